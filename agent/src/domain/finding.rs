@@ -1,0 +1,122 @@
+//! A finding: what is wrong, where, and what to do about it.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The part of the system a finding is about; also the argument of `gp-agent check`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Area {
+    /// cluster.yaml and its environment overrides.
+    Config,
+    /// The volume.
+    Storage,
+    /// Names and addresses of peers.
+    Dns,
+    /// pg_hba.conf.
+    Hba,
+    /// Keys, sshd, known_hosts.
+    Ssh,
+    /// The database server and its data directory.
+    Postgres,
+}
+
+impl fmt::Display for Area {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Area::Config => "config",
+            Area::Storage => "storage",
+            Area::Dns => "dns",
+            Area::Hba => "hba",
+            Area::Ssh => "ssh",
+            Area::Postgres => "postgres",
+        })
+    }
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing; nothing has to be done.
+    Info,
+    /// Works now, but for a reason that can end.
+    Warning,
+    /// This pod cannot do its work until it is mended.
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        })
+    }
+}
+
+/// One thing that an administrator should know.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What part of the system it is about.
+    pub area: Area,
+    /// The file, key, host or directory concerned.
+    pub subject: String,
+    /// What is wrong.
+    pub what: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl Finding {
+    /// A finding of the given severity.
+    pub fn new(
+        severity: Severity,
+        area: Area,
+        subject: impl Into<String>,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Finding {
+            severity,
+            area,
+            subject: subject.into(),
+            what: what.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// A finding that keeps this pod from its work.
+    pub fn error(
+        area: Area,
+        subject: impl Into<String>,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self::new(Severity::Error, area, subject, what, remedy)
+    }
+
+    /// A finding that leaves this pod working.
+    pub fn warning(
+        area: Area,
+        subject: impl Into<String>,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self::new(Severity::Warning, area, subject, what, remedy)
+    }
+}
+
+/// `error storage /greenplum: the volume is a tmpfs; mount a disk there`
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {} {}: {}; {}",
+            self.severity, self.area, self.subject, self.what, self.remedy
+        )
+    }
+}

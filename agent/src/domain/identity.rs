@@ -1,0 +1,1 @@
+//! Who this pod is: told from its host name alone.

@@ -1,0 +1,182 @@
+//! What an agent knows of its own pod: the document that `/status` serves.
+
+use crate::domain::finding::Finding;
+use crate::domain::topology::Role;
+use serde::{Deserialize, Serialize};
+
+/// The act of the pod's life that is on stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Configuration, volume, keys.
+    Preparing,
+    /// Waiting for the names of the peers.
+    Discovering,
+    /// Creating the data directory.
+    Bootstrapping,
+    /// The postmaster starts or recovers.
+    Starting,
+    /// The postmaster runs.
+    Running,
+    /// Something must be mended by a person first; `reason` says what.
+    Refused,
+    /// The postmaster was stopped cleanly by an administrator and stays stopped.
+    Stopped,
+    /// Taken out of supervision with `gp-agent hold`.
+    Held,
+    /// The postmaster crashed and is started again, now or after a pause.
+    Crashed,
+    /// The postmaster crashes again and again.
+    CrashLoop,
+    /// The postmaster accepts connections and never answers.
+    Hung,
+    /// The pod ends.
+    Draining,
+}
+
+/// What the data directory on the volume says it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DirectoryStatus {
+    /// `absent`, `primary` (no standby marker), `standby` or `half-made`.
+    pub kind: String,
+    /// PG_VERSION, such as `15`.
+    pub version: Option<String>,
+    /// "Database system identifier" of pg_controldata.
+    pub system_id: Option<String>,
+    /// "Latest checkpoint's TimeLineID" of pg_controldata.
+    pub timeline: Option<u32>,
+    /// "Database cluster state" of pg_controldata.
+    pub state: Option<String>,
+}
+
+/// The postmaster, as the agent's own process table and connection show it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PostmasterStatus {
+    /// Its PID while it runs.
+    pub pid: Option<i32>,
+    /// Whether it was started by somebody else, or by an earlier agent.
+    pub adopted: bool,
+    /// Starts after the first one, since this agent started.
+    pub restarts: u64,
+    /// How the last one ended, in words.
+    pub last_end: Option<String>,
+    /// What it last answered: `ok`, or PostgreSQL's own words, or the time-out.
+    pub answer: String,
+    /// Unix seconds of that answer.
+    pub answered_at: u64,
+    /// Seconds the last question took.
+    pub answer_seconds: f64,
+}
+
+/// One end of streaming replication.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplicationStatus {
+    /// The name of the other end, as far as it is known.
+    pub peer: String,
+    /// `streaming`, `catchup`, ..., or `none`.
+    pub state: String,
+    /// `sync`, `async`, or empty on the receiving end.
+    pub sync_state: String,
+    /// Bytes of write-ahead log not yet replayed at the receiving end.
+    pub lag_bytes: Option<i64>,
+}
+
+/// What the volume proved.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StorageStatus {
+    /// Mount path.
+    pub path: String,
+    /// `data` or `wal`.
+    pub purpose: String,
+    /// File system kind, such as `ext4`.
+    pub file_system: String,
+    /// Whether a block written with O_DIRECT was read back.
+    pub direct_io: bool,
+    /// Whether it passes as durable.
+    pub durable: bool,
+    /// Median latency of write + fdatasync, seconds.
+    pub fsync_p50_seconds: f64,
+    /// 99th percentile of it, seconds.
+    pub fsync_p99_seconds: f64,
+    /// Free bytes for this user.
+    pub free_bytes: u64,
+}
+
+/// SSH as this pod offers it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SshStatus {
+    /// Ports sshd listens on; empty while it does not run.
+    pub ports: Vec<u16>,
+    /// SHA256 fingerprint of the user key in use.
+    pub key: String,
+    /// sshd's PID.
+    pub pid: Option<i32>,
+}
+
+/// Which peers have been found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeersStatus {
+    /// Peers whose names resolve.
+    pub found: usize,
+    /// Peers that the topology names.
+    pub total: usize,
+    /// `segment-b-1: NXDOMAIN since 12 s`, ...
+    pub waiting: Vec<String>,
+}
+
+/// Everything one agent says of its pod.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodStatus {
+    /// Short host name.
+    pub pod: String,
+    /// Name below the headless service.
+    pub fqdn: String,
+    /// The cluster's name.
+    pub cluster: String,
+    /// The role the pod was made for.
+    pub preferred_role: Role,
+    /// The role it does at this moment, or none.
+    pub active_role: Option<Role>,
+    /// Greenplum's content id.
+    pub content: i32,
+    /// The postmaster's port.
+    pub port: u16,
+    /// Where in its life the pod is.
+    pub phase: Phase,
+    /// Unix seconds of the last change of phase.
+    pub phase_since: u64,
+    /// One line: why this phase, what is waited for.
+    pub reason: String,
+    /// Why `gp-agent hold` was called, while it holds.
+    pub held: Option<String>,
+    /// The data directory.
+    pub directory: DirectoryStatus,
+    /// The postmaster.
+    pub postmaster: PostmasterStatus,
+    /// Replication, both directions.
+    pub replication: Vec<ReplicationStatus>,
+    /// Parameters that wait for a restart of the postmaster.
+    pub pending_restart: Vec<String>,
+    /// Peers.
+    pub peers: PeersStatus,
+    /// Volumes.
+    pub storage: Vec<StorageStatus>,
+    /// SSH.
+    pub ssh: SshStatus,
+    /// What an administrator should know.
+    pub findings: Vec<Finding>,
+    /// Version of gp-agent.
+    pub version: String,
+    /// Times that init had to start the agent again.
+    pub agent_restarts: u64,
+    /// Unix seconds at which this agent started.
+    pub agent_started: u64,
+    /// Unix seconds at which the agent's loop last turned.
+    pub loop_turned_at: u64,
+}

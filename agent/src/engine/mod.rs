@@ -1,0 +1,1 @@
+//! What differs between PostgreSQL and the Greenplum family.

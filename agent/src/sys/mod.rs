@@ -1,0 +1,13 @@
+//! Effects: one file for each outside surface.
+
+pub mod account;
+pub mod dns;
+pub mod files;
+pub mod http;
+pub mod http_client;
+pub mod names;
+pub mod postgres;
+pub mod process;
+pub mod secrets;
+pub mod ssh;
+pub mod storage;
