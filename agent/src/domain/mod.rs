@@ -2,6 +2,7 @@
 
 pub mod backoff;
 pub mod config;
+pub mod control_data;
 pub mod finding;
 pub mod hba;
 pub mod health;
@@ -9,6 +10,8 @@ pub mod identity;
 pub mod known_hosts;
 pub mod ladder;
 pub mod names;
+pub mod pg_conf;
+pub mod start;
 pub mod status;
 pub mod storage;
 pub mod topology;
