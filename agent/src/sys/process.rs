@@ -10,7 +10,7 @@ use rustix::process::{
 use std::fmt;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -93,7 +93,7 @@ impl Process {
         if let Some(ended) = self.ended {
             return Ok(ended);
         }
-        let watched = AsyncFd::with_interest(self.pidfd.as_fd(), Interest::READABLE)?;
+        let watched = watch(self.pidfd.as_fd())?;
         loop {
             let mut guard = watched.readable().await?;
             match self.look()? {
@@ -138,6 +138,15 @@ impl Process {
     pub fn adopted(&self) -> bool {
         self.adopted
     }
+}
+
+/// Registers a pidfd with the runtime's epoll, where it becomes readable when the process ends.
+#[expect(
+    deprecated,
+    reason = "its replacement is unsafe (forbidden here) because a type's descriptor might change; BorrowedFd's never does"
+)]
+fn watch(pidfd: BorrowedFd<'_>) -> io::Result<AsyncFd<BorrowedFd<'_>>> {
+    AsyncFd::with_interest(pidfd, Interest::READABLE)
 }
 
 fn end_of(status: &WaitIdStatus) -> Ended {
