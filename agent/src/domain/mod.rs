@@ -10,6 +10,7 @@ pub mod identity;
 pub mod known_hosts;
 pub mod ladder;
 pub mod names;
+pub mod observation;
 pub mod pg_conf;
 pub mod start;
 pub mod status;

@@ -6,6 +6,7 @@ pub mod files;
 pub mod http;
 pub mod http_client;
 pub mod names;
+pub mod ports;
 pub mod postgres;
 pub mod process;
 pub mod secrets;
