@@ -12,3 +12,4 @@ pub mod names;
 pub mod status;
 pub mod storage;
 pub mod topology;
+pub mod utc;
