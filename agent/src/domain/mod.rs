@@ -16,3 +16,4 @@ pub mod start;
 pub mod status;
 pub mod storage;
 pub mod topology;
+pub mod utc;
