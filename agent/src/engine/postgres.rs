@@ -132,8 +132,7 @@ impl Engine {
 
     /// Parameters that wait for a restart, then what the server could not read in its files, each row tagged.
     pub fn settings_sql(&self) -> &'static str {
-        "select 'pending', name, '' from pg_settings where pending_restart \
-           and name not in (select name from pg_file_settings where error is not null and not applied and setting is null) order by 2; \
+        "select 'pending', name, '' from pg_settings where pending_restart order by 2; \
          select 'hba', line_number::text, error from pg_hba_file_rules where error is not null order by line_number; \
          select 'file', name, error from pg_file_settings \
            where error is not null and error not like '%cannot be changed without restarting%' order by 2"
