@@ -15,3 +15,4 @@ pub mod ssh_keys;
 pub mod status;
 pub mod storage;
 pub mod topology;
+pub mod utc;
