@@ -3,6 +3,7 @@
 pub mod account;
 pub mod dns;
 pub mod files;
+pub mod heartbeat;
 pub mod http;
 pub mod http_client;
 pub mod names;
