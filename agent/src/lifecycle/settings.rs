@@ -32,7 +32,7 @@ pub fn write(pod: &Pod, dir: &Path) -> Result<bool> {
 fn write_hba(pod: &Pod, config: &Config, dir: &Path) -> Result<bool> {
     let path = dir.join("pg_hba.conf");
     let existing = read(&path)?;
-    let peers = view::hba_peers(pod);
+    let peers = view::hba_peers(&pod.topology, &pod.me, &pod.peers.borrow());
     let block = hba::render_block(&BlockRequest {
         topology: &pod.topology,
         me: &pod.me,
@@ -116,7 +116,7 @@ async fn refresh(pod: &Pod, session: &mut Session) -> Result<()> {
             wait_for_reload(session).await;
         }
     }
-    view::report_hba(pod).await;
+    view::report_hba(pod);
     ask_server(pod, session).await;
     Ok(())
 }
