@@ -256,7 +256,7 @@ fn as_pid_1_of_a_namespace() {
     let args = ["--pid", "--fork", "--mount-proc", "--kill-child"];
     let allowed = command("unshare", &args).arg("true").output();
     if !allowed.is_ok_and(|output| output.status.success()) {
-        println!("SKIPPED: unshare(1) may not make a PID namespace here");
+        skipped("unshare(1) may not make a PID namespace here");
         return;
     }
     let fake = FakePostgres::new();
@@ -279,7 +279,7 @@ fn as_pid_1_of_a_namespace() {
 #[test]
 fn as_any_user() {
     if !rustix::process::getuid().is_root() || find("setpriv").is_none() {
-        println!("SKIPPED: only root can become another user, with setpriv(1)");
+        skipped("only root can become another user, with setpriv(1)");
         return;
     }
     let directory = tempfile::tempdir().unwrap();
