@@ -2,13 +2,21 @@
 
 pub mod backoff;
 pub mod config;
+pub mod control_data;
 pub mod finding;
 pub mod hba;
 pub mod health;
 pub mod identity;
+pub mod key_overlap;
 pub mod known_hosts;
 pub mod ladder;
 pub mod names;
+pub mod observation;
+pub mod pg_conf;
+pub mod ssh_config;
+pub mod ssh_keys;
+pub mod start;
 pub mod status;
 pub mod storage;
 pub mod topology;
+pub mod utc;
