@@ -3,8 +3,10 @@
 pub mod account;
 pub mod dns;
 pub mod files;
+pub mod heartbeat;
 pub mod http;
 pub mod http_client;
+pub mod metrics;
 pub mod names;
 pub mod ports;
 pub mod postgres;
