@@ -34,7 +34,13 @@ Examples:
 #[command(arg_required_else_help = true, disable_help_subcommand = true)]
 pub struct Cli {
     /// Path of the configuration file.
-    #[arg(long, global = true, value_name = "PATH", env = "GP_AGENT_CONFIG", hide_env = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "GP_AGENT_CONFIG",
+        hide_env = true
+    )]
     #[arg(default_value = CONFIG)]
     pub config: PathBuf,
     /// What to do.
@@ -97,7 +103,11 @@ Exit codes:
 #[derive(Clone, Debug, Default, Args)]
 pub struct InitArgs {
     /// Command to run in place of `gp-agent run`.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "COMMAND"
+    )]
     pub command: Vec<OsString>,
 }
 
@@ -251,7 +261,10 @@ mod tests {
         let mut command = Cli::command();
         for verb in command.get_subcommands_mut() {
             let help = verb.render_long_help().to_string();
-            assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+            assert!(
+                help.lines().all(|line| line.chars().count() <= 100),
+                "{help}"
+            );
         }
     }
 }

@@ -6,7 +6,11 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Takes the postmaster out of supervision.
 pub fn hold(reason: &str) -> u8 {
-    change("/hold", reason, "held: the agent leaves the postmaster alone until gp-agent resume")
+    change(
+        "/hold",
+        reason,
+        "held: the agent leaves the postmaster alone until gp-agent resume",
+    )
 }
 
 /// Gives it back.

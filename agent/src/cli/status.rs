@@ -1,5 +1,6 @@
 //! `gp-agent status`: this pod and the whole cluster, as a table.
 
+use super::args::StatusArgs;
 use crate::domain::cluster::{Entry, all_ready, table};
 use crate::lifecycle::board::now;
 use crate::lifecycle::host::run_dir;
@@ -8,11 +9,15 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-const REFRESH_EVERY: Duration = Duration::from_secs(2);
 
 /// Prints the table (or JSON). The exit code is 0 when every pod is ready, 1 when one is not, 2 when the agent does not
 /// answer.
-pub fn status(json: bool, watch: bool) -> u8 {
+pub(super) fn status(wanted: StatusArgs) -> u8 {
+    let StatusArgs {
+        json,
+        watch,
+        interval,
+    } = wanted;
     let terminal = std::io::stdout().is_terminal();
     let colour = terminal && std::env::var_os("NO_COLOR").is_none();
     loop {
@@ -24,7 +29,7 @@ pub fn status(json: bool, watch: bool) -> u8 {
         if !watch {
             return code;
         }
-        std::thread::sleep(REFRESH_EVERY);
+        std::thread::sleep(Duration::from_secs(interval));
     }
 }
 
@@ -46,8 +51,17 @@ fn once(json: bool, colour: bool) -> (String, u8) {
 }
 
 /// One request to this pod's agent; the error says what was tried.
-pub(super) fn ask_agent(method: &str, path: &str, body: &str, limit: Duration) -> Result<(u16, String), String> {
+pub(super) fn ask_agent(
+    method: &str,
+    path: &str,
+    body: &str,
+    limit: Duration,
+) -> Result<(u16, String), String> {
     let socket = run_dir().join("agent.sock");
-    ask_own_agent(&socket, method, path, body, limit)
-        .map_err(|e| format!("the agent does not answer on {}: {e}; is gp-agent run up?", socket.display()))
+    ask_own_agent(&socket, method, path, body, limit).map_err(|e| {
+        format!(
+            "the agent does not answer on {}: {e}; is gp-agent run up?",
+            socket.display()
+        )
+    })
 }

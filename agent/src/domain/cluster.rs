@@ -34,7 +34,9 @@ impl Entry {
     }
 
     fn ready(&self, now: u64) -> bool {
-        self.status.as_ref().is_some_and(|s| health::ready(s, now).ok)
+        self.status
+            .as_ref()
+            .is_some_and(|s| health::ready(s, now).ok)
     }
 }
 
@@ -73,7 +75,15 @@ struct Row {
     colour: Colour,
 }
 
-const HEAD: [&str; 7] = ["POD", "ROLE", "CONTENT", "STATE", "SINCE", "PID", "REPLICATION"];
+const HEAD: [&str; 7] = [
+    "POD",
+    "ROLE",
+    "CONTENT",
+    "STATE",
+    "SINCE",
+    "PID",
+    "REPLICATION",
+];
 const STATE: usize = 3;
 
 /// The table, with the findings of all pods below it.
@@ -83,7 +93,10 @@ pub fn table(entries: &[Entry], now: u64, colour: bool) -> String {
         .find_map(|e| e.status.as_ref())
         .map_or("", |s| s.cluster.as_str());
     let ready = entries.iter().filter(|e| e.ready(now)).count();
-    let mut text = format!("cluster {cluster}: {} pods, {ready} ready\n\n", entries.len());
+    let mut text = format!(
+        "cluster {cluster}: {} pods, {ready} ready\n\n",
+        entries.len()
+    );
     let rows: Vec<Row> = entries.iter().map(|e| row(e, now)).collect();
     let width = |i: usize| {
         let cells = rows.iter().map(|r| r.cells[i].chars().count());
@@ -121,19 +134,40 @@ fn row(entry: &Entry, now: u64) -> Row {
     let Some(status) = &entry.status else {
         let dash = || "-".to_string();
         return Row {
-            cells: [entry.pod.clone(), made_for, content, "unreachable".into(), dash(), dash(), dash()],
+            cells: [
+                entry.pod.clone(),
+                made_for,
+                content,
+                "unreachable".into(),
+                dash(),
+                dash(),
+                dash(),
+            ],
             colour: Colour::Red,
         };
     };
     let role = match (status.active_role, entry.role) {
-        (Some(active), Some(preferred)) if active != preferred => format!("{active} (made as {preferred})"),
+        (Some(active), Some(preferred)) if active != preferred => {
+            format!("{active} (made as {preferred})")
+        }
         _ => made_for,
     };
     let (state, colour) = state(status, now);
-    let pid = status.postmaster.pid.map_or_else(|| "-".into(), |pid| pid.to_string());
+    let pid = status
+        .postmaster
+        .pid
+        .map_or_else(|| "-".into(), |pid| pid.to_string());
     let since = ago(now.saturating_sub(status.phase_since));
     Row {
-        cells: [entry.pod.clone(), role, content, state, since, pid, replication(status)],
+        cells: [
+            entry.pod.clone(),
+            role,
+            content,
+            state,
+            since,
+            pid,
+            replication(status),
+        ],
         colour,
     }
 }
@@ -204,7 +238,11 @@ fn notes(entries: &[Entry], now: u64, colour: bool) -> String {
                 lines.push((Colour::Yellow, health::ready(status, now).why));
             }
             lines.extend(status.findings.iter().map(|f| {
-                let colour = if f.severity == Severity::Error { Colour::Red } else { Colour::Yellow };
+                let colour = if f.severity == Severity::Error {
+                    Colour::Red
+                } else {
+                    Colour::Yellow
+                };
                 (colour, f.to_string())
             }));
         }

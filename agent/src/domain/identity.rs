@@ -190,9 +190,21 @@ mod tests {
     #[test]
     fn the_domain_follows_the_pod() {
         let domain = Some("agent.prod.svc");
-        assert_eq!(domain_of("segment-a-0.agent.prod.svc", "segment-a-0"), domain);
-        assert_eq!(domain_of("Segment-A-0.agent.prod.svc.", "segment-a-0"), domain);
-        for fqdn in ["", "segment-a-0", "segment-a-0.", "segment-a-01.x", "x.segment-a-0.y"] {
+        assert_eq!(
+            domain_of("segment-a-0.agent.prod.svc", "segment-a-0"),
+            domain
+        );
+        assert_eq!(
+            domain_of("Segment-A-0.agent.prod.svc.", "segment-a-0"),
+            domain
+        );
+        for fqdn in [
+            "",
+            "segment-a-0",
+            "segment-a-0.",
+            "segment-a-01.x",
+            "x.segment-a-0.y",
+        ] {
             assert_eq!(domain_of(fqdn, "segment-a-0"), None, "{fqdn}");
         }
     }

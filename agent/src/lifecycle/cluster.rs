@@ -18,11 +18,13 @@ pub async fn gather(board: &Board, pod: Option<&Arc<Pod>>) -> String {
     let entries = match pod {
         None => vec![Entry::own(board.snapshot())],
         Some(pod) => {
-            stream::iter(&pod.topology.members)
-                .map(|member| entry(board, pod, member))
-                .buffered(IN_FLIGHT)
-                .collect()
-                .await
+            let asked: Vec<_> = pod
+                .topology
+                .members
+                .iter()
+                .map(|m| entry(board, pod, m))
+                .collect();
+            stream::iter(asked).buffered(IN_FLIGHT).collect().await
         }
     };
     serde_json::to_string(&entries).unwrap_or_else(|_| "[]".into())
@@ -39,7 +41,11 @@ async fn entry(board: &Board, pod: &Pod, member: &Member) -> Entry {
         status: None,
         error: None,
     };
-    let addresses = pod.peers.borrow().get(&member.pod).map(|p| p.addresses.clone());
+    let addresses = pod
+        .peers
+        .borrow()
+        .get(&member.pod)
+        .map(|p| p.addresses.clone());
     let Some(address) = addresses.and_then(|a| a.first().copied()) else {
         entry.error = Some("its name does not resolve".into());
         return entry;

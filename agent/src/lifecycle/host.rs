@@ -1,17 +1,17 @@
 //! The agent as its probes see it, and the first act: from a host name to a pod that may touch its volume.
 
+use crate::domain::config::Config;
+use crate::domain::finding::{Area, Finding};
 use crate::domain::identity;
 use crate::domain::status::{Phase, PodStatus};
 use crate::domain::topology::{Member, Topology};
-use crate::domain::finding::{Area, Finding};
+use crate::engine;
 use crate::lifecycle::board::{Board, now};
 use crate::lifecycle::discover::Discovery;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::ssh::{Setup, Ssh};
 use crate::lifecycle::supervise::Command;
 use crate::lifecycle::{cluster, configuration, volume};
-use crate::domain::config::Config;
-use crate::engine;
 use crate::sys::account::Account;
 use crate::sys::config_file;
 use crate::sys::dns::Dns;
@@ -93,7 +93,8 @@ pub fn first_status() -> PodStatus {
 
 /// Where sockets and other short-lived files go: GP_AGENT_RUN_DIR, or `/run/gp-agent`.
 pub fn run_dir() -> PathBuf {
-    std::env::var_os("GP_AGENT_RUN_DIR").map_or_else(|| PathBuf::from("/run/gp-agent"), PathBuf::from)
+    std::env::var_os("GP_AGENT_RUN_DIR")
+        .map_or_else(|| PathBuf::from("/run/gp-agent"), PathBuf::from)
 }
 
 /// Everything that lives as long as the pod.
@@ -112,7 +113,11 @@ pub struct Prepared {
 
 /// Reads the configuration, finds out who this pod is, takes its volume. What is wrong stays on the board until it is
 /// mended; nothing is given up.
-pub async fn prepare(config_path: &Path, board: &Arc<Board>, shutdown: watch::Receiver<bool>) -> Result<Prepared> {
+pub async fn prepare(
+    config_path: &Path,
+    board: &Arc<Board>,
+    shutdown: watch::Receiver<bool>,
+) -> Result<Prepared> {
     let (config, account, topology, me) = loop {
         let config = configuration::wait_for_valid(config_path, board).await;
         match identify(&config) {
@@ -136,8 +141,14 @@ pub async fn prepare(config_path: &Path, board: &Arc<Board>, shutdown: watch::Re
     };
     let topology = Arc::new(topology);
     let dns = Dns::system()?;
-    let (discovery, peers) =
-        Discovery::new(topology.clone(), me.clone(), &account.name, board.clone(), dns, Getent::default());
+    let (discovery, peers) = Discovery::new(
+        topology.clone(),
+        me.clone(),
+        &account.name,
+        board.clone(),
+        dns,
+        Getent::default(),
+    );
     let ssh = Ssh::new(ssh_setup(&config, &account, &topology, &me));
     let (sender, config) = watch::channel(Arc::new(config));
     let pod = Arc::new(Pod {
@@ -151,19 +162,30 @@ pub async fn prepare(config_path: &Path, board: &Arc<Board>, shutdown: watch::Re
         shutdown,
         settings_changed: Notify::new(),
     });
-    Ok(Prepared { pod, lock, discovery, ssh, config: sender })
+    Ok(Prepared {
+        pod,
+        lock,
+        discovery,
+        ssh,
+        config: sender,
+    })
 }
 
 /// Who this pod is, from its host name, and the cluster it belongs to.
 pub fn identify(config: &Config) -> Result<(Account, Topology, Member), Finding> {
     let host = config_file::host_name();
     let account = Account::current().map_err(|e| {
-        Finding::error(Area::Config, "/etc/passwd", e.to_string(), "run the container as gpadmin, or add the user to the image")
+        Finding::error(
+            Area::Config,
+            "/etc/passwd",
+            e.to_string(),
+            "run the container as gpadmin, or add the user to the image",
+        )
     })?;
     let domain = config
         .domain
         .clone()
-        .or_else(|| config_file::own_fqdn().and_then(|fqdn| identity::domain_of(&fqdn, &host)))
+        .or_else(|| config_file::own_fqdn().and_then(|fqdn| identity::domain_of(&fqdn, &host).map(str::to_string)))
         .ok_or_else(|| {
             Finding::error(
                 Area::Config,
@@ -174,13 +196,26 @@ pub fn identify(config: &Config) -> Result<(Account, Topology, Member), Finding>
         })?;
     let topology = Topology::new(config, &domain);
     let me = identity::identify(&host, &topology)
-        .map_err(|e| Finding::error(Area::Config, "host name", e.to_string(), "give the pod one of these names, or mend cluster.yaml"))?
+        .map_err(|e| {
+            Finding::error(
+                Area::Config,
+                "host name",
+                e.to_string(),
+                "give the pod one of these names, or mend cluster.yaml",
+            )
+        })?
         .clone();
     Ok((account, topology, me))
 }
 
 fn introduce(board: &Board, config: &Config, topology: &Topology, me: &Member) {
-    tracing::info!(pod = me.pod, content = me.content, "this pod is the {} of cluster {}", me.role, topology.cluster);
+    tracing::info!(
+        pod = me.pod,
+        content = me.content,
+        "this pod is the {} of cluster {}",
+        me.role,
+        topology.cluster
+    );
     board.update(|s| {
         s.pod.clone_from(&me.pod);
         s.fqdn.clone_from(&me.fqdn);

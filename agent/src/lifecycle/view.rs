@@ -48,7 +48,13 @@ fn resolved(topology: &Topology, map: &PeerMap) -> ResolvedView {
 }
 
 /// Evaluates the pg_hba.conf in `dir` as PostgreSQL would, for every connection that the topology needs.
-pub fn prove_hba(topology: &Topology, me: &Member, user: &str, dir: &Path, map: &PeerMap) -> Vec<Finding> {
+pub fn prove_hba(
+    topology: &Topology,
+    me: &Member,
+    user: &str,
+    dir: &Path,
+    map: &PeerMap,
+) -> Vec<Finding> {
     let path = dir.join("pg_hba.conf");
     match std::fs::read_to_string(&path) {
         Ok(text) => {
