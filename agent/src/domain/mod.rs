@@ -12,6 +12,7 @@ pub mod ladder;
 pub mod names;
 pub mod ssh_config;
 pub mod ssh_keys;
+pub mod ssh_ports;
 pub mod status;
 pub mod storage;
 pub mod topology;

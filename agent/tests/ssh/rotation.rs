@@ -21,7 +21,7 @@ async fn overlap_after(pod: &mut Pod, pid: i32, before: &str, old: &str, new: &s
     assert!(opens(new).await && opens(old).await);
     assert_eq!(pod.ssh_file("id_ed25519"), new);
     assert!(pod.ssh_file("config").contains("/previous_ed25519\"\n"));
-    assert_eq!(ssh(&["segment-a-0", "id -un"]).await, Ok("gptest".into()));
+    assert_eq!(ssh(&["coordinator-0", "id -un"]).await, Ok("gptest".into()));
     report.status.key
 }
 
