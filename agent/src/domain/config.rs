@@ -1,8 +1,32 @@
 //! The configuration, `cluster.yaml`: the same file in every pod.
 
+mod collections;
+mod diff;
+mod draft;
+mod finding;
+mod keys;
+mod overrides;
+mod parameters;
+#[cfg(test)]
+mod properties;
+mod reader;
+mod reference;
+mod rules;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use diff::{Change, diff};
+pub use finding::{ConfigFinding, Place};
+pub use reference::{reference, variables_reference};
+pub use tree::MAX_BYTES;
+
+use finding::Fault;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use tree::Position;
 
 /// Which database the pods run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +36,13 @@ pub enum EngineKind {
     Greenplum,
     /// Plain PostgreSQL: every segment is an independent server with a streaming mirror.
     Postgres,
+}
+
+impl EngineKind {
+    const WORDS: &[(&str, EngineKind)] = &[
+        ("greenplum", EngineKind::Greenplum),
+        ("postgres", EngineKind::Postgres),
+    ];
 }
 
 /// How durable the volume has to be before a database may live on it.
@@ -26,6 +57,14 @@ pub enum Require {
     Any,
 }
 
+impl Require {
+    const WORDS: &[(&str, Require)] = &[
+        ("durable", Require::Durable),
+        ("direct-io", Require::DirectIo),
+        ("any", Require::Any),
+    ];
+}
+
 /// How hosts prove who they are to PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -38,6 +77,8 @@ pub enum Auth {
 }
 
 impl Auth {
+    const WORDS: &[(&str, Auth)] = &[("trust", Auth::Trust), ("scram-sha-256", Auth::ScramSha256)];
+
     /// The word that pg_hba.conf uses.
     pub fn method(self) -> &'static str {
         match self {
@@ -56,6 +97,7 @@ pub struct Config {
     /// Which database.
     pub engine: EngineKind,
     /// The domain of all pods; when absent, taken from this pod's own FQDN.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
     /// Coordinator and standby.
     pub coordinator: CoordinatorConfig,
@@ -95,6 +137,7 @@ pub struct SegmentsConfig {
     /// The primaries' StatefulSet.
     pub primaries: String,
     /// The mirrors' StatefulSet; absent means no mirrors.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mirrors: Option<String>,
     /// The primaries' TCP port; default 40000.
     pub primary_port: u16,
@@ -109,6 +152,7 @@ pub struct StorageConfig {
     /// Where it is mounted; default `/greenplum`.
     pub path: PathBuf,
     /// A second volume for the write-ahead log, when it is not on the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub wal: Option<PathBuf>,
     /// What the volume has to prove; default durable.
     pub require: Require,
@@ -134,6 +178,7 @@ pub struct SshConfig {
     /// Where the Secret is mounted; default `/etc/ssh-key`.
     pub secret: PathBuf,
     /// sshd's port; absent: 22 where the container may bind it, else 2222.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
 }
 
@@ -150,4 +195,48 @@ pub struct HttpConfig {
 pub struct ShutdownConfig {
     /// Seconds between SIGTERM and the container runtime's SIGKILL (terminationGracePeriodSeconds); default 30.
     pub grace_seconds: u32,
+}
+
+/// Reads a configuration: the text of the file called `file`, overridden by `env`.
+///
+/// # Errors
+/// Everything that is wrong, in the order of the file; the environment's findings last. Only a
+/// text that is no YAML hides what stands in it.
+pub fn load(
+    text: &str,
+    file: &str,
+    env: impl Iterator<Item = (String, String)>,
+) -> Result<Config, Vec<ConfigFinding>> {
+    let (values, mut findings) = overrides::read(env);
+    let mut documents = match tree::parse(text) {
+        Ok(documents) => documents.into_iter(),
+        Err(e) => {
+            findings.insert(0, whole_file(file, e.at, e.message, "mend the YAML there"));
+            return Err(findings);
+        }
+    };
+    let mut reader = reader::Reader::new(file, documents.next(), values);
+    for document in documents {
+        let what = "a second YAML document begins here";
+        let remedy = "keep one document in the file, without `---` between its keys";
+        findings.push(whole_file(file, document.at, what.to_string(), remedy));
+    }
+    let draft = draft::Draft::read(&mut reader);
+    draft.check(&mut reader);
+    findings.append(&mut reader.findings);
+    findings.sort();
+    match draft.finish() {
+        Some(config) if findings.is_empty() => Ok(config),
+        _ => Err(findings),
+    }
+}
+
+fn whole_file(file: &str, at: Position, message: String, remedy: &str) -> ConfigFinding {
+    let Fault { message, remedy } = Fault::new(message, remedy);
+    ConfigFinding {
+        place: Place::file(file, at),
+        key: String::new(),
+        message,
+        remedy,
+    }
 }

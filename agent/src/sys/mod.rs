@@ -1,11 +1,15 @@
 //! Effects: one file for each outside surface.
 
 pub mod account;
+pub mod config_file;
 pub mod dns;
 pub mod files;
+pub mod heartbeat;
 pub mod http;
 pub mod http_client;
+pub mod metrics;
 pub mod names;
+pub mod ports;
 pub mod postgres;
 pub mod process;
 pub mod secrets;

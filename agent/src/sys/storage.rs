@@ -133,7 +133,8 @@ fn remove_stale_probes(path: &Path) -> io::Result<()> {
 
 fn file_system(path: &Path, metadata: &Metadata) -> io::Result<FileSystem> {
     let magic = unsigned(statfs(path)?.f_type);
-    let mounts = std::fs::read("/proc/self/mountinfo")
+    // Of this thread: it may be in a mount namespace of its own.
+    let mounts = std::fs::read("/proc/thread-self/mountinfo")
         .map(|text| mounts::parse(&String::from_utf8_lossy(&text)))
         .unwrap_or_default();
     let real = std::fs::canonicalize(path)?;

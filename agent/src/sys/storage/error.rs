@@ -215,3 +215,42 @@ impl std::error::Error for StorageError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(errno: Errno) -> StorageError {
+        let metadata = std::fs::metadata("/").unwrap();
+        let failure = Failure::new("write", errno);
+        StorageError::of(Path::new("/greenplum"), failure, &Volume { metadata })
+    }
+
+    #[test]
+    fn causes_are_told_apart() {
+        for (errno, word, remedy) in [
+            (Errno::NOSPC, "full", "enlarge"),
+            (Errno::DQUOT, "quota", "raise the quota"),
+            (Errno::ROFS, "read-only", "dmesg"),
+            (Errno::ACCESS, "belongs to root (uid 0)", "fsGroup"),
+            (Errno::PERM, "belongs to root (uid 0)", "fsGroup"),
+            (Errno::IO, "(write: Input/output error", "dmesg"),
+        ] {
+            let error = of(errno);
+            let text = error.to_string();
+            assert!(text.starts_with("volume /greenplum: "), "{text}");
+            assert!(text.contains(word) && text.contains(remedy), "{text}");
+            let finding = error.finding();
+            assert_eq!(finding.subject, "/greenplum");
+            assert!(text.contains(&finding.what) && text.contains(&finding.remedy));
+        }
+    }
+
+    #[test]
+    fn a_closed_directory_above_is_told() {
+        let closed = StorageError::of_missing(Path::new("/a/b"), Errno::ACCESS.into());
+        assert!(closed.to_string().contains("above it is closed"));
+        let file = StorageError::of_missing(Path::new("/a/b"), Errno::NOTDIR.into());
+        assert!(matches!(file, StorageError::NotADirectory { .. }));
+    }
+}

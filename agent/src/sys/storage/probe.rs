@@ -48,17 +48,28 @@ impl Probe {
     pub(super) fn create(volume: &Path) -> Result<Probe, Failure> {
         let mode = Mode::RUSR | Mode::WUSR;
         let nameless = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
-        let (buffered, _name) = match open(volume, nameless, mode) {
-            Ok(fd) => (File::from(fd), None),
+        match open(volume, nameless, mode) {
+            Ok(fd) => Ok(Self::of(fd.into())),
             // What open(2) says of file systems, and of kernels, without O_TMPFILE.
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT | Errno::INVAL | Errno::NOSYS) => {
-                let (file, name) = create_named(volume, mode)?;
-                (file, Some(name))
+                Self::create_named(volume)
             }
-            Err(e) => return Err(Failure::new("create", e)),
-        };
+            Err(e) => Err(Failure::new("create", e)),
+        }
+    }
+
+    fn create_named(volume: &Path) -> Result<Probe, Failure> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let path = volume.join(format!("{PROBE_PREFIX}{:016x}", rand::random::<u64>()));
+        let fd =
+            open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(|e| Failure::new("create", e))?;
+        let _name = Named(path);
+        Ok(Self::of(fd.into()))
+    }
+
+    fn of(buffered: File) -> Probe {
         let direct = reopen_direct(&buffered);
-        Ok(Probe { buffered, direct })
+        Probe { buffered, direct }
     }
 
     /// The file, without O_DIRECT.
@@ -121,17 +132,10 @@ impl Probe {
     }
 }
 
-fn create_named(volume: &Path, mode: Mode) -> Result<(File, Named), Failure> {
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let path = volume.join(format!("{PROBE_PREFIX}{:016x}", rand::random::<u64>()));
-    let file = open(&path, flags, mode).map_err(|e| Failure::new("create", e))?;
-    Ok((File::from(file), Named(path)))
-}
-
 /// Opens a file once more, with O_DIRECT, whether it has a name or not.
 fn reopen_direct(file: &File) -> Result<File, Errno> {
     let flags = OFlags::RDWR | OFlags::DIRECT | OFlags::CLOEXEC;
-    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let path = format!("/proc/thread-self/fd/{}", file.as_raw_fd());
     open(path, flags, Mode::empty()).map(File::from)
 }
 
@@ -187,5 +191,52 @@ fn refused(step: &'static str, source: io::Error) -> Result<DirectIo, Failure> {
             step,
             error: source.to_string(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_named_probe_works_and_is_gone_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let probe = Probe::create_named(dir.path()).unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+        probe.write_and_sync().unwrap();
+        probe.try_direct_io().unwrap();
+        assert!(probe.measure_fsync().unwrap().samples > 0);
+    }
+
+    #[test]
+    fn a_probe_that_cannot_be_made_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let failure = Probe::create(&dir.path().join("no"))
+            .map(|_| ())
+            .unwrap_err();
+        assert_eq!(failure.step, "create");
+        assert_eq!(failure.source.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn refusals_are_answers_and_a_broken_disk_is_a_failure() {
+        for errno in [Errno::INVAL, Errno::OPNOTSUPP] {
+            let answer = refused("read", errno.into()).unwrap();
+            assert!(matches!(answer, DirectIo::Failed { step: "read", .. }));
+        }
+        for errno in [Errno::IO, Errno::NOSPC, Errno::DQUOT, Errno::ROFS] {
+            assert_eq!(refused("write", errno.into()).unwrap_err().step, "write");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_are_aligned(shift in 0usize..64) {
+            let mut memory = vec![0; 2 * BLOCK + shift];
+            let block = aligned(&mut memory[shift..]);
+            prop_assert_eq!(block.len(), BLOCK);
+            prop_assert_eq!(block.as_ptr().addr() % BLOCK, 0);
+        }
     }
 }

@@ -1,0 +1,369 @@
+use super::*;
+
+const SMALL: &str = "cluster: warehouse\nengine: postgres\nsegments: { count: 2 }\n";
+
+pub const WHOLE: &str = r#"# The warehouse.
+cluster: warehouse
+engine: greenplum
+domain: agent.prod.svc.cluster.local
+coordinator: { pods: coordinator, standby: true, port: 5432 }
+segments: { count: 2, primaries: segment-a, mirrors: segment-b, primaryPort: 40000, mirrorPort: 50000 }
+storage: { path: /greenplum, require: durable }
+hba: { auth: trust, extra: [ "host all analyst 10.0.0.0/8 scram-sha-256" ] }
+parameters: { log_statement: ddl, fsync: on, work_mem: 64MB, seq_page_cost: 1.10, jit: true, log_timezone: '' }
+"#;
+
+pub fn load_with(text: &str, env: &[(&str, &str)]) -> Result<Config, Vec<ConfigFinding>> {
+    let env = env.iter().map(|(k, v)| (k.to_string(), v.to_string()));
+    load(text, "cluster.yaml", env)
+}
+
+fn read(text: &str) -> Config {
+    load_with(text, &[]).unwrap()
+}
+
+fn findings(text: &str, env: &[(&str, &str)]) -> String {
+    let findings = load_with(text, env).unwrap_err();
+    findings.iter().map(|f| format!("{f}\n")).collect()
+}
+
+#[test]
+fn a_small_file_gets_the_defaults() {
+    let config = read(SMALL);
+    assert_eq!(config.engine, EngineKind::Postgres);
+    assert_eq!(config.coordinator.pods, "coordinator");
+    assert!(!config.coordinator.standby);
+    assert_eq!(config.segments.primaries, "segment-a");
+    assert_eq!(config.segments.mirrors, None);
+    assert_eq!(config.storage.path, PathBuf::from("/greenplum"));
+    assert_eq!(config.storage.require, Require::Durable);
+    assert_eq!(config.storage.min_free_mib, 512);
+    assert_eq!(config.hba.auth, Auth::Trust);
+    assert_eq!((config.ssh.port, config.http.port), (None, 8008));
+    assert_eq!(config.shutdown.grace_seconds, 30);
+    let ports = (
+        config.coordinator.port,
+        config.segments.primary_port,
+        config.segments.mirror_port,
+    );
+    assert_eq!(ports, (5432, 40000, 50000));
+}
+
+#[test]
+fn the_file_of_the_documentation_is_read() {
+    let config = read(WHOLE);
+    assert!(config.coordinator.standby);
+    assert_eq!(config.segments.mirrors.as_deref(), Some("segment-b"));
+    assert_eq!(
+        config.hba.extra,
+        ["host all analyst 10.0.0.0/8 scram-sha-256"]
+    );
+    let parameters: Vec<_> = config
+        .parameters
+        .iter()
+        .map(|(k, v)| format!("{k}={v}"))
+        .collect();
+    insta::assert_snapshot!(parameters.join(" "), @"fsync=on jit=true log_statement=ddl log_timezone= seq_page_cost=1.10 work_mem=64MB");
+}
+
+#[test]
+fn sections_may_be_empty() {
+    assert_eq!(
+        read(&format!(
+            "{SMALL}hba:\nparameters:\nstorage: {{}}\nssh: ~\n"
+        )),
+        read(SMALL)
+    );
+    assert_eq!(read(&format!("{SMALL}hba:\n  extra:\n")), read(SMALL));
+}
+
+#[test]
+fn every_finding_is_told_at_once_with_its_place() {
+    let text = "\
+cluster: Ware_House
+engin: greenplum
+segments:
+  count: 0
+  primaries: segment-a
+  primaryPort: '40000'
+  mirrorPort: many
+  mirrors:
+primaries: x
+coordinator: { standby: yes, port: 70000, pods: 7 }
+storage:
+  path: ~/data
+  require: solid
+  wal: [a]
+  minFreeMib: -1
+hba:
+  auth: trusty
+  extra: [ '# none', true, \"a\\nb\", 'host all all all trust' ]
+parameters:
+  work_mem: 1MB
+  Work_Mem: 2MB
+  port: 5433
+  9lives: 1
+  log_statement:
+  search_path: [a, b]
+http: 8008
+\"c\\nd\": 1
+cluster: twice
+17: x
+shutdown: { graceSeconds: 4 }
+";
+    insta::assert_snapshot!(findings(text, &[]), @r#"
+    cluster.yaml:1:1: engine: is missing; add it: `greenplum` or `postgres`
+    cluster.yaml:1:10: cluster: "Ware_House" is not a DNS label; use at most 63 lower-case letters, digits and `-`, with a letter or digit at both ends
+    cluster.yaml:2:1: engin: is no key of this file; did you mean engine?
+    cluster.yaml:4:10: segments.count: must be at least 1, is 0; give a whole number from 1 to 10000
+    cluster.yaml:6:16: segments.primaryPort: is the text "40000", not a number; write 40000 without quotes
+    cluster.yaml:7:15: segments.mirrorPort: "many" is not a whole number; give a whole number from 1 to 65535
+    cluster.yaml:8:10: segments.mirrors: mirrors without a name; give the name of the mirrors' StatefulSet, or remove the key for a cluster without mirrors
+    cluster.yaml:9:1: primaries: is no key of this file; did you mean `primaries:` below `segments:`?
+    cluster.yaml:10:25: coordinator.standby: "yes" is neither `true` nor `false`; write `true` or `false`, without quotes
+    cluster.yaml:10:36: coordinator.port: must be at most 65535, is 70000; give a whole number from 1 to 65535
+    cluster.yaml:10:49: coordinator.pods: is a number (7), not a text; put it in quotes: "7"
+    cluster.yaml:12:9: storage.path: "~/data" is not an absolute path; begin it with `/`
+    cluster.yaml:13:12: storage.require: "solid" is not known; choose one of durable, direct-io, any
+    cluster.yaml:14:8: storage.wal: is a list, not a single value; give one value
+    cluster.yaml:15:15: storage.minFreeMib: "-1" is not a whole number; give a whole number from 0 to 1073741824
+    cluster.yaml:17:9: hba.auth: "trusty" is not known; choose one of trust, scram-sha-256; did you mean trust?
+    cluster.yaml:18:12: hba.extra[0]: is only a comment; remove the entry; comments belong into the YAML file itself
+    cluster.yaml:18:22: hba.extra[1]: is a switch (true), not a text; put the line in quotes
+    cluster.yaml:18:28: hba.extra[2]: holds a line break or another control character; write one line of pg_hba.conf per entry
+    cluster.yaml:21:3: parameters.Work_Mem: is given a second time, first in line 20; remove one of the two; upper and lower case are the same here
+    cluster.yaml:22:3: parameters.port: is set by the agent itself; remove it; set coordinator.port, segments.primaryPort or segments.mirrorPort
+    cluster.yaml:23:3: parameters.9lives: is not the name of a parameter; use letters, digits, `_` and `.`, beginning with a letter or `_`
+    cluster.yaml:24:16: parameters.log_statement: has no value; give one, `''` for an empty one, or remove the parameter
+    cluster.yaml:25:16: parameters.search_path: is a list, not a single value; give one value
+    cluster.yaml:26:7: http: is a number (8008), not a mapping; write keys and values: port
+    cluster.yaml:27:1: c\nd: is no key of this file; remove it; keys here are cluster, engine, domain, coordinator, segments, storage, hba, parameters, ssh, http, shutdown
+    cluster.yaml:28:1: cluster: is given a second time, first in line 1; remove one of the two
+    cluster.yaml:29:1: a number (17) stands where a key is expected; write a key, then `:` and its value
+    cluster.yaml:30:27: shutdown.graceSeconds: must be at least 5, is 4; give a whole number from 5 to 86400
+    "#);
+}
+
+#[test]
+fn what_is_no_configuration_at_all() {
+    let texts = [
+        "",
+        "\n# nothing\n",
+        "- a\n",
+        "cluster",
+        "a: [",
+        "a:\n\tb: 1\n",
+    ];
+    let shown: String = texts
+        .iter()
+        .map(|t| format!("{t:?}\n{}", findings(t, &[])))
+        .collect();
+    insta::assert_snapshot!(shown, @r#"
+    ""
+    cluster.yaml:1:1: cluster: is missing; add it: Name of the cluster, a DNS label; recorded on every volume
+    cluster.yaml:1:1: engine: is missing; add it: `greenplum` or `postgres`
+    cluster.yaml:1:1: segments.count: is missing; add it: Number of primaries, 1 to 10000; as many mirrors
+    "\n# nothing\n"
+    cluster.yaml:1:1: cluster: is missing; add it: Name of the cluster, a DNS label; recorded on every volume
+    cluster.yaml:1:1: engine: is missing; add it: `greenplum` or `postgres`
+    cluster.yaml:1:1: segments.count: is missing; add it: Number of primaries, 1 to 10000; as many mirrors
+    "- a\n"
+    cluster.yaml:1:1: is a list, not a mapping; write keys and values: cluster, engine, domain, coordinator, segments, storage, hba, parameters, ssh, http, shutdown
+    cluster.yaml:1:1: cluster: is missing; add it: Name of the cluster, a DNS label; recorded on every volume
+    cluster.yaml:1:1: engine: is missing; add it: `greenplum` or `postgres`
+    cluster.yaml:1:1: segments.count: is missing; add it: Number of primaries, 1 to 10000; as many mirrors
+    "cluster"
+    cluster.yaml:1:1: is the text "cluster", not a mapping; write keys and values: cluster, engine, domain, coordinator, segments, storage, hba, parameters, ssh, http, shutdown
+    cluster.yaml:1:1: cluster: is missing; add it: Name of the cluster, a DNS label; recorded on every volume
+    cluster.yaml:1:1: engine: is missing; add it: `greenplum` or `postgres`
+    cluster.yaml:1:1: segments.count: is missing; add it: Number of primaries, 1 to 10000; as many mirrors
+    "a: ["
+    cluster.yaml:1:4: unclosed bracket '['; mend the YAML there
+    "a:\n\tb: 1\n"
+    cluster.yaml:2:2: tabs disallowed within this context (block indentation); mend the YAML there
+    "#);
+}
+
+#[test]
+fn quoted_numbers_and_flat_names_are_refused() {
+    let text = "cluster: w\nengine: postgres\nsegments.count: 2\nengine.x: 1\n\
+                coordinator: { standby: 'true', engine: postgres }\n<<: { a: b }\n";
+    insta::assert_snapshot!(findings(text, &[]), @r#"
+    cluster.yaml:1:1: segments.count: is missing; add it: Number of primaries, 1 to 10000; as many mirrors
+    cluster.yaml:3:1: segments.count: is no key of this file; did you mean `count:` below `segments:`?
+    cluster.yaml:4:1: engine.x: is no key of this file; did you mean engine?
+    cluster.yaml:5:25: coordinator.standby: is the text "true", not a switch; write true without quotes
+    cluster.yaml:5:33: coordinator.engine: is no key of this file; did you mean `engine:` at the top level?
+    cluster.yaml:6:1: <<: is no key of this file; merge keys are not supported; write the keys out
+    "#);
+}
+
+#[test]
+fn contradictions_between_values() {
+    let text = "\
+cluster: warehouse
+engine: greenplum
+domain: svc.local
+coordinator: { pods: segment-a, standby: true }
+segments: { count: 2, mirrors: segment-a, primaryPort: 8008, mirrorPort: 5432 }
+ssh: { port: 5432 }
+storage: { path: /data, wal: /data/ }
+";
+    insta::assert_snapshot!(findings(text, &[]), @r#"
+    cluster.yaml:4:22: coordinator.pods: pods are called "segment-a" like those of segments.primaries; give every group of pods a name of its own
+    cluster.yaml:5:32: segments.mirrors: pods are called "segment-a" like those of coordinator.pods; give every group of pods a name of its own
+    cluster.yaml:5:32: segments.mirrors: pods are called "segment-a" like those of segments.primaries; give every group of pods a name of its own
+    cluster.yaml:5:56: segments.primaryPort: port 8008 is also that of http.port; give each a port of its own
+    cluster.yaml:5:74: segments.mirrorPort: port 5432 is also that of coordinator.port; give each a port of its own
+    cluster.yaml:6:14: ssh.port: port 5432 is also that of coordinator.port; give each a port of its own
+    cluster.yaml:6:14: ssh.port: port 5432 is also that of segments.mirrorPort; give each a port of its own
+    cluster.yaml:7:30: storage.wal: is the same directory as storage.path; mount the second volume elsewhere, or remove storage.wal to keep the log on the first
+    "#);
+}
+
+#[test]
+fn ports_of_mirrors_count_only_with_mirrors_and_sshd_has_two_by_itself() {
+    let config = |rest: &str| format!("cluster: w\nengine: postgres\n{rest}\n");
+    assert!(load_with(&config("segments: { count: 1, primaryPort: 50000 }"), &[]).is_ok());
+    let mirrored = config("segments: { count: 1, mirrors: b, primaryPort: 50000 }");
+    let sshd = config("segments: { count: 1 }\ncoordinator: { port: 2222 }");
+    insta::assert_snapshot!(findings(&mirrored, &[]) + &findings(&sshd, &[]), @r"
+    cluster.yaml:3:48: segments.primaryPort: port 50000 is also that of segments.mirrorPort; give each a port of its own
+    cluster.yaml:4:22: coordinator.port: port 2222 may be taken by sshd; choose another port, or set ssh.port
+    ");
+    assert!(load_with(&sshd, &[("GP_AGENT_SSH_PORT", "2022")]).is_ok());
+}
+
+#[test]
+fn names_must_fit_into_dns() {
+    let group = "a".repeat(61);
+    let domain = ["abcdefg"; 31].join(".");
+    let text = format!(
+        "cluster: w\nengine: postgres\ndomain: {domain}\nsegments: {{ count: 11, primaries: {group} }}\n"
+    );
+    let shown = findings(&text, &[])
+        .replace(&group, "<group>")
+        .replace(&domain, "<domain>");
+    insta::assert_snapshot!(shown, @r#"
+    cluster.yaml:3:9: domain: <group>-10.<domain> is longer than 253 characters; shorten the domain
+    cluster.yaml:4:35: segments.primaries: the host name "<group>-10" is 64 characters long; shorten the name; host names have at most 63
+    "#);
+    assert!(
+        load_with(
+            &text,
+            &[("GP_AGENT_SEGMENTS_COUNT", "10"), ("GP_AGENT_DOMAIN", "d")]
+        )
+        .is_ok()
+    );
+}
+
+#[test]
+fn the_environment_goes_before_the_file() {
+    let env = [
+        ("GP_AGENT_CLUSTER", "other"),
+        ("GP_AGENT_COORDINATOR_STANDBY", "true"),
+        ("GP_AGENT_SEGMENTS_COUNT", "3"),
+        ("GP_AGENT_SEGMENTS_MIRRORS", "segment-b"),
+        ("GP_AGENT_STORAGE_REQUIRE", "any"),
+    ];
+    let config = load_with(&SMALL.replace("count: 2", "count: none"), &env).unwrap();
+    assert_eq!(
+        (config.cluster.as_str(), config.segments.count),
+        ("other", 3)
+    );
+    assert!(config.coordinator.standby);
+    assert_eq!(config.segments.mirrors.as_deref(), Some("segment-b"));
+    assert_eq!(config.storage.require, Require::Any);
+}
+
+#[test]
+fn a_finding_about_an_override_names_the_variable() {
+    let env = [
+        ("GP_AGENT_SEGMENTS_COUNT", "0"),
+        ("GP_AGENT_SEGMENTS_MIRRORS", ""),
+        ("GP_AGENT_HTTP_PORT", "5432"),
+        ("GP_AGENT_HTTP_PROT", "1"),
+        ("GP_AGENT_ENGINE", "postgre"),
+    ];
+    insta::assert_snapshot!(findings("cluster: w\nparamters: {}\n", &env), @r#"
+    cluster.yaml:2:1: paramters: is no key of this file; did you mean parameters?
+    GP_AGENT_ENGINE: engine: "postgre" is not known; choose one of greenplum, postgres; did you mean postgres?
+    GP_AGENT_HTTP_PORT: http.port: port 5432 is also that of coordinator.port; give each a port of its own
+    GP_AGENT_HTTP_PROT: is no variable of gp-agent; did you mean GP_AGENT_HTTP_PORT?
+    GP_AGENT_SEGMENTS_COUNT: segments.count: must be at least 1, is 0; give a whole number from 1 to 10000
+    GP_AGENT_SEGMENTS_MIRRORS: segments.mirrors: mirrors without a name; give the name of the mirrors' StatefulSet, or remove the key for a cluster without mirrors
+    "#);
+}
+
+#[test]
+fn a_second_document_is_refused() {
+    insta::assert_snapshot!(findings(&format!("{SMALL}---\nhttp: {{ port: 1 }}\n"), &[]), @"cluster.yaml:5:1: a second YAML document begins here; keep one document in the file, without `---` between its keys");
+}
+
+#[test]
+fn the_reference_tells_the_true_defaults() {
+    let config = serde_json::to_value(read(SMALL)).unwrap();
+    for key in keys::KEYS {
+        let value = key
+            .name
+            .split('.')
+            .try_fold(&config, |value, part| value.get(part));
+        match (key.missing, value) {
+            (keys::Missing::Default(text), Some(value)) => {
+                assert_eq!(value.to_string().trim_matches('"'), text, "{}", key.name);
+            }
+            (keys::Missing::Means(_), value) => {
+                let text = value.map_or(String::new(), ToString::to_string);
+                assert!(["", "[]", "{}"].contains(&text.as_str()), "{}", key.name);
+            }
+            (keys::Missing::Refused, value) => assert!(value.is_some(), "{}", key.name),
+            (_, None) => panic!("{} is in the table and not in the Config", key.name),
+        }
+    }
+}
+
+#[test]
+fn every_field_of_a_configuration_is_in_the_table() {
+    let text =
+        "domain: d\nsegments: { count: 1, mirrors: m }\nstorage: { wal: /w }\nssh: { port: 2 }\n";
+    let config = read(&format!("cluster: w\nengine: postgres\n{text}"));
+    let value = serde_json::to_value(config).unwrap();
+    let mut names = Vec::new();
+    for (name, value) in value.as_object().unwrap() {
+        match value.as_object().filter(|_| keys::is_section(name)) {
+            Some(section) => names.extend(section.keys().map(|key| format!("{name}.{key}"))),
+            None => names.push(name.clone()),
+        }
+    }
+    names.sort();
+    let mut table: Vec<_> = keys::KEYS.iter().map(|key| key.name.to_string()).collect();
+    table.sort();
+    assert_eq!(names, table);
+}
+
+#[test]
+fn a_change_is_told_key_by_key() {
+    let old = read(WHOLE);
+    let new = read(
+        &WHOLE
+            .replace("count: 2", "count: 3")
+            .replace("10.0.0.0/8", "10.0.0.0/9")
+            .replace(
+                "log_statement: ddl, fsync: on",
+                "log_statement: all, max_connections: 50",
+            ),
+    );
+    assert!(diff(&old, &old).is_empty());
+    let change = diff(&old, &new);
+    let reloadable = [
+        "hba.extra",
+        "parameters.fsync",
+        "parameters.log_statement",
+        "parameters.max_connections",
+    ];
+    assert_eq!(change.reloadable, reloadable);
+    assert_eq!(change.needs_restart, ["segments.count"]);
+    let mut without = old.clone();
+    without.segments.mirrors = None;
+    assert_eq!(diff(&old, &without).needs_restart, ["segments.mirrors"]);
+}
