@@ -1,6 +1,6 @@
-//! What SSH tells the rest of the agent, and the log.
+//! What SSH tells the rest of the agent.
 
-use crate::domain::finding::{Finding, Severity};
+use crate::domain::finding::Finding;
 use crate::domain::status::SshStatus;
 use tokio::sync::watch;
 
@@ -13,31 +13,11 @@ pub struct SshReport {
     pub findings: Vec<Finding>,
 }
 
-/// Publishes a report that differs from the last one, and logs the findings that came and went.
+/// Publishes a report that differs from the last one. Whoever shows the findings logs them too.
 pub(super) fn publish(status: &watch::Sender<SshReport>, report: SshReport) {
     status.send_if_modified(|last| {
-        if *last == report {
-            return false;
-        }
-        for finding in report
-            .findings
-            .iter()
-            .filter(|f| !last.findings.contains(f))
-        {
-            match finding.severity {
-                Severity::Error => tracing::error!("{finding}"),
-                Severity::Warning => tracing::warn!("{finding}"),
-                Severity::Info => tracing::info!("{finding}"),
-            }
-        }
-        for finding in last
-            .findings
-            .iter()
-            .filter(|f| !report.findings.contains(f))
-        {
-            tracing::info!(subject = %finding.subject, "no longer so: {}", finding.what);
-        }
+        let differs = *last != report;
         *last = report;
-        true
+        differs
     });
 }
