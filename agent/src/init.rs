@@ -4,6 +4,12 @@
 //! the agent dies, its postmasters and sshd become orphans, fall to init and go on; the next agent adopts them. Not
 //! being PID 1, init makes itself a subreaper, which is the same for its own descendants.
 //!
+//! What it costs, for whoever compares it with other inits: an orphan's end is one signal handler (one `send`) and one
+//! `wait4`, and ends that come together share the handler, the `poll` and the read of the pipe; nothing is logged and
+//! /proc is not read. A forwarded signal is handler, `poll`, two `read`s at most and `kill`, and the log line comes
+//! after it. /proc is only read in a shutdown, once the agent is gone or late, at most every 100 ms. Memory is the
+//! touched pages of the binary and a few KiB of heap.
+//!
 //! The exit codes are [`outcome::Outcome`]'s, the times of a shutdown [`crate::domain::ladder`]'s.
 
 pub mod agent;
@@ -61,10 +67,13 @@ fn begin(options: &InitOptions) -> io::Result<signals::Signals> {
         set_child_subreaper(Some(me))?;
     }
     let signals = signals::Signals::install()?;
+    let watchdog = match options.watchdog {
+        Some(period) => format!("{period:?}"),
+        None => "off".to_string(),
+    };
     info!(
-        "init started pid={me} grace={:?} watchdog={:?}",
-        options.grace,
-        options.watchdog.unwrap_or_default()
+        "init started pid={me} grace={:?} watchdog={watchdog}",
+        options.grace
     );
     Ok(signals)
 }

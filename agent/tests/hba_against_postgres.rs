@@ -2,16 +2,21 @@
 //!
 //! `HBA_SEED` chooses other files than the usual ones.
 
+// Clippy's leave for tests does not reach the helpers of an integration test.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 #[path = "hba_against_postgres/generate.rs"]
 mod generate;
 #[path = "hba_against_postgres/server.rs"]
 mod server;
 
 use generate::Random;
+use gp_agent::domain::config::Auth;
 use gp_agent::domain::hba::{
-    Address, Client, ConnType, Database, HbaFile, Index, Interface, Origin, Rule, Verdict, View,
-    admit, parse,
+    Address, BlockRequest, Client, ConnType, Database, HbaFile, HbaPeer, Index, Interface, Origin,
+    PeerAddress, Rule, Verdict, View, admit, parse, render_block, splice,
 };
+use gp_agent::domain::topology::{Member, Role, Topology};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
 use server::{OWNER_LINE, Server};
 use std::collections::BTreeSet;
@@ -87,6 +92,65 @@ fn the_server_refuses_the_lines_that_the_parser_refuses() {
     }
     println!("{wrong} wrong lines");
     assert!(wrong > WRONG_FILES);
+}
+
+#[test]
+fn the_server_reads_the_rendered_block() {
+    let server = Server::start();
+    let member = |pod: &str, role| Member {
+        pod: pod.to_string(),
+        fqdn: format!("{pod}.db.test"),
+        role,
+        content: -1,
+        port: 5432,
+        data_dir: "/greenplum/gpseg-1".into(),
+    };
+    let topology = Topology {
+        cluster: "test".into(),
+        domain: "db.test".into(),
+        members: vec![
+            member("c-0", Role::Coordinator),
+            member("c-1", Role::Standby),
+        ],
+    };
+    let peers = [
+        ("c-0", PeerAddress::Name("c-0.db.test".into())),
+        (
+            "c-1",
+            PeerAddress::Addresses(vec![
+                "fd00::1".parse().unwrap(),
+                "10.0.0.1".parse().unwrap(),
+            ]),
+        ),
+    ]
+    .map(|(pod, address)| HbaPeer {
+        pod: pod.into(),
+        address,
+    });
+    for user in [
+        "gpadmin", "all", "+x", "a b", "a\"b", "a\\", "@a", "a,b", "#a", "Gp-Admin",
+    ] {
+        let block = render_block(&BlockRequest {
+            topology: &topology,
+            me: &topology.members[0],
+            user,
+            auth: Auth::ScramSha256,
+            peers: &peers,
+            extra: &["host all all 10.0.0.0/8 scram-sha-256".to_string()],
+        })
+        .unwrap();
+        let text = splice(OWNER_LINE, &block);
+        let file = parse(&text);
+        assert_eq!((file.errors.len(), file.rules.len()), (0, 10), "{text}");
+        assert!(
+            file.rules[..8]
+                .iter()
+                .all(|rule| rule.users[0].text == user),
+            "{text}"
+        );
+        server.write_hba(&text);
+        compare_rules(&server, &text, &file);
+    }
 }
 
 /// What the server's C library says of every address that a client may have.

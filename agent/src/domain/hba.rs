@@ -6,6 +6,7 @@
 
 mod address;
 mod admit;
+mod index;
 mod needs;
 mod options;
 mod parse;
@@ -16,7 +17,8 @@ mod token;
 mod width;
 
 pub use address::Interface;
-pub use admit::{Client, Database, Index, Origin, Verdict, View, admit};
+pub use admit::{Client, Database, Origin, Verdict, View, admit};
+pub use index::Index;
 pub use needs::{Connection, Via, needs};
 pub use parse::parse;
 pub use prove::{ResolvedView, prove};

@@ -126,7 +126,16 @@ pub(crate) mod tests {
             .collect();
         assert_eq!(
             begun,
-            [Phase::Starting, Phase::Running, Phase::Stopped, Phase::Held, Phase::Crashed, Phase::CrashLoop, Phase::Hung, Phase::Draining]
+            [
+                Phase::Starting,
+                Phase::Running,
+                Phase::Stopped,
+                Phase::Held,
+                Phase::Crashed,
+                Phase::CrashLoop,
+                Phase::Hung,
+                Phase::Draining
+            ]
         );
     }
 

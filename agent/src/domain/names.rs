@@ -108,7 +108,10 @@ mod tests {
         let here = [10, 0, 0, 1];
         assert_eq!(check("a.x", &lookups(Some("A.x"), &[here])), Ok(()));
         let other = check("a.x", &lookups(Some("10-0-0-1.clients.x"), &[here]));
-        assert_eq!(other.unwrap_err(), "the reverse name of 10.0.0.1 is 10-0-0-1.clients.x");
+        assert_eq!(
+            other.unwrap_err(),
+            "the reverse name of 10.0.0.1 is 10-0-0-1.clients.x"
+        );
         assert!(check("a.x", &lookups(None, &[here])).is_err());
         assert!(check("a.x", &lookups(Some("a.x"), &[[10, 0, 0, 2]])).is_err());
         assert!(check("a.x", &Lookups::default()).is_err());

@@ -86,7 +86,13 @@ impl Engine {
     pub async fn create(&self, wanted: &Create<'_>) -> Result<(), ToolError> {
         let mut args: Vec<OsString> = vec!["-D".into(), wanted.dir.into()];
         args.extend(
-            ["--encoding=UTF8", "--data-checksums", "--auth-local=peer", "--no-instructions"].map(OsString::from),
+            [
+                "--encoding=UTF8",
+                "--data-checksums",
+                "--auth-local=peer",
+                "--no-instructions",
+            ]
+            .map(OsString::from),
         );
         args.push(format!("--username={}", wanted.user).into());
         args.push(format!("--auth-host={}", wanted.auth.method()).into());
@@ -101,12 +107,17 @@ impl Engine {
     pub async fn clone_from(&self, wanted: &Clone<'_>) -> Result<(), ToolError> {
         let mut args: Vec<OsString> = vec!["-D".into(), wanted.dir.into()];
         args.extend(
-            ["-h", wanted.host, "-p", &wanted.port.to_string(), "-U", wanted.user]
-                .map(OsString::from),
+            [
+                "-h",
+                wanted.host,
+                "-p",
+                &wanted.port.to_string(),
+                "-U",
+                wanted.user,
+            ]
+            .map(OsString::from),
         );
-        args.extend(
-            ["-X", "stream", "-S", SLOT, "-R", "-c", "fast", "-w"].map(OsString::from),
-        );
+        args.extend(["-X", "stream", "-S", SLOT, "-R", "-c", "fast", "-w"].map(OsString::from));
         args.extend(wanted.wal.iter().map(|wal| option("--waldir=", wal)));
         self.tools.run("pg_basebackup", args, &[]).await.map(drop)
     }

@@ -85,7 +85,10 @@ impl Board {
     /// Replaces what one source found; logs what is new and what is mended.
     pub fn findings(&self, source: &'static str, findings: Vec<Finding>) {
         let mut inner = self.lock();
-        let old = inner.findings.insert(source, findings.clone()).unwrap_or_default();
+        let old = inner
+            .findings
+            .insert(source, findings.clone())
+            .unwrap_or_default();
         drop(inner);
         for finding in findings.iter().filter(|f| !old.contains(f)) {
             match finding.severity {
@@ -95,7 +98,12 @@ impl Board {
             }
         }
         for gone in old.iter().filter(|f| !findings.contains(f)) {
-            tracing::info!("no longer found: {} {}: {}", gone.area, gone.subject, gone.what);
+            tracing::info!(
+                "no longer found: {} {}: {}",
+                gone.area,
+                gone.subject,
+                gone.what
+            );
         }
     }
 }

@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 
 /// initdb, for a coordinator or a primary.
 pub async fn create(pod: &Pod) -> Result<()> {
-    pod.board.phase(Phase::Bootstrapping, "creating an empty database (initdb)");
+    pod.board
+        .phase(Phase::Bootstrapping, "creating an empty database (initdb)");
     let config = pod.config.borrow().clone();
     let making = clear_the_place(pod).await?;
     let wanted = Create {
@@ -23,7 +24,8 @@ pub async fn create(pod: &Pod) -> Result<()> {
         wal: wal_dir(pod)?,
         user: &pod.account.name,
         auth: config.hba.auth,
-        password_file: (config.hba.auth == Auth::ScramSha256).then_some(config.hba.password_file.as_path()),
+        password_file: (config.hba.auth == Auth::ScramSha256)
+            .then_some(config.hba.password_file.as_path()),
     };
     pod.engine.create(&wanted).await?;
     settle(pod, &making).await
@@ -74,8 +76,8 @@ async fn clear_the_place(pod: &Pod) -> Result<PathBuf> {
         if empty {
             std::fs::remove_dir(path)?;
         } else if path.try_exists()? {
-            let aside = set_aside(path)
-                .with_context(|| format!("cannot set {} aside", path.display()))?;
+            let aside =
+                set_aside(path).with_context(|| format!("cannot set {} aside", path.display()))?;
             tracing::warn!(path = %path.display(), "half made; set aside as {}", aside.display());
         }
     }
@@ -89,7 +91,11 @@ async fn end_leftover_tools(making: &Path) -> Result<()> {
         p.pid != std::process::id() as i32 && p.args.iter().any(|arg| arg == &name)
     };
     for leftover in process::processes()?.iter().filter(|p| uses(p)) {
-        tracing::warn!(pid = leftover.pid, "ending {} of an earlier attempt", leftover.comm);
+        tracing::warn!(
+            pid = leftover.pid,
+            "ending {} of an earlier attempt",
+            leftover.comm
+        );
         if let Ok(mut process) = Process::adopt(leftover.pid) {
             process.signal(Signal::KILL)?;
             process.ended().await?;
@@ -109,5 +115,8 @@ fn wal_dir(pod: &Pod) -> Result<Option<PathBuf>> {
         .context("the data directory has no name")?
         .to_string_lossy()
         .into_owned();
-    Ok(Some(volume.join(format!("{name}-{}", crate::lifecycle::board::now()))))
+    Ok(Some(volume.join(format!(
+        "{name}-{}",
+        crate::lifecycle::board::now()
+    ))))
 }

@@ -55,12 +55,14 @@ fn publish(path: &Path, board: &Board, current: &watch::Sender<Arc<Config>>, new
     let findings = change
         .needs_restart
         .iter()
-        .map(|key| Finding::warning(
-            Area::Config,
-            format!("{}: {key}", path.display()),
-            "changed, but a running pod cannot follow it",
-            "restart the pods one by one to apply it, or put the old value back",
-        ))
+        .map(|key| {
+            Finding::warning(
+                Area::Config,
+                format!("{}: {key}", path.display()),
+                "changed, but a running pod cannot follow it",
+                "restart the pods one by one to apply it, or put the old value back",
+            )
+        })
         .collect();
     board.findings("config", findings);
     tracing::info!("configuration changed");
@@ -74,7 +76,14 @@ fn findings(path: &Path, error: &ConfigFileError) -> Vec<Finding> {
     error
         .to_string()
         .lines()
-        .map(|line| Finding::error(Area::Config, path.display().to_string(), line, "mend the file; it is read again by itself"))
+        .map(|line| {
+            Finding::error(
+                Area::Config,
+                path.display().to_string(),
+                line,
+                "mend the file; it is read again by itself",
+            )
+        })
         .collect()
 }
 

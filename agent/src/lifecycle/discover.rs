@@ -4,7 +4,7 @@
 use crate::domain::finding::{Area, Finding};
 use crate::domain::hba;
 use crate::domain::names::{self, Belief, Lookups, NameVerdict};
-use crate::domain::status::PeersStatus;
+use crate::domain::status::{PeersStatus, PodStatus};
 use crate::domain::topology::{Member, Topology};
 use crate::lifecycle::board::{Board, now};
 use crate::sys::dns::{Dns, LookupError};
@@ -93,15 +93,24 @@ impl Discovery {
         self.find_everybody().await;
         let mut far = Instant::now();
         loop {
-            let doubtful = self.beliefs.values().any(|b| matches!(b.verdict(), NameVerdict::Unverified(_)));
+            let doubtful = self
+                .beliefs
+                .values()
+                .any(|b| matches!(b.verdict(), NameVerdict::Unverified(_)));
             let failing = self.map.borrow().values().any(|p| p.failing.is_some());
-            let pause = if doubtful || failing { DOUBTFUL_EVERY } else { CLOSE_EVERY };
+            let pause = if doubtful || failing {
+                DOUBTFUL_EVERY
+            } else {
+                CLOSE_EVERY
+            };
             tokio::time::sleep(jitter(pause)).await;
             let all = far.elapsed() >= FAR_EVERY || failing;
             if all {
                 far = Instant::now();
             }
-            let asked: Vec<Member> = self.topology.peers(&self.me)
+            let asked: Vec<Member> = self
+                .topology
+                .peers(&self.me)
                 .filter(|m| all || self.close.contains(&m.pod))
                 .cloned()
                 .collect();
@@ -117,7 +126,11 @@ impl Discovery {
             let missing: Vec<Member> = {
                 let map = self.map.borrow();
                 let found = |m: &&Member| map.get(&m.pod).is_none_or(|p| p.addresses.is_empty());
-                self.topology.peers(&self.me).filter(found).cloned().collect()
+                self.topology
+                    .peers(&self.me)
+                    .filter(found)
+                    .cloned()
+                    .collect()
             };
             if missing.is_empty() {
                 break;
@@ -143,13 +156,21 @@ impl Discovery {
             .await;
         let mut map = self.map.borrow().clone();
         for (pod, answer) in answers {
-            let unknown = PeerView { addresses: Vec::new(), name: NameVerdict::Unknown, failing: None };
+            let unknown = PeerView {
+                addresses: Vec::new(),
+                name: NameVerdict::Unknown,
+                failing: None,
+            };
             let peer = map.entry(pod.clone()).or_insert(unknown);
             match answer {
                 Ok(addresses) => {
                     if peer.addresses != addresses {
                         if !peer.addresses.is_empty() {
-                            tracing::info!(peer = pod, "address changed from {:?} to {addresses:?}", peer.addresses);
+                            tracing::info!(
+                                peer = pod,
+                                "address changed from {:?} to {addresses:?}",
+                                peer.addresses
+                            );
                         }
                         self.beliefs.entry(pod).or_default().forget();
                         peer.name = NameVerdict::Unknown;
@@ -169,7 +190,9 @@ impl Discovery {
     /// Checks the names that pg_hba.conf uses, through libc.
     async fn verify(&mut self) {
         let mut map = self.map.borrow().clone();
-        let close: Vec<(&Member, Vec<IpAddr>)> = self.topology.peers(&self.me)
+        let close: Vec<(&Member, Vec<IpAddr>)> = self
+            .topology
+            .peers(&self.me)
             .filter(|m| self.close.contains(&m.pod))
             .filter_map(|m| Some((m, map.get(&m.pod)?.addresses.clone())))
             .filter(|(_, addresses)| !addresses.is_empty())
@@ -184,10 +207,16 @@ impl Discovery {
                 Err(error) => Err(error.to_string()),
                 Ok(reverse) => match self.getent.forward(&member.fqdn).await {
                     Err(error) => Err(error.to_string()),
-                    Ok(forward) => names::check(&member.fqdn, &Lookups {
-                        reverse: addresses.iter().map(|a| (*a, reverse.get(a).cloned())).collect(),
-                        forward,
-                    }),
+                    Ok(forward) => names::check(
+                        &member.fqdn,
+                        &Lookups {
+                            reverse: addresses
+                                .iter()
+                                .map(|a| (*a, reverse.get(a).cloned()))
+                                .collect(),
+                            forward,
+                        },
+                    ),
                 },
             };
             let belief = self.beliefs.entry(member.pod.clone()).or_default();
@@ -222,6 +251,47 @@ impl Discovery {
     }
 }
 
+/// One look at every peer, for `gp-agent check` and `render`: what was found, and what is wrong.
+pub async fn once(topology: &Topology, me: &Member, user: &str) -> (PeerMap, Vec<Finding>) {
+    let dns = match Dns::system() {
+        Ok(dns) => dns,
+        Err(error) => {
+            let finding =
+                Finding::error(Area::Dns, "/etc/resolv.conf", error.to_string(), "mend it");
+            return (PeerMap::new(), vec![finding]);
+        }
+    };
+    let board = Arc::new(Board::new(PodStatus::unknown(&me.pod)));
+    let topology = Arc::new(topology.clone());
+    let (mut discovery, map) = Discovery::new(
+        topology.clone(),
+        me.clone(),
+        user,
+        board,
+        dns,
+        Getent::default(),
+    );
+    let peers: Vec<Member> = topology.peers(me).cloned().collect();
+    discovery.look_up(&peers).await;
+    discovery.verify().await;
+    let map = map.borrow().clone();
+    let mut findings = findings(&topology, &map);
+    findings.extend(
+        map.iter()
+            .filter(|(_, p)| p.addresses.is_empty())
+            .map(|(pod, p)| {
+                let why = p.failing.as_ref().map_or("no answer", |(why, _)| why);
+                Finding::error(
+                    Area::Dns,
+                    pod,
+                    format!("its name does not resolve: {why}"),
+                    "is the pod there, and the headless service with publishNotReadyAddresses?",
+                )
+            }),
+    );
+    (map, findings)
+}
+
 /// A line without its seconds, which change all the time.
 fn shape(line: &str) -> String {
     line.chars().filter(|c| !c.is_ascii_digit()).collect()
@@ -238,11 +308,18 @@ pub fn progress(topology: &Topology, me: &Member, map: &PeerMap, now: u64) -> Pe
         status.total += 1;
         match map.get(&member.pod) {
             Some(peer) if !peer.addresses.is_empty() => status.found += 1,
-            Some(PeerView { failing: Some((why, since)), .. }) => {
+            Some(PeerView {
+                failing: Some((why, since)),
+                ..
+            }) => {
                 let seconds = now.saturating_sub(*since);
-                status.waiting.push(format!("{}: {why} since {seconds} s", member.pod));
+                status
+                    .waiting
+                    .push(format!("{}: {why} since {seconds} s", member.pod));
             }
-            _ => status.waiting.push(format!("{}: not asked yet", member.pod)),
+            _ => status
+                .waiting
+                .push(format!("{}: not asked yet", member.pod)),
         }
     }
     status
@@ -254,14 +331,20 @@ pub fn line(status: &PeersStatus) -> String {
     match status.waiting.as_slice() {
         [] => format!("{found} found"),
         few if few.len() <= 3 => format!("{found}; waiting for {}", few.join(", ")),
-        many => format!("{found}; waiting for {} and {} more", many[..3].join(", "), many.len() - 3),
+        many => format!(
+            "{found}; waiting for {} and {} more",
+            many[..3].join(", "),
+            many.len() - 3
+        ),
     }
 }
 
 fn findings(topology: &Topology, map: &PeerMap) -> Vec<Finding> {
     let mut findings = Vec::new();
     for member in &topology.members {
-        let Some(peer) = map.get(&member.pod) else { continue };
+        let Some(peer) = map.get(&member.pod) else {
+            continue;
+        };
         if let NameVerdict::Unverified(why) = &peer.name {
             findings.push(Finding::warning(
                 Area::Dns,
@@ -293,10 +376,24 @@ mod tests {
             total: 6,
             waiting: vec!["segment-b-1: NXDOMAIN since 12 s".into()],
         };
-        assert_eq!(line(&status), "5 of 6 peers; waiting for segment-b-1: NXDOMAIN since 12 s");
-        let none = PeersStatus { found: 6, total: 6, waiting: vec![] };
+        assert_eq!(
+            line(&status),
+            "5 of 6 peers; waiting for segment-b-1: NXDOMAIN since 12 s"
+        );
+        let none = PeersStatus {
+            found: 6,
+            total: 6,
+            waiting: vec![],
+        };
         assert_eq!(line(&none), "6 of 6 peers found");
-        let many = PeersStatus { found: 0, total: 9, waiting: (0..9).map(|i| format!("p{i}")).collect() };
-        assert_eq!(line(&many), "0 of 9 peers; waiting for p0, p1, p2 and 6 more");
+        let many = PeersStatus {
+            found: 0,
+            total: 9,
+            waiting: (0..9).map(|i| format!("p{i}")).collect(),
+        };
+        assert_eq!(
+            line(&many),
+            "0 of 9 peers; waiting for p0, p1, p2 and 6 more"
+        );
     }
 }

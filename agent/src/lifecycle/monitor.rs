@@ -25,7 +25,11 @@ pub async fn watch(pod: &Pod) {
         }
         let asked = Instant::now();
         let answer = ask(pod, &mut session).await;
-        timeouts = if answer == Answer::TimedOut { timeouts + 1 } else { 0 };
+        timeouts = if answer == Answer::TimedOut {
+            timeouts + 1
+        } else {
+            0
+        };
         record(pod, &answer, timeouts, asked.elapsed());
         if let Answer::Ok(seen) = &answer
             && !seen.in_recovery

@@ -36,10 +36,11 @@ async fn status_of(pod: &Pod, member: &Member) -> Option<PodStatus> {
     let addresses = pod.peers.borrow().get(&member.pod)?.addresses.clone();
     let port = pod.config.borrow().http.port;
     for address in addresses {
-        let body =
-            http_client::get(SocketAddr::new(address, port), "/status", ANSWER_WITHIN).await;
+        let body = http_client::get(SocketAddr::new(address, port), "/status", ANSWER_WITHIN).await;
         match body.map(|body| serde_json::from_slice::<PodStatus>(&body)) {
-            Ok(Ok(status)) if status.pod == member.pod && status.cluster == pod.topology.cluster => {
+            Ok(Ok(status))
+                if status.pod == member.pod && status.cluster == pod.topology.cluster =>
+            {
                 return Some(status);
             }
             Ok(Ok(status)) => {

@@ -32,7 +32,7 @@ pub fn write(pod: &Pod, dir: &Path) -> Result<bool> {
 fn write_hba(pod: &Pod, config: &Config, dir: &Path) -> Result<bool> {
     let path = dir.join("pg_hba.conf");
     let existing = read(&path)?;
-    let peers = view::hba_peers(pod);
+    let peers = view::hba_peers(&pod.topology, &pod.me, &pod.peers.borrow());
     let block = hba::render_block(&BlockRequest {
         topology: &pod.topology,
         me: &pod.me,
@@ -49,13 +49,24 @@ fn write_hba(pod: &Pod, config: &Config, dir: &Path) -> Result<bool> {
         Err(errors) => {
             let findings = errors
                 .iter()
-                .map(|e| Finding::error(Area::Hba, "hba.extra", e.to_string(), "mend the line in cluster.yaml; until then the earlier lines stay"))
+                .map(|e| {
+                    Finding::error(
+                        Area::Hba,
+                        "hba.extra",
+                        e.to_string(),
+                        "mend the line in cluster.yaml; until then the earlier lines stay",
+                    )
+                })
                 .collect();
             pod.board.findings("hba-extra", findings);
             return Ok(false);
         }
     };
-    Ok(write_atomically(&path, hba::splice(&existing, &block).as_bytes(), MODE)?)
+    Ok(write_atomically(
+        &path,
+        hba::splice(&existing, &block).as_bytes(),
+        MODE,
+    )?)
 }
 
 fn read(path: &Path) -> Result<String> {
@@ -116,7 +127,7 @@ async fn refresh(pod: &Pod, session: &mut Session) -> Result<()> {
             wait_for_reload(session).await;
         }
     }
-    view::report_hba(pod).await;
+    view::report_hba(pod);
     ask_server(pod, session).await;
     Ok(())
 }
@@ -125,7 +136,11 @@ async fn refresh(pod: &Pod, session: &mut Session) -> Result<()> {
 async fn wait_for_reload(session: &mut Session) {
     let loaded_lately = "select 1 where pg_conf_load_time() > now() - interval '2 seconds'";
     for _ in 0..10 {
-        if session.ask(loaded_lately).await.is_ok_and(|rows| !rows.is_empty()) {
+        if session
+            .ask(loaded_lately)
+            .await
+            .is_ok_and(|rows| !rows.is_empty())
+        {
             return;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -102,7 +102,15 @@ impl<'a> Supervisor<'a> {
                 Ok(None)
             }
             Decision::Refuse { what, remedy } => {
-                pod.board.findings("start", vec![Finding::error(Area::Postgres, pod.dir().display().to_string(), &what, &remedy)]);
+                pod.board.findings(
+                    "start",
+                    vec![Finding::error(
+                        Area::Postgres,
+                        pod.dir().display().to_string(),
+                        &what,
+                        &remedy,
+                    )],
+                );
                 bail!("{what}; {remedy}");
             }
             Decision::Create => {
@@ -136,9 +144,14 @@ impl<'a> Supervisor<'a> {
             );
         }
         if examined.directory.kind == DirectoryKind::HalfMade {
-            let aside = set_aside(dir).with_context(|| format!("cannot set {} aside", dir.display()))?;
+            let aside =
+                set_aside(dir).with_context(|| format!("cannot set {} aside", dir.display()))?;
             tracing::warn!(path = %dir.display(), "not a whole data directory; set aside as {}", aside.display());
-            bail!("{} was half made and is set aside as {}", dir.display(), aside.display());
+            bail!(
+                "{} was half made and is set aside as {}",
+                dir.display(),
+                aside.display()
+            );
         }
         Ok(examined)
     }
@@ -170,7 +183,9 @@ impl<'a> Supervisor<'a> {
                 .all(|m| map.get(&m.pod).is_some_and(|p| !p.addresses.is_empty()))
         };
         if !complete(&peers.borrow()) {
-            self.pod.board.phase(Phase::Discovering, "waiting for the names of all peers");
+            self.pod
+                .board
+                .phase(Phase::Discovering, "waiting for the names of all peers");
             // The sender lives as long as the pod.
             let _ = peers.wait_for(complete).await;
         }
@@ -201,7 +216,10 @@ impl<'a> Supervisor<'a> {
                 if pidfile::occupant(dir)? != Occupant::Postmaster(pid) {
                     return Ok(None);
                 }
-                self.note_running(&process, format!("postmaster {pid} was running already; adopted"));
+                self.note_running(
+                    &process,
+                    format!("postmaster {pid} was running already; adopted"),
+                );
                 Ok(Some(process))
             }
             Occupant::Leftovers(pids) => {
@@ -218,13 +236,19 @@ impl<'a> Supervisor<'a> {
     }
 
     async fn end_leftovers(&self, pids: &[i32]) -> Result<()> {
-        let reason = format!("waiting for {} server processes whose postmaster is gone", pids.len());
+        let reason = format!(
+            "waiting for {} server processes whose postmaster is gone",
+            pids.len()
+        );
         self.pod.board.phase(Phase::Crashed, reason);
         for pid in pids {
             let Ok(mut process) = Process::adopt(*pid) else {
                 continue;
             };
-            if tokio::time::timeout(LEFTOVERS_END_WITHIN, process.ended()).await.is_err() {
+            if tokio::time::timeout(LEFTOVERS_END_WITHIN, process.ended())
+                .await
+                .is_err()
+            {
                 tracing::warn!(pid, "asking a server process without a postmaster to quit");
                 process.signal(Signal::QUIT)?;
             }
@@ -251,12 +275,16 @@ impl<'a> Supervisor<'a> {
         let ended = match left {
             Left::Ended(ended) => Some(ended),
             Left::SteppedDown => {
-                tracing::error!("the partner was promoted; stopping this server, which is on the older timeline");
+                tracing::error!(
+                    "the partner was promoted; stopping this server, which is on the older timeline"
+                );
                 self.stop(&mut process).await;
                 None
             }
             Left::Draining => {
-                self.pod.board.phase(Phase::Draining, "stopping the postmaster (fast)");
+                self.pod
+                    .board
+                    .phase(Phase::Draining, "stopping the postmaster (fast)");
                 self.stop(&mut process).await;
                 None
             }
@@ -289,7 +317,10 @@ impl<'a> Supervisor<'a> {
 
     async fn must_step_down(&self) -> bool {
         let (writable, timeline) = self.pod.board.read(|s| {
-            (s.active_role.is_some_and(|r| r.is_writable()), s.directory.timeline.unwrap_or(0))
+            (
+                s.active_role.is_some_and(|r| r.is_writable()),
+                s.directory.timeline.unwrap_or(0),
+            )
         });
         writable && start::must_step_down(timeline, &partner::ask(self.pod).await)
     }
@@ -311,13 +342,17 @@ impl<'a> Supervisor<'a> {
 
     /// Fast at once, immediate when the ladder says so; never SIGKILL.
     async fn stop(&self, process: &mut Process) {
-        let ladder = Ladder::new(Duration::from_secs(self.pod.config.borrow().shutdown.grace_seconds.into()));
+        let ladder = Ladder::new(Duration::from_secs(
+            self.pod.config.borrow().shutdown.grace_seconds.into(),
+        ));
         if let Err(error) = process.signal(Signal::INT) {
             tracing::warn!(pid = process.pid(), "cannot signal the postmaster: {error}");
         }
         let fast = tokio::time::timeout(ladder.immediate(), process.ended()).await;
         if fast.is_err() {
-            tracing::warn!("fast shutdown is not done in time; immediate shutdown, the next start will recover");
+            tracing::warn!(
+                "fast shutdown is not done in time; immediate shutdown, the next start will recover"
+            );
             if let Err(error) = process.signal(Signal::QUIT) {
                 tracing::warn!(pid = process.pid(), "cannot signal the postmaster: {error}");
             }
@@ -334,9 +369,16 @@ impl<'a> Supervisor<'a> {
             e.control.shut_down_cleanly()
         });
         // A start that failed leaves pg_control as the last clean stop left it.
-        let clean = clean && !matches!(ended, Ended::Exited(code) if code != 0) && !matches!(ended, Ended::Signaled(_));
-        let words = if clean { "stopped cleanly".to_string() } else { format!("ended: {ended}") };
-        pod.board.update(|s| s.postmaster.last_end = Some(words.clone()));
+        let clean = clean
+            && !matches!(ended, Ended::Exited(code) if code != 0)
+            && !matches!(ended, Ended::Signaled(_));
+        let words = if clean {
+            "stopped cleanly".to_string()
+        } else {
+            format!("ended: {ended}")
+        };
+        pod.board
+            .update(|s| s.postmaster.last_end = Some(words.clone()));
         if held::read(pod).is_some() {
             return;
         }
@@ -345,8 +387,16 @@ impl<'a> Supervisor<'a> {
             return;
         }
         let pause = self.backoff.after_end(ran_for);
-        let phase = if self.backoff.is_loop() { Phase::CrashLoop } else { Phase::Crashed };
-        let again = if pause.is_zero() { "at once".to_string() } else { format!("in {} s", pause.as_secs()) };
+        let phase = if self.backoff.is_loop() {
+            Phase::CrashLoop
+        } else {
+            Phase::Crashed
+        };
+        let again = if pause.is_zero() {
+            "at once".to_string()
+        } else {
+            format!("in {} s", pause.as_secs())
+        };
         pod.board.phase(
             phase,
             format!("the postmaster {words} (crash {} in a row); starting it again {again}; its own log lines above say why", self.backoff.crashes()),
@@ -394,7 +444,9 @@ impl<'a> Supervisor<'a> {
         if let Ok(Occupant::Postmaster(pid)) = pidfile::occupant(dir)
             && let Ok(mut process) = Process::adopt(pid)
         {
-            self.pod.board.phase(Phase::Draining, "stopping the postmaster (fast)");
+            self.pod
+                .board
+                .phase(Phase::Draining, "stopping the postmaster (fast)");
             self.stop(&mut process).await;
         }
         self.pod.board.update(|s| s.postmaster.pid = None);

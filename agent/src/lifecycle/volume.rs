@@ -3,13 +3,12 @@
 use crate::domain::config::{Config, StorageConfig};
 use crate::domain::finding::{Area, Finding, Severity};
 use crate::domain::status::{Phase, StorageStatus};
-use crate::domain::storage::judge;
+use crate::domain::storage::{judge, judge_shm};
 use crate::domain::topology::Member;
 use crate::lifecycle::board::Board;
 use crate::lifecycle::owner;
 use crate::sys::files::VolumeLock;
-use crate::sys::storage;
-use std::path::Path;
+use crate::sys::storage::{prove_all, shm_bytes};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -29,7 +28,10 @@ pub async fn wait_for(config: &Config, me: &Member, board: &Board) -> VolumeLock
             let broken = Finding::error(Area::Storage, "volume", e.to_string(), "report this");
             (None, Vec::new(), vec![broken])
         });
-        let refused = findings.iter().find(|f| f.severity == Severity::Error).cloned();
+        let refused = findings
+            .iter()
+            .find(|f| f.severity == Severity::Error)
+            .cloned();
         board.update(|s| s.storage = statuses);
         board.findings("storage", findings);
         match (lock, refused) {
@@ -44,7 +46,9 @@ pub async fn wait_for(config: &Config, me: &Member, board: &Board) -> VolumeLock
 type Taken = (Option<VolumeLock>, Vec<StorageStatus>, Vec<Finding>);
 
 fn take(config: &StorageConfig, cluster: &str, me: &Member) -> Taken {
-    let (statuses, mut findings) = prove(config);
+    let exists = me.data_dir.join("global/pg_control").exists();
+    let (statuses, mut findings) = prove(config, exists);
+    findings.extend(judge_shm(shm_bytes()));
     if findings.iter().any(|f| f.severity == Severity::Error) {
         return (None, statuses, findings);
     }
@@ -68,26 +72,21 @@ fn take(config: &StorageConfig, cluster: &str, me: &Member) -> Taken {
     (lock, statuses, findings)
 }
 
-/// Proves the data volume and, when it is another one, the write-ahead log's. Blocking.
-pub fn prove(config: &StorageConfig) -> (Vec<StorageStatus>, Vec<Finding>) {
+/// Proves the data volume and, when it is another one, the write-ahead log's. Blocking. Too little room keeps a database
+/// from being made, never one that `exists` from being started.
+pub fn prove(config: &StorageConfig, exists: bool) -> (Vec<StorageStatus>, Vec<Finding>) {
+    let min_free = if exists { 0 } else { config.min_free_mib };
     let mut statuses = Vec::new();
     let mut findings = Vec::new();
-    let mut one = |path: &Path, purpose: &str| match storage::prove(path, purpose) {
-        Ok(observation) => {
-            let (status, found) = judge(&observation, config.require, config.min_free_mib);
-            statuses.push(status);
-            findings.extend(found);
+    for proof in prove_all(&config.path, config.wal.as_deref()) {
+        match proof {
+            Ok(observation) => {
+                let (status, found) = judge(&observation, config.require, min_free);
+                statuses.push(status);
+                findings.extend(found);
+            }
+            Err(error) => findings.push(error.finding()),
         }
-        Err(error) => findings.push(Finding::error(
-            Area::Storage,
-            path.display().to_string(),
-            error.to_string(),
-            "mount a volume there that this user may write to",
-        )),
-    };
-    one(&config.path, "data");
-    if let Some(wal) = &config.wal {
-        one(wal, "wal");
     }
     (statuses, findings)
 }

@@ -1,6 +1,8 @@
 //! Asking the container's name servers for the addresses of peers.
 
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
+use hickory_resolver::config::{
+    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::{Resolver, TokioResolver};
@@ -60,12 +62,20 @@ impl Dns {
         Dns::build(config, ResolverOpts::default(), ResolveHosts::Never)
     }
 
-    fn build(config: ResolverConfig, mut options: ResolverOpts, hosts: ResolveHosts) -> Result<Dns, LookupError> {
+    fn build(
+        config: ResolverConfig,
+        mut options: ResolverOpts,
+        hosts: ResolveHosts,
+    ) -> Result<Dns, LookupError> {
         options.timeout = ANSWER_WITHIN;
         options.attempts = 1;
         options.cache_size = 0;
         options.use_hosts_file = hosts;
-        let servers: Vec<String> = config.name_servers().iter().map(|s| s.ip.to_string()).collect();
+        let servers: Vec<String> = config
+            .name_servers()
+            .iter()
+            .map(|s| s.ip.to_string())
+            .collect();
         let resolver = Resolver::builder_with_config(config, TokioRuntimeProvider::default())
             .with_options(options)
             .build()

@@ -60,7 +60,9 @@ pub enum Side {
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// A TCP port.
-    #[error("cannot listen on TCP port {port} ({family}): {source}; stop what holds it (ss -ltnp), or set http.port")]
+    #[error(
+        "cannot listen on TCP port {port} ({family}): {source}; stop what holds it (ss -ltnp), or set http.port"
+    )]
     Tcp {
         /// The port.
         port: u16,
@@ -70,7 +72,9 @@ pub enum BindError {
         source: io::Error,
     },
     /// The unix socket.
-    #[error("cannot listen on {path}: {source}; mount a writable tmpfs or emptyDir there, or set GP_AGENT_RUN_DIR")]
+    #[error(
+        "cannot listen on {path}: {source}; mount a writable tmpfs or emptyDir there, or set GP_AGENT_RUN_DIR"
+    )]
     Unix {
         /// Its path.
         path: String,
@@ -194,8 +198,13 @@ async fn pause_after(error: &io::Error) {
     tokio::time::sleep(Duration::from_millis(200)).await;
 }
 
-fn welcome<S>(stream: S, places: &Arc<Semaphore>, agent: &Arc<dyn Agent>, limits: Limits, side: Side)
-where
+fn welcome<S>(
+    stream: S,
+    places: &Arc<Semaphore>,
+    agent: &Arc<dyn Agent>,
+    limits: Limits,
+    side: Side,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     // Beyond the limit the connection is closed at once.
@@ -206,7 +215,9 @@ where
     tokio::spawn(async move {
         let service = service_fn(move |request| {
             let agent = agent.clone();
-            async move { Ok::<_, std::convert::Infallible>(routes::answer(&*agent, side, request).await) }
+            async move {
+                Ok::<_, std::convert::Infallible>(routes::answer(&*agent, side, request).await)
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -226,4 +237,3 @@ where
 
 /// The body of every response.
 pub type Body = Full<Bytes>;
-

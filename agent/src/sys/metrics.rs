@@ -57,42 +57,127 @@ fn flag(yes: bool) -> f64 {
 }
 
 fn roles(registry: &mut Registry, status: &PodStatus) {
-    let all = [Role::Coordinator, Role::Standby, Role::Primary, Role::Mirror];
-    let role = |r: Role| (vec![("role", r.to_string())], flag(status.active_role == Some(r)));
+    let all = [
+        Role::Coordinator,
+        Role::Standby,
+        Role::Primary,
+        Role::Mirror,
+    ];
+    let role = |r: Role| {
+        (
+            vec![("role", r.to_string())],
+            flag(status.active_role == Some(r)),
+        )
+    };
     let values: Vec<(Labels, f64)> = all.into_iter().map(role).collect();
-    family(registry, "role", "1 for the role that is active in this pod", values);
+    family(
+        registry,
+        "role",
+        "1 for the role that is active in this pod",
+        values,
+    );
     let phase = serde_json::to_value(status.phase).ok();
     let phase = phase.as_ref().and_then(|p| p.as_str()).unwrap_or_default();
     let labels: Labels = vec![("phase", phase.to_string())];
-    family(registry, "phase", "1 for the phase of the pod's life that is on stage", vec![(labels, 1.0)]);
+    family(
+        registry,
+        "phase",
+        "1 for the phase of the pod's life that is on stage",
+        vec![(labels, 1.0)],
+    );
 }
 
 fn database(registry: &mut Registry, status: &PodStatus, now: u64) {
     let p = &status.postmaster;
-    gauge(registry, "ready", "1 when the pod's role does its work now", flag(health::ready(status, now).ok));
-    gauge(registry, "postmaster_up", "1 while the postmaster's process runs", flag(p.pid.is_some()));
-    counter(registry, "postmaster_restarts", "Starts of the postmaster after the first one, since the agent started", p.restarts);
-    gauge(registry, "probe_latency_seconds", "Time that the database's last answer took", p.answer_seconds);
+    gauge(
+        registry,
+        "ready",
+        "1 when the pod's role does its work now",
+        flag(health::ready(status, now).ok),
+    );
+    gauge(
+        registry,
+        "postmaster_up",
+        "1 while the postmaster's process runs",
+        flag(p.pid.is_some()),
+    );
+    counter(
+        registry,
+        "postmaster_restarts",
+        "Starts of the postmaster after the first one, since the agent started",
+        p.restarts,
+    );
+    gauge(
+        registry,
+        "probe_latency_seconds",
+        "Time that the database's last answer took",
+        p.answer_seconds,
+    );
     let lag = status.replication.iter().filter_map(|r| {
         let labels: Labels = vec![("peer", r.peer.clone()), ("state", r.state.clone())];
         Some((labels, r.lag_bytes? as f64))
     });
-    family(registry, "replication_lag_bytes", "Write-ahead log not yet replayed at the receiving end", lag.collect());
-    gauge(registry, "pending_restart_parameters", "Parameters that wait for a restart of the postmaster", status.pending_restart.len() as f64);
+    family(
+        registry,
+        "replication_lag_bytes",
+        "Write-ahead log not yet replayed at the receiving end",
+        lag.collect(),
+    );
+    gauge(
+        registry,
+        "pending_restart_parameters",
+        "Parameters that wait for a restart of the postmaster",
+        status.pending_restart.len() as f64,
+    );
 }
 
 fn findings(registry: &mut Registry, status: &PodStatus) {
     let count = |area: Area| status.findings.iter().filter(|f| f.area == area).count() as f64;
-    gauge(registry, "dns_findings", "Peers whose names do not verify", count(Area::Dns));
-    gauge(registry, "hba_findings", "Findings about pg_hba.conf", count(Area::Hba));
-    let areas = [Area::Config, Area::Storage, Area::Dns, Area::Hba, Area::Ssh, Area::Postgres];
+    gauge(
+        registry,
+        "dns_findings",
+        "Peers whose names do not verify",
+        count(Area::Dns),
+    );
+    gauge(
+        registry,
+        "hba_findings",
+        "Findings about pg_hba.conf",
+        count(Area::Hba),
+    );
+    let areas = [
+        Area::Config,
+        Area::Storage,
+        Area::Dns,
+        Area::Hba,
+        Area::Ssh,
+        Area::Postgres,
+    ];
     let severities = [Severity::Info, Severity::Warning, Severity::Error];
     let mut values: Vec<(Labels, f64)> = Vec::new();
-    for (area, severity) in areas.iter().flat_map(|a| severities.iter().map(move |s| (*a, *s))) {
-        let n = status.findings.iter().filter(|f| f.area == area && f.severity == severity).count();
-        values.push((vec![("area", area.to_string()), ("severity", severity.to_string())], n as f64));
+    for (area, severity) in areas
+        .iter()
+        .flat_map(|a| severities.iter().map(move |s| (*a, *s)))
+    {
+        let n = status
+            .findings
+            .iter()
+            .filter(|f| f.area == area && f.severity == severity)
+            .count();
+        values.push((
+            vec![
+                ("area", area.to_string()),
+                ("severity", severity.to_string()),
+            ],
+            n as f64,
+        ));
     }
-    family(registry, "findings", "Things that an administrator should know", values);
+    family(
+        registry,
+        "findings",
+        "Things that an administrator should know",
+        values,
+    );
 }
 
 fn volumes(registry: &mut Registry, status: &PodStatus) {
@@ -107,19 +192,57 @@ fn volumes(registry: &mut Registry, status: &PodStatus) {
             latency.push((with, value));
         }
     }
-    family(registry, "storage_fsync_seconds", "Latency of a small write and its fdatasync, measured at the start", latency);
-    let free = status.storage.iter().map(|s| (labels(s), s.free_bytes as f64));
-    family(registry, "storage_free_bytes", "Free space at the start", free.collect());
+    family(
+        registry,
+        "storage_fsync_seconds",
+        "Latency of a small write and its fdatasync, measured at the start",
+        latency,
+    );
+    let free = status
+        .storage
+        .iter()
+        .map(|s| (labels(s), s.free_bytes as f64));
+    family(
+        registry,
+        "storage_free_bytes",
+        "Free space at the start",
+        free.collect(),
+    );
     let durable = status.storage.iter().map(|s| (labels(s), flag(s.durable)));
-    family(registry, "storage_durable", "1 when the volume passed as durable", durable.collect());
+    family(
+        registry,
+        "storage_durable",
+        "1 when the volume passed as durable",
+        durable.collect(),
+    );
 }
 
 fn agent(registry: &mut Registry, status: &PodStatus) {
-    counter(registry, "agent_restarts", "Times that init had to start the agent again", status.agent_restarts);
-    gauge(registry, "peers_found", "Peers whose names resolve", status.peers.found as f64);
-    gauge(registry, "peers", "Peers that the topology names", status.peers.total as f64);
+    counter(
+        registry,
+        "agent_restarts",
+        "Times that init had to start the agent again",
+        status.agent_restarts,
+    );
+    gauge(
+        registry,
+        "peers_found",
+        "Peers whose names resolve",
+        status.peers.found as f64,
+    );
+    gauge(
+        registry,
+        "peers",
+        "Peers that the topology names",
+        status.peers.total as f64,
+    );
     let labels: Labels = vec![("version", status.version.clone())];
-    family(registry, "build_info", "Version of gp-agent", vec![(labels, 1.0)]);
+    family(
+        registry,
+        "build_info",
+        "Version of gp-agent",
+        vec![(labels, 1.0)],
+    );
 }
 
 #[cfg(test)]
@@ -131,7 +254,10 @@ mod tests {
     #[test]
     fn every_metric_has_help_and_a_value() {
         let text = render(&status(Phase::Running, Some(Role::Primary)), 100);
-        assert!(text.contains("gp_agent_role{role=\"primary\"} 1.0\n"), "{text}");
+        assert!(
+            text.contains("gp_agent_role{role=\"primary\"} 1.0\n"),
+            "{text}"
+        );
         assert!(text.contains("gp_agent_ready 1.0\n"));
         assert!(text.contains("gp_agent_agent_restarts_total 0\n"));
         assert!(text.contains("gp_agent_findings{area=\"dns\",severity=\"error\"} 0.0\n"));

@@ -42,7 +42,10 @@ impl Getent {
     }
 
     /// The first name that the reverse lookup gives for each address; addresses without one are missing.
-    pub async fn reverse(&self, addresses: &[IpAddr]) -> Result<BTreeMap<IpAddr, String>, GetentError> {
+    pub async fn reverse(
+        &self,
+        addresses: &[IpAddr],
+    ) -> Result<BTreeMap<IpAddr, String>, GetentError> {
         let keys: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
         let mut names = BTreeMap::new();
         for batch in keys.chunks(BATCH) {
@@ -58,9 +61,10 @@ impl Getent {
     }
 
     async fn ask(&self, database: &str, keys: &[String]) -> Result<String, GetentError> {
-        let (program, rest) = self.command.split_first().ok_or_else(|| {
-            GetentError::Start(std::io::Error::other("no command is configured"))
-        })?;
+        let (program, rest) = self
+            .command
+            .split_first()
+            .ok_or_else(|| GetentError::Start(std::io::Error::other("no command is configured")))?;
         let output = Command::new(program)
             .args(rest)
             .arg(database)
@@ -116,8 +120,27 @@ mod tests {
     async fn libc_knows_the_loopback_address() {
         let localhost = IpAddr::from([127, 0, 0, 1]);
         let getent = Getent::default();
-        assert!(getent.reverse(&[localhost]).await.unwrap().contains_key(&localhost));
-        assert!(getent.forward("localhost").await.unwrap().iter().any(IpAddr::is_loopback));
-        assert!(getent.forward("no-such-name.invalid").await.unwrap().is_empty());
+        assert!(
+            getent
+                .reverse(&[localhost])
+                .await
+                .unwrap()
+                .contains_key(&localhost)
+        );
+        assert!(
+            getent
+                .forward("localhost")
+                .await
+                .unwrap()
+                .iter()
+                .any(IpAddr::is_loopback)
+        );
+        assert!(
+            getent
+                .forward("no-such-name.invalid")
+                .await
+                .unwrap()
+                .is_empty()
+        );
     }
 }

@@ -98,8 +98,6 @@ impl Process {
             let mut guard = watched.readable().await?;
             match self.look()? {
                 Some(ended) => {
-                    drop(guard);
-                    drop(watched);
                     self.ended = Some(ended);
                     return Ok(ended);
                 }

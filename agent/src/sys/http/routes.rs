@@ -48,7 +48,10 @@ pub(super) async fn answer(
     }
     let known = post || is_read(&path);
     match (known, post, method) {
-        (false, ..) => text(StatusCode::NOT_FOUND, "no such path; try /status, /readyz, /livez, /startupz, /metrics"),
+        (false, ..) => text(
+            StatusCode::NOT_FOUND,
+            "no such path; try /status, /readyz, /livez, /startupz, /metrics",
+        ),
         (true, true, _) => not_allowed("POST"),
         (true, false, &Method::GET | &Method::HEAD) => read(agent, &path).await,
         _ => not_allowed("GET, HEAD"),
@@ -101,8 +104,14 @@ async fn change(
         let words = "only on the agent's unix socket; use gp-agent hold or gp-agent resume in the container";
         return text(StatusCode::FORBIDDEN, words);
     }
-    let Ok(body) = Limited::new(request.into_body(), MAX_REASON).collect().await else {
-        return text(StatusCode::PAYLOAD_TOO_LARGE, "a reason has at most 1024 bytes");
+    let Ok(body) = Limited::new(request.into_body(), MAX_REASON)
+        .collect()
+        .await
+    else {
+        return text(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "a reason has at most 1024 bytes",
+        );
     };
     let reason = String::from_utf8_lossy(&body.to_bytes()).replace(['\n', '\r'], " ");
     let done = if path == "/hold" {

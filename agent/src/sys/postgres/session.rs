@@ -117,7 +117,9 @@ fn no_answer(error: tokio_postgres::Error) -> NoAnswer {
 
 fn no_server(error: &tokio_postgres::Error) -> NoAnswer {
     use std::error::Error;
-    let io = error.source().and_then(|s| s.downcast_ref::<std::io::Error>());
+    let io = error
+        .source()
+        .and_then(|s| s.downcast_ref::<std::io::Error>());
     match io.map(std::io::Error::kind) {
         Some(std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused) => {
             NoAnswer::NoServer

@@ -80,7 +80,12 @@ impl Tools {
     /// Asks the server program itself whether it could read its settings files: the cheapest way to find a parameter
     /// that would keep it from starting (`postgres -C`, postgres-ref.sgml).
     pub async fn check_settings(&self, dir: &Path) -> Result<(), ToolError> {
-        let args = [OsStr::new("-D"), dir.as_os_str(), OsStr::new("-C"), OsStr::new("port")];
+        let args = [
+            OsStr::new("-D"),
+            dir.as_os_str(),
+            OsStr::new("-C"),
+            OsStr::new("port"),
+        ];
         self.run("postgres", args, &[]).await.map(drop)
     }
 
@@ -167,9 +172,18 @@ mod tests {
 
     #[test]
     fn major_versions() {
-        assert_eq!(major("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)").as_deref(), Some("15"));
-        assert_eq!(major("postgres (Greenplum Database) 9.4.26").as_deref(), Some("9.4"));
-        assert_eq!(major("postgres (PostgreSQL) 17beta1").as_deref(), Some("17"));
+        assert_eq!(
+            major("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)").as_deref(),
+            Some("15")
+        );
+        assert_eq!(
+            major("postgres (Greenplum Database) 9.4.26").as_deref(),
+            Some("9.4")
+        );
+        assert_eq!(
+            major("postgres (PostgreSQL) 17beta1").as_deref(),
+            Some("17")
+        );
         assert_eq!(major("nothing"), None);
     }
 }

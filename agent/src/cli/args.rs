@@ -1,0 +1,270 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Where the configuration is mounted unless GP_AGENT_CONFIG or --config says otherwise.
+pub const CONFIG: &str = "/etc/greenplum/cluster.yaml";
+
+const ENVIRONMENT: &str = "\
+Environment:
+  GP_AGENT_CONFIG     path of the configuration file
+  GP_AGENT_RUN_DIR    directory of the agent's socket, on a tmpfs [default: /run/gp-agent]
+  GP_AGENT_HOST_NAME  host name to use in place of the pod's own
+  GP_AGENT_LOG        what is logged: error, warn, info, debug or trace [default: info]
+  GP_AGENT_<KEY>      overrides one key of the configuration file: GP_AGENT_SEGMENTS_COUNT=4
+                      stands for `segments: { count: 4 }`
+
+Exit codes:
+  0  done, or everything is well
+  1  refused, not well or failed; standard error says what, where and what to do
+  2  wrong command line
+
+Examples:
+  gp-agent init                          entrypoint of the container
+  gp-agent status --watch                the whole cluster, refreshed
+  gp-agent check                         what is wrong, and what to do about it
+  gp-agent render hba                    pg_hba.conf as it would be written
+  gp-agent hold 'moving the volume'      leave the postmaster alone until `resume`";
+
+/// Entrypoint and segment agent of Greenplum and PostgreSQL pods.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "gp-agent", version, about, after_help = ENVIRONMENT, max_term_width = 100)]
+#[command(arg_required_else_help = true, disable_help_subcommand = true)]
+pub struct Cli {
+    /// Path of the configuration file.
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "GP_AGENT_CONFIG",
+        hide_env = true
+    )]
+    #[arg(default_value = CONFIG)]
+    pub config: PathBuf,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Verb {
+    /// Run as the container's first process: start the agent, reap orphans, stop in order.
+    #[command(after_help = INIT)]
+    Init(InitArgs),
+    /// Run the agent itself; `gp-agent init` does this.
+    Run,
+    /// Answer a probe: exit code 0 or 1, and one line why.
+    #[command(after_help = PROBE)]
+    Probe {
+        /// What to ask.
+        probe: Probe,
+    },
+    /// Show this pod and the whole cluster as a table.
+    #[command(after_help = STATUS)]
+    Status(StatusArgs),
+    /// Look for what is wrong; every finding says what, where, and what to do.
+    #[command(after_help = CHECK)]
+    Check {
+        /// What to look at; everything when left out.
+        areas: Vec<CheckArea>,
+    },
+    /// Print what would be written, for review; nothing is changed.
+    #[command(after_help = RENDER)]
+    Render {
+        /// What to print.
+        what: Rendering,
+    },
+    /// Take this pod's postmaster out of supervision: it is neither started nor stopped.
+    #[command(after_help = HOLD)]
+    Hold {
+        /// Why, shown in the status until `gp-agent resume`.
+        reason: Vec<String>,
+    },
+    /// Give this pod's postmaster back to the agent.
+    Resume,
+}
+
+const INIT: &str = "\
+Signals: SIGTERM, SIGINT and SIGQUIT end the pod within the grace period; SIGHUP, SIGUSR1 and
+SIGUSR2 are passed on to the agent.
+
+Environment:
+  GP_AGENT_GRACE_SECONDS     seconds from SIGTERM until everything has to be over [default: 30]
+  GP_AGENT_WATCHDOG_SECONDS  seconds without a heartbeat after which the agent counts as hung
+
+Exit codes:
+  0  everything was stopped in order
+  any other  something had to be killed, or the agent could not be started; the log says which";
+
+/// Arguments of `init`, which reads them itself: it starts before anything else is set up.
+#[derive(Clone, Debug, Default, Args)]
+pub struct InitArgs {
+    /// Command to run in place of `gp-agent run`.
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "COMMAND"
+    )]
+    pub command: Vec<OsString>,
+}
+
+const PROBE: &str = "\
+The question goes to the agent over the unix socket in GP_AGENT_RUN_DIR.
+
+Examples:
+  gp-agent probe ready     readinessProbe: exec
+  gp-agent probe live      HEALTHCHECK of a container";
+
+/// A probe, as Kubernetes means it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Probe {
+    /// Whether this pod can take part.
+    Startup,
+    /// Whether this pod does the work of its role now.
+    Ready,
+    /// Whether the agent's loop turns.
+    Live,
+}
+
+const STATUS: &str = "\
+Exit codes:
+  0  every pod does its work
+  1  some pod does not, or does not answer
+
+Examples:
+  gp-agent status --json | jq '.pods[].phase'
+  gp-agent status --watch --interval 5";
+
+/// Arguments of `status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
+pub struct StatusArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Refresh until interrupted.
+    #[arg(long)]
+    pub watch: bool,
+    /// Seconds between two refreshes of --watch.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, requires = "watch")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub interval: u64,
+}
+
+const CHECK: &str = "\
+Exit codes:
+  0  nothing is wrong; warnings do not count
+  1  something is
+
+Examples:
+  gp-agent check                everything
+  gp-agent check config dns     two areas only";
+
+/// What `check` looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckArea {
+    /// The configuration file, its overrides, and this pod's place in it.
+    Config,
+    /// The volume: ownership, free space, durability.
+    Storage,
+    /// Names and addresses of the peers.
+    Dns,
+    /// pg_hba.conf: who is admitted, and by which line.
+    Hba,
+    /// Keys, sshd, known_hosts.
+    Ssh,
+}
+
+const RENDER: &str = "\
+Examples:
+  gp-agent render topology                          who is who
+  gp-agent render topology --config ./cluster.yaml  the same, before it is deployed";
+
+/// What `render` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Rendering {
+    /// This pod's pg_hba.conf.
+    Hba,
+    /// This pod's known_hosts.
+    KnownHosts,
+    /// Every pod: role, content, port, data directory, and who replicates from whom.
+    Topology,
+}
+
+const HOLD: &str = "\
+Example:
+  gp-agent hold replacing the disk      then gp-agent resume";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_is_understood() {
+        for line in [
+            "gp-agent init",
+            "gp-agent init -- sleep -x 5",
+            "gp-agent run",
+            "gp-agent run --config /x",
+            "gp-agent probe startup",
+            "gp-agent probe ready",
+            "gp-agent probe live",
+            "gp-agent status",
+            "gp-agent status --json",
+            "gp-agent status --watch --interval 5",
+            "gp-agent check",
+            "gp-agent check storage dns hba ssh config",
+            "gp-agent render hba",
+            "gp-agent render known-hosts",
+            "gp-agent render topology",
+            "gp-agent hold",
+            "gp-agent hold for a while",
+            "gp-agent resume",
+        ] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+        for line in [
+            "gp-agent",
+            "gp-agent dance",
+            "gp-agent probe",
+            "gp-agent check moon",
+            "gp-agent status --interval 5",
+            "gp-agent status --watch --interval 0",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_configuration_may_be_named_before_and_after_the_verb() {
+        for line in ["gp-agent --config /x run", "gp-agent run --config /x"] {
+            assert_eq!(parse(line).unwrap().config, PathBuf::from("/x"));
+        }
+    }
+
+    #[test]
+    fn help_names_verbs_environment_and_exit_codes() {
+        let help = Cli::command().render_help().to_string();
+        insta::assert_snapshot!(help, @"");
+        let mut command = Cli::command();
+        for verb in command.get_subcommands_mut() {
+            let help = verb.render_long_help().to_string();
+            assert!(
+                help.lines().all(|line| line.chars().count() <= 100),
+                "{help}"
+            );
+        }
+    }
+}
