@@ -7,6 +7,7 @@ pub mod files;
 pub mod heartbeat;
 pub mod http;
 pub mod http_client;
+pub mod interfaces;
 pub mod metrics;
 pub mod names;
 pub mod ports;
