@@ -1,8 +1,10 @@
 //! Effects: one file for each outside surface.
 
 pub mod account;
+pub mod config_file;
 pub mod dns;
 pub mod files;
+pub mod host;
 pub mod http;
 pub mod http_client;
 pub mod names;
