@@ -15,9 +15,9 @@ Environment:
                       stands for `segments: { count: 4 }`
 
 Exit codes:
-  0  done, or everything is well
-  1  refused, not well or failed; standard error says what, where and what to do
-  2  wrong command line
+  0   done, or everything is well
+  1   refused, not well or failed; standard error says what, where and what to do
+  64  wrong command line
 
 Examples:
   gp-agent init                          entrypoint of the container
@@ -293,9 +293,9 @@ mod tests {
                               stands for `segments: { count: 4 }`
 
         Exit codes:
-          0  done, or everything is well
-          1  refused, not well or failed; standard error says what, where and what to do
-          2  wrong command line
+          0   done, or everything is well
+          1   refused, not well or failed; standard error says what, where and what to do
+          64  wrong command line
 
         Examples:
           gp-agent init                          entrypoint of the container

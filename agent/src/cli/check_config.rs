@@ -1,22 +1,17 @@
-//! `gp-agent check config`: the file, its overrides, and this pod's place in it.
+//! `gp-agent check config`: this pod's place in the cluster that the file describes.
 
 use crate::domain::config::Config;
 use crate::domain::finding::{Area, Finding};
 use crate::domain::identity::{domain_for, domain_of, identify};
 use crate::domain::topology::Topology;
-use crate::sys::config_file;
-use std::path::Path;
 
-/// Everything that is wrong with the configuration, or with this pod's place in it; empty when
-/// nothing is. `own_fqdn` is what [`crate::sys::host::own_fqdn`] found.
-pub fn check_config(path: &Path, host_name: &str, own_fqdn: Option<&str>) -> Vec<Finding> {
-    match config_file::read(path) {
-        Ok(config) => check_place(&config, host_name, own_fqdn),
-        Err(error) => error.findings(),
-    }
-}
-
-fn check_place(config: &Config, host_name: &str, own_fqdn: Option<&str>) -> Vec<Finding> {
+/// Everything that is wrong with this pod's place in a configuration that is valid by itself;
+/// empty when nothing is. `own_fqdn` is what [`crate::sys::host::own_fqdn`] found.
+pub(super) fn check_place(
+    config: &Config,
+    host_name: &str,
+    own_fqdn: Option<&str>,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     let domain = match domain_for(config, host_name, own_fqdn) {
         Ok(domain) => domain,
@@ -60,16 +55,13 @@ fn other_domain(config: &Config, own_fqdn: Option<&str>, pod: &str) -> Option<Fi
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::config::load;
 
     fn check(text: &str, host_name: &str, own_fqdn: Option<&str>) -> String {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("cluster.yaml");
-        std::fs::write(&path, text).unwrap();
-        let findings = check_config(&path, host_name, own_fqdn);
+        let config = load(text, "cluster.yaml", std::iter::empty()).unwrap();
+        let findings = check_place(&config, host_name, own_fqdn);
         let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
-        lines
-            .join("\n")
-            .replace(&dir.path().display().to_string(), "<dir>")
+        lines.join("\n")
     }
 
     const GOOD: &str = "cluster: w\nengine: postgres\nsegments: { count: 2 }\n";
@@ -92,29 +84,14 @@ mod tests {
     fn what_is_wrong_is_said() {
         let named = format!("{GOOD}domain: agent.svc\n");
         let shown = [
-            check(
-                "cluster: W\nengine: postgres\nsegments: {}\n",
-                "segment-a-0",
-                None,
-            ),
             check(GOOD, "segment-a-0", None),
             check(&named, "segment-a-2", None),
             check(&named, "segment-a-0", Some("segment-a-0.other.svc")),
         ];
         insta::assert_snapshot!(shown.join("\n"), @r#"
-        error config <dir>/cluster.yaml:1:10: cluster: "W" is not a DNS label; use at most 63 lower-case letters, digits and `-`, with a letter or digit at both ends
-        error config <dir>/cluster.yaml:3:1: segments.count: is missing; add it: Number of primaries, 1 to 10000; as many mirrors
         error config domain: is not set, and neither /etc/hosts nor DNS knows a full name of "segment-a-0"; set `domain:` to the domain of the headless service
         error config segment-a-2: host name "segment-a-2" fits no pod of cluster w; segments.count is 2; raise it, or lower the replicas of StatefulSet segment-a to 2; names that fit: coordinator-0, segment-a-0, segment-a-1
         warning config domain: is agent.svc, but this pod calls itself segment-a-0.other.svc; set it to the headless service's domain, or remove it
         "#);
-    }
-
-    #[test]
-    fn a_missing_file_is_said() {
-        let findings = check_config(Path::new("/nowhere/cluster.yaml"), "x", None);
-        assert!(findings[0].to_string().starts_with(
-            "error config /nowhere/cluster.yaml: cannot be read: No such file or directory"
-        ));
     }
 }

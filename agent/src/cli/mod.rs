@@ -1,5 +1,83 @@
 //! The verbs of the command line.
 
 pub mod args;
-pub mod check_config;
-pub mod render_topology;
+mod check;
+mod check_config;
+mod hold;
+pub mod probe;
+mod render;
+mod render_topology;
+mod status;
+
+use crate::lifecycle;
+use args::{Cli, Verb};
+use clap::Parser;
+use status::ask_agent as ask;
+use std::future::Future;
+use std::io::IsTerminal;
+
+/// Exit code of a wrong command line (sysexits.h: EX_USAGE).
+const USAGE: u8 = 64;
+
+/// Every verb but `init` and `probe`, which come before the command-line parser. Returns the exit code.
+pub fn main() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let asked = !error.use_stderr();
+            // Nobody is left to tell when even this cannot be printed.
+            let _ = error.print();
+            return if asked { 0 } else { USAGE };
+        }
+    };
+    match cli.verb {
+        Verb::Run => run(&cli.config),
+        Verb::Status(wanted) => status::status(wanted),
+        Verb::Check { areas } => block_on(check::check(&cli.config, &areas)),
+        Verb::Render { what } => block_on(render::render(&cli.config, what)),
+        Verb::Hold { reason } => hold::hold(&reason.join(" ")),
+        Verb::Resume => hold::resume(),
+        Verb::Init(_) | Verb::Probe { .. } => USAGE,
+    }
+}
+
+fn run(config: &std::path::Path) -> u8 {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("GP_AGENT_LOG").unwrap_or_else(|_| {
+        tracing_subscriber::EnvFilter::new(
+            "info,hickory_resolver=error,hickory_net=error,hickory_proto=error",
+        )
+    });
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    block_on(async {
+        match lifecycle::run(config).await {
+            Ok(()) => 0,
+            Err(error) => {
+                tracing::error!("{error:#}");
+                1
+            }
+        }
+    })
+}
+
+fn block_on(verb: impl Future<Output = u8>) -> u8 {
+    match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => {
+            let code = runtime.block_on(verb);
+            // A look at a hung disk must not keep the program from ending.
+            runtime.shutdown_background();
+            code
+        }
+        Err(error) => {
+            eprintln!("cannot start: {error}");
+            1
+        }
+    }
+}

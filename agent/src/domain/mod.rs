@@ -1,14 +1,23 @@
 //! The pure core: no clock, no files, no network, no async runtime.
 
 pub mod backoff;
+pub mod cluster;
 pub mod config;
+pub mod control_data;
 pub mod finding;
 pub mod hba;
 pub mod health;
 pub mod identity;
+pub mod key_overlap;
 pub mod known_hosts;
 pub mod ladder;
 pub mod names;
+pub mod observation;
+pub mod pg_conf;
+pub mod ssh_config;
+pub mod ssh_keys;
+pub mod start;
 pub mod status;
 pub mod storage;
 pub mod topology;
+pub mod utc;

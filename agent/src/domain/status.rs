@@ -139,8 +139,8 @@ pub struct PodStatus {
     pub fqdn: String,
     /// The cluster's name.
     pub cluster: String,
-    /// The role the pod was made for.
-    pub preferred_role: Role,
+    /// The role the pod was made for; `None` until the configuration has been read.
+    pub preferred_role: Option<Role>,
     /// The role it does at this moment, or none.
     pub active_role: Option<Role>,
     /// Greenplum's content id.
@@ -171,6 +171,8 @@ pub struct PodStatus {
     pub ssh: SshStatus,
     /// What an administrator should know.
     pub findings: Vec<Finding>,
+    /// Seconds that the configuration gives this pod to end; 0 until it has been read.
+    pub grace_seconds: u32,
     /// Version of gp-agent.
     pub version: String,
     /// Times that init had to start the agent again.
@@ -179,4 +181,36 @@ pub struct PodStatus {
     pub agent_started: u64,
     /// Unix seconds at which the agent's loop last turned.
     pub loop_turned_at: u64,
+}
+
+impl PodStatus {
+    /// The status of a pod of which only its host name is known.
+    pub fn unknown(pod: &str) -> PodStatus {
+        PodStatus {
+            pod: pod.to_string(),
+            fqdn: String::new(),
+            cluster: String::new(),
+            preferred_role: None,
+            active_role: None,
+            content: -1,
+            port: 0,
+            phase: Phase::Preparing,
+            phase_since: 0,
+            reason: "the agent starts".to_string(),
+            held: None,
+            directory: DirectoryStatus::default(),
+            postmaster: PostmasterStatus::default(),
+            replication: Vec::new(),
+            pending_restart: Vec::new(),
+            peers: PeersStatus::default(),
+            storage: Vec::new(),
+            ssh: SshStatus::default(),
+            findings: Vec::new(),
+            grace_seconds: 0,
+            version: env!("CARGO_PKG_VERSION").to_string(),
+            agent_restarts: 0,
+            agent_started: 0,
+            loop_turned_at: 0,
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! The configuration file, read together with the environment that overrides it.
 
+pub use crate::sys::host::{host_name, own_fqdn};
+
 use crate::domain::config::{Config, ConfigFinding, MAX_BYTES, load};
 use crate::domain::finding::{Area, Finding};
 use std::ffi::OsString;
@@ -32,7 +34,7 @@ pub enum ConfigFileError {
         line: usize,
     },
     /// The file or the environment says something wrong; everything at once.
-    Invalid(Vec<ConfigFinding>),
+    Wrong(Vec<ConfigFinding>),
 }
 
 impl ConfigFileError {
@@ -51,7 +53,7 @@ impl ConfigFileError {
                 "is not UTF-8",
                 "save the file as UTF-8",
             )],
-            ConfigFileError::Invalid(findings) => findings.iter().map(Finding::from).collect(),
+            ConfigFileError::Wrong(findings) => findings.iter().map(Finding::from).collect(),
         }
     }
 }
@@ -70,7 +72,7 @@ impl fmt::Display for ConfigFileError {
                 "{}:{line}: is not UTF-8; save the file as UTF-8",
                 path.display()
             ),
-            ConfigFileError::Invalid(findings) => {
+            ConfigFileError::Wrong(findings) => {
                 for (i, finding) in findings.iter().enumerate() {
                     let newline = if i == 0 { "" } else { "\n" };
                     write!(f, "{newline}{finding}")?;
@@ -85,7 +87,7 @@ impl std::error::Error for ConfigFileError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             ConfigFileError::Unreadable { source, .. } => Some(source),
-            ConfigFileError::NotUtf8 { .. } | ConfigFileError::Invalid(_) => None,
+            ConfigFileError::NotUtf8 { .. } | ConfigFileError::Wrong(_) => None,
         }
     }
 }
@@ -128,7 +130,7 @@ fn read_with(
             value.to_string_lossy().into_owned(),
         )
     });
-    load(text, &path.display().to_string(), env).map_err(ConfigFileError::Invalid)
+    load(text, &path.display().to_string(), env).map_err(ConfigFileError::Wrong)
 }
 
 /// At most one byte more than can be valid, however long the file is.

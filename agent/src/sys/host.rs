@@ -1,52 +1,49 @@
 //! This pod's own names.
 
-use std::io;
-use std::process::Stdio;
-use std::time::Duration;
-use tokio::process::Command;
+use std::process::{Command, Stdio};
 
 /// The variable that stands for the host name.
 pub const HOST_NAME_VARIABLE: &str = "GP_AGENT_HOST_NAME";
 
 const HOSTS: &str = "/etc/hosts";
 
-/// Longer than libc's resolver takes to give up on one name server (5 s, twice).
-const GETENT_LIMIT: Duration = Duration::from_secs(15);
-
 /// GP_AGENT_HOST_NAME, else the kernel's host name; short or full, as it was set.
-///
-/// # Errors
-/// The kernel's words; it has no reason to refuse.
-pub fn host_name() -> io::Result<String> {
+pub fn host_name() -> String {
     match std::env::var(HOST_NAME_VARIABLE) {
-        Ok(name) if !name.is_empty() => Ok(name),
-        _ => Ok(nix::unistd::gethostname()?.to_string_lossy().into_owned()),
+        Ok(name) if !name.is_empty() => name,
+        _ => rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned(),
     }
 }
 
-/// The name below the headless service: from /etc/hosts, where Kubernetes writes
-/// `IP fqdn hostname`, else what `getent hosts` finds; none when neither knows a name of more than
-/// one label. Whichever it is, it begins with the host name.
-pub async fn own_fqdn(host_name: &str) -> Option<String> {
+/// This pod's name below the headless service: the host name when it is a full one, else from
+/// /etc/hosts, where Kubernetes writes `IP fqdn hostname`, else what `getent hosts` finds. None
+/// when nobody knows a full name that begins with the host name.
+///
+/// Blocks while getent asks DNS, which takes as long as resolv.conf says when nobody answers.
+pub fn own_fqdn() -> Option<String> {
+    fqdn_of(&host_name())
+}
+
+fn fqdn_of(host_name: &str) -> Option<String> {
     let trimmed = host_name.trim_end_matches('.');
     if trimmed.contains('.') {
         return Some(trimmed.to_string());
     }
     let hosts = std::fs::read(HOSTS).unwrap_or_default();
-    if let Some(name) = full_name(&String::from_utf8_lossy(&hosts), trimmed) {
-        return Some(name);
-    }
-    full_name(&getent(trimmed).await?, trimmed)
+    full_name(&String::from_utf8_lossy(&hosts), trimmed)
+        .or_else(|| full_name(&getent(trimmed)?, trimmed))
 }
 
-async fn getent(host_name: &str) -> Option<String> {
-    let asked = Command::new("getent")
+fn getent(host_name: &str) -> Option<String> {
+    let output = Command::new("getent")
         .args(["hosts", "--", host_name])
         .stdin(Stdio::null())
         .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let output = tokio::time::timeout(GETENT_LIMIT, asked).await.ok()?.ok()?;
+        .output()
+        .ok()?;
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
@@ -101,17 +98,17 @@ mod tests {
         );
     }
 
-    #[tokio::test(flavor = "current_thread")]
-    async fn a_full_host_name_is_its_own_answer_and_strange_ones_have_none() {
-        let own = own_fqdn("segment-a-0.agent.").await;
+    #[test]
+    fn a_full_host_name_is_its_own_answer_and_strange_ones_have_none() {
+        let own = fqdn_of("segment-a-0.agent.");
         assert_eq!(own.as_deref(), Some("segment-a-0.agent"));
         for strange in ["", "--help", "no such host"] {
-            assert_eq!(own_fqdn(strange).await, None, "{strange}");
+            assert_eq!(fqdn_of(strange), None, "{strange}");
         }
     }
 
     #[test]
     fn the_kernel_knows_a_host_name() {
-        assert!(!host_name().unwrap().is_empty());
+        assert!(!host_name().is_empty());
     }
 }

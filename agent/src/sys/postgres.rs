@@ -1,1 +1,6 @@
-//! To be written.
+//! PostgreSQL from outside: its programs, its data directory, its lock file, and a connection that is kept.
+
+pub mod directory;
+pub mod pidfile;
+pub mod session;
+pub mod tools;

@@ -1,0 +1,142 @@
+//! `gp-agent check`: the doctor. Looks for itself instead of asking the agent, so it also works where the agent cannot.
+
+use super::args::CheckArea;
+use super::check_config;
+use crate::domain::config::Config;
+use crate::domain::finding::{Finding, Severity};
+use crate::domain::storage::judge_shm;
+use crate::domain::topology::{Member, Topology};
+use crate::lifecycle::discover::{self, PeerMap};
+use crate::lifecycle::{host, ssh, view, volume};
+use crate::sys::account::Account;
+use crate::sys::config_file;
+use crate::sys::storage::shm_bytes;
+use std::path::Path;
+
+const ALL: [CheckArea; 5] = [
+    CheckArea::Config,
+    CheckArea::Storage,
+    CheckArea::Dns,
+    CheckArea::Hba,
+    CheckArea::Ssh,
+];
+
+struct Subject {
+    config: Config,
+    account: Account,
+    topology: Topology,
+    me: Member,
+}
+
+/// Prints a paragraph per area. The exit code is 1 when something is wrong; warnings do not count.
+pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
+    let areas = if areas.is_empty() { &ALL[..] } else { areas };
+    let subject = match look(path) {
+        Ok(subject) => subject,
+        Err(findings) => return report(CheckArea::Config, &findings, ""),
+    };
+    let needs_peers = areas
+        .iter()
+        .any(|a| matches!(a, CheckArea::Dns | CheckArea::Hba));
+    let (peers, dns) = if needs_peers {
+        discover::once(&subject.topology, &subject.me, &subject.account.name).await
+    } else {
+        (PeerMap::new(), Vec::new())
+    };
+    let mut code = 0;
+    for area in areas {
+        let (findings, good) = match area {
+            CheckArea::Config => (check_place(&subject), whoami(&subject)),
+            CheckArea::Storage => storage(&subject).await,
+            CheckArea::Dns => (dns.clone(), format!("{} peers resolve", peers.len())),
+            CheckArea::Hba => (
+                hba(&subject, &peers),
+                "every connection of the topology is admitted by a narrow line".into(),
+            ),
+            CheckArea::Ssh => {
+                let setup = host::ssh_setup(
+                    &subject.config,
+                    &subject.account,
+                    &subject.topology,
+                    &subject.me,
+                );
+                (
+                    ssh::check(&setup).await,
+                    "keys are right and every peer answers".into(),
+                )
+            }
+        };
+        code = code.max(report(*area, &findings, &good));
+    }
+    code
+}
+
+fn look(path: &Path) -> Result<Subject, Vec<Finding>> {
+    let config = config_file::read(path).map_err(|error| error.findings())?;
+    let (account, topology, me) = host::identify(&config).map_err(|f| vec![f])?;
+    Ok(Subject {
+        config,
+        account,
+        topology,
+        me,
+    })
+}
+
+fn check_place(s: &Subject) -> Vec<Finding> {
+    let own = config_file::own_fqdn();
+    check_config::check_place(&s.config, &config_file::host_name(), own.as_deref())
+}
+
+fn whoami(s: &Subject) -> String {
+    format!(
+        "this pod is {}, the {} of cluster {} (content {})",
+        s.me.pod, s.me.role, s.topology.cluster, s.me.content
+    )
+}
+
+async fn storage(subject: &Subject) -> (Vec<Finding>, String) {
+    let config = subject.config.storage.clone();
+    let exists = subject.me.data_dir.join("global/pg_control").exists();
+    let looked = tokio::task::spawn_blocking(move || volume::prove(&config, exists)).await;
+    let (statuses, mut findings) = looked.unwrap_or_default();
+    findings.extend(judge_shm(shm_bytes()));
+    let good = statuses.iter().map(|s| {
+        format!(
+            "{} ({}): {}, O_DIRECT {}, fsync p50 {:.2} ms p99 {:.2} ms, {} MiB free",
+            s.path,
+            s.purpose,
+            s.file_system,
+            if s.direct_io {
+                "works"
+            } else {
+                "does not work"
+            },
+            s.fsync_p50_seconds * 1e3,
+            s.fsync_p99_seconds * 1e3,
+            s.free_bytes >> 20,
+        )
+    });
+    (findings, good.collect::<Vec<_>>().join("; "))
+}
+
+fn hba(s: &Subject, peers: &PeerMap) -> Vec<Finding> {
+    view::prove_hba(&s.topology, &s.me, &s.account.name, &s.me.data_dir, peers)
+}
+
+fn report(area: CheckArea, findings: &[Finding], good: &str) -> u8 {
+    let name = format!("{area:?}").to_lowercase();
+    let wrong = findings.iter().any(|f| f.severity == Severity::Error);
+    match (findings.is_empty(), wrong) {
+        (true, _) => println!("{name:<8} ok       {good}"),
+        (false, false) => println!("{name:<8} warning  {good}"),
+        (false, true) => println!("{name:<8} error"),
+    }
+    for finding in findings {
+        println!(
+            "         - {}: {}: {}",
+            finding.severity, finding.subject, finding.what
+        );
+        println!("           {}", finding.remedy);
+    }
+    u8::from(wrong)
+}

@@ -1,0 +1,64 @@
+//! `gp-agent render`: what would be written, to standard output.
+
+use super::args::Rendering;
+use super::render_topology::render_topology;
+use crate::domain::config::Config;
+use crate::domain::hba::{self, BlockRequest};
+use crate::domain::identity::domain_for;
+use crate::lifecycle::{discover, host, ssh, view};
+use crate::sys::config_file;
+use std::path::Path;
+
+/// Prints one thing. The exit code is 1 when it cannot be rendered.
+pub(super) async fn render(path: &Path, what: Rendering) -> u8 {
+    match rendered(path, what).await {
+        Ok(text) => {
+            print!("{text}");
+            0
+        }
+        Err(words) => {
+            eprintln!("{words}");
+            1
+        }
+    }
+}
+
+async fn rendered(path: &Path, what: Rendering) -> Result<String, String> {
+    let config = config_file::read(path).map_err(|e| e.to_string())?;
+    if what == Rendering::Topology {
+        return Ok(topology(&config));
+    }
+    let (account, topology, me) = host::identify(&config).map_err(|f| f.to_string())?;
+    if what == Rendering::KnownHosts {
+        let setup = host::ssh_setup(&config, &account, &topology, &me);
+        return Ok(ssh::known_hosts(&setup).await);
+    }
+    let (peers, _) = discover::once(&topology, &me, &account.name).await;
+    let block = hba::render_block(&BlockRequest {
+        topology: &topology,
+        me: &me,
+        user: &account.name,
+        auth: config.hba.auth,
+        peers: &view::hba_peers(&topology, &me, &peers),
+        extra: &config.hba.extra,
+    });
+    let block = block.map_err(|errors| {
+        errors
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
+    })?;
+    let existing = std::fs::read_to_string(me.data_dir.join("pg_hba.conf")).unwrap_or_default();
+    Ok(hba::splice(&existing, &block))
+}
+
+/// Who is who. Needs no cluster: outside of it the domain may stay unknown.
+fn topology(config: &Config) -> String {
+    let own = match config.domain {
+        Some(_) => None,
+        None => config_file::own_fqdn(),
+    };
+    let domain = domain_for(config, &config_file::host_name(), own.as_deref()).ok();
+    render_topology(config, domain)
+}

@@ -1,0 +1,430 @@
+//! The text of sshd_config and of ~/.ssh/config, and which ports sshd shall have.
+
+use crate::domain::finding::{Area, Finding};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// Where sshd listens in any case when the configuration names no port, and where the peers therefore ask.
+pub const UNPRIVILEGED_PORT: u16 = 2222;
+
+/// Everything in sshd_config that is not the same in every pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sshd<'a> {
+    /// Ports, at least one.
+    pub ports: &'a [u16],
+    /// Private host keys, mode 0600.
+    pub host_keys: &'a [PathBuf],
+    /// Where sshd writes its PID once it listens.
+    pub pid_file: &'a Path,
+    /// The keys that open the door.
+    pub authorized_keys: &'a Path,
+    /// The only user that may come in: the one sshd runs as.
+    pub user: &'a str,
+    /// Whether sshd itself checks who else could write to authorized_keys. Not possible below an emptyDir or a volume with
+    /// fsGroup: kubelet makes those writable for others or for the group.
+    pub strict_modes: bool,
+    /// Switch off PerSourcePenalties, which OpenSSH 9.8 brought (earlier ones refuse the word): a peer whose key rotates later
+    /// than ours would be shut out for longer than its lateness.
+    pub no_penalties: bool,
+    /// Environment of the sessions.
+    pub set_env: &'a [(String, String)],
+}
+
+/// sshd_config(5) for one user, public keys and nothing else.
+pub fn render_sshd(sshd: &Sshd<'_>) -> String {
+    let mut text = String::from("# Written by gp-agent; changes are overwritten.\n");
+    let mut line = |word: &str, value: &str| {
+        let _ = writeln!(text, "{word} {value}");
+    };
+    for port in sshd.ports {
+        line("Port", &port.to_string());
+    }
+    line("AddressFamily", "any");
+    for key in sshd.host_keys {
+        line("HostKey", &quote_path(key));
+    }
+    line("PidFile", &quote_path(sshd.pid_file));
+    line(
+        "AuthorizedKeysFile",
+        &quote_path(sshd.authorized_keys).replace('%', "%%"),
+    );
+    line("AllowUsers", &quote(sshd.user));
+    line("StrictModes", yes_no(sshd.strict_modes));
+    if sshd.no_penalties {
+        line("PerSourcePenalties", "no");
+    }
+    if !sshd.set_env.is_empty() {
+        // Only the first SetEnv of a file counts, so that all variables stand in one.
+        let pair = |(name, value): &(String, String)| quote(&format!("{name}={value}"));
+        let pairs: Vec<String> = sshd.set_env.iter().map(pair).collect();
+        line("SetEnv", &pairs.join(" "));
+    }
+    text + SSHD_CONSTANTS
+}
+
+/// gpinitsystem and gpstart open an ssh session for every segment at the same time, hence 200 where OpenSSH says 10.
+const SSHD_CONSTANTS: &str = "\
+AuthenticationMethods publickey
+PubkeyAuthentication yes
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+HostbasedAuthentication no
+PermitEmptyPasswords no
+PermitRootLogin no
+UsePAM no
+PermitUserEnvironment no
+PermitUserRC no
+DisableForwarding yes
+AllowAgentForwarding no
+AllowTcpForwarding no
+AllowStreamLocalForwarding no
+X11Forwarding no
+PermitTunnel no
+GatewayPorts no
+MaxStartups 200
+MaxSessions 200
+LoginGraceTime 30
+ClientAliveInterval 60
+ClientAliveCountMax 5
+UseDNS no
+PrintMotd no
+PrintLastLog no
+LogLevel INFO
+Subsystem sftp internal-sftp
+";
+
+/// Everything in ~/.ssh/config that is not the same in every pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client<'a> {
+    /// Patterns that fit the names of the pods.
+    pub hosts: &'a [String],
+    /// The peers' port.
+    pub port: u16,
+    /// The user, the same in every pod.
+    pub user: &'a str,
+    /// Private keys in the order in which they are offered: current ones before replaced ones.
+    pub identities: &'a [PathBuf],
+    /// The known_hosts file.
+    pub known_hosts: &'a Path,
+}
+
+/// ssh_config(5) for the pods of the cluster; other hosts are left to ssh's defaults.
+pub fn render_client(client: &Client<'_>) -> String {
+    let mut text = String::from("# Written by gp-agent; changes are overwritten.\n");
+    let _ = writeln!(text, "Host {}", client.hosts.join(" "));
+    let _ = writeln!(text, "    Port {}", client.port);
+    let _ = writeln!(text, "    User {}", quote(client.user));
+    for identity in client.identities {
+        let path = quote_path(identity).replace('%', "%%");
+        let _ = writeln!(text, "    IdentityFile {path}");
+    }
+    let known_hosts = quote_path(client.known_hosts).replace('%', "%%");
+    let _ = writeln!(text, "    UserKnownHostsFile {known_hosts}");
+    text + CLIENT_CONSTANTS
+}
+
+const CLIENT_CONSTANTS: &str = "    GlobalKnownHostsFile /dev/null
+    StrictHostKeyChecking yes
+    UpdateHostKeys no
+    CheckHostIP no
+    IdentitiesOnly yes
+    IdentityAgent none
+    PreferredAuthentications publickey
+    BatchMode yes
+    ConnectTimeout 10
+    ForwardAgent no
+    ForwardX11 no
+    LogLevel ERROR
+";
+
+fn yes_no(value: bool) -> &'static str {
+    if value { "yes" } else { "no" }
+}
+
+fn quote_path(path: &Path) -> String {
+    quote(&path.to_string_lossy())
+}
+
+/// One argument as OpenSSH's argv_split reads it: in double quotes, with `\` before `"` and `\`.
+fn quote(argument: &str) -> String {
+    format!(
+        "\"{}\"",
+        argument.replace('\\', "\\\\").replace('"', "\\\"")
+    )
+}
+
+/// Whether a variable can stand in SetEnv: a usual name, and no control character that would end the line.
+pub fn is_settable(name: &str, value: &str) -> bool {
+    let mut characters = name.chars();
+    characters
+        .next()
+        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !value.chars().any(char::is_control)
+}
+
+/// The ports that an sshd_config listens on.
+pub fn ports_of(sshd_config: &str) -> Vec<u16> {
+    sshd_config
+        .lines()
+        .filter_map(|line| line.strip_prefix("Port ")?.trim().parse().ok())
+        .collect()
+}
+
+/// The port that the peers' ssh has to ask.
+pub fn peers_port(configured: Option<u16>) -> u16 {
+    configured.unwrap_or(UNPRIVILEGED_PORT)
+}
+
+/// What came of trying to listen on a port in one address family.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bind {
+    /// Nobody has it and we may take it.
+    Free,
+    /// Somebody listens there.
+    InUse,
+    /// EACCES: the port is below net.ipv4.ip_unprivileged_port_start, and we are not root.
+    Denied,
+    /// This container has no such address family.
+    NoFamily,
+    /// Something else, in the system's words.
+    Failed(String),
+}
+
+/// Both families.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binds {
+    /// 0.0.0.0.
+    pub v4: Bind,
+    /// `[::]`, IPv6 only.
+    pub v6: Bind,
+}
+
+impl Binds {
+    fn usable(&self) -> bool {
+        let fine = |bind: &Bind| matches!(bind, Bind::Free | Bind::NoFamily);
+        fine(&self.v4) && fine(&self.v6) && (self.v4 == Bind::Free || self.v6 == Bind::Free)
+    }
+
+    fn denied(&self) -> bool {
+        self.v4 == Bind::Denied || self.v6 == Bind::Denied
+    }
+
+    /// What is wrong, for every family that is not free: `in use on IPv4`.
+    fn complaint(&self) -> String {
+        let words = |family: &str, bind: &Bind| match bind {
+            Bind::Free => None,
+            Bind::NoFamily => (!matches!((&self.v4, &self.v6), (Bind::Free, _) | (_, Bind::Free)))
+                .then(|| format!("{family} is not available here")),
+            Bind::InUse => Some(format!("in use on {family}")),
+            Bind::Denied => Some(format!("not allowed for this user on {family}")),
+            Bind::Failed(why) => Some(format!("not available on {family} ({why})")),
+        };
+        [words("IPv4", &self.v4), words("IPv6", &self.v6)]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" and ")
+    }
+}
+
+/// The ports sshd shall listen on (none: it cannot be started now) and what is wrong with the others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PortPlan {
+    /// Ports that are free.
+    pub listen: Vec<u16>,
+    /// Ports that are not.
+    pub findings: Vec<Finding>,
+}
+
+/// The configured port; or 2222, and 22 beside it where that is allowed.
+pub fn plan_ports(configured: Option<u16>, probe: impl Fn(u16) -> Binds) -> PortPlan {
+    let main = peers_port(configured);
+    let mut plan = PortPlan::default();
+    let binds = probe(main);
+    if !binds.usable() {
+        plan.findings.push(port_finding(main, &binds));
+        return plan;
+    }
+    if configured.is_none() {
+        let binds = probe(22);
+        if binds.usable() {
+            plan.listen.push(22);
+        } else if !binds.denied() {
+            plan.findings.push(Finding::warning(
+                Area::Ssh,
+                "port 22",
+                format!("{}; sshd listens on {main} alone", binds.complaint()),
+                "find out with `ss -ltnp` who listens there, or set ssh.port; the pods themselves use only the other port",
+            ));
+        }
+    }
+    plan.listen.push(main);
+    plan
+}
+
+fn port_finding(port: u16, binds: &Binds) -> Finding {
+    let remedy = if binds.denied() {
+        "leave ssh.port out, set it to 1024 or more, or set the sysctl net.ipv4.ip_unprivileged_port_start"
+    } else {
+        "find out with `ss -ltnp` who listens there and stop it, or set ssh.port to a free port (the same in every pod)"
+    };
+    Finding::error(
+        Area::Ssh,
+        format!("port {port}"),
+        format!("{}; sshd is not started", binds.complaint()),
+        remedy,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::finding::Severity;
+    use proptest::prelude::*;
+
+    fn both(bind: Bind) -> Binds {
+        Binds {
+            v4: bind.clone(),
+            v6: bind,
+        }
+    }
+
+    #[test]
+    fn without_a_configured_port_22_is_added_where_it_may_be() {
+        let plan = plan_ports(None, |_| both(Bind::Free));
+        assert_eq!((plan.listen, plan.findings), (vec![22, 2222], vec![]));
+        let may_not = |port| both(if port == 22 { Bind::Denied } else { Bind::Free });
+        let plan = plan_ports(None, may_not);
+        assert_eq!((plan.listen, plan.findings), (vec![2222], vec![]));
+    }
+
+    #[test]
+    fn a_taken_22_is_said_and_does_not_keep_sshd_from_starting() {
+        let taken = |port| both(if port == 22 { Bind::InUse } else { Bind::Free });
+        let plan = plan_ports(None, taken);
+        assert_eq!(plan.listen, [2222]);
+        assert_eq!(plan.findings[0].severity, Severity::Warning);
+        assert_eq!(plan.findings[0].subject, "port 22");
+    }
+
+    #[test]
+    fn a_port_in_use_in_one_family_alone_is_an_error_that_names_it() {
+        let one = Binds {
+            v4: Bind::Free,
+            v6: Bind::InUse,
+        };
+        let plan = plan_ports(Some(2200), |_| one.clone());
+        assert_eq!(plan.listen, [0u16; 0]);
+        assert_eq!(plan.findings[0].severity, Severity::Error);
+        assert_eq!(plan.findings[0].subject, "port 2200");
+        assert_eq!(plan.findings[0].what, "in use on IPv6; sshd is not started");
+        let other = Binds {
+            v4: Bind::InUse,
+            v6: Bind::NoFamily,
+        };
+        let plan = plan_ports(None, |_| other.clone());
+        assert_eq!(plan.findings[0].subject, "port 2222");
+        assert!(
+            plan.findings[0].what.starts_with("in use on IPv4"),
+            "{:?}",
+            plan
+        );
+    }
+
+    #[test]
+    fn a_configured_port_that_is_not_allowed_has_its_own_remedy() {
+        let plan = plan_ports(Some(22), |_| both(Bind::Denied));
+        assert!(plan.listen.is_empty());
+        assert!(plan.findings[0].what.contains("not allowed"));
+        assert!(
+            plan.findings[0]
+                .remedy
+                .contains("ip_unprivileged_port_start")
+        );
+    }
+
+    #[test]
+    fn a_container_without_ipv6_is_fine() {
+        let binds = Binds {
+            v4: Bind::Free,
+            v6: Bind::NoFamily,
+        };
+        assert_eq!(plan_ports(Some(2222), |_| binds.clone()).listen, [2222]);
+        let plan = plan_ports(Some(2222), |_| both(Bind::NoFamily));
+        assert!(plan.findings[0].what.contains("not available"));
+    }
+
+    fn sshd<'a>(ports: &'a [u16], set_env: &'a [(String, String)]) -> Sshd<'a> {
+        Sshd {
+            ports,
+            host_keys: &[],
+            pid_file: Path::new("/run/gp-agent/sshd.pid"),
+            authorized_keys: Path::new("/home/a b/100%/.ssh/authorized_keys"),
+            user: "gpadmin",
+            strict_modes: true,
+            no_penalties: false,
+            set_env,
+        }
+    }
+
+    #[test]
+    fn paths_and_variables_are_quoted() {
+        let env = [
+            ("A".to_string(), "one \"two\"".to_string()),
+            ("B".to_string(), "3".to_string()),
+        ];
+        let text = render_sshd(&sshd(&[2222], &env));
+        assert!(text.contains("AuthorizedKeysFile \"/home/a b/100%%/.ssh/authorized_keys\"\n"));
+        assert!(text.contains("SetEnv \"A=one \\\"two\\\"\" \"B=3\"\n"));
+        assert!(!text.contains("PerSourcePenalties"));
+    }
+
+    #[test]
+    fn the_clients_file_names_port_user_and_keys_in_order() {
+        let text = render_client(&Client {
+            hosts: &["a-?".into(), "*.gp.local".into()],
+            port: 2222,
+            user: "gpadmin",
+            identities: &["/h/.ssh/id_ed25519".into(), "/h/.ssh/previous_rsa".into()],
+            known_hosts: Path::new("/h/.ssh/known_hosts"),
+        });
+        let head: Vec<&str> = text.lines().skip(1).take(6).map(str::trim).collect();
+        assert_eq!(
+            head,
+            [
+                "Host a-? *.gp.local",
+                "Port 2222",
+                "User \"gpadmin\"",
+                "IdentityFile \"/h/.ssh/id_ed25519\"",
+                "IdentityFile \"/h/.ssh/previous_rsa\"",
+                "UserKnownHostsFile \"/h/.ssh/known_hosts\"",
+            ]
+        );
+    }
+
+    #[test]
+    fn variables_that_would_break_the_file_are_not_settable() {
+        assert!(is_settable("GPHOME", "/usr/local/x y"));
+        for (name, value) in [("", ""), ("1A", ""), ("A-B", ""), ("A", "x\ny")] {
+            assert!(!is_settable(name, value), "{name}={value:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_ports_are_read_back(ports in proptest::collection::vec(1u16.., 0..4)) {
+            prop_assert_eq!(ports_of(&render_sshd(&sshd(&ports, &[]))), ports);
+        }
+
+        #[test]
+        fn a_variable_never_adds_a_line(name in "[A-Z_]{1,5}", value in "(?s).{0,30}") {
+            if !is_settable(&name, &value) {
+                return Ok(());
+            }
+            let env = [(name, value)];
+            let with = render_sshd(&sshd(&[22], &env)).lines().count();
+            prop_assert_eq!(with, render_sshd(&sshd(&[22], &[])).lines().count() + 1);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Plain PostgreSQL: every segment is an independent server with a streaming mirror.
+
+use crate::domain::config::Auth;
+use crate::sys::postgres::directory::{Examined, examine};
+use crate::sys::postgres::tools::{ToolError, Tools};
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The replication slot of every standby and mirror; Greenplum's own name for it (gp_replica_check, walsender).
+pub const SLOT: &str = "internal_wal_replication_slot";
+
+/// The programs of one PostgreSQL and what they need to be told.
+#[derive(Debug)]
+pub struct Engine {
+    tools: Tools,
+    major: String,
+}
+
+/// An empty database to be made.
+#[derive(Debug)]
+pub struct Create<'a> {
+    /// The directory to make; must not exist.
+    pub dir: &'a Path,
+    /// Where the write-ahead log goes, when not into `dir`; must not exist.
+    pub wal: Option<PathBuf>,
+    /// The first role, a superuser.
+    pub user: &'a str,
+    /// How TCP connections are authenticated.
+    pub auth: Auth,
+    /// The file with the role's password.
+    pub password_file: Option<&'a Path>,
+}
+
+/// A copy of a running server to be made.
+#[derive(Debug)]
+pub struct Clone<'a> {
+    /// The directory to make; must not exist.
+    pub dir: &'a Path,
+    /// Where the write-ahead log goes, when not into `dir`.
+    pub wal: Option<PathBuf>,
+    /// The running server's host.
+    pub host: &'a str,
+    /// Its port.
+    pub port: u16,
+    /// The role to connect as.
+    pub user: &'a str,
+}
+
+impl Engine {
+    pub(super) fn new(tools: Tools, major: String) -> Engine {
+        Engine { tools, major }
+    }
+
+    /// Major version of the server program.
+    pub fn major_version(&self) -> &str {
+        &self.major
+    }
+
+    /// What a data directory is.
+    pub async fn examine(&self, dir: &Path) -> io::Result<Examined> {
+        examine(&self.tools, dir).await
+    }
+
+    /// Whether the server program accepts the settings files in `dir`; its words when not.
+    pub async fn check_settings(&self, dir: &Path) -> Result<(), ToolError> {
+        self.tools.check_settings(dir).await
+    }
+
+    /// The postmaster in the foreground. `-D` comes first and the program's path ends in `/postgres`, since the
+    /// Greenplum tools search `ps` for `postgres -D <dir>`; the port is on the command line, since a copied
+    /// postgresql.conf holds the other end's. Its log goes where the agent's goes.
+    pub fn start_command(&self, dir: &Path, port: u16) -> Command {
+        let mut command = Command::new(self.tools.path("postgres"));
+        command
+            .arg("-D")
+            .arg(dir)
+            .args(["-p", &port.to_string()])
+            .env_remove("GP_AGENT_INIT_FD")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// initdb, with data checksums.
+    pub async fn create(&self, wanted: &Create<'_>) -> Result<(), ToolError> {
+        let mut args: Vec<OsString> = vec!["-D".into(), wanted.dir.into()];
+        args.extend(
+            [
+                "--encoding=UTF8",
+                "--data-checksums",
+                "--auth-local=peer",
+                "--no-instructions",
+            ]
+            .map(OsString::from),
+        );
+        args.push(format!("--username={}", wanted.user).into());
+        args.push(format!("--auth-host={}", wanted.auth.method()).into());
+        args.extend(wanted.wal.iter().map(|wal| option("--waldir=", wal)));
+        args.extend(wanted.password_file.map(|file| option("--pwfile=", file)));
+        let lang = std::env::var("LANG").unwrap_or_else(|_| "C.UTF-8".into());
+        args.push(format!("--locale={lang}").into());
+        self.tools.run("initdb", args, &[]).await.map(drop)
+    }
+
+    /// pg_basebackup, streaming through the slot, which the primary's agent keeps.
+    pub async fn clone_from(&self, wanted: &Clone<'_>) -> Result<(), ToolError> {
+        let mut args: Vec<OsString> = vec!["-D".into(), wanted.dir.into()];
+        args.extend(
+            [
+                "-h",
+                wanted.host,
+                "-p",
+                &wanted.port.to_string(),
+                "-U",
+                wanted.user,
+            ]
+            .map(OsString::from),
+        );
+        args.extend(["-X", "stream", "-S", SLOT, "-R", "-c", "fast", "-w"].map(OsString::from));
+        args.extend(wanted.wal.iter().map(|wal| option("--waldir=", wal)));
+        self.tools.run("pg_basebackup", args, &[]).await.map(drop)
+    }
+
+    /// The one question behind readiness and status; see [`crate::domain::observation`].
+    pub fn observe_sql(&self) -> &'static str {
+        "select 'self', pg_is_in_recovery()::text, \
+            case when pg_is_in_recovery() then '' else substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end; \
+         select 'send', application_name, state, sync_state, \
+            pg_wal_lsn_diff(case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, replay_lsn)::bigint::text \
+            from pg_stat_replication where application_name !~ '^pg_basebackup' order by 2; \
+         select 'receive', coalesce(sender_host, ''), status, '', \
+            pg_wal_lsn_diff(latest_end_lsn, pg_last_wal_replay_lsn())::bigint::text from pg_stat_wal_receiver"
+    }
+
+    /// Makes the slot for the other end; it holds nothing back until it is first used.
+    pub fn ensure_slot_sql(&self) -> String {
+        format!(
+            "select pg_create_physical_replication_slot('{SLOT}') \
+             where not exists (select from pg_replication_slots where slot_name = '{SLOT}')"
+        )
+    }
+
+    /// Parameters that wait for a restart, then what the server could not read in its files, each row tagged.
+    pub fn settings_sql(&self) -> &'static str {
+        "select 'pending', name, '' from pg_settings where pending_restart order by 2; \
+         select 'hba', line_number::text, error from pg_hba_file_rules where error is not null order by line_number; \
+         select 'file', name, error from pg_file_settings \
+           where error is not null and error not like '%cannot be changed without restarting%' order by 2"
+    }
+}
+
+fn option(name: &str, value: &Path) -> OsString {
+    let mut option = OsString::from(name);
+    option.push(value);
+    option
+}

@@ -1,0 +1,100 @@
+//! Asks the server once a second, on a connection that is kept, what it is and how it does.
+
+use crate::domain::observation::{self, Answer, Observation};
+use crate::domain::status::{Phase, PodStatus};
+use crate::lifecycle::board::now;
+use crate::lifecycle::pod::Pod;
+use crate::sys::postgres::session::{NoAnswer, Session};
+use std::time::{Duration, Instant};
+
+const EVERY: Duration = Duration::from_secs(1);
+const STARTING_EVERY: Duration = Duration::from_millis(100);
+const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+
+/// Runs as long as the pod.
+pub async fn watch(pod: &Pod) {
+    let mut session = pod.session(ANSWER_WITHIN);
+    let mut timeouts = 0;
+    let mut slot_made = false;
+    loop {
+        if pod.board.read(|s| s.postmaster.pid).is_none() {
+            slot_made = false;
+            pod.board.update(forget);
+            tokio::time::sleep(STARTING_EVERY).await;
+            continue;
+        }
+        let asked = Instant::now();
+        let answer = ask(pod, &mut session).await;
+        timeouts = if answer == Answer::TimedOut {
+            timeouts + 1
+        } else {
+            0
+        };
+        record(pod, &answer, timeouts, asked.elapsed());
+        if let Answer::Ok(seen) = &answer
+            && !seen.in_recovery
+            && !slot_made
+            && pod.partner().is_some()
+        {
+            slot_made = session.ask(&pod.engine.ensure_slot_sql()).await.is_ok();
+        }
+        let settled = matches!(answer, Answer::Ok(_) | Answer::TimedOut);
+        tokio::time::sleep(if settled { EVERY } else { STARTING_EVERY }).await;
+    }
+}
+
+async fn ask(pod: &Pod, session: &mut Session) -> Answer {
+    match session.ask(pod.engine.observe_sql()).await {
+        Ok(rows) => match Observation::from_rows(&rows) {
+            Some(seen) => Answer::Ok(seen),
+            None => Answer::Refused("no answer about itself".into()),
+        },
+        Err(NoAnswer::NoServer) => Answer::NoServer,
+        Err(NoAnswer::NotNow(words)) => Answer::NotNow(words),
+        Err(NoAnswer::Refused(words)) => Answer::Refused(words),
+        Err(NoAnswer::TimedOut(_)) => Answer::TimedOut,
+    }
+}
+
+fn forget(status: &mut PodStatus) {
+    status.active_role = None;
+    status.replication.clear();
+}
+
+fn record(pod: &Pod, answer: &Answer, timeouts: u32, took: Duration) {
+    let content = pod.me.content;
+    let mut first_answer = false;
+    pod.board.update(|s| {
+        s.postmaster.answered_at = now();
+        s.postmaster.answer_seconds = took.as_secs_f64();
+        s.postmaster.answer = match answer {
+            Answer::Ok(_) => "ok".into(),
+            Answer::NotNow(words) | Answer::Refused(words) => words.clone(),
+            Answer::TimedOut => format!("no answer within {} s", ANSWER_WITHIN.as_secs()),
+            Answer::NoServer => "nobody listens".into(),
+        };
+        match answer {
+            Answer::Ok(seen) => {
+                first_answer = s.phase != Phase::Running;
+                s.active_role = seen.active_role(content);
+                s.replication.clone_from(&seen.replication);
+                if !seen.in_recovery {
+                    s.directory.kind = "primary".into();
+                    s.directory.timeline = seen.timeline.or(s.directory.timeline);
+                }
+            }
+            _ => forget(s),
+        }
+    });
+    let current = pod.board.read(|s| s.phase);
+    let ours = matches!(
+        current,
+        Phase::Starting | Phase::Running | Phase::Hung | Phase::Crashed | Phase::CrashLoop
+    );
+    if ours && let Some((phase, reason)) = observation::phase(answer, content, timeouts) {
+        pod.board.phase(phase, reason);
+    }
+    if first_answer {
+        pod.settings_changed.notify_one();
+    }
+}

@@ -1,0 +1,54 @@
+//! Asking the pod on the other end of replication about its directory.
+
+use crate::domain::start::{Directory, DirectoryKind, Partner};
+use crate::domain::status::PodStatus;
+use crate::domain::topology::Member;
+use crate::lifecycle::pod::Pod;
+use crate::sys::http_client;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// What the partner says, or that it is silent.
+pub async fn ask(pod: &Pod) -> Partner {
+    let Some(partner) = pod.partner() else {
+        return Partner::None;
+    };
+    let Some(status) = status_of(pod, partner).await else {
+        return Partner::Silent;
+    };
+    // Until it has looked at its own volume a partner knows nothing.
+    let Some(kind) = DirectoryKind::from_word(&status.directory.kind) else {
+        return Partner::Silent;
+    };
+    Partner::Answered {
+        writable: status.active_role.is_some_and(|role| role.is_writable()),
+        directory: Directory {
+            kind,
+            system_id: status.directory.system_id,
+            timeline: status.directory.timeline.unwrap_or(0),
+        },
+    }
+}
+
+async fn status_of(pod: &Pod, member: &Member) -> Option<PodStatus> {
+    let addresses = pod.peers.borrow().get(&member.pod)?.addresses.clone();
+    let port = pod.config.borrow().http.port;
+    for address in addresses {
+        let body = http_client::get(SocketAddr::new(address, port), "/status", ANSWER_WITHIN).await;
+        match body.map(|body| serde_json::from_slice::<PodStatus>(&body)) {
+            Ok(Ok(status))
+                if status.pod == member.pod && status.cluster == pod.topology.cluster =>
+            {
+                return Some(status);
+            }
+            Ok(Ok(status)) => {
+                tracing::debug!(asked = member.pod, answered = status.pod, "an old address");
+            }
+            Ok(Err(error)) => tracing::debug!(pod = member.pod, "not a status document: {error}"),
+            Err(error) => tracing::debug!(pod = member.pod, "{error}"),
+        }
+    }
+    None
+}

@@ -1,0 +1,70 @@
+//! What every act needs to know of this pod.
+
+use crate::domain::config::Config;
+use crate::domain::topology::{Member, Topology};
+use crate::engine::Engine;
+use crate::lifecycle::board::Board;
+use crate::lifecycle::discover::PeerMap;
+use crate::sys::account::Account;
+use crate::sys::postgres::session::{Session, Target};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+
+/// Once identity, volume and engine are known; the same until the agent ends.
+pub struct Pod {
+    /// The configuration; changes with the ConfigMap.
+    pub config: watch::Receiver<Arc<Config>>,
+    /// All pods.
+    pub topology: Arc<Topology>,
+    /// This one.
+    pub me: Member,
+    /// The user it runs as.
+    pub account: Account,
+    /// The database programs.
+    pub engine: Engine,
+    /// What is known.
+    pub board: Arc<Board>,
+    /// Peers and their names, as discovery sees them.
+    pub peers: watch::Receiver<PeerMap>,
+    /// Turns true once, when the pod has to end.
+    pub shutdown: watch::Receiver<bool>,
+    /// Rung when the settings files should be looked at again.
+    pub settings_changed: Notify,
+}
+
+impl Pod {
+    /// The data directory.
+    pub fn dir(&self) -> &Path {
+        &self.me.data_dir
+    }
+
+    /// The agent's own folder on the volume.
+    pub fn state_dir(&self) -> PathBuf {
+        self.config.borrow().storage.path.join(".gp-agent")
+    }
+
+    /// The pod on the other end of replication.
+    pub fn partner(&self) -> Option<&Member> {
+        self.topology.partner(&self.me)
+    }
+
+    /// A new connection to the local postmaster, nothing connected yet.
+    pub fn session(&self, timeout: Duration) -> Session {
+        let target = Target {
+            socket_dir: PathBuf::from("/tmp"),
+            port: self.me.port,
+            user: self.account.name.clone(),
+        };
+        Session::new(target, timeout)
+    }
+
+    /// Returns when the pod has to end.
+    pub async fn ending(&self) {
+        let mut shutdown = self.shutdown.clone();
+        if shutdown.wait_for(|ending| *ending).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

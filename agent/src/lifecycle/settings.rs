@@ -1,0 +1,184 @@
+//! The settings files: gp-agent.conf from `parameters`, the marked block of pg_hba.conf from the topology. Written before
+//! every start and whenever the configuration or a peer's name changes; no change, no write, no reload.
+
+use crate::domain::config::Config;
+use crate::domain::finding::{Area, Finding};
+use crate::domain::hba::{self, BlockRequest};
+use crate::domain::pg_conf;
+use crate::lifecycle::pod::Pod;
+use crate::lifecycle::view;
+use crate::sys::files::write_atomically;
+use crate::sys::postgres::session::Session;
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process};
+use std::path::Path;
+use std::time::Duration;
+
+const MODE: u32 = 0o600;
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
+/// Writes both files below `dir`. Returns whether anything changed.
+pub fn write(pod: &Pod, dir: &Path) -> Result<bool> {
+    let config = pod.config.borrow().clone();
+    let conf = pg_conf::render(&pod.me.pod, &config.parameters);
+    let main = dir.join("postgresql.conf");
+    let included = pg_conf::with_include(&read(&main)?);
+    let mut changed = write_atomically(&dir.join(pg_conf::FILE), conf.as_bytes(), MODE)?;
+    changed |= write_atomically(&main, included.as_bytes(), MODE)?;
+    changed |= write_hba(pod, &config, dir)?;
+    Ok(changed)
+}
+
+fn write_hba(pod: &Pod, config: &Config, dir: &Path) -> Result<bool> {
+    let path = dir.join("pg_hba.conf");
+    let existing = read(&path)?;
+    let peers = view::hba_peers(&pod.topology, &pod.me, &pod.peers.borrow());
+    let block = hba::render_block(&BlockRequest {
+        topology: &pod.topology,
+        me: &pod.me,
+        user: &pod.account.name,
+        auth: config.hba.auth,
+        peers: &peers,
+        extra: &config.hba.extra,
+    });
+    let block = match block {
+        Ok(block) => {
+            pod.board.findings("hba-extra", Vec::new());
+            block
+        }
+        Err(errors) => {
+            let findings = errors
+                .iter()
+                .map(|e| {
+                    Finding::error(
+                        Area::Hba,
+                        "hba.extra",
+                        e.to_string(),
+                        "mend the line in cluster.yaml; until then the earlier lines stay",
+                    )
+                })
+                .collect();
+            pod.board.findings("hba-extra", findings);
+            return Ok(false);
+        }
+    };
+    Ok(write_atomically(
+        &path,
+        hba::splice(&existing, &block).as_bytes(),
+        MODE,
+    )?)
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Writes the files and proves them with the server program; a setting that would keep the server from starting is taken
+/// back and reported, so that a bad ConfigMap never survives into the next restart.
+pub async fn write_proven(pod: &Pod) -> Result<bool> {
+    let conf = pod.dir().join(pg_conf::FILE);
+    let before = std::fs::read(&conf).ok();
+    let changed = write(pod, pod.dir())?;
+    let Err(error) = pod.engine.check_settings(pod.dir()).await else {
+        pod.board.findings("settings", Vec::new());
+        return Ok(changed);
+    };
+    let finding = Finding::error(
+        Area::Postgres,
+        conf.display().to_string(),
+        format!("the server would refuse its settings: {error}"),
+        "mend `parameters` in cluster.yaml (or postgresql.conf, postgresql.auto.conf); the last good file stays in use",
+    );
+    pod.board.findings("settings", vec![finding]);
+    if let Some(before) = before {
+        write_atomically(&conf, &before, MODE)?;
+    }
+    Ok(true)
+}
+
+/// Keeps the files right while the pod lives.
+pub async fn keep(pod: &Pod) {
+    let mut session = pod.session(Duration::from_secs(5));
+    let mut config = pod.config.clone();
+    let mut peers = pod.peers.clone();
+    loop {
+        tokio::select! {
+            Ok(()) = config.changed() => {}
+            Ok(()) = peers.changed() => {}
+            () = pod.settings_changed.notified() => {}
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
+        config.mark_unchanged();
+        peers.mark_unchanged();
+        if let Err(error) = refresh(pod, &mut session).await {
+            tracing::error!("cannot renew the settings files: {error:#}");
+        }
+    }
+}
+
+async fn refresh(pod: &Pod, session: &mut Session) -> Result<()> {
+    if !pod.dir().join("global/pg_control").try_exists()? {
+        return Ok(());
+    }
+    if write_proven(pod).await? {
+        if let Some(pid) = pod.board.read(|s| s.postmaster.pid).and_then(Pid::from_raw) {
+            tracing::info!("settings changed; asking the postmaster to reload");
+            kill_process(pid, Signal::HUP)?;
+            wait_for_reload(session).await;
+        }
+    }
+    view::report_hba(pod);
+    ask_server(pod, session).await;
+    Ok(())
+}
+
+/// The postmaster reloads on its own time: a fresh connection that knows a newer load is the sign.
+async fn wait_for_reload(session: &mut Session) {
+    let loaded_lately = "select 1 where pg_conf_load_time() > now() - interval '2 seconds'";
+    for _ in 0..10 {
+        if session
+            .ask(loaded_lately)
+            .await
+            .is_ok_and(|rows| !rows.is_empty())
+        {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// What the server itself says of its files: lines it could not read, parameters that wait for a restart.
+async fn ask_server(pod: &Pod, session: &mut Session) {
+    let Ok(rows) = session.ask(pod.engine.settings_sql()).await else {
+        return;
+    };
+    let cell = |row: &[Option<String>], i: usize| row.get(i).cloned().flatten().unwrap_or_default();
+    let tagged = |tag: &'static str| rows.iter().filter(move |row| cell(row, 0) == tag);
+    let pending: Vec<String> = tagged("pending").map(|row| cell(row, 1)).collect();
+    let mut findings: Vec<Finding> = tagged("hba")
+        .map(|row| Finding::error(
+            Area::Hba,
+            format!("{}:{}", pod.dir().join("pg_hba.conf").display(), cell(row, 1)),
+            format!("PostgreSQL cannot read the line ({}) and keeps using the file as it was before", cell(row, 2)),
+            "mend the line; if it is one of hba.extra, mend cluster.yaml",
+        ))
+        .collect();
+    findings.extend(tagged("file").map(|row| {
+        Finding::error(
+            Area::Postgres,
+            format!("parameter {}", cell(row, 1)),
+            cell(row, 2),
+            "mend `parameters` in cluster.yaml",
+        )
+    }));
+    if !pending.is_empty() {
+        findings.push(Finding::warning(
+            Area::Postgres,
+            pending.join(", "),
+            "changed in the configuration, but takes effect only after a restart of the postmaster",
+            "restart the pod when convenient",
+        ));
+    }
+    pod.board.findings("server", findings);
+    pod.board.update(|s| s.pending_restart = pending);
+}

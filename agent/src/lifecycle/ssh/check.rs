@@ -1,0 +1,117 @@
+//! The doctor's look at SSH, and known_hosts for review. Nothing is changed.
+
+use super::ledger::Ledger;
+use super::{Setup, daemon, known_hosts_text};
+use crate::domain::finding::{Area, Finding};
+use crate::domain::key_overlap::Purpose;
+use crate::domain::known_hosts::Pins;
+use crate::domain::ssh_keys::PublicKey;
+use crate::sys::secrets::{KeyPair, PrivateKey, RawSecret, Reading, examine};
+use crate::sys::ssh::{ToolError, login, public_half};
+use futures_util::{StreamExt, stream};
+use std::fs;
+use std::time::Duration;
+
+/// Logins tried at the same time.
+const LOGINS: usize = 16;
+
+/// The time that one login has.
+const LOGIN: Duration = Duration::from_secs(10);
+
+/// Are the Secret's keys good, does sshd accept its configuration, and does every peer let us in? Empty when all is well.
+pub async fn check(setup: &Setup) -> Vec<Finding> {
+    let reading = read(setup).await;
+    let mut findings = reading.findings;
+    if reading.keys.user.is_empty() {
+        return findings;
+    }
+    let host_keys = match reading.keys.host.is_empty() {
+        false => reading.keys.host,
+        true => volume_key(setup).await.into_iter().collect(),
+    };
+    if host_keys.is_empty() {
+        findings.push(Finding::error(
+            Area::Ssh,
+            setup.state("ssh_host_ed25519_key").display().to_string(),
+            "there is no host key yet",
+            "start the agent (`gp-agent run`), which makes one, or put one into the Secret",
+        ));
+    } else {
+        findings.extend(daemon::check_config(setup, &host_keys).await);
+    }
+    findings.extend(logins(setup).await);
+    findings
+}
+
+async fn logins(setup: &Setup) -> Vec<Finding> {
+    let config = setup.ssh_dir().join("config");
+    if !config.is_file() {
+        return vec![Finding::error(
+            Area::Ssh,
+            config.display().to_string(),
+            "is missing, so that the peers cannot be tried",
+            "start the agent (`gp-agent run`), which writes it",
+        )];
+    }
+    let peers: Vec<String> = setup
+        .topology
+        .peers(&setup.me)
+        .map(|member| member.fqdn.clone())
+        .collect();
+    let tries = stream::iter(peers).map(|host| {
+        let config = &config;
+        async move { (login(config, &host, LOGIN).await, host) }
+    });
+    tries
+        .buffered(LOGINS)
+        .filter_map(|(answer, host)| async move { Some(not_let_in(&host, &answer.err()?)) })
+        .collect()
+        .await
+}
+
+fn not_let_in(host: &str, error: &ToolError) -> Finding {
+    let words = error.to_string();
+    let remedy = if words.contains("Permission denied") {
+        "both pods need the same key: compare the key's fingerprint in `gp-agent status` of both; a Secret that was just rotated \
+         reaches all pods within about two minutes"
+    } else if words.contains("Host key verification failed") {
+        "see the findings about host keys in `gp-agent status`"
+    } else if words.contains("resolve") {
+        "see `gp-agent check dns`"
+    } else {
+        "see whether sshd runs there (`gp-agent status`), and whether a NetworkPolicy is in the way"
+    };
+    Finding::error(Area::Ssh, host, format!("cannot log in: {words}"), remedy)
+}
+
+/// The text of ~/.ssh/known_hosts as it follows from the Secret and the volume now.
+pub async fn known_hosts(setup: &Setup) -> String {
+    let keys = read(setup).await.keys;
+    let own: Option<PublicKey> = volume_key(setup).await.map(|pair| pair.public);
+    let text = fs::read_to_string(setup.state("known_hosts")).unwrap_or_default();
+    let ledger = Ledger::load(&setup.state(""));
+    known_hosts_text(
+        setup,
+        keys.host.into_iter().map(|pair| pair.public).collect(),
+        ledger.replaced(Purpose::Host).cloned().collect(),
+        own.into_iter().collect(),
+        &Pins::parse(&text, &setup.topology),
+    )
+}
+
+async fn read(setup: &Setup) -> Reading {
+    let directory = setup.config.secret.clone();
+    match tokio::task::spawn_blocking(move || RawSecret::read(&directory)).await {
+        Ok(raw) => examine(&raw, &setup.run_dir).await,
+        Err(_) => Reading::default(),
+    }
+}
+
+async fn volume_key(setup: &Setup) -> Option<KeyPair> {
+    let text = fs::read(setup.state("ssh_host_ed25519_key")).ok()?;
+    let public = public_half(&text, &setup.run_dir).await.ok()?;
+    Some(KeyPair {
+        private: PrivateKey::new(text),
+        public,
+    })
+}

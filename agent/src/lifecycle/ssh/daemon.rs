@@ -1,0 +1,395 @@
+//! sshd as a child without root: configured, tested, started, adopted, told to read again, started again.
+
+use super::Setup;
+use crate::domain::backoff::{Backoff, HEALTHY};
+use crate::domain::finding::{Area, Finding};
+use crate::domain::ssh_config::{Sshd, is_settable, plan_ports, ports_of, render_sshd};
+use crate::sys::files::write_atomically;
+use crate::sys::process::{Ended, Process, ProcessInfo, process, processes};
+use crate::sys::secrets::KeyPair;
+use crate::sys::ssh::{self, ToolError, passes_strict_modes, probe_port};
+use rustix::process::Signal;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long sshd may take until it listens, and until it ends.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Between two looks at the PID file while sshd starts.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// What there is to do for the caller.
+pub(super) enum DaemonEvent {
+    /// sshd ended.
+    Ended(Ended),
+    /// The pause before the next start is over.
+    Due,
+}
+
+/// Our sshd.
+pub(super) struct Daemon {
+    setup: Arc<Setup>,
+    running: Option<(Process, Instant)>,
+    backoff: Backoff,
+    /// The moment before which it is not started again.
+    start_at: Option<Instant>,
+    /// The configuration that `sshd -t` found right.
+    tested: Option<String>,
+    ports: Vec<u16>,
+    findings: Vec<Finding>,
+    last_end: String,
+}
+
+impl Daemon {
+    /// Takes hold of an sshd that an earlier agent started with our configuration file, when there is one.
+    pub fn adopt(setup: Arc<Setup>) -> Daemon {
+        let config = config_file(&setup.run_dir);
+        let text = fs::read_to_string(&config).ok();
+        let running = find_ours(&setup.run_dir).map(|process| (process, Instant::now()));
+        if let Some((process, _)) = &running {
+            tracing::info!(pid = process.pid(), "adopted a running sshd");
+        }
+        Daemon {
+            setup,
+            backoff: Backoff::new(),
+            start_at: None,
+            ports: text.as_deref().map(ports_of).unwrap_or_default(),
+            tested: text,
+            findings: Vec::new(),
+            last_end: String::new(),
+            running,
+        }
+    }
+
+    /// Waits for something to do. Cancel-safe.
+    pub async fn next(&mut self) -> DaemonEvent {
+        match (&mut self.running, self.start_at) {
+            (Some((process, _)), _) => {
+                DaemonEvent::Ended(process.ended().await.unwrap_or(Ended::Unknown))
+            }
+            (None, Some(at)) => {
+                tokio::time::sleep_until(at).await;
+                DaemonEvent::Due
+            }
+            (None, None) => std::future::pending().await,
+        }
+    }
+
+    /// Takes note of its end and plans the next start.
+    pub fn on_end(&mut self, ended: &Ended) {
+        let ran_for = self.running.take().map(|(_, since)| since.elapsed());
+        let pause = self.backoff.after_end(ran_for.unwrap_or_default());
+        self.last_end = ended.to_string();
+        self.start_at = Some(Instant::now() + pause);
+        tracing::warn!(
+            pause_seconds = pause.as_secs(),
+            "sshd {ended}; it is started again"
+        );
+    }
+
+    /// The pause before the next start is over.
+    pub fn may_start(&mut self) {
+        self.start_at = None;
+    }
+
+    /// Its PID while it runs.
+    pub fn pid(&self) -> Option<i32> {
+        Some(self.running.as_ref()?.0.pid())
+    }
+
+    /// Ports it listens on; empty while it does not run.
+    pub fn ports(&self) -> Vec<u16> {
+        match self.running {
+            Some(_) => self.ports.clone(),
+            None => Vec::new(),
+        }
+    }
+
+    /// What is wrong with it.
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut findings = self.findings.clone();
+        let shaky = match &self.running {
+            Some((_, since)) => since.elapsed() < HEALTHY,
+            None => true,
+        };
+        if self.backoff.is_loop() && shaky {
+            findings.push(Finding::error(
+                Area::Ssh,
+                "sshd",
+                format!(
+                    "ended {} times in a row (last: {}); it is started again and again",
+                    self.backoff.crashes(),
+                    self.last_end
+                ),
+                "read sshd's own lines in this pod's log, just before each end",
+            ));
+        }
+        findings
+    }
+
+    /// Sees to it that sshd runs with these host keys. False when that has to be tried again later.
+    pub async fn apply(&mut self, host_keys: &[KeyPair]) -> bool {
+        if self.start_at.is_some() {
+            return true;
+        }
+        self.findings.clear();
+        match self.try_apply(host_keys).await {
+            Ok(done) => done,
+            Err(finding) => {
+                self.findings.push(finding);
+                false
+            }
+        }
+    }
+
+    async fn try_apply(&mut self, host_keys: &[KeyPair]) -> Result<bool, Finding> {
+        let Some(ports) = self.choose_ports() else {
+            return Ok(false);
+        };
+        let run_dir = self.setup.run_dir.clone();
+        let writing = |error| cannot_write(&run_dir, &error);
+        let (files, new_keys) = write_host_keys(&run_dir, host_keys).map_err(writing)?;
+        let text = self.tested_config(&ports, &files, new_keys).await?;
+        let config = config_file(&run_dir);
+        let new_text = write_atomically(&config, text.as_bytes(), 0o600).map_err(writing)?;
+        self.ports = ports;
+        match (&self.running, new_keys || new_text) {
+            (None, _) => self.start(&config).await.map(|()| true),
+            (Some(_), true) => self.read_again().await.map(|()| true),
+            (Some(_), false) => Ok(true),
+        }
+    }
+
+    /// A running sshd keeps its ports, unless the configuration names another one; the others are tried first.
+    fn choose_ports(&mut self) -> Option<Vec<u16>> {
+        let configured = self.setup.config.port;
+        if self.running.is_some() && !self.ports.is_empty() {
+            let kept = self.ports.clone();
+            return Some(configured.map_or(kept, |port| vec![port]));
+        }
+        let plan = plan_ports(configured, probe_port);
+        self.findings.extend(plan.findings);
+        (!plan.listen.is_empty()).then_some(plan.listen)
+    }
+
+    /// The text of sshd_config, as `sshd -t` found it right.
+    async fn tested_config(
+        &mut self,
+        ports: &[u16],
+        host_keys: &[PathBuf],
+        new_keys: bool,
+    ) -> Result<String, Finding> {
+        let modern = render(&self.setup, ports, host_keys, true);
+        let plain = render(&self.setup, ports, host_keys, false);
+        if !new_keys
+            && let Some(tested) = &self.tested
+            && (*tested == modern || *tested == plain)
+        {
+            return Ok(tested.clone());
+        }
+        let text = match try_config(&self.setup.run_dir, &modern).await {
+            Ok(()) => modern,
+            Err(error) if error.to_string().contains("PerSourcePenalties") => {
+                let tried = try_config(&self.setup.run_dir, &plain).await;
+                tried.map_err(|error| refused(&self.setup.run_dir, &error))?;
+                plain
+            }
+            Err(error) => return Err(refused(&self.setup.run_dir, &error)),
+        };
+        self.tested = Some(text.clone());
+        Ok(text)
+    }
+
+    async fn start(&mut self, config: &Path) -> Result<(), Finding> {
+        let _ = fs::remove_file(pid_file(&self.setup.run_dir));
+        let process = Process::spawn(&mut ssh::sshd(config)).map_err(|error| {
+            Finding::error(
+                Area::Ssh,
+                "sshd",
+                format!("cannot be started: {error}"),
+                "install openssh-server in the image",
+            )
+        })?;
+        tracing::info!(pid = process.pid(), ports = ?self.ports, "started sshd");
+        self.running = Some((process, Instant::now()));
+        self.listening().await;
+        Ok(())
+    }
+
+    /// sshd executes itself again on SIGHUP: same PID, new configuration and host keys; open sessions go on.
+    async fn read_again(&mut self) -> Result<(), Finding> {
+        let Some((process, _)) = &self.running else {
+            return Ok(());
+        };
+        let _ = fs::remove_file(pid_file(&self.setup.run_dir));
+        tracing::info!(
+            pid = process.pid(),
+            "sshd reads its configuration and host keys again"
+        );
+        // One that ends at this moment is noticed by next().
+        let _ = process.signal(Signal::HUP);
+        self.listening().await;
+        Ok(())
+    }
+
+    /// Waits until sshd has written its PID file, which it does once it listens. Its end is left to next().
+    async fn listening(&mut self) {
+        let file = pid_file(&self.setup.run_dir);
+        let Some((process, _)) = &mut self.running else {
+            return;
+        };
+        let pid = process.pid();
+        let written = async {
+            while read_pid(&file) != Some(pid) {
+                tokio::time::sleep(GLANCE).await;
+            }
+        };
+        tokio::select! {
+            () = written => {}
+            _ = process.ended() => {}
+            () = tokio::time::sleep(PATIENCE) => {
+                tracing::warn!(pid, "sshd runs and has not written its PID file; perhaps it does not listen");
+            }
+        }
+    }
+
+    /// Stops the listener; sessions that are open stay.
+    pub async fn stop(&mut self) {
+        self.start_at = None;
+        let Some((mut process, _)) = self.running.take() else {
+            return;
+        };
+        for signal in [Signal::TERM, Signal::KILL] {
+            let _ = process.signal(signal);
+            if let Ok(Ok(ended)) = tokio::time::timeout(PATIENCE / 4, process.ended()).await {
+                tracing::info!("sshd {ended}");
+                return;
+            }
+        }
+    }
+}
+
+fn config_file(run_dir: &Path) -> PathBuf {
+    run_dir.join("sshd_config")
+}
+
+fn pid_file(run_dir: &Path) -> PathBuf {
+    run_dir.join("sshd.pid")
+}
+
+fn read_pid(file: &Path) -> Option<i32> {
+    fs::read_to_string(file).ok()?.trim().parse().ok()
+}
+
+/// The sshd that listens with our configuration file: by its PID file, or, should that be missing, by its command line (sshd keeps
+/// the arguments in its process title; its sessions show none).
+fn find_ours(run_dir: &Path) -> Option<Process> {
+    let config = config_file(run_dir).display().to_string();
+    let ours = |info: &ProcessInfo| {
+        let line = info.args.join(" ");
+        info.comm == "sshd" && line.contains(" -D ") && line.contains(&config)
+    };
+    let listed = read_pid(&pid_file(run_dir)).filter(|pid| process(*pid).is_some_and(|i| ours(&i)));
+    let pid = listed.or_else(|| Some(processes().ok()?.into_iter().find(ours)?.pid))?;
+    let adopted = Process::adopt(pid).ok()?;
+    // Asked again: the PID could have changed hands before we held it.
+    process(pid).is_some_and(|i| ours(&i)).then_some(adopted)
+}
+
+/// Copies of the host keys with the mode that sshd insists on; on a volume with fsGroup kubelet changes modes.
+fn write_host_keys(run_dir: &Path, pairs: &[KeyPair]) -> io::Result<(Vec<PathBuf>, bool)> {
+    fs::create_dir_all(run_dir)?;
+    let mut changed = false;
+    let mut files = Vec::new();
+    for pair in pairs {
+        let file = run_dir.join(format!("ssh_host_{}_key", pair.public.kind().word()));
+        changed |= write_atomically(&file, pair.private.text(), 0o600)?;
+        files.push(file);
+    }
+    Ok((files, changed))
+}
+
+/// The text of sshd_config for this pod.
+fn render(setup: &Setup, ports: &[u16], host_keys: &[PathBuf], no_penalties: bool) -> String {
+    let authorized_keys = setup.ssh_dir().join("authorized_keys");
+    let env: Vec<(String, String)> = setup
+        .set_env
+        .iter()
+        .filter(|(name, value)| is_settable(name, value))
+        .cloned()
+        .collect();
+    render_sshd(&Sshd {
+        ports,
+        host_keys,
+        pid_file: &pid_file(&setup.run_dir),
+        strict_modes: passes_strict_modes(&authorized_keys, setup.account.uid),
+        authorized_keys: &authorized_keys,
+        user: &setup.account.name,
+        no_penalties,
+        set_env: &env,
+    })
+}
+
+/// Lets sshd read a configuration before it counts.
+async fn try_config(run_dir: &Path, text: &str) -> Result<(), ToolError> {
+    let candidate = run_dir.join("sshd_config.new");
+    write_atomically(&candidate, text.as_bytes(), 0o600).map_err(|source| ToolError::Scratch {
+        path: candidate.clone(),
+        source,
+    })?;
+    let answer = ssh::test_config(&candidate).await;
+    let _ = fs::remove_file(&candidate);
+    answer
+}
+
+fn refused(run_dir: &Path, error: &ToolError) -> Finding {
+    let remedy = match error {
+        ToolError::Start { .. } => "install openssh-server in the image",
+        _ => {
+            "mend what sshd names; until then sshd is not started (one that runs goes on as before)"
+        }
+    };
+    Finding::error(
+        Area::Ssh,
+        config_file(run_dir).display().to_string(),
+        format!("`sshd -t` says: {error}"),
+        remedy,
+    )
+}
+
+fn cannot_write(run_dir: &Path, error: &io::Error) -> Finding {
+    Finding::error(
+        Area::Ssh,
+        run_dir.display().to_string(),
+        format!("cannot write sshd's files there: {error}"),
+        "mount a tmpfs or an emptyDir that the user may write to there, or set GP_AGENT_RUN_DIR",
+    )
+}
+
+/// `sshd -t` on what would be written for this pod now, for the doctor.
+pub(super) async fn check_config(setup: &Setup, host_keys: &[KeyPair]) -> Vec<Finding> {
+    let scratch = tempfile::Builder::new()
+        .prefix(".check-")
+        .tempdir_in(&setup.run_dir);
+    let directory = match scratch {
+        Ok(directory) => directory,
+        Err(error) => return vec![cannot_write(&setup.run_dir, &error)],
+    };
+    let files = match write_host_keys(directory.path(), host_keys) {
+        Ok((files, _)) => files,
+        Err(error) => return vec![cannot_write(directory.path(), &error)],
+    };
+    let ports = [setup.port()];
+    let modern = render(setup, &ports, &files, true);
+    let answer = match try_config(directory.path(), &modern).await {
+        Err(error) if error.to_string().contains("PerSourcePenalties") => {
+            try_config(directory.path(), &render(setup, &ports, &files, false)).await
+        }
+        other => other,
+    };
+    answer.map_or_else(|e| vec![refused(&setup.run_dir, &e)], |()| Vec::new())
+}

@@ -1,0 +1,78 @@
+//! How the peers look from this pod: for the lines of pg_hba.conf, and for the proof that they admit whom they should.
+
+use crate::domain::finding::{Area, Finding};
+use crate::domain::hba::{self, HbaPeer, PeerAddress, ResolvedView, View};
+use crate::domain::names::NameVerdict;
+use crate::domain::topology::{Member, Topology};
+use crate::lifecycle::discover::{PeerMap, PeerView};
+use crate::lifecycle::pod::Pod;
+use std::path::Path;
+
+/// How each pod is to be written. This pod's own name is not: its own /etc/hosts would prove it right wherever it is wrong.
+pub fn hba_peers(topology: &Topology, me: &Member, map: &PeerMap) -> Vec<HbaPeer> {
+    let written = |peer: &PeerView, member: &Member| match &peer.name {
+        NameVerdict::Verified => PeerAddress::Name(member.fqdn.clone()),
+        _ if peer.addresses.is_empty() => PeerAddress::Unknown,
+        _ => PeerAddress::Addresses(peer.addresses.clone()),
+    };
+    topology
+        .peers(me)
+        .map(|member| HbaPeer {
+            pod: member.pod.clone(),
+            address: map
+                .get(&member.pod)
+                .map_or(PeerAddress::Unknown, |peer| written(peer, member)),
+        })
+        .collect()
+}
+
+/// What PostgreSQL would be told by libc about the peers, as far as it has been checked.
+fn resolved(topology: &Topology, map: &PeerMap) -> ResolvedView {
+    let mut view = View::default();
+    let mut resolved = ResolvedView::default();
+    for member in &topology.members {
+        let Some(peer) = map.get(&member.pod) else {
+            continue;
+        };
+        if peer.name == NameVerdict::Verified {
+            for address in &peer.addresses {
+                view.set_reverse(*address, member.fqdn.clone());
+            }
+            view.set_forward(&member.fqdn, peer.addresses.clone());
+        }
+        let known = peer.addresses.clone();
+        resolved.addresses.insert(member.pod.clone(), known);
+    }
+    resolved.view = view;
+    resolved
+}
+
+/// Evaluates the pg_hba.conf in `dir` as PostgreSQL would, for every connection that the topology needs.
+pub fn prove_hba(
+    topology: &Topology,
+    me: &Member,
+    user: &str,
+    dir: &Path,
+    map: &PeerMap,
+) -> Vec<Finding> {
+    let path = dir.join("pg_hba.conf");
+    match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            let needs = hba::needs(topology, me, user);
+            hba::prove(&hba::parse(&text), &needs, &resolved(topology, map))
+        }
+        Err(error) => vec![Finding::error(
+            Area::Hba,
+            path.display().to_string(),
+            format!("cannot be read: {error}"),
+            "it is written when the data directory is made; look at the phase of this pod",
+        )],
+    }
+}
+
+/// Puts the proof on the board.
+pub fn report_hba(pod: &Pod) {
+    let map = pod.peers.borrow().clone();
+    let findings = prove_hba(&pod.topology, &pod.me, &pod.account.name, pod.dir(), &map);
+    pod.board.findings("hba", findings);
+}

@@ -1,0 +1,92 @@
+//! The volume: locked, proven, and owned by this pod, before anything else touches it.
+
+use crate::domain::config::{Config, StorageConfig};
+use crate::domain::finding::{Area, Finding, Severity};
+use crate::domain::status::{Phase, StorageStatus};
+use crate::domain::storage::{judge, judge_shm};
+use crate::domain::topology::Member;
+use crate::lifecycle::board::Board;
+use crate::lifecycle::owner;
+use crate::sys::files::VolumeLock;
+use crate::sys::storage::{prove_all, shm_bytes};
+use std::time::Duration;
+use tokio::time::sleep;
+
+const TRY_AGAIN: Duration = Duration::from_secs(3);
+
+/// Waits until the volume is ours and passes; what is wrong stays on the board meanwhile. The lock lasts as long as the
+/// value lives.
+pub async fn wait_for(config: &Config, me: &Member, board: &Board) -> VolumeLock {
+    loop {
+        let storage = config.storage.clone();
+        let taken = tokio::task::spawn_blocking({
+            let (me, cluster) = (me.clone(), config.cluster.clone());
+            move || take(&storage, &cluster, &me)
+        })
+        .await;
+        let (lock, statuses, findings) = taken.unwrap_or_else(|e| {
+            let broken = Finding::error(Area::Storage, "volume", e.to_string(), "report this");
+            (None, Vec::new(), vec![broken])
+        });
+        let refused = findings
+            .iter()
+            .find(|f| f.severity == Severity::Error)
+            .cloned();
+        board.update(|s| s.storage = statuses);
+        board.findings("storage", findings);
+        match (lock, refused) {
+            (Some(lock), None) => return lock,
+            (_, Some(finding)) => board.phase(Phase::Refused, finding.to_string()),
+            (None, None) => {}
+        }
+        sleep(TRY_AGAIN).await;
+    }
+}
+
+type Taken = (Option<VolumeLock>, Vec<StorageStatus>, Vec<Finding>);
+
+fn take(config: &StorageConfig, cluster: &str, me: &Member) -> Taken {
+    let exists = me.data_dir.join("global/pg_control").exists();
+    let (statuses, mut findings) = prove(config, exists);
+    findings.extend(judge_shm(shm_bytes()));
+    if findings.iter().any(|f| f.severity == Severity::Error) {
+        return (None, statuses, findings);
+    }
+    let lock = match VolumeLock::acquire(&config.path, &me.pod) {
+        Ok(lock) => Some(lock),
+        Err(error) => {
+            findings.push(Finding::error(
+                Area::Storage,
+                config.path.display().to_string(),
+                error.to_string(),
+                "one volume serves one pod: end the other agent, or mount another volume",
+            ));
+            None
+        }
+    };
+    if lock.is_some()
+        && let Err(finding) = owner::claim(&config.path.join(".gp-agent"), cluster, me)
+    {
+        findings.push(finding);
+    }
+    (lock, statuses, findings)
+}
+
+/// Proves the data volume and, when it is another one, the write-ahead log's. Blocking. Too little room keeps a database
+/// from being made, never one that `exists` from being started.
+pub fn prove(config: &StorageConfig, exists: bool) -> (Vec<StorageStatus>, Vec<Finding>) {
+    let min_free = if exists { 0 } else { config.min_free_mib };
+    let mut statuses = Vec::new();
+    let mut findings = Vec::new();
+    for proof in prove_all(&config.path, config.wal.as_deref()) {
+        match proof {
+            Ok(observation) => {
+                let (status, found) = judge(&observation, config.require, min_free);
+                statuses.push(status);
+                findings.extend(found);
+            }
+            Err(error) => findings.push(error.finding()),
+        }
+    }
+    (statuses, findings)
+}

@@ -1,0 +1,269 @@
+//! The status as Prometheus metrics.
+
+use crate::domain::finding::{Area, Severity};
+use crate::domain::health;
+use crate::domain::status::PodStatus;
+use crate::domain::topology::Role;
+use prometheus_client::encoding::{EncodeLabelSet, text::encode};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use std::sync::atomic::AtomicU64;
+
+type Float = Gauge<f64, AtomicU64>;
+type Labels = Vec<(&'static str, String)>;
+
+/// The text that `/metrics` serves (OpenMetrics 1.0).
+pub fn render(status: &PodStatus, now: u64) -> String {
+    let mut registry = Registry::with_prefix("gp_agent");
+    roles(&mut registry, status);
+    database(&mut registry, status, now);
+    findings(&mut registry, status);
+    volumes(&mut registry, status);
+    agent(&mut registry, status);
+    let mut text = String::new();
+    match encode(&mut text, &registry) {
+        Ok(()) => text,
+        Err(error) => format!("# {error}\n# EOF\n"),
+    }
+}
+
+fn gauge(registry: &mut Registry, name: &str, help: &str, value: f64) {
+    let gauge = Float::default();
+    gauge.set(value);
+    registry.register(name, help, gauge);
+}
+
+fn counter(registry: &mut Registry, name: &str, help: &str, value: u64) {
+    let counter: Counter = Counter::default();
+    counter.inc_by(value);
+    registry.register(name, help, counter);
+}
+
+fn family<L>(registry: &mut Registry, name: &str, help: &str, values: Vec<(L, f64)>)
+where
+    L: EncodeLabelSet + Clone + std::hash::Hash + Eq + std::fmt::Debug + Send + Sync + 'static,
+{
+    let family = Family::<L, Float>::default();
+    for (labels, value) in values {
+        family.get_or_create(&labels).set(value);
+    }
+    registry.register(name, help, family);
+}
+
+fn flag(yes: bool) -> f64 {
+    if yes { 1.0 } else { 0.0 }
+}
+
+fn roles(registry: &mut Registry, status: &PodStatus) {
+    let all = [
+        Role::Coordinator,
+        Role::Standby,
+        Role::Primary,
+        Role::Mirror,
+    ];
+    let role = |r: Role| {
+        (
+            vec![("role", r.to_string())],
+            flag(status.active_role == Some(r)),
+        )
+    };
+    let values: Vec<(Labels, f64)> = all.into_iter().map(role).collect();
+    family(
+        registry,
+        "role",
+        "1 for the role that is active in this pod",
+        values,
+    );
+    let phase = serde_json::to_value(status.phase).ok();
+    let phase = phase.as_ref().and_then(|p| p.as_str()).unwrap_or_default();
+    let labels: Labels = vec![("phase", phase.to_string())];
+    family(
+        registry,
+        "phase",
+        "1 for the phase of the pod's life that is on stage",
+        vec![(labels, 1.0)],
+    );
+}
+
+fn database(registry: &mut Registry, status: &PodStatus, now: u64) {
+    let p = &status.postmaster;
+    gauge(
+        registry,
+        "ready",
+        "1 when the pod's role does its work now",
+        flag(health::ready(status, now).ok),
+    );
+    gauge(
+        registry,
+        "postmaster_up",
+        "1 while the postmaster's process runs",
+        flag(p.pid.is_some()),
+    );
+    counter(
+        registry,
+        "postmaster_restarts",
+        "Starts of the postmaster after the first one, since the agent started",
+        p.restarts,
+    );
+    gauge(
+        registry,
+        "probe_latency_seconds",
+        "Time that the database's last answer took",
+        p.answer_seconds,
+    );
+    let lag = status.replication.iter().filter_map(|r| {
+        let labels: Labels = vec![("peer", r.peer.clone()), ("state", r.state.clone())];
+        Some((labels, r.lag_bytes? as f64))
+    });
+    family(
+        registry,
+        "replication_lag_bytes",
+        "Write-ahead log not yet replayed at the receiving end",
+        lag.collect(),
+    );
+    gauge(
+        registry,
+        "pending_restart_parameters",
+        "Parameters that wait for a restart of the postmaster",
+        status.pending_restart.len() as f64,
+    );
+}
+
+fn findings(registry: &mut Registry, status: &PodStatus) {
+    let count = |area: Area| status.findings.iter().filter(|f| f.area == area).count() as f64;
+    gauge(
+        registry,
+        "dns_findings",
+        "Peers whose names do not verify",
+        count(Area::Dns),
+    );
+    gauge(
+        registry,
+        "hba_findings",
+        "Findings about pg_hba.conf",
+        count(Area::Hba),
+    );
+    let areas = [
+        Area::Config,
+        Area::Storage,
+        Area::Dns,
+        Area::Hba,
+        Area::Ssh,
+        Area::Postgres,
+    ];
+    let severities = [Severity::Info, Severity::Warning, Severity::Error];
+    let mut values: Vec<(Labels, f64)> = Vec::new();
+    for (area, severity) in areas
+        .iter()
+        .flat_map(|a| severities.iter().map(move |s| (*a, *s)))
+    {
+        let n = status
+            .findings
+            .iter()
+            .filter(|f| f.area == area && f.severity == severity)
+            .count();
+        values.push((
+            vec![
+                ("area", area.to_string()),
+                ("severity", severity.to_string()),
+            ],
+            n as f64,
+        ));
+    }
+    family(
+        registry,
+        "findings",
+        "Things that an administrator should know",
+        values,
+    );
+}
+
+fn volumes(registry: &mut Registry, status: &PodStatus) {
+    let labels = |s: &crate::domain::status::StorageStatus| -> Labels {
+        vec![("path", s.path.clone()), ("purpose", s.purpose.clone())]
+    };
+    let mut latency: Vec<(Labels, f64)> = Vec::new();
+    for s in &status.storage {
+        for (quantile, value) in [("0.5", s.fsync_p50_seconds), ("0.99", s.fsync_p99_seconds)] {
+            let mut with = labels(s);
+            with.push(("quantile", quantile.to_string()));
+            latency.push((with, value));
+        }
+    }
+    family(
+        registry,
+        "storage_fsync_seconds",
+        "Latency of a small write and its fdatasync, measured at the start",
+        latency,
+    );
+    let free = status
+        .storage
+        .iter()
+        .map(|s| (labels(s), s.free_bytes as f64));
+    family(
+        registry,
+        "storage_free_bytes",
+        "Free space at the start",
+        free.collect(),
+    );
+    let durable = status.storage.iter().map(|s| (labels(s), flag(s.durable)));
+    family(
+        registry,
+        "storage_durable",
+        "1 when the volume passed as durable",
+        durable.collect(),
+    );
+}
+
+fn agent(registry: &mut Registry, status: &PodStatus) {
+    counter(
+        registry,
+        "agent_restarts",
+        "Times that init had to start the agent again",
+        status.agent_restarts,
+    );
+    gauge(
+        registry,
+        "peers_found",
+        "Peers whose names resolve",
+        status.peers.found as f64,
+    );
+    gauge(
+        registry,
+        "peers",
+        "Peers that the topology names",
+        status.peers.total as f64,
+    );
+    let labels: Labels = vec![("version", status.version.clone())];
+    family(
+        registry,
+        "build_info",
+        "Version of gp-agent",
+        vec![(labels, 1.0)],
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::health::tests::status;
+    use crate::domain::status::Phase;
+
+    #[test]
+    fn every_metric_has_help_and_a_value() {
+        let text = render(&status(Phase::Running, Some(Role::Primary)), 100);
+        assert!(
+            text.contains("gp_agent_role{role=\"primary\"} 1.0\n"),
+            "{text}"
+        );
+        assert!(text.contains("gp_agent_ready 1.0\n"));
+        assert!(text.contains("gp_agent_agent_restarts_total 0\n"));
+        assert!(text.contains("gp_agent_findings{area=\"dns\",severity=\"error\"} 0.0\n"));
+        assert!(text.ends_with("# EOF\n"));
+        let types = text.lines().filter(|l| l.starts_with("# TYPE")).count();
+        let helps = text.lines().filter(|l| l.starts_with("# HELP")).count();
+        assert_eq!(types, helps);
+    }
+}

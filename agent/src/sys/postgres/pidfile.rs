@@ -1,0 +1,65 @@
+//! postmaster.pid, and which processes really run on a data directory.
+
+use crate::sys::process::{self, ProcessInfo};
+use std::io;
+use std::path::Path;
+
+/// Who runs on a data directory now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Occupant {
+    /// Nobody; a stale lock file, if there was one, may be removed.
+    Nobody,
+    /// A postmaster, by PID.
+    Postmaster(i32),
+    /// Server processes whose postmaster is gone; they end by themselves as soon as they notice.
+    Leftovers(Vec<i32>),
+}
+
+/// Looks through the processes of this pod. Server processes change their working directory to the data directory
+/// (postmaster.c), which also holds when PIDs repeat in a fresh PID namespace, as postmaster.pid alone does not.
+pub fn occupant(dir: &Path) -> io::Result<Occupant> {
+    let real = std::fs::canonicalize(dir)?;
+    let on_dir: Vec<ProcessInfo> = process::processes()?
+        .into_iter()
+        .filter(|p| p.state != 'Z' && p.cwd.as_deref() == Some(&real) && is_server(p))
+        .collect();
+    let listed = read_pid(dir)?;
+    let is_postmaster = |p: &&ProcessInfo| !on_dir.iter().any(|other| other.pid == p.ppid);
+    if let Some(p) = on_dir
+        .iter()
+        .filter(is_postmaster)
+        .find(|p| Some(p.pid) == listed)
+    {
+        return Ok(Occupant::Postmaster(p.pid));
+    }
+    if on_dir.is_empty() {
+        return Ok(Occupant::Nobody);
+    }
+    Ok(Occupant::Leftovers(on_dir.iter().map(|p| p.pid).collect()))
+}
+
+fn is_server(p: &ProcessInfo) -> bool {
+    matches!(p.comm.as_str(), "postgres" | "postmaster")
+}
+
+/// The PID on the first line of postmaster.pid (negative for a standalone backend).
+pub fn read_pid(dir: &Path) -> io::Result<Option<i32>> {
+    match std::fs::read_to_string(dir.join("postmaster.pid")) {
+        Ok(text) => Ok(text
+            .lines()
+            .next()
+            .and_then(|line| line.trim().parse::<i32>().ok())),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// Removes the lock file after [`occupant`] proved that nobody runs there. PostgreSQL itself would take any live process
+/// of the same user with that PID for a running server (miscinit.c).
+pub fn remove_stale(dir: &Path) -> io::Result<bool> {
+    match std::fs::remove_file(dir.join("postmaster.pid")) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e),
+    }
+}

@@ -1,0 +1,189 @@
+//! PostgreSQL's programs: where they are, and running one to its end.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::Command;
+
+/// Why a program could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolError {
+    /// No PostgreSQL on this machine.
+    #[error(
+        "no `postgres` in PATH nor in /usr/lib/postgresql/*/bin; install PostgreSQL in the image or add its bin directory to PATH"
+    )]
+    NotInstalled,
+    /// The program could not be started.
+    #[error("cannot start {program}: {source}")]
+    Start {
+        /// Its path.
+        program: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The program ended badly; its last words.
+    #[error("{program} failed ({status}): {words}")]
+    Failed {
+        /// Its name.
+        program: String,
+        /// How it ended.
+        status: String,
+        /// The last lines that it wrote.
+        words: String,
+    },
+}
+
+/// The programs of one installed PostgreSQL.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    bin: PathBuf,
+}
+
+impl Tools {
+    /// Finds PostgreSQL: first in PATH, then where Debian keeps it, the newest version first.
+    pub fn find() -> Result<Tools, ToolError> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
+        let mut debian: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|e| Some((e.file_name().to_str()?.parse().ok()?, e.path().join("bin"))))
+            .collect();
+        debian.sort_by(|a, b| b.0.cmp(&a.0));
+        dirs.extend(debian.into_iter().map(|(_, dir)| dir));
+        dirs.into_iter()
+            .find(|dir| dir.join("postgres").is_file())
+            .map(|bin| Tools { bin })
+            .ok_or(ToolError::NotInstalled)
+    }
+
+    /// The path of one program.
+    pub fn path(&self, program: &str) -> PathBuf {
+        self.bin.join(program)
+    }
+
+    /// Major version of the server, such as `15` (before PostgreSQL 10, such as `9.4`).
+    pub async fn major_version(&self) -> Result<String, ToolError> {
+        let out = self.run("postgres", ["--version"], &[]).await?;
+        Ok(major(&out).unwrap_or_default())
+    }
+
+    /// pg_controldata of a data directory.
+    pub async fn control_data(&self, dir: &Path) -> Result<String, ToolError> {
+        self.run("pg_controldata", [OsStr::new("-D"), dir.as_os_str()], &[])
+            .await
+    }
+
+    /// Asks the server program itself whether it could read its settings files: the cheapest way to find a parameter
+    /// that would keep it from starting (`postgres -C`, postgres-ref.sgml).
+    pub async fn check_settings(&self, dir: &Path) -> Result<(), ToolError> {
+        let args = [
+            OsStr::new("-D"),
+            dir.as_os_str(),
+            OsStr::new("-C"),
+            OsStr::new("port"),
+        ];
+        self.run("postgres", args, &[]).await.map(drop)
+    }
+
+    /// Runs a program to its end; its standard error becomes log lines, its standard output is returned. The program is
+    /// killed when the future is dropped.
+    pub async fn run<I, S>(
+        &self,
+        program: &str,
+        args: I,
+        env: &[(&str, &str)],
+    ) -> Result<String, ToolError>
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
+        let path = self.path(program);
+        let failed_start = |source| ToolError::Start {
+            program: path.display().to_string(),
+            source,
+        };
+        let mut child = Command::new(&path)
+            .args(args)
+            .env("LC_MESSAGES", "C")
+            .env("LC_ALL", "C.UTF-8")
+            .env_remove("GP_AGENT_INIT_FD")
+            .envs(env.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(failed_start)?;
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let (status, out, err) = tokio::join!(
+            child.wait(),
+            lines(out, program, false),
+            lines(err, program, true)
+        );
+        let status = status.map_err(failed_start)?;
+        if status.success() {
+            return Ok(out.join("\n"));
+        }
+        let words = if err.is_empty() { &out } else { &err };
+        Err(ToolError::Failed {
+            program: program.to_string(),
+            status: status.to_string(),
+            words: words[words.len().saturating_sub(4)..].join("; "),
+        })
+    }
+}
+
+async fn lines<R: AsyncRead + Unpin>(stream: Option<R>, program: &str, log: bool) -> Vec<String> {
+    let mut kept = Vec::new();
+    let Some(stream) = stream else { return kept };
+    let mut lines = BufReader::new(stream).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        let line = line.trim_end().to_string();
+        if line.is_empty() {
+            continue;
+        }
+        if log {
+            tracing::info!("{program}: {line}");
+        }
+        kept.push(line);
+    }
+    kept
+}
+
+fn major(version_output: &str) -> Option<String> {
+    let number = version_output
+        .split_whitespace()
+        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+    let mut parts = number.split(|c: char| !c.is_ascii_digit());
+    let first = parts.next()?;
+    match first.parse::<u32>() {
+        Ok(n) if n < 10 => Some(format!("{first}.{}", parts.next()?)),
+        _ => Some(first.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn major_versions() {
+        assert_eq!(
+            major("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)").as_deref(),
+            Some("15")
+        );
+        assert_eq!(
+            major("postgres (Greenplum Database) 9.4.26").as_deref(),
+            Some("9.4")
+        );
+        assert_eq!(
+            major("postgres (PostgreSQL) 17beta1").as_deref(),
+            Some("17")
+        );
+        assert_eq!(major("nothing"), None);
+    }
+}

@@ -1,0 +1,218 @@
+//! A running `gp-agent init`, its output as a stream of lines, and its process tree.
+
+use gp_agent::sys::process::{ProcessInfo, processes};
+use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+/// No test needs this long; it only turns a hang into a failure.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub const GP_AGENT: &str = env!("CARGO_BIN_EXE_gp-agent");
+
+/// What a test runs as the agent and as databases.
+pub struct Init {
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+    taken: BTreeSet<usize>,
+}
+
+/// `gp-agent init <options> -- bash -c <script>`
+pub fn bash(options: &[&str], script: &str) -> Init {
+    let mut command = Command::new(GP_AGENT);
+    command.arg("init").args(options);
+    command.args(["--", "bash", "-c", script]);
+    Init::spawn(&mut command)
+}
+
+impl Init {
+    pub fn spawn(command: &mut Command) -> Init {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (into, lines) = channel();
+        pump(child.stdout.take().unwrap(), into.clone());
+        pump(child.stderr.take().unwrap(), into);
+        Init {
+            child,
+            lines,
+            seen: Vec::new(),
+            taken: BTreeSet::new(),
+        }
+    }
+
+    pub fn pid(&self) -> i32 {
+        self.child.id() as i32
+    }
+
+    /// Waits for a line that holds `part`; each line is given once. stdout and stderr come in no fixed order.
+    pub fn line(&mut self, part: &str) -> String {
+        self.wait_for(part, |line| line.contains(part))
+    }
+
+    /// Waits for the line `<word> <pid>` and gives the PID.
+    pub fn pid_line(&mut self, word: &str) -> i32 {
+        let start = format!("{word} ");
+        let line = self.wait_for(&start, |line| line.starts_with(&start));
+        line[start.len()..].parse().unwrap()
+    }
+
+    fn wait_for(&mut self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        loop {
+            let taken = &mut self.taken;
+            let found = self
+                .seen
+                .iter()
+                .enumerate()
+                .find(|(at, line)| wanted(line) && taken.insert(*at));
+            if let Some((_, line)) = found {
+                return line.clone();
+            }
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => self.seen.push(line),
+                Err(why) => panic!("no line with `{what}` ({why}) in:\n{}", self.all()),
+            }
+        }
+    }
+
+    /// Whether a line seen so far holds `part`.
+    pub fn has_seen(&mut self, part: &str) -> bool {
+        self.seen.extend(self.lines.try_iter());
+        self.seen.iter().any(|line| line.contains(part))
+    }
+
+    /// Waits for the end; gives the exit code after having read everything that was said.
+    pub fn code(&mut self) -> Option<i32> {
+        // Both pipes close when the last process that holds them is gone.
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            self.seen.push(line);
+        }
+        self.child.wait().unwrap().code()
+    }
+
+    pub fn all(&self) -> String {
+        self.seen.join("\n")
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        send(self.pid(), signal);
+    }
+}
+
+impl Drop for Init {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|end| end.is_some()) {
+            return;
+        }
+        let tree = descendants(self.pid());
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        for process in tree {
+            let _ = kill_process(Pid::from_raw(process.pid).unwrap(), Signal::KILL);
+        }
+    }
+}
+
+fn pump(from: impl Read + Send + 'static, into: Sender<String>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            if into.send(line).is_err() {
+                break;
+            }
+        }
+    });
+}
+
+pub fn send(pid: i32, signal: Signal) {
+    kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+}
+
+pub fn children(pid: i32) -> Vec<ProcessInfo> {
+    let mut all = processes().unwrap();
+    all.retain(|p| p.ppid == pid);
+    all
+}
+
+pub fn descendants(pid: i32) -> Vec<ProcessInfo> {
+    let mut found = children(pid);
+    let mut at = 0;
+    while at < found.len() {
+        found.extend(children(found[at].pid));
+        at += 1;
+    }
+    found
+}
+
+/// A directory with a shell named `postgres`, so that the process's comm says so, and a `sleep` named `backend`.
+pub struct FakePostgres {
+    directory: tempfile::TempDir,
+}
+
+impl FakePostgres {
+    pub fn new() -> FakePostgres {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::copy("/bin/bash", directory.path().join("postgres")).unwrap();
+        std::fs::copy("/bin/sleep", directory.path().join("backend")).unwrap();
+        FakePostgres { directory }
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.directory.path().join("postgres")
+    }
+
+    /// A shell command that starts a fake postmaster in the background: it says `postmaster <pid>`, then `pm <signal>`
+    /// for each signal that it gets, and ends at those in `obeys`.
+    ///
+    /// A shell ignores SIGINT and SIGQUIT in what it puts in the background; env(1) undoes that.
+    pub fn start(&self, obeys: &str) -> String {
+        let script = format!(
+            "for s in INT QUIT TERM HUP USR1 USR2; do \
+               case \" {obeys} \" in *\" $s \"*) e=exit;; *) e=:;; esac; \
+               trap \"echo pm $s; $e\" $s; \
+             done; echo postmaster $$; while :; do {} 0.02; done",
+            self.directory.path().join("backend").display()
+        );
+        format!(
+            "env --default-signal=INT,QUIT {} -c '{}' & ",
+            self.path().display(),
+            script
+        )
+    }
+}
+
+pub fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(program))
+        .find(|candidate| candidate.is_file())
+}
+
+/// A copy of the binary where every user may execute it.
+pub fn public_copy(directory: &Path) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(directory, mode).unwrap();
+    let copy = directory.join("gp-agent");
+    std::fs::copy(GP_AGENT, &copy).unwrap();
+    copy
+}
+
+pub fn command(program: impl AsRef<OsStr>, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args);
+    command
+}
+
+/// Says so past the test runner, which hides what a passing test prints.
+pub fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
+}

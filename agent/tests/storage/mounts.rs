@@ -1,0 +1,104 @@
+//! File systems to try, and a place where they can be mounted.
+
+use gp_agent::domain::storage::Observation;
+use gp_agent::sys::storage::{StorageError, prove};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// Tells a person, past the test harness's capture, why a test could not be made.
+pub fn skip(why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED a storage test: {why}");
+}
+
+/// A directory in a mount namespace of this thread alone, so that mounts vanish with the test, however it ends.
+pub struct Private(TempDir);
+
+impl Private {
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+/// Unmounts before the directory is removed.
+impl Drop for Private {
+    fn drop(&mut self) {
+        for name in entries(self.path()) {
+            let _ = umount2(&self.path().join(name), MntFlags::MNT_DETACH);
+        }
+    }
+}
+
+pub fn private_directory() -> Option<Private> {
+    if let Err(e) = unshare(CloneFlags::CLONE_NEWNS) {
+        skip(&format!(
+            "it mounts file systems and must run as root ({e})"
+        ));
+        return None;
+    }
+    let none: Option<&str> = None;
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(none, "/", none, private, none).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    Some(Private(dir))
+}
+
+pub fn mounted(parent: &Private, name: &str, kind: &str, options: &str) -> PathBuf {
+    let point = parent.path().join(name);
+    fs::create_dir(&point).unwrap();
+    let flags = MsFlags::empty();
+    mount(Some(kind), &point, Some(kind), flags, Some(options)).unwrap();
+    point
+}
+
+pub fn run(program: &str, arguments: &[&str]) {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}: {output:?}"
+    );
+}
+
+/// An ext4 of `mib` MiB in a file, mounted through a loop device.
+pub fn ext4(parent: &Private, mib: u64, mkfs: &[&str], options: &str) -> Option<PathBuf> {
+    if !Path::new("/dev/loop-control").exists() {
+        skip("there is no /dev/loop-control to mount an ext4 with");
+        return None;
+    }
+    let image = parent.path().join("image");
+    let file = fs::File::create(&image).unwrap();
+    file.set_len(mib << 20).unwrap();
+    // The space is escaped in the mount table.
+    let point = parent.path().join("green plum");
+    fs::create_dir(&point).unwrap();
+    let (image, target) = (image.to_str().unwrap(), point.to_str().unwrap());
+    run(
+        "mkfs.ext4",
+        &[&["-q", "-F", "-m", "0"], mkfs, &[image]].concat(),
+    );
+    run("mount", &["-o", options, image, target]);
+    Some(point)
+}
+
+pub fn entries(directory: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(directory)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Proves the volume, and that nothing was left behind, whatever the outcome.
+pub fn proved(volume: &Path) -> Result<Observation, StorageError> {
+    let before = entries(volume);
+    let outcome = prove(volume, "data");
+    assert_eq!(entries(volume), before, "after {outcome:?}");
+    outcome
+}

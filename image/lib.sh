@@ -1,0 +1,209 @@
+# shellcheck shell=bash
+# What image/up, image/down, image/build-binary, tests/run and tests/bench share. Sourced, never run.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+BUILD=$ROOT/image/.build
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/gp-agent
+
+# The image and what it is built from; each may be set in the environment.
+export GP_IMAGE=${GP_IMAGE:-gp-agent:local}
+BASE_IMAGE=${BASE_IMAGE:-debian:bookworm-slim}
+ENGINE=${ENGINE:-postgres}
+
+say() { printf '%s\n' "$*" >&2; }
+step() { printf '==> %s\n' "$*" >&2; }
+die() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+# Runs a command as root.
+as_root() {
+    if [[ $EUID -eq 0 ]]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        die "'$*' needs root; run this as root or install sudo"
+    fi
+}
+
+# Runs a command without the caller's terminal, printing its output only when it fails.
+quietly() {
+    local log status=0
+    log=$(mktemp)
+    "$@" >"$log" 2>&1 </dev/null || status=$?
+    if [[ $status -ne 0 ]]; then
+        tail -n 40 "$log" >&2
+    fi
+    rm -f "$log"
+    return "$status"
+}
+
+apt_updated=
+apt_update() {
+    if [[ -z $apt_updated ]]; then
+        command -v apt-get >/dev/null || die "packages are missing and apt-get is not there; install them by hand: $*"
+        step "apt-get update"
+        quietly as_root apt-get update || die "apt-get update failed (see above)"
+        apt_updated=yes
+    fi
+}
+
+# Installs those of the packages that are not installed.
+install_packages() {
+    local missing=() package
+    for package in "$@"; do
+        [[ $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) == *"ok installed" ]] || missing+=("$package")
+    done
+    [[ ${#missing[@]} -gt 0 ]] || return 0
+    apt_update "${missing[@]}"
+    step "installing ${missing[*]}"
+    quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}" ||
+        die "apt-get could not install: ${missing[*]}"
+}
+
+# Installs a package when a command is missing.
+need_command() {
+    local command=$1
+    shift
+    command -v "$command" >/dev/null || install_packages "$@"
+    hash -r
+}
+
+# docker, through sudo where this user may not talk to the engine.
+DOCKER=(docker)
+docker_() { "${DOCKER[@]}" "$@"; }
+engine_answers() { docker_ version --format '{{.Server.Version}}' >/dev/null 2>&1; }
+
+wait_for_engine() {
+    local _
+    for _ in $(seq 100); do
+        if engine_answers; then
+            return 0
+        fi
+        sleep 0.3
+    done
+    return 1
+}
+
+start_engine() {
+    local log=/var/log/dockerd.log
+    if [[ -d /run/systemd/system ]]; then
+        step "starting Docker's engine (systemctl start docker)"
+        as_root systemctl start docker || die "systemctl start docker failed; see: journalctl -u docker"
+        wait_for_engine || die "Docker's engine was started and does not answer; see: journalctl -u docker"
+        return
+    fi
+    # Without systemd, in the background and in a session of its own, so that it outlives this script.
+    step "starting Docker's engine (dockerd, log: $log)"
+    # shellcheck disable=SC2016
+    as_root bash -c 'cd / && setsid dockerd >>"$1" 2>&1 </dev/null &' _ "$log"
+    wait_for_engine || {
+        as_root tail -n 20 "$log" >&2
+        die "dockerd does not answer; its log is $log"
+    }
+}
+
+# Leaves a Docker engine that answers, and DOCKER set to the way of talking to it.
+need_docker() {
+    if ! command -v docker >/dev/null; then
+        # Debian 13 has the client in a package of its own.
+        apt_update docker.io
+        if apt-cache show docker-cli >/dev/null 2>&1; then
+            install_packages docker.io docker-cli
+        else
+            install_packages docker.io
+        fi
+        hash -r
+    fi
+    if ! engine_answers && [[ $EUID -ne 0 ]] && command -v sudo >/dev/null; then
+        # Either nobody answers, or this user may not ask.
+        DOCKER=(sudo docker)
+    fi
+    if ! engine_answers; then
+        if [[ -n ${DOCKER_HOST:-} ]]; then
+            die "no Docker engine answers at DOCKER_HOST=$DOCKER_HOST; start it, or unset DOCKER_HOST"
+        fi
+        if ! command -v dockerd >/dev/null && ! [[ -d /run/systemd/system ]]; then
+            install_packages docker.io
+        fi
+        start_engine
+    fi
+    export GP_DOCKER="${DOCKER[*]}"
+}
+
+# Leaves COMPOSE set to `docker compose` or docker-compose.
+need_compose() {
+    if ! docker compose version >/dev/null 2>&1 && ! command -v docker-compose >/dev/null; then
+        # Ubuntu calls version 2 docker-compose-v2.
+        apt_update docker-compose
+        if apt-cache show docker-compose-v2 >/dev/null 2>&1; then
+            install_packages docker-compose-v2
+        else
+            install_packages docker-compose
+        fi
+        hash -r
+    fi
+    COMPOSE=(docker-compose)
+    if docker compose version >/dev/null 2>&1; then
+        COMPOSE=(docker compose)
+    fi
+    if [[ ${DOCKER[0]} == sudo ]]; then
+        COMPOSE=(sudo "--preserve-env=GP_IMAGE,GP_PORT" "${COMPOSE[@]}")
+    fi
+}
+
+COMPOSE=()
+compose() { "${COMPOSE[@]}" --project-name gp --file "$ROOT/image/compose.yaml" "$@"; }
+
+# Debian, the way its own images are made, for machines that reach a Debian mirror and no registry.
+make_base_image() {
+    local archive=$CACHE/debian-bookworm.tar root
+    if [[ ! -s $archive ]]; then
+        need_command debootstrap debootstrap
+        install_packages debian-archive-keyring
+        step "making $BASE_IMAGE with debootstrap (a minute or two, once; kept as $archive)"
+        mkdir -p "$CACHE"
+        root=$(as_root mktemp -d /var/tmp/gp-agent-base.XXXXXX)
+        quietly as_root debootstrap --variant=minbase --include=ca-certificates \
+            --keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
+            bookworm "$root" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" || {
+            as_root rm -rf --one-file-system "$root"
+            die "debootstrap failed (see above); is a Debian mirror reachable? DEBIAN_MIRROR=URL chooses another"
+        }
+        as_root tar -C "$root" --one-file-system --exclude='./var/cache/apt/archives/*.deb' \
+            --exclude='./var/lib/apt/lists/*' -c . >"$archive.part"
+        as_root rm -rf --one-file-system "$root"
+        mv "$archive.part" "$archive"
+    fi
+    step "importing $BASE_IMAGE"
+    docker_ import --change 'CMD ["bash"]' "$archive" "$BASE_IMAGE" >/dev/null
+}
+
+need_base_image() {
+    if docker_ image inspect "$BASE_IMAGE" >/dev/null 2>&1; then
+        return 0
+    fi
+    step "pulling $BASE_IMAGE"
+    if timeout 300 "${DOCKER[@]}" pull --quiet "$BASE_IMAGE" >/dev/null 2>&1; then
+        return 0
+    fi
+    [[ $BASE_IMAGE == debian:bookworm* ]] ||
+        die "$BASE_IMAGE cannot be pulled, and only debian:bookworm can be made here; load it with docker load"
+    say "    $BASE_IMAGE cannot be pulled from here"
+    make_base_image
+}
+
+# Builds $GP_IMAGE: the binary, the base, the image. Quick when nothing changed.
+build_image() {
+    need_base_image
+    "$ROOT/image/build-binary"
+    step "building the image $GP_IMAGE"
+    mkdir -p "$BUILD/context"
+    install -m 0755 "$BUILD/gp-agent" "$BUILD/context/gp-agent"
+    # The host's network, because a bridge has none on some machines.
+    quietly docker_ build --network host --file "$ROOT/image/Dockerfile" --tag "$GP_IMAGE" \
+        --build-arg "BASE_IMAGE=$BASE_IMAGE" --build-arg "ENGINE=$ENGINE" "$BUILD/context" ||
+        die "docker build failed (see above)"
+}
