@@ -64,9 +64,11 @@ pub fn identify<'a>(host_name: &str, topology: &'a Topology) -> Result<&'a Membe
     })
 }
 
-/// The domain in a pod's own FQDN: what follows `<pod>.`, without a dot at the end.
+/// The domain in a pod's own FQDN: what follows `<pod>.`, without a dot at the end. `pod` is a host
+/// name, short or full (Kubernetes: setHostnameAsFQDN).
 pub fn domain_of<'a>(own_fqdn: &'a str, pod: &str) -> Option<&'a str> {
     let (host, domain) = own_fqdn.split_once('.')?;
+    let pod = pod.split('.').next()?;
     let domain = domain.strip_suffix('.').unwrap_or(domain);
     (host.eq_ignore_ascii_case(pod) && !domain.is_empty()).then_some(domain)
 }
@@ -249,6 +251,10 @@ mod tests {
         assert_eq!(
             domain_of("Segment-A-0.agent.prod.svc.", "segment-a-0"),
             domain
+        );
+        assert_eq!(
+            domain_of("a-0.agent.svc", "a-0.agent.svc"),
+            Some("agent.svc")
         );
         for fqdn in [
             "",
