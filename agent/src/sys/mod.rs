@@ -5,6 +5,7 @@ pub mod config_file;
 pub mod dns;
 pub mod files;
 pub mod heartbeat;
+pub mod host;
 pub mod http;
 pub mod http_client;
 pub mod interfaces;
