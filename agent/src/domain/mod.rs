@@ -18,6 +18,7 @@ pub mod ssh_config;
 pub mod ssh_keys;
 pub mod start;
 pub mod status;
+pub mod status_table;
 pub mod storage;
 pub mod topology;
 pub mod utc;
