@@ -24,7 +24,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 
 const FILES: usize = 130;
-const CLIENTS: usize = 12;
+const CLIENTS: usize = 20;
 const WRONG_FILES: usize = 150;
 
 fn seed() -> u64 {

@@ -1,1 +1,12 @@
-//! Harness.
+//! Clusters of containers for tests and benchmarks.
+//!
+//! Every [`Cluster`](cluster::Cluster) has a Docker network, volumes and names of its own, so that several of them, and
+//! the one of `image/up`, run beside each other; dropping it removes everything that it made.
+
+pub mod cluster;
+pub mod docker;
+pub mod http;
+pub mod secret;
+pub mod settings;
+pub mod wait;
+pub mod writers;

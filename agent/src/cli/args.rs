@@ -1,11 +1,9 @@
 //! The command line.
 
+use crate::sys::config_file::DEFAULT_PATH;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
-
-/// Where the configuration is mounted unless GP_AGENT_CONFIG or --config says otherwise.
-pub const CONFIG: &str = "/etc/greenplum/cluster.yaml";
 
 const ENVIRONMENT: &str = "\
 Environment:
@@ -17,9 +15,9 @@ Environment:
                       stands for `segments: { count: 4 }`
 
 Exit codes:
-  0  done, or everything is well
-  1  refused, not well or failed; standard error says what, where and what to do
-  2  wrong command line
+  0   done, or everything is well
+  1   refused, not well or failed; standard error says what, where and what to do
+  64  wrong command line
 
 Examples:
   gp-agent init                          entrypoint of the container
@@ -30,7 +28,7 @@ Examples:
 
 /// Entrypoint and segment agent of Greenplum and PostgreSQL pods.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "gp-agent", version, about, after_help = ENVIRONMENT, max_term_width = 100)]
+#[command(name = "gp-agent", version, about, after_help = ENVIRONMENT)]
 #[command(arg_required_else_help = true, disable_help_subcommand = true)]
 pub struct Cli {
     /// Path of the configuration file.
@@ -41,7 +39,7 @@ pub struct Cli {
         env = "GP_AGENT_CONFIG",
         hide_env = true
     )]
-    #[arg(default_value = CONFIG)]
+    #[arg(default_value = DEFAULT_PATH)]
     pub config: PathBuf,
     /// What to do.
     #[command(subcommand)]
@@ -92,23 +90,32 @@ Signals: SIGTERM, SIGINT and SIGQUIT end the pod within the grace period; SIGHUP
 SIGUSR2 are passed on to the agent.
 
 Environment:
-  GP_AGENT_GRACE_SECONDS     seconds from SIGTERM until everything has to be over [default: 30]
-  GP_AGENT_WATCHDOG_SECONDS  seconds without a heartbeat after which the agent counts as hung
+  GP_AGENT_GRACE_SECONDS     the same as --grace
+  GP_AGENT_WATCHDOG_SECONDS  the same as --watchdog
 
 Exit codes:
-  0  everything was stopped in order
-  any other  something had to be killed, or the agent could not be started; the log says which";
+  0         everything was stopped in order
+  64        wrong options
+  70        a postmaster was stopped with SIGQUIT by init; it recovers when it next starts
+  71        the agent, sshd or another helper had to be killed; no database was
+  72        a database had to be killed; it recovers when it next starts
+  73        something could not even be killed in time
+  126, 127  the program to run cannot be executed, or is not there
+  others    the agent's own, when it failed while it drained";
 
-/// Arguments of `init`, which reads them itself: it starts before anything else is set up.
+/// Arguments of `init`, which reads them itself ([`crate::init::options`]): it starts before
+/// anything else is set up. Here they stand for `--help`.
 #[derive(Clone, Debug, Default, Args)]
 pub struct InitArgs {
-    /// Command to run in place of `gp-agent run`.
-    #[arg(
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "COMMAND"
-    )]
-    pub command: Vec<OsString>,
+    /// Seconds from SIGTERM to the end, at least 1; the configuration's graceSeconds replaces it.
+    #[arg(long, value_name = "SECONDS", default_value = "30")]
+    pub grace: String,
+    /// Kill the agent after so many seconds without a heartbeat; 0 means never.
+    #[arg(long, value_name = "SECONDS", default_value = "30")]
+    pub watchdog: String,
+    /// Program to run in place of `gp-agent run`, with its arguments.
+    #[arg(last = true, value_name = "PROGRAM")]
+    pub program: Vec<OsString>,
 }
 
 const PROBE: &str = "\
@@ -189,7 +196,7 @@ pub enum Rendering {
     Hba,
     /// This pod's known_hosts.
     KnownHosts,
-    /// Every pod: role, content, port, data directory, and who replicates from whom.
+    /// Every pod: role, port, data directory, and who replicates from whom.
     Topology,
 }
 
@@ -257,7 +264,46 @@ mod tests {
     #[test]
     fn help_names_verbs_environment_and_exit_codes() {
         let help = Cli::command().render_help().to_string();
-        insta::assert_snapshot!(help, @"");
+        insta::assert_snapshot!(help, @r"
+        Container entrypoint and segment agent for Greenplum and PostgreSQL clusters
+
+        Usage: gp-agent [OPTIONS] <COMMAND>
+
+        Commands:
+          init    Run as the container's first process: start the agent, reap orphans, stop in order
+          run     Run the agent itself; `gp-agent init` does this
+          probe   Answer a probe: exit code 0 or 1, and one line why
+          status  Show this pod and the whole cluster as a table
+          check   Look for what is wrong; every finding says what, where, and what to do
+          render  Print what would be written, for review; nothing is changed
+          hold    Take this pod's postmaster out of supervision: it is neither started nor stopped
+          resume  Give this pod's postmaster back to the agent
+
+        Options:
+              --config <PATH>  Path of the configuration file [default: /etc/greenplum/cluster.yaml]
+          -h, --help           Print help
+          -V, --version        Print version
+
+        Environment:
+          GP_AGENT_CONFIG     path of the configuration file
+          GP_AGENT_RUN_DIR    directory of the agent's socket, on a tmpfs [default: /run/gp-agent]
+          GP_AGENT_HOST_NAME  host name to use in place of the pod's own
+          GP_AGENT_LOG        what is logged: error, warn, info, debug or trace [default: info]
+          GP_AGENT_<KEY>      overrides one key of the configuration file: GP_AGENT_SEGMENTS_COUNT=4
+                              stands for `segments: { count: 4 }`
+
+        Exit codes:
+          0   done, or everything is well
+          1   refused, not well or failed; standard error says what, where and what to do
+          64  wrong command line
+
+        Examples:
+          gp-agent init                          entrypoint of the container
+          gp-agent status --watch                the whole cluster, refreshed
+          gp-agent check                         what is wrong, and what to do about it
+          gp-agent render hba                    pg_hba.conf as it would be written
+          gp-agent hold 'moving the volume'      leave the postmaster alone until `resume`
+        ");
         let mut command = Cli::command();
         for verb in command.get_subcommands_mut() {
             let help = verb.render_long_help().to_string();

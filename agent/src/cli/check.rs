@@ -1,14 +1,15 @@
 //! `gp-agent check`: the doctor. Looks for itself instead of asking the agent, so it also works where the agent cannot.
 
 use super::args::CheckArea;
+use super::check_config;
 use crate::domain::config::Config;
-use crate::domain::finding::{Area, Finding, Severity};
+use crate::domain::finding::{Finding, Severity};
 use crate::domain::storage::judge_shm;
 use crate::domain::topology::{Member, Topology};
 use crate::lifecycle::discover::{self, PeerMap};
 use crate::lifecycle::{host, ssh, view, volume};
 use crate::sys::account::Account;
-use crate::sys::config_file::{self, ConfigFileError};
+use crate::sys::config_file;
 use crate::sys::storage::shm_bytes;
 use std::path::Path;
 
@@ -45,7 +46,7 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
     let mut code = 0;
     for area in areas {
         let (findings, good) = match area {
-            CheckArea::Config => (Vec::new(), whoami(&subject)),
+            CheckArea::Config => (check_place(&subject), whoami(&subject)),
             CheckArea::Storage => storage(&subject).await,
             CheckArea::Dns => (dns.clone(), format!("{} peers resolve", peers.len())),
             CheckArea::Hba => (
@@ -71,25 +72,7 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
 }
 
 fn look(path: &Path) -> Result<Subject, Vec<Finding>> {
-    let config = config_file::read(path).map_err(|error| match error {
-        ConfigFileError::Wrong(findings) => findings
-            .iter()
-            .map(|f| {
-                Finding::error(
-                    Area::Config,
-                    f.place.to_string(),
-                    format!("{}: {}", f.key, f.message),
-                    &f.remedy,
-                )
-            })
-            .collect(),
-        error => vec![Finding::error(
-            Area::Config,
-            path.display().to_string(),
-            error.to_string(),
-            "see above",
-        )],
-    })?;
+    let config = config_file::read(path).map_err(|error| error.findings())?;
     let (account, topology, me) = host::identify(&config).map_err(|f| vec![f])?;
     Ok(Subject {
         config,
@@ -97,6 +80,11 @@ fn look(path: &Path) -> Result<Subject, Vec<Finding>> {
         topology,
         me,
     })
+}
+
+fn check_place(s: &Subject) -> Vec<Finding> {
+    let own = config_file::own_fqdn();
+    check_config::check_place(&s.config, &config_file::host_name(), own.as_deref())
 }
 
 fn whoami(s: &Subject) -> String {

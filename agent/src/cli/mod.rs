@@ -2,9 +2,11 @@
 
 pub mod args;
 mod check;
+mod check_config;
 mod hold;
 pub mod probe;
 mod render;
+mod render_topology;
 mod status;
 
 use crate::lifecycle;

@@ -1,12 +1,12 @@
 //! `gp-agent render`: what would be written, to standard output.
 
 use super::args::Rendering;
+use super::render_topology::render_topology;
 use crate::domain::config::Config;
 use crate::domain::hba::{self, BlockRequest};
-use crate::domain::topology::Topology;
+use crate::domain::identity::domain_for;
 use crate::lifecycle::{discover, host, ssh, view};
 use crate::sys::config_file;
-use std::fmt::Write;
 use std::path::Path;
 
 /// Prints one thing. The exit code is 1 when it cannot be rendered.
@@ -53,52 +53,12 @@ async fn rendered(path: &Path, what: Rendering) -> Result<String, String> {
     Ok(hba::splice(&existing, &block))
 }
 
-/// Who is who. Needs no cluster: without `domain` in the file the short names are shown.
+/// Who is who. Needs no cluster: outside of it the domain may stay unknown.
 fn topology(config: &Config) -> String {
-    let domain = config
-        .domain
-        .clone()
-        .unwrap_or_else(|| "<this pod's domain>".into());
-    let topology = Topology::new(config, &domain);
-    let mut text = format!("cluster {}, domain {domain}\n\n", topology.cluster);
-    let width = topology
-        .members
-        .iter()
-        .map(|m| m.pod.len())
-        .max()
-        .unwrap_or(0)
-        .max(3);
-    let _ = writeln!(
-        text,
-        "{:<width$}  {:<11}  CONTENT  {:<5}  DATA DIRECTORY",
-        "POD", "ROLE", "PORT"
-    );
-    for m in &topology.members {
-        let _ = write!(
-            text,
-            "{:<width$}  {:<11}  {:<7}  {:<5}  {}",
-            m.pod,
-            m.role,
-            m.content,
-            m.port,
-            m.data_dir.display()
-        );
-        match topology.partner(m).filter(|_| !m.role.is_writable()) {
-            Some(from) => {
-                let _ = writeln!(text, "  streams from {}", from.pod);
-            }
-            None => text.push('\n'),
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_small_cluster() {
-        let yaml = "cluster: w\nengine: postgres\ndomain: gp.local\ncoordinator: {standby: true}\nsegments: {count: 1, mirrors: segment-b}\n";
-        let config = crate::domain::config::load(yaml, "c", std::iter::empty()).unwrap();
-        insta::assert_snapshot!(super::topology(&config), @"");
-    }
+    let own = match config.domain {
+        Some(_) => None,
+        None => config_file::own_fqdn(),
+    };
+    let domain = domain_for(config, &config_file::host_name(), own.as_deref()).ok();
+    render_topology(config, domain)
 }

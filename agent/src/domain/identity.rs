@@ -1,5 +1,6 @@
 //! Who this pod is: told from its host name alone.
 
+use crate::domain::config::Config;
 use crate::domain::topology::{Member, Role, Topology};
 use std::fmt;
 
@@ -19,15 +20,27 @@ pub struct IdentityError {
     pub fitting: Vec<String>,
 }
 
-/// `host name "segment-a-7" fits no pod of cluster warehouse: ...`
+impl IdentityError {
+    /// What is wrong.
+    pub fn what(&self) -> String {
+        let (host, cluster) = (&self.host_name, &self.cluster);
+        format!("host name {host:?} fits no pod of cluster {cluster}")
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> String {
+        let fitting = format!("names that fit: {}", self.fitting.join(", "));
+        match &self.hint {
+            Some(hint) => format!("{hint}; {fitting}"),
+            None => fitting,
+        }
+    }
+}
+
+/// `host name "segment-a-7" fits no pod of cluster warehouse; ...`
 impl fmt::Display for IdentityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (host, cluster) = (&self.host_name, &self.cluster);
-        write!(f, "host name {host:?} fits no pod of cluster {cluster}")?;
-        if let Some(hint) = &self.hint {
-            write!(f, ": {hint}")?;
-        }
-        write!(f, "; names that fit: {}", self.fitting.join(", "))
+        write!(f, "{}; {}", self.what(), self.remedy())
     }
 }
 
@@ -51,14 +64,46 @@ pub fn identify<'a>(host_name: &str, topology: &'a Topology) -> Result<&'a Membe
     })
 }
 
-/// The domain in a pod's own FQDN: what follows `<pod>.`, without a dot at the end.
+/// The domain in a pod's own FQDN: what follows `<pod>.`, without a dot at the end. `pod` is a host
+/// name, short or full (Kubernetes: setHostnameAsFQDN).
 pub fn domain_of<'a>(own_fqdn: &'a str, pod: &str) -> Option<&'a str> {
     let (host, domain) = own_fqdn.split_once('.')?;
+    let pod = pod.split('.').next()?;
     let domain = domain.strip_suffix('.').unwrap_or(domain);
     (host.eq_ignore_ascii_case(pod) && !domain.is_empty()).then_some(domain)
 }
 
-/// One StatefulSet: its name and its pods' ordinals, as roles in the order of the ordinals.
+/// Neither the configuration nor this pod's own name tells the domain of the pods.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not set, and {found}")]
+pub struct DomainError {
+    found: String,
+}
+
+/// The domain of all pods: the configured one, else the one in this pod's own FQDN.
+///
+/// # Errors
+/// There is neither; to be read after the key's name, `domain`.
+pub fn domain_for<'a>(
+    config: &'a Config,
+    host_name: &str,
+    own_fqdn: Option<&'a str>,
+) -> Result<&'a str, DomainError> {
+    if let Some(domain) = &config.domain {
+        return Ok(domain);
+    }
+    let pod = host_name.split('.').next().unwrap_or_default();
+    let found = match own_fqdn {
+        None => format!("neither /etc/hosts nor DNS knows a full name of {pod:?}"),
+        Some(own) => match domain_of(own, pod) {
+            Some(domain) => return Ok(domain),
+            None => format!("this pod's full name, {own:?}, does not begin with {pod:?} and a dot"),
+        },
+    };
+    Err(DomainError { found })
+}
+
+/// One StatefulSet: its name, and its pods in the order of their ordinals.
 struct Group<'a> {
     name: &'a str,
     pods: Vec<&'a Member>,
@@ -91,10 +136,9 @@ fn fitting(topology: &Topology) -> Vec<String> {
     }
     groups(topology)
         .iter()
-        .filter_map(|group| match group.pods.as_slice() {
-            [] => None,
-            [only] => Some(only.pod.clone()),
-            [first, .., last] => Some(format!("{} .. {}", first.pod, last.pod)),
+        .flat_map(|group| match group.pods.as_slice() {
+            [first, _, .., last] => vec![format!("{} .. {}", first.pod, last.pod)],
+            few => few.iter().map(|member| member.pod.clone()).collect(),
         })
         .collect()
 }
@@ -184,7 +228,17 @@ mod tests {
             refused("coordinator-1", &bare),
             refused("segment-b-0", &bare),
         ];
-        insta::assert_snapshot!(shown.join("\n"), @"");
+        insta::assert_snapshot!(shown.join("\n"), @r#"
+        host name "segment-a-7" fits no pod of cluster warehouse; segments.count is 2; raise it, or lower the replicas of StatefulSet segment-a to 2; names that fit: coordinator-0, coordinator-1, segment-a-0, segment-a-1, segment-b-0, segment-b-1
+        host name "segment-a-00" fits no pod of cluster warehouse; the ordinal 00 has a leading zero; names that fit: coordinator-0, coordinator-1, segment-a-0, segment-a-1, segment-b-0, segment-b-1
+        host name "coordinator-2" fits no pod of cluster warehouse; coordinator has 2 of at most 2 pods, coordinator and standby; names that fit: coordinator-0, coordinator-1, segment-a-0, segment-a-1, segment-b-0, segment-b-1
+        host name "segment-c-0" fits no pod of cluster warehouse; names that fit: coordinator-0, coordinator-1, segment-a-0, segment-a-1, segment-b-0, segment-b-1
+        host name "gp-7d9f8c-x2kqz" fits no pod of cluster warehouse; pods are named <StatefulSet>-<ordinal>; run them as StatefulSets, or set the container's hostname; names that fit: coordinator-0, coordinator-1, segment-a-0, segment-a-1, segment-b-0, segment-b-1
+        host name "" fits no pod of cluster warehouse; pods are named <StatefulSet>-<ordinal>; run them as StatefulSets, or set the container's hostname; names that fit: coordinator-0, coordinator-1, segment-a-0, segment-a-1, segment-b-0, segment-b-1
+        host name "segment-b-100" fits no pod of cluster warehouse; segments.count is 100; raise it, or lower the replicas of StatefulSet segment-b to 100; names that fit: coordinator-0, coordinator-1, segment-a-0 .. segment-a-99, segment-b-0 .. segment-b-99
+        host name "coordinator-1" fits no pod of cluster warehouse; coordinator.standby is false; set it to true, or run one coordinator pod only; names that fit: coordinator-0, segment-a-0
+        host name "segment-b-0" fits no pod of cluster warehouse; segments.mirrors is not set; set it to "segment-b" if these pods are the mirrors; names that fit: coordinator-0, segment-a-0
+        "#);
     }
 
     #[test]
@@ -197,6 +251,10 @@ mod tests {
         assert_eq!(
             domain_of("Segment-A-0.agent.prod.svc.", "segment-a-0"),
             domain
+        );
+        assert_eq!(
+            domain_of("a-0.agent.svc", "a-0.agent.svc"),
+            Some("agent.svc")
         );
         for fqdn in [
             "",

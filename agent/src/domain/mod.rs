@@ -16,6 +16,7 @@ pub mod observation;
 pub mod pg_conf;
 pub mod ssh_config;
 pub mod ssh_keys;
+pub mod ssh_ports;
 pub mod start;
 pub mod status;
 pub mod status_table;

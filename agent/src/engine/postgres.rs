@@ -130,7 +130,7 @@ impl Engine {
             pg_wal_lsn_diff(case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, replay_lsn)::bigint::text \
             from pg_stat_replication where application_name !~ '^pg_basebackup' order by 2; \
          select 'receive', coalesce(sender_host, ''), status, '', \
-            pg_wal_lsn_diff(latest_end_lsn, pg_last_wal_replay_lsn())::bigint::text from pg_stat_wal_receiver"
+            pg_wal_lsn_diff(coalesce(latest_end_lsn, flushed_lsn), pg_last_wal_replay_lsn())::bigint::text from pg_stat_wal_receiver"
     }
 
     /// Makes the slot for the other end; it holds nothing back until it is first used.

@@ -45,7 +45,9 @@ impl Board {
         let inner = self.lock();
         let mut status = inner.status.clone();
         status.findings = inner.findings.values().flatten().cloned().collect();
-        status.findings.sort_by(|a, b| b.severity.cmp(&a.severity));
+        status
+            .findings
+            .sort_by_key(|f| std::cmp::Reverse(f.severity));
         status
     }
 

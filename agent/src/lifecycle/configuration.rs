@@ -22,7 +22,7 @@ pub async fn wait_for_valid(path: &Path, board: &Board) -> Config {
                 return config;
             }
             Err(error) => {
-                board.findings("config", findings(path, &error));
+                board.findings("config", error.findings());
                 board.phase(Phase::Refused, first_line(&error));
             }
         }
@@ -45,7 +45,7 @@ pub async fn follow(path: &Path, board: &Board, current: watch::Sender<Arc<Confi
         seen = read;
         match config_file::read(path) {
             Ok(new) => publish(path, board, &current, new),
-            Err(error) => board.findings("config", findings(path, &error)),
+            Err(error) => board.findings("config", error.findings()),
         }
     }
 }
@@ -70,21 +70,6 @@ fn publish(path: &Path, board: &Board, current: &watch::Sender<Arc<Config>>, new
     next.parameters = new.parameters;
     next.hba.extra = new.hba.extra;
     current.send_replace(Arc::new(next));
-}
-
-fn findings(path: &Path, error: &ConfigFileError) -> Vec<Finding> {
-    error
-        .to_string()
-        .lines()
-        .map(|line| {
-            Finding::error(
-                Area::Config,
-                path.display().to_string(),
-                line,
-                "mend the file; it is read again by itself",
-            )
-        })
-        .collect()
 }
 
 fn first_line(error: &ConfigFileError) -> String {

@@ -120,7 +120,10 @@ pub async fn prepare(
 ) -> Result<Prepared> {
     let (config, account, topology, me) = loop {
         let config = configuration::wait_for_valid(config_path, board).await;
-        match identify(&config) {
+        // getent may wait long for a dead name server.
+        let asked = config.clone();
+        let identity = tokio::task::spawn_blocking(move || identify(&asked)).await?;
+        match identity {
             Ok((account, topology, me)) => break (config, account, topology, me),
             Err(finding) => {
                 board.phase(Phase::Refused, finding.to_string());
@@ -196,14 +199,7 @@ pub fn identify(config: &Config) -> Result<(Account, Topology, Member), Finding>
         })?;
     let topology = Topology::new(config, &domain);
     let me = identity::identify(&host, &topology)
-        .map_err(|e| {
-            Finding::error(
-                Area::Config,
-                "host name",
-                e.to_string(),
-                "give the pod one of these names, or mend cluster.yaml",
-            )
-        })?
+        .map_err(|e| Finding::error(Area::Config, &host, e.what(), e.remedy()))?
         .clone();
     Ok((account, topology, me))
 }

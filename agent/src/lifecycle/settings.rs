@@ -52,8 +52,8 @@ fn write_hba(pod: &Pod, config: &Config, dir: &Path) -> Result<bool> {
                 .map(|e| {
                     Finding::error(
                         Area::Hba,
-                        "hba.extra",
-                        e.to_string(),
+                        format!("hba.extra[{}]", e.index),
+                        format!("\"{}\": {}", e.line, e.why),
                         "mend the line in cluster.yaml; until then the earlier lines stay",
                     )
                 })
@@ -120,12 +120,12 @@ async fn refresh(pod: &Pod, session: &mut Session) -> Result<()> {
     if !pod.dir().join("global/pg_control").try_exists()? {
         return Ok(());
     }
-    if write_proven(pod).await? {
-        if let Some(pid) = pod.board.read(|s| s.postmaster.pid).and_then(Pid::from_raw) {
-            tracing::info!("settings changed; asking the postmaster to reload");
-            kill_process(pid, Signal::HUP)?;
-            wait_for_reload(session).await;
-        }
+    if write_proven(pod).await?
+        && let Some(pid) = pod.board.read(|s| s.postmaster.pid).and_then(Pid::from_raw)
+    {
+        tracing::info!("settings changed; asking the postmaster to reload");
+        kill_process(pid, Signal::HUP)?;
+        wait_for_reload(session).await;
     }
     view::report_hba(pod);
     ask_server(pod, session).await;

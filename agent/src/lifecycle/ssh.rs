@@ -8,100 +8,28 @@ mod daemon;
 mod hosts;
 mod install;
 mod ledger;
+mod report;
+mod setup;
+mod sshd_config;
 
 pub use check::{check, known_hosts};
+pub use report::SshReport;
+pub use setup::{PeerAddresses, Setup, Timing};
 
-use crate::domain::config::SshConfig;
-use crate::domain::finding::{Area, Finding, Severity};
-use crate::domain::key_overlap::{OVERLAP, Purpose, Purposed};
+use crate::domain::finding::{Area, Finding};
+use crate::domain::key_overlap::{Purpose, Purposed};
 use crate::domain::known_hosts::{Pins, patterns, render_cluster};
-use crate::domain::ssh_config::peers_port;
 use crate::domain::ssh_keys::PublicKey;
 use crate::domain::status::SshStatus;
-use crate::domain::topology::{Member, Topology};
-use crate::sys::account::Account;
 use crate::sys::secrets::{KeyPair, RawSecret, Reading, SecretKeys, SecretWatch, examine};
 use daemon::{Daemon, DaemonEvent};
 use hosts::Hosts;
 use ledger::Ledger;
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::path::PathBuf;
+use report::publish;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 use tokio::time::Instant;
-
-/// The addresses of the peers found so far, by the pod's short name.
-pub type PeerAddresses = BTreeMap<String, Vec<IpAddr>>;
-
-/// How often things are done. The default is what the product does; tests are less patient.
-#[derive(Clone, Debug)]
-pub struct Timing {
-    /// Between two looks at the Secret's metadata.
-    pub poll: Duration,
-    /// How long a replaced key stays accepted.
-    pub overlap: Duration,
-    /// Between two looks at a peer's host key that is known.
-    pub rescan: Duration,
-    /// Before something that failed (a port in use, a home that is read-only) is tried again.
-    pub retry: Duration,
-}
-
-impl Default for Timing {
-    fn default() -> Timing {
-        Timing {
-            poll: Duration::from_secs(1),
-            overlap: OVERLAP,
-            rescan: Duration::from_secs(600),
-            retry: Duration::from_secs(5),
-        }
-    }
-}
-
-/// Who we are and where things belong; does not change while the agent runs.
-#[derive(Clone, Debug)]
-pub struct Setup {
-    /// Secret and port.
-    pub config: SshConfig,
-    /// The user that comes in and goes out.
-    pub account: Account,
-    /// All pods.
-    pub topology: Topology,
-    /// This pod.
-    pub me: Member,
-    /// `<volume>/.gp-agent`: host key, pins and the memory of rotations.
-    pub state_dir: PathBuf,
-    /// Sockets and everything else that need not survive: sshd_config, PID file, copies of the host keys.
-    pub run_dir: PathBuf,
-    /// Environment of the sessions, as the cluster's tools need it.
-    pub set_env: Vec<(String, String)>,
-    /// How often.
-    pub timing: Timing,
-}
-
-impl Setup {
-    fn ssh_dir(&self) -> PathBuf {
-        self.account.home.join(".ssh")
-    }
-
-    fn state(&self, name: &str) -> PathBuf {
-        self.state_dir.join("ssh").join(name)
-    }
-
-    fn port(&self) -> u16 {
-        peers_port(self.config.port)
-    }
-}
-
-/// What there is to say about SSH on this pod.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SshReport {
-    /// For the status document.
-    pub status: SshStatus,
-    /// What an administrator should know, in a fixed order.
-    pub findings: Vec<Finding>,
-}
 
 /// The keeper of keys and sshd.
 pub struct Ssh {
@@ -385,33 +313,4 @@ fn unix_now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
-}
-
-/// Publishes a report that differs from the last one, and logs the findings that came and went.
-fn publish(status: &watch::Sender<SshReport>, report: SshReport) {
-    status.send_if_modified(|last| {
-        if *last == report {
-            return false;
-        }
-        for finding in report
-            .findings
-            .iter()
-            .filter(|f| !last.findings.contains(f))
-        {
-            match finding.severity {
-                Severity::Error => tracing::error!("{finding}"),
-                Severity::Warning => tracing::warn!("{finding}"),
-                Severity::Info => tracing::info!("{finding}"),
-            }
-        }
-        for finding in last
-            .findings
-            .iter()
-            .filter(|f| !report.findings.contains(f))
-        {
-            tracing::info!(subject = %finding.subject, "no longer so: {}", finding.what);
-        }
-        *last = report;
-        true
-    });
 }

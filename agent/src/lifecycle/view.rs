@@ -6,29 +6,34 @@ use crate::domain::names::NameVerdict;
 use crate::domain::topology::{Member, Topology};
 use crate::lifecycle::discover::{PeerMap, PeerView};
 use crate::lifecycle::pod::Pod;
+use crate::sys::interfaces::{interfaces, own_addresses};
 use std::path::Path;
 
-/// How each pod is to be written. This pod's own name is not: its own /etc/hosts would prove it right wherever it is wrong.
+/// How each pod is to be written. This pod
+/// stands there by address: its own /etc/hosts would prove its own name right wherever it is wrong.
 pub fn hba_peers(topology: &Topology, me: &Member, map: &PeerMap) -> Vec<HbaPeer> {
     let written = |peer: &PeerView, member: &Member| match &peer.name {
         NameVerdict::Verified => PeerAddress::Name(member.fqdn.clone()),
         _ if peer.addresses.is_empty() => PeerAddress::Unknown,
         _ => PeerAddress::Addresses(peer.addresses.clone()),
     };
-    topology
-        .peers(me)
-        .map(|member| HbaPeer {
-            pod: member.pod.clone(),
-            address: map
-                .get(&member.pod)
-                .map_or(PeerAddress::Unknown, |peer| written(peer, member)),
-        })
-        .collect()
+    let own = HbaPeer {
+        pod: me.pod.clone(),
+        address: PeerAddress::Addresses(own_addresses()),
+    };
+    let peers = topology.peers(me).map(|member| HbaPeer {
+        pod: member.pod.clone(),
+        address: map
+            .get(&member.pod)
+            .map_or(PeerAddress::Unknown, |peer| written(peer, member)),
+    });
+    std::iter::once(own).chain(peers).collect()
 }
 
 /// What PostgreSQL would be told by libc about the peers, as far as it has been checked.
-fn resolved(topology: &Topology, map: &PeerMap) -> ResolvedView {
+fn resolved(topology: &Topology, me: &Member, map: &PeerMap) -> ResolvedView {
     let mut view = View::default();
+    view.interfaces = interfaces();
     let mut resolved = ResolvedView::default();
     for member in &topology.members {
         let Some(peer) = map.get(&member.pod) else {
@@ -43,6 +48,7 @@ fn resolved(topology: &Topology, map: &PeerMap) -> ResolvedView {
         let known = peer.addresses.clone();
         resolved.addresses.insert(member.pod.clone(), known);
     }
+    resolved.addresses.insert(me.pod.clone(), own_addresses());
     resolved.view = view;
     resolved
 }
@@ -59,7 +65,7 @@ pub fn prove_hba(
     match std::fs::read_to_string(&path) {
         Ok(text) => {
             let needs = hba::needs(topology, me, user);
-            hba::prove(&hba::parse(&text), &needs, &resolved(topology, map))
+            hba::prove(&hba::parse(&text), &needs, &resolved(topology, me, map))
         }
         Err(error) => vec![Finding::error(
             Area::Hba,

@@ -1,107 +1,231 @@
-//! Reading cluster.yaml and the pod's own names from the container.
+//! The configuration file, read together with the environment that overrides it.
 
-use crate::domain::config::{self, Config, ConfigFinding};
+pub use crate::sys::host::{host_name, own_fqdn};
+
+use crate::domain::config::{Config, ConfigFinding, MAX_BYTES, load};
+use crate::domain::finding::{Area, Finding};
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// Where the ConfigMap is mounted.
 pub const DEFAULT_PATH: &str = "/etc/greenplum/cluster.yaml";
 
+/// The variable that names another file.
+pub const PATH_VARIABLE: &str = "GP_AGENT_CONFIG";
+
 /// Why there is no configuration.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub enum ConfigFileError {
-    /// The file cannot be read.
-    #[error(
-        "cannot read {path}: {source}; mount the ConfigMap there, or set GP_AGENT_CONFIG to the file's path"
-    )]
+    /// The file cannot be opened or read.
     Unreadable {
-        /// Its path.
-        path: String,
-        /// What the kernel said, or that it is not UTF-8.
-        source: std::io::Error,
+        /// The file.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
     },
-    /// The file is wrong; every finding on its own line.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    /// The file is no text.
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// Where the first bad byte stands, from 1.
+        line: usize,
+    },
+    /// The file or the environment says something wrong; everything at once.
     Wrong(Vec<ConfigFinding>),
 }
 
-/// The path: GP_AGENT_CONFIG, or [`DEFAULT_PATH`].
-pub fn config_path() -> PathBuf {
-    std::env::var_os("GP_AGENT_CONFIG").map_or_else(|| PathBuf::from(DEFAULT_PATH), PathBuf::from)
+impl ConfigFileError {
+    /// The same as findings of `gp-agent check`.
+    pub fn findings(&self) -> Vec<Finding> {
+        match self {
+            ConfigFileError::Unreadable { path, source } => vec![Finding::error(
+                Area::Config,
+                path.display().to_string(),
+                format!("cannot be read: {source}"),
+                format!("mount the ConfigMap there or set {PATH_VARIABLE}"),
+            )],
+            ConfigFileError::NotUtf8 { path, line } => vec![Finding::error(
+                Area::Config,
+                format!("{}:{line}", path.display()),
+                "is not UTF-8",
+                "save the file as UTF-8",
+            )],
+            ConfigFileError::Wrong(findings) => findings.iter().map(Finding::from).collect(),
+        }
+    }
 }
 
-/// Reads the file and the overrides in the environment.
+/// One line per finding.
+impl fmt::Display for ConfigFileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConfigFileError::Unreadable { path, source } => write!(
+                f,
+                "cannot read {}: {source}; mount the ConfigMap there or set {PATH_VARIABLE}",
+                path.display()
+            ),
+            ConfigFileError::NotUtf8 { path, line } => write!(
+                f,
+                "{}:{line}: is not UTF-8; save the file as UTF-8",
+                path.display()
+            ),
+            ConfigFileError::Wrong(findings) => {
+                for (i, finding) in findings.iter().enumerate() {
+                    let newline = if i == 0 { "" } else { "\n" };
+                    write!(f, "{newline}{finding}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl std::error::Error for ConfigFileError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ConfigFileError::Unreadable { source, .. } => Some(source),
+            ConfigFileError::NotUtf8 { .. } | ConfigFileError::Wrong(_) => None,
+        }
+    }
+}
+
+/// The file that GP_AGENT_CONFIG names, else [`DEFAULT_PATH`].
+pub fn config_path() -> PathBuf {
+    match std::env::var_os(PATH_VARIABLE) {
+        Some(path) if !path.is_empty() => path.into(),
+        _ => DEFAULT_PATH.into(),
+    }
+}
+
+/// Reads the file, overridden by this process's environment.
+///
+/// # Errors
+/// The file is missing, unreadable or no text, or what it and the environment say is wrong.
 pub fn read(path: &Path) -> Result<Config, ConfigFileError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ConfigFileError::Unreadable {
-        path: path.display().to_string(),
+    read_with(path, std::env::vars_os())
+}
+
+fn read_with(
+    path: &Path,
+    env: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<Config, ConfigFileError> {
+    let bytes = read_bytes(path).map_err(|source| ConfigFileError::Unreadable {
+        path: path.to_path_buf(),
         source,
     })?;
-    let env = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    config::load(&text, &path.display().to_string(), env).map_err(ConfigFileError::Wrong)
+    let text = std::str::from_utf8(&bytes).map_err(|e| ConfigFileError::NotUtf8 {
+        path: path.to_path_buf(),
+        line: 1 + bytes[..e.valid_up_to()]
+            .iter()
+            .filter(|b| **b == b'\n')
+            .count(),
+    })?;
+    // What is not UTF-8 in a variable cannot become valid by the replacement character.
+    let env = env.map(|(name, value)| {
+        (
+            name.to_string_lossy().into_owned(),
+            value.to_string_lossy().into_owned(),
+        )
+    });
+    load(text, &path.display().to_string(), env).map_err(ConfigFileError::Wrong)
 }
 
-/// This pod's host name: GP_AGENT_HOST_NAME, or the kernel's.
-pub fn host_name() -> String {
-    std::env::var("GP_AGENT_HOST_NAME").unwrap_or_else(|_| {
-        rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned()
-    })
-}
-
-/// This pod's full name: the host name when it has a domain, else its entry in /etc/hosts (`IP fqdn name`, as Kubernetes
-/// writes it), else what libc gives for it.
-pub fn own_fqdn() -> Option<String> {
-    let host = host_name();
-    if host.contains('.') {
-        return Some(host);
-    }
-    let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
-    fqdn_in(&hosts, &host).or_else(|| {
-        let out = Command::new("getent")
-            .args(["hosts", &host])
-            .output()
-            .ok()?;
-        fqdn_in(&String::from_utf8_lossy(&out.stdout), &host)
-    })
-}
-
-fn fqdn_in(hosts: &str, host: &str) -> Option<String> {
-    let prefix = format!("{host}.");
-    hosts
-        .lines()
-        .map(|line| line.split('#').next().unwrap_or_default())
-        .flat_map(|line| line.split_whitespace().skip(1))
-        .find(|name| name.starts_with(&prefix))
-        .map(str::to_string)
+/// At most one byte more than can be valid, however long the file is.
+fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let limit = u64::try_from(MAX_BYTES)
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::os::unix::ffi::OsStringExt;
+
+    fn refused(contents: Option<&[u8]>) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cluster.yaml");
+        if let Some(contents) = contents {
+            fs::write(&path, contents).unwrap();
+        }
+        let error = read_with(&path, std::iter::empty()).unwrap_err();
+        assert!(!error.findings().is_empty());
+        error
+            .to_string()
+            .replace(&dir.path().display().to_string(), "<dir>")
+    }
 
     #[test]
-    fn the_full_name_in_hosts() {
-        let hosts = "127.0.0.1 localhost\n10.1.2.3\tsegment-a-0.agent.prod.svc.cluster.local\tsegment-a-0\n";
-        let fqdn = fqdn_in(hosts, "segment-a-0").unwrap();
-        assert_eq!(fqdn, "segment-a-0.agent.prod.svc.cluster.local");
-        assert_eq!(fqdn_in(hosts, "segment-a-1"), None);
+    fn a_valid_file_is_read_with_its_overrides() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cluster.yaml");
+        fs::write(
+            &path,
+            "cluster: w\nengine: postgres\nsegments: { count: 1 }\n",
+        )
+        .unwrap();
+        let env = [("GP_AGENT_SEGMENTS_COUNT", "4"), ("GP_AGENT_CONFIG", "/x")];
+        let env = env.map(|(k, v)| (OsString::from(k), OsString::from(v)));
+        let config = read_with(&path, env.into_iter()).unwrap();
+        assert_eq!(config.segments.count, 4);
+    }
+
+    #[test]
+    fn what_cannot_be_read_names_the_file_and_what_to_do() {
+        let missing = "cannot read <dir>/cluster.yaml: No such file or directory (os error 2); \
+                       mount the ConfigMap there or set GP_AGENT_CONFIG";
+        assert_eq!(refused(None), missing);
         assert_eq!(
-            fqdn_in("10.1.2.3 segment-a-0 # segment-a-0.x", "segment-a-0"),
-            None
+            refused(Some(b"cluster: w\nengine: \xff\n")),
+            "<dir>/cluster.yaml:2: is not UTF-8; save the file as UTF-8"
+        );
+        let directory = read_with(Path::new("/"), std::iter::empty()).unwrap_err();
+        assert!(
+            directory
+                .to_string()
+                .starts_with("cannot read /: Is a directory")
         );
     }
 
     #[test]
-    fn a_missing_file_says_what_to_do() {
-        let error = read(Path::new("/no/such/cluster.yaml"))
-            .unwrap_err()
-            .to_string();
+    fn every_finding_has_a_line_of_its_own() {
+        let shown = refused(Some(b"cluster: W\nengine: postgres\n"));
+        assert_eq!(shown.lines().count(), 2, "{shown}");
         assert!(
-            error.contains("/no/such/cluster.yaml") && error.contains("GP_AGENT_CONFIG"),
-            "{error}"
+            shown
+                .lines()
+                .all(|line| line.starts_with("<dir>/cluster.yaml:1:"))
         );
+    }
+
+    #[test]
+    fn an_endless_file_is_not_read_to_its_end() {
+        let error = read_with(Path::new("/dev/zero"), std::iter::empty()).unwrap_err();
+        assert!(error.to_string().contains("is larger than"), "{error}");
+    }
+
+    #[test]
+    fn a_variable_that_is_no_text_is_a_finding() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cluster.yaml");
+        fs::write(
+            &path,
+            "cluster: w\nengine: postgres\nsegments: { count: 1 }\n",
+        )
+        .unwrap();
+        let bad = OsString::from_vec(vec![0xff]);
+        let env = [
+            (OsString::from("GP_AGENT_DOMAIN"), bad.clone()),
+            (bad, "x".into()),
+        ];
+        let error = read_with(&path, env.into_iter()).unwrap_err();
+        assert!(error.to_string().starts_with("GP_AGENT_DOMAIN: domain: "));
     }
 }

@@ -3,8 +3,8 @@
 //! What they say is what counts: a key is one that ssh-keygen reads, a configuration is right when `sshd -t` says so.
 
 use crate::domain::known_hosts::parse_scan;
-use crate::domain::ssh_config::{Bind, Binds};
 use crate::domain::ssh_keys::{NotAPublicKey, PublicKey};
+use crate::domain::ssh_ports::{Bind, Binds};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 use std::io;

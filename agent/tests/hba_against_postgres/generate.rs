@@ -49,11 +49,13 @@ pub const SETUP: &str = "create role crew; create role team login; create role \
 /// Databases that are made; a database need not exist for pg_hba.conf to decide.
 pub const DATABASES: [&str; 4] = ["db1", "\"all\"", "team", "\"a b\""];
 
-const CLIENT_DATABASES: [&str; 12] = [
+const CLIENT_DATABASES: [&str; 14] = [
     "db1",
     "db1",
     "all",
     "team",
+    "team",
+    "crew",
     "a b",
     "a,b",
     "ann",
@@ -79,7 +81,7 @@ const KINDS: [&str; 12] = [
     "hostnogssenc",
 ];
 
-const DATABASE_WORDS: [&str; 22] = [
+const DATABASE_WORDS: [&str; 25] = [
     "all",
     "all",
     "all",
@@ -87,11 +89,14 @@ const DATABASE_WORDS: [&str; 22] = [
     "replication",
     "sameuser",
     "samerole",
+    "samerole",
+    "samerole",
     "samegroup",
     "db1",
     "\"all\"",
     "\"replication\"",
     "\"sameuser\"",
+    "team",
     "team",
     "ann",
     "\"a b\"",
@@ -294,7 +299,7 @@ fn line(random: &mut Random, odd_in: usize) -> String {
     if odd_in == 0 {
         line = line.trim_end_matches('"').to_string();
         if line.ends_with('\\') {
-            line.push_str("\n# end");
+            line.push_str(random.pick(&["\n# end", "\n"]));
         }
     }
     line.push_str(random.pick(&["\n", "\n", "\r\n"]));

@@ -57,3 +57,36 @@ fn leaves(config: &Config) -> BTreeMap<String, Value> {
     }
     leaves
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{WHOLE, read};
+    use super::*;
+
+    #[test]
+    fn a_change_is_told_key_by_key() {
+        let old = read(WHOLE);
+        let new = read(
+            &WHOLE
+                .replace("count: 2", "count: 3")
+                .replace("10.0.0.0/8", "10.0.0.0/9")
+                .replace(
+                    "log_statement: ddl, fsync: on",
+                    "log_statement: all, max_connections: 50",
+                ),
+        );
+        assert!(diff(&old, &old).is_empty());
+        let change = diff(&old, &new);
+        let reloadable = [
+            "hba.extra",
+            "parameters.fsync",
+            "parameters.log_statement",
+            "parameters.max_connections",
+        ];
+        assert_eq!(change.reloadable, reloadable);
+        assert_eq!(change.needs_restart, ["segments.count"]);
+        let mut without = old.clone();
+        without.segments.mirrors = None;
+        assert_eq!(diff(&old, &without).needs_restart, ["segments.mirrors"]);
+    }
+}

@@ -66,6 +66,8 @@ pub fn variables_reference() -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::keys;
+    use super::super::tests::{SMALL, read};
     use super::*;
 
     #[test]
@@ -77,5 +79,45 @@ mod tests {
         ));
         assert!(table.lines().all(|l| l.matches('|').count() == 5));
         assert!(!variables_reference().contains("INIT_FD"));
+    }
+
+    #[test]
+    fn the_reference_tells_the_true_defaults() {
+        let config = serde_json::to_value(read(SMALL)).unwrap();
+        for key in keys::KEYS {
+            let value = key
+                .name
+                .split('.')
+                .try_fold(&config, |value, part| value.get(part));
+            match (key.missing, value) {
+                (keys::Missing::Default(text), Some(value)) => {
+                    assert_eq!(value.to_string().trim_matches('"'), text, "{}", key.name);
+                }
+                (keys::Missing::Means(_), value) => {
+                    let text = value.map_or(String::new(), ToString::to_string);
+                    assert!(["", "[]", "{}"].contains(&text.as_str()), "{}", key.name);
+                }
+                (keys::Missing::Refused, value) => assert!(value.is_some(), "{}", key.name),
+                (_, None) => panic!("{} is in the table and not in the Config", key.name),
+            }
+        }
+    }
+
+    #[test]
+    fn every_field_of_a_configuration_is_in_the_table() {
+        let text = "domain: d\nsegments: { count: 1, mirrors: m }\nstorage: { wal: /w }\nssh: { port: 2 }\n";
+        let config = read(&format!("cluster: w\nengine: postgres\n{text}"));
+        let value = serde_json::to_value(config).unwrap();
+        let mut names = Vec::new();
+        for (name, value) in value.as_object().unwrap() {
+            match value.as_object().filter(|_| keys::is_section(name)) {
+                Some(section) => names.extend(section.keys().map(|key| format!("{name}.{key}"))),
+                None => names.push(name.clone()),
+            }
+        }
+        names.sort();
+        let mut table: Vec<_> = keys::KEYS.iter().map(|key| key.name.to_string()).collect();
+        table.sort();
+        assert_eq!(names, table);
     }
 }

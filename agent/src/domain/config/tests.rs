@@ -1,6 +1,6 @@
 use super::*;
 
-const SMALL: &str = "cluster: warehouse\nengine: postgres\nsegments: { count: 2 }\n";
+pub const SMALL: &str = "cluster: warehouse\nengine: postgres\nsegments: { count: 2 }\n";
 
 pub const WHOLE: &str = r#"# The warehouse.
 cluster: warehouse
@@ -18,7 +18,7 @@ pub fn load_with(text: &str, env: &[(&str, &str)]) -> Result<Config, Vec<ConfigF
     load(text, "cluster.yaml", env)
 }
 
-fn read(text: &str) -> Config {
+pub fn read(text: &str) -> Config {
     load_with(text, &[]).unwrap()
 }
 
@@ -298,72 +298,4 @@ fn a_finding_about_an_override_names_the_variable() {
 #[test]
 fn a_second_document_is_refused() {
     insta::assert_snapshot!(findings(&format!("{SMALL}---\nhttp: {{ port: 1 }}\n"), &[]), @"cluster.yaml:5:1: a second YAML document begins here; keep one document in the file, without `---` between its keys");
-}
-
-#[test]
-fn the_reference_tells_the_true_defaults() {
-    let config = serde_json::to_value(read(SMALL)).unwrap();
-    for key in keys::KEYS {
-        let value = key
-            .name
-            .split('.')
-            .try_fold(&config, |value, part| value.get(part));
-        match (key.missing, value) {
-            (keys::Missing::Default(text), Some(value)) => {
-                assert_eq!(value.to_string().trim_matches('"'), text, "{}", key.name);
-            }
-            (keys::Missing::Means(_), value) => {
-                let text = value.map_or(String::new(), ToString::to_string);
-                assert!(["", "[]", "{}"].contains(&text.as_str()), "{}", key.name);
-            }
-            (keys::Missing::Refused, value) => assert!(value.is_some(), "{}", key.name),
-            (_, None) => panic!("{} is in the table and not in the Config", key.name),
-        }
-    }
-}
-
-#[test]
-fn every_field_of_a_configuration_is_in_the_table() {
-    let text =
-        "domain: d\nsegments: { count: 1, mirrors: m }\nstorage: { wal: /w }\nssh: { port: 2 }\n";
-    let config = read(&format!("cluster: w\nengine: postgres\n{text}"));
-    let value = serde_json::to_value(config).unwrap();
-    let mut names = Vec::new();
-    for (name, value) in value.as_object().unwrap() {
-        match value.as_object().filter(|_| keys::is_section(name)) {
-            Some(section) => names.extend(section.keys().map(|key| format!("{name}.{key}"))),
-            None => names.push(name.clone()),
-        }
-    }
-    names.sort();
-    let mut table: Vec<_> = keys::KEYS.iter().map(|key| key.name.to_string()).collect();
-    table.sort();
-    assert_eq!(names, table);
-}
-
-#[test]
-fn a_change_is_told_key_by_key() {
-    let old = read(WHOLE);
-    let new = read(
-        &WHOLE
-            .replace("count: 2", "count: 3")
-            .replace("10.0.0.0/8", "10.0.0.0/9")
-            .replace(
-                "log_statement: ddl, fsync: on",
-                "log_statement: all, max_connections: 50",
-            ),
-    );
-    assert!(diff(&old, &old).is_empty());
-    let change = diff(&old, &new);
-    let reloadable = [
-        "hba.extra",
-        "parameters.fsync",
-        "parameters.log_statement",
-        "parameters.max_connections",
-    ];
-    assert_eq!(change.reloadable, reloadable);
-    assert_eq!(change.needs_restart, ["segments.count"]);
-    let mut without = old.clone();
-    without.segments.mirrors = None;
-    assert_eq!(diff(&old, &without).needs_restart, ["segments.mirrors"]);
 }

@@ -1,7 +1,7 @@
 //! The doctor's look at SSH, and known_hosts for review. Nothing is changed.
 
 use super::ledger::Ledger;
-use super::{Setup, daemon, known_hosts_text};
+use super::{Setup, known_hosts_text, sshd_config};
 use crate::domain::finding::{Area, Finding};
 use crate::domain::key_overlap::Purpose;
 use crate::domain::known_hosts::Pins;
@@ -37,7 +37,7 @@ pub async fn check(setup: &Setup) -> Vec<Finding> {
             "start the agent (`gp-agent run`), which makes one, or put one into the Secret",
         ));
     } else {
-        findings.extend(daemon::check_config(setup, &host_keys).await);
+        findings.extend(sshd_config::check_config(setup, &host_keys).await);
     }
     findings.extend(logins(setup).await);
     findings

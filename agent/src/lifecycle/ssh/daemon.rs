@@ -1,16 +1,17 @@
 //! sshd as a child without root: configured, tested, started, adopted, told to read again, started again.
 
 use super::Setup;
+use super::sshd_config::{cannot_write, config_file, pid_file, render, test, write_host_keys};
 use crate::domain::backoff::{Backoff, HEALTHY};
 use crate::domain::finding::{Area, Finding};
-use crate::domain::ssh_config::{Sshd, is_settable, plan_ports, ports_of, render_sshd};
+use crate::domain::ssh_config::ports_of;
+use crate::domain::ssh_ports::plan_ports;
 use crate::sys::files::write_atomically;
 use crate::sys::process::{Ended, Process, ProcessInfo, process, processes};
 use crate::sys::secrets::KeyPair;
-use crate::sys::ssh::{self, ToolError, passes_strict_modes, probe_port};
+use crate::sys::ssh::{self, probe_port};
 use rustix::process::Signal;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -183,23 +184,15 @@ impl Daemon {
         host_keys: &[PathBuf],
         new_keys: bool,
     ) -> Result<String, Finding> {
-        let modern = render(&self.setup, ports, host_keys, true);
-        let plain = render(&self.setup, ports, host_keys, false);
         if !new_keys
             && let Some(tested) = &self.tested
-            && (*tested == modern || *tested == plain)
+            && [true, false]
+                .iter()
+                .any(|modern| *tested == render(&self.setup, ports, host_keys, *modern))
         {
             return Ok(tested.clone());
         }
-        let text = match try_config(&self.setup.run_dir, &modern).await {
-            Ok(()) => modern,
-            Err(error) if error.to_string().contains("PerSourcePenalties") => {
-                let tried = try_config(&self.setup.run_dir, &plain).await;
-                tried.map_err(|error| refused(&self.setup.run_dir, &error))?;
-                plain
-            }
-            Err(error) => return Err(refused(&self.setup.run_dir, &error)),
-        };
+        let text = test(&self.setup, &self.setup.run_dir, ports, host_keys).await?;
         self.tested = Some(text.clone());
         Ok(text)
     }
@@ -273,14 +266,6 @@ impl Daemon {
     }
 }
 
-fn config_file(run_dir: &Path) -> PathBuf {
-    run_dir.join("sshd_config")
-}
-
-fn pid_file(run_dir: &Path) -> PathBuf {
-    run_dir.join("sshd.pid")
-}
-
 fn read_pid(file: &Path) -> Option<i32> {
     fs::read_to_string(file).ok()?.trim().parse().ok()
 }
@@ -298,98 +283,4 @@ fn find_ours(run_dir: &Path) -> Option<Process> {
     let adopted = Process::adopt(pid).ok()?;
     // Asked again: the PID could have changed hands before we held it.
     process(pid).is_some_and(|i| ours(&i)).then_some(adopted)
-}
-
-/// Copies of the host keys with the mode that sshd insists on; on a volume with fsGroup kubelet changes modes.
-fn write_host_keys(run_dir: &Path, pairs: &[KeyPair]) -> io::Result<(Vec<PathBuf>, bool)> {
-    fs::create_dir_all(run_dir)?;
-    let mut changed = false;
-    let mut files = Vec::new();
-    for pair in pairs {
-        let file = run_dir.join(format!("ssh_host_{}_key", pair.public.kind().word()));
-        changed |= write_atomically(&file, pair.private.text(), 0o600)?;
-        files.push(file);
-    }
-    Ok((files, changed))
-}
-
-/// The text of sshd_config for this pod.
-fn render(setup: &Setup, ports: &[u16], host_keys: &[PathBuf], no_penalties: bool) -> String {
-    let authorized_keys = setup.ssh_dir().join("authorized_keys");
-    let env: Vec<(String, String)> = setup
-        .set_env
-        .iter()
-        .filter(|(name, value)| is_settable(name, value))
-        .cloned()
-        .collect();
-    render_sshd(&Sshd {
-        ports,
-        host_keys,
-        pid_file: &pid_file(&setup.run_dir),
-        strict_modes: passes_strict_modes(&authorized_keys, setup.account.uid),
-        authorized_keys: &authorized_keys,
-        user: &setup.account.name,
-        no_penalties,
-        set_env: &env,
-    })
-}
-
-/// Lets sshd read a configuration before it counts.
-async fn try_config(run_dir: &Path, text: &str) -> Result<(), ToolError> {
-    let candidate = run_dir.join("sshd_config.new");
-    write_atomically(&candidate, text.as_bytes(), 0o600).map_err(|source| ToolError::Scratch {
-        path: candidate.clone(),
-        source,
-    })?;
-    let answer = ssh::test_config(&candidate).await;
-    let _ = fs::remove_file(&candidate);
-    answer
-}
-
-fn refused(run_dir: &Path, error: &ToolError) -> Finding {
-    let remedy = match error {
-        ToolError::Start { .. } => "install openssh-server in the image",
-        _ => {
-            "mend what sshd names; until then sshd is not started (one that runs goes on as before)"
-        }
-    };
-    Finding::error(
-        Area::Ssh,
-        config_file(run_dir).display().to_string(),
-        format!("`sshd -t` says: {error}"),
-        remedy,
-    )
-}
-
-fn cannot_write(run_dir: &Path, error: &io::Error) -> Finding {
-    Finding::error(
-        Area::Ssh,
-        run_dir.display().to_string(),
-        format!("cannot write sshd's files there: {error}"),
-        "mount a tmpfs or an emptyDir that the user may write to there, or set GP_AGENT_RUN_DIR",
-    )
-}
-
-/// `sshd -t` on what would be written for this pod now, for the doctor.
-pub(super) async fn check_config(setup: &Setup, host_keys: &[KeyPair]) -> Vec<Finding> {
-    let scratch = tempfile::Builder::new()
-        .prefix(".check-")
-        .tempdir_in(&setup.run_dir);
-    let directory = match scratch {
-        Ok(directory) => directory,
-        Err(error) => return vec![cannot_write(&setup.run_dir, &error)],
-    };
-    let files = match write_host_keys(directory.path(), host_keys) {
-        Ok((files, _)) => files,
-        Err(error) => return vec![cannot_write(directory.path(), &error)],
-    };
-    let ports = [setup.port()];
-    let modern = render(setup, &ports, &files, true);
-    let answer = match try_config(directory.path(), &modern).await {
-        Err(error) if error.to_string().contains("PerSourcePenalties") => {
-            try_config(directory.path(), &render(setup, &ports, &files, false)).await
-        }
-        other => other,
-    };
-    answer.map_or_else(|e| vec![refused(&setup.run_dir, &e)], |()| Vec::new())
 }

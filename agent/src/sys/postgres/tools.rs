@@ -52,7 +52,7 @@ impl Tools {
             .flatten()
             .filter_map(|e| Some((e.file_name().to_str()?.parse().ok()?, e.path().join("bin"))))
             .collect();
-        debian.sort_by(|a, b| b.0.cmp(&a.0));
+        debian.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
         dirs.extend(debian.into_iter().map(|(_, dir)| dir));
         dirs.into_iter()
             .find(|dir| dir.join("postgres").is_file())

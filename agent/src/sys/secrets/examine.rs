@@ -7,7 +7,7 @@ use crate::domain::key_overlap::{Purpose, Purposed};
 use crate::domain::ssh_keys::PublicKey;
 use crate::sys::ssh::{PublicHalfError, public_half};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A private key's text, as OpenSSH reads it. Never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -259,7 +259,7 @@ fn not_usable(path: &Path, text: &[u8], error: &PublicHalfError) -> Finding {
 fn matches(
     path: &Path,
     file: &Result<RawFile, String>,
-    private_path: &PathBuf,
+    private_path: &Path,
     derived: &PublicKey,
 ) -> Result<(), Finding> {
     let file = file.as_ref().map_err(|why| unreadable(path, why))?;

@@ -1,0 +1,135 @@
+//! sshd_config for this pod, written only after `sshd -t` found it right.
+
+use super::Setup;
+use crate::domain::finding::{Area, Finding};
+use crate::domain::ssh_config::{Sshd, is_settable, render_sshd};
+use crate::sys::files::write_atomically;
+use crate::sys::secrets::KeyPair;
+use crate::sys::ssh::{self, ToolError, passes_strict_modes};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where our sshd_config is.
+pub(super) fn config_file(run_dir: &Path) -> PathBuf {
+    run_dir.join("sshd_config")
+}
+
+/// Where our sshd writes its PID.
+pub(super) fn pid_file(run_dir: &Path) -> PathBuf {
+    run_dir.join("sshd.pid")
+}
+
+/// Copies of the host keys with the mode that sshd insists on; on a volume with fsGroup kubelet changes modes.
+pub(super) fn write_host_keys(
+    run_dir: &Path,
+    pairs: &[KeyPair],
+) -> io::Result<(Vec<PathBuf>, bool)> {
+    fs::create_dir_all(run_dir)?;
+    let mut changed = false;
+    let mut files = Vec::new();
+    for pair in pairs {
+        let file = run_dir.join(format!("ssh_host_{}_key", pair.public.kind().word()));
+        changed |= write_atomically(&file, pair.private.text(), 0o600)?;
+        files.push(file);
+    }
+    Ok((files, changed))
+}
+
+/// The text of sshd_config for this pod.
+pub(super) fn render(
+    setup: &Setup,
+    ports: &[u16],
+    host_keys: &[PathBuf],
+    no_penalties: bool,
+) -> String {
+    let authorized_keys = setup.ssh_dir().join("authorized_keys");
+    let env: Vec<(String, String)> = setup
+        .set_env
+        .iter()
+        .filter(|(name, value)| is_settable(name, value))
+        .cloned()
+        .collect();
+    render_sshd(&Sshd {
+        ports,
+        host_keys,
+        pid_file: &pid_file(&setup.run_dir),
+        strict_modes: passes_strict_modes(&authorized_keys, setup.account.uid),
+        authorized_keys: &authorized_keys,
+        user: &setup.account.name,
+        no_penalties,
+        set_env: &env,
+    })
+}
+
+/// The text of sshd_config, as `sshd -t` finds it right; it is put into `directory` for that.
+pub(super) async fn test(
+    setup: &Setup,
+    directory: &Path,
+    ports: &[u16],
+    host_keys: &[PathBuf],
+) -> Result<String, Finding> {
+    let mut text = render(setup, ports, host_keys, true);
+    let mut answer = try_config(directory, &text).await;
+    if let Err(error) = &answer
+        && error.to_string().contains("PerSourcePenalties")
+    {
+        text = render(setup, ports, host_keys, false);
+        answer = try_config(directory, &text).await;
+    }
+    answer.map_err(|error| refused(&setup.run_dir, &error))?;
+    Ok(text)
+}
+
+/// Lets sshd read a configuration before it counts.
+async fn try_config(run_dir: &Path, text: &str) -> Result<(), ToolError> {
+    let candidate = run_dir.join("sshd_config.new");
+    write_atomically(&candidate, text.as_bytes(), 0o600).map_err(|source| ToolError::Scratch {
+        path: candidate.clone(),
+        source,
+    })?;
+    let answer = ssh::test_config(&candidate).await;
+    let _ = fs::remove_file(&candidate);
+    answer
+}
+
+fn refused(run_dir: &Path, error: &ToolError) -> Finding {
+    let remedy = match error {
+        ToolError::Start { .. } => "install openssh-server in the image",
+        _ => {
+            "mend what sshd names; until then sshd is not started (one that runs goes on as before)"
+        }
+    };
+    Finding::error(
+        Area::Ssh,
+        config_file(run_dir).display().to_string(),
+        format!("`sshd -t` says: {error}"),
+        remedy,
+    )
+}
+
+pub(super) fn cannot_write(run_dir: &Path, error: &io::Error) -> Finding {
+    Finding::error(
+        Area::Ssh,
+        run_dir.display().to_string(),
+        format!("cannot write sshd's files there: {error}"),
+        "mount a tmpfs or an emptyDir that the user may write to there, or set GP_AGENT_RUN_DIR",
+    )
+}
+
+/// `sshd -t` on what would be written for this pod now, for the doctor.
+pub(super) async fn check_config(setup: &Setup, host_keys: &[KeyPair]) -> Vec<Finding> {
+    let scratch = tempfile::Builder::new()
+        .prefix(".check-")
+        .tempdir_in(&setup.run_dir);
+    let directory = match scratch {
+        Ok(directory) => directory,
+        Err(error) => return vec![cannot_write(&setup.run_dir, &error)],
+    };
+    let files = match write_host_keys(directory.path(), host_keys) {
+        Ok((files, _)) => files,
+        Err(error) => return vec![cannot_write(directory.path(), &error)],
+    };
+    let tested = test(setup, directory.path(), &[setup.port()], &files).await;
+    tested.err().into_iter().collect()
+}

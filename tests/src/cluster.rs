@@ -1,0 +1,385 @@
+//! A cluster of containers, from empty volumes until it is dropped.
+
+use crate::settings::{Names, Settings};
+use crate::{docker, http, secret, wait};
+use anyhow::{Context, Result, ensure};
+use rand::seq::SliceRandom;
+use serde_json::Value;
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::process::Output;
+use std::sync::atomic::{AtomicU32, Ordering};
+use tempfile::TempDir;
+
+/// The agent's port.
+const HTTP: u16 = 8008;
+
+/// Mounts and limits of `image/compose.yaml`.
+const LIKE_COMPOSE: &[&str] = &[
+    "--read-only",
+    "--cap-drop=ALL",
+    "--security-opt=no-new-privileges:true",
+    "--tmpfs=/tmp:mode=1777",
+    "--tmpfs=/run/gp-agent:uid=1000,gid=1000,mode=0700",
+    "--tmpfs=/home/gpadmin:uid=1000,gid=1000,mode=0700",
+    "--shm-size=256m",
+];
+
+/// Containers, volumes, a network, a configuration and a Secret.
+#[derive(Debug)]
+pub struct Cluster {
+    name: String,
+    dir: TempDir,
+    settings: Settings,
+    /// The pods in the order of the topology.
+    pub pods: Vec<String>,
+}
+
+impl Cluster {
+    /// Makes everything but the containers.
+    ///
+    /// # Errors
+    /// What docker said.
+    pub fn new(settings: Settings) -> Result<Cluster> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("t{}-{count}", std::process::id());
+        let cluster = Cluster {
+            dir: tempfile::Builder::new()
+                .prefix("gp-agent-tests-")
+                .tempdir()?,
+            pods: settings.pods(&name),
+            settings,
+            name,
+        };
+        fs::create_dir(cluster.config_dir())?;
+        fs::create_dir(cluster.secret_dir())?;
+        cluster.configure(&cluster.settings.clone())?;
+        secret::rotate(&cluster.secret_dir())?;
+        docker::docker(&["network", "create", "--label", &label(), &cluster.domain()])?;
+        for pod in &cluster.pods {
+            docker::docker(&[
+                "volume",
+                "create",
+                "--label",
+                &label(),
+                &cluster.volume(pod),
+            ])?;
+        }
+        Ok(cluster)
+    }
+
+    /// Makes a cluster and waits until every pod is ready.
+    ///
+    /// # Errors
+    /// What docker said, or what the pod that is not ready said last.
+    pub fn up(settings: Settings) -> Result<Cluster> {
+        let cluster = Cluster::new(settings)?;
+        for pod in &cluster.pods {
+            cluster.create(pod, &[])?;
+        }
+        cluster.wait_all_ready()?;
+        Ok(cluster)
+    }
+
+    /// The network's name, which Docker's DNS appends to names in reverse lookups.
+    pub fn domain(&self) -> String {
+        format!("{}.test", self.name)
+    }
+
+    fn config_dir(&self) -> PathBuf {
+        self.dir.path().join("config")
+    }
+
+    /// The directory mounted as the SSH Secret.
+    pub fn secret_dir(&self) -> PathBuf {
+        self.dir.path().join("ssh-key")
+    }
+
+    /// The settings that it was made with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Replaces cluster.yaml, as a changed ConfigMap does: by a rename, seen by all pods.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn configure(&self, settings: &Settings) -> Result<()> {
+        let text = settings.yaml(&self.name, &self.domain());
+        let new = self.config_dir().join(".new");
+        fs::write(&new, text)?;
+        Ok(fs::rename(new, self.config_dir().join("cluster.yaml"))?)
+    }
+
+    /// The container of a pod.
+    pub fn container(&self, pod: &str) -> String {
+        match self.settings.names {
+            Names::True => pod.to_string(),
+            Names::WrongReverse => format!("{}-{pod}", self.name),
+        }
+    }
+
+    fn volume(&self, pod: &str) -> String {
+        format!("{}-volume", self.container(pod))
+    }
+
+    /// Starts a pod's container for the first time. `extra` arguments of `docker run` come last; when one of them
+    /// mounts something at /greenplum, the pod gets no volume.
+    ///
+    /// # Errors
+    /// What docker said.
+    pub fn create(&self, pod: &str, extra: &[&str]) -> Result<()> {
+        let (container, domain, image) = (self.container(pod), self.domain(), docker::image());
+        let config = format!("{}:/etc/greenplum:ro", self.config_dir().display());
+        let keys = format!("{}:/etc/ssh-key:ro", self.secret_dir().display());
+        let volume = format!("{}:/greenplum", self.volume(pod));
+        let label = label();
+        let mut args = vec!["run", "--detach", "--name", &container, "--hostname", pod];
+        args.extend(["--label", &label]);
+        args.extend(["--network", &domain, "--network-alias", pod]);
+        args.extend(["--volume", &config, "--volume", &keys]);
+        if !extra.iter().any(|arg| arg.contains("/greenplum")) {
+            args.extend(["--volume", &volume]);
+        }
+        args.extend(LIKE_COMPOSE);
+        args.extend(extra);
+        args.push(&image);
+        docker::docker(&args).map(drop)
+    }
+
+    /// The pod whose name ends in `short`, such as `segment-a-0`.
+    ///
+    /// # Panics
+    /// When there is none: the test is wrong.
+    pub fn pod(&self, short: &str) -> &str {
+        let found = self.pods.iter().find(|pod| pod.ends_with(short));
+        found.unwrap_or_else(|| panic!("no pod is called {short}"))
+    }
+
+    /// The TCP port of a pod's postmaster.
+    ///
+    /// # Errors
+    /// When its agent does not answer.
+    pub fn port(&self, pod: &str) -> Result<u64> {
+        self.status(pod)?["port"].as_u64().context("no port")
+    }
+
+    /// `docker kill`, `start`, `stop` and their like, for one pod.
+    ///
+    /// # Errors
+    /// What docker said.
+    pub fn container_do(&self, verb: &[&str], pod: &str) -> Result<()> {
+        let container = self.container(pod);
+        docker::docker(&[verb, &[&container]].concat()).map(drop)
+    }
+
+    /// One field of `docker inspect`.
+    ///
+    /// # Errors
+    /// What docker said.
+    pub fn inspect(&self, pod: &str, format: &str) -> Result<String> {
+        docker::docker(&["inspect", "--format", format, &self.container(pod)])
+    }
+
+    /// Starts the containers of all pods, in random order.
+    ///
+    /// # Errors
+    /// What docker said.
+    pub fn start_shuffled(&self) -> Result<()> {
+        let mut pods: Vec<&String> = self.pods.iter().collect();
+        pods.shuffle(&mut rand::rng());
+        for pod in &pods {
+            self.container_do(&["start"], pod)?;
+        }
+        Ok(())
+    }
+
+    /// What the container wrote since it was made.
+    pub fn logs(&self, pod: &str) -> String {
+        let output = docker::output(&["logs", &self.container(pod)]);
+        output.map_or_else(
+            |error| format!("(no log: {error:#})"),
+            |o| String::from_utf8_lossy(&[o.stdout, o.stderr].concat()).into_owned(),
+        )
+    }
+
+    /// What the container wrote since then, a time as [`Cluster::now`] gives it.
+    ///
+    /// # Errors
+    /// What docker said.
+    pub fn logs_since(&self, pod: &str, since: &str) -> Result<String> {
+        let output = docker::output(&["logs", "--since", since, &self.container(pod)])?;
+        Ok(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    }
+
+    /// The machine's time, for [`Cluster::logs_since`].
+    ///
+    /// # Errors
+    /// When the clock is before 1970.
+    pub fn now() -> Result<String> {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+        Ok(format!("{}.{:09}", now.as_secs(), now.subsec_nanos()))
+    }
+
+    /// Runs a program in a pod; what it ended with.
+    ///
+    /// # Errors
+    /// When docker cannot be started.
+    pub fn try_exec(&self, pod: &str, command: &[&str]) -> Result<Output> {
+        docker::output(&[&["exec", &self.container(pod)], command].concat())
+    }
+
+    /// Runs a program in a pod; its standard output.
+    ///
+    /// # Errors
+    /// When it ends with anything but 0.
+    pub fn exec(&self, pod: &str, command: &[&str]) -> Result<String> {
+        docker::docker(&[&["exec", &self.container(pod)], command].concat())
+    }
+
+    /// Rows of a query over the pod's own socket, `|` between columns.
+    ///
+    /// # Errors
+    /// What psql said.
+    pub fn sql(&self, pod: &str, query: &str) -> Result<String> {
+        let port = self.port(pod)?.to_string();
+        let psql = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1"];
+        self.exec(pod, &[&psql[..], &["-p", &port, "-c", query]].concat())
+    }
+
+    /// Sends a signal, such as `KILL`, to a process of a pod, by its PID there.
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub fn signal(&self, pod: &str, signal: &str, pid: i64) -> Result<()> {
+        self.exec(pod, &["kill", "-s", signal, &pid.to_string()])
+            .map(drop)
+    }
+
+    /// The PID of `gp-agent run` in a pod.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn agent_pid(&self, pod: &str) -> Result<i64> {
+        let pids = self.exec(pod, &["pgrep", "-f", "^[^ ]*gp-agent run"])?;
+        pids.lines()
+            .next()
+            .context("no PID")?
+            .parse()
+            .context("not a PID")
+    }
+
+    /// Where the agent of a running pod listens.
+    ///
+    /// # Errors
+    /// When the container does not run.
+    pub fn address(&self, pod: &str) -> Result<SocketAddr> {
+        let ip = self.inspect(
+            pod,
+            "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}",
+        )?;
+        let ip: IpAddr = ip.parse().with_context(|| format!("{pod} does not run"))?;
+        Ok(SocketAddr::new(ip, HTTP))
+    }
+
+    /// What the agent of a pod says of it.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn status(&self, pod: &str) -> Result<Value> {
+        let (code, body) = http::get(self.address(pod)?, "/status")?;
+        ensure!(code == 200, "{pod}: /status answered {code}: {body}");
+        serde_json::from_str(&body).with_context(|| format!("{pod}: /status is not JSON: {body}"))
+    }
+
+    /// Waits until the status of a pod is as wanted; gives that status.
+    ///
+    /// # Errors
+    /// The last status and the end of the pod's log, when it never was.
+    pub fn wait_status(
+        &self,
+        pod: &str,
+        what: &str,
+        mut wanted: impl FnMut(&Value) -> bool,
+    ) -> Result<Value> {
+        let what = format!("{pod}: {what}");
+        let answer = wait::until(&what, || {
+            let status = self.status(pod)?;
+            ensure!(wanted(&status), "{status}");
+            Ok(status)
+        });
+        answer.with_context(|| self.last_words(pod))
+    }
+
+    /// Waits until a pod is ready.
+    ///
+    /// # Errors
+    /// Why it is not, and the end of its log.
+    pub fn wait_ready(&self, pod: &str) -> Result<()> {
+        let answer = wait::until(&format!("{pod} ready"), || {
+            let (code, body) = http::get(self.address(pod)?, "/readyz")?;
+            ensure!(code == 200, "/readyz answered {code}: {body}");
+            Ok(())
+        });
+        answer.with_context(|| self.last_words(pod))
+    }
+
+    /// Waits until every pod is ready.
+    ///
+    /// # Errors
+    /// As [`Cluster::wait_ready`], of the first that is not.
+    pub fn wait_all_ready(&self) -> Result<()> {
+        self.pods.iter().try_for_each(|pod| self.wait_ready(pod))
+    }
+
+    fn last_words(&self, pod: &str) -> String {
+        let logs = self.logs(pod);
+        let lines: Vec<&str> = logs.lines().collect();
+        let tail = lines[lines.len().saturating_sub(40)..].join("\n    ");
+        format!("{pod} said last:\n    {tail}\n")
+    }
+}
+
+const LABEL: &str = "gp-agent-tests";
+
+/// Marks what belongs to this process.
+fn label() -> String {
+    format!("{LABEL}={}", std::process::id())
+}
+
+/// Removes what the tests of processes that are gone, interrupted ones, have left behind.
+pub fn sweep() {
+    let filter = format!("label={LABEL}");
+    let format = format!("{{{{.ID}}}} {{{{.Label \"{LABEL}\"}}}}");
+    let named = format!("{{{{.Name}}}} {{{{.Label \"{LABEL}\"}}}}");
+    let kinds: [(&[&str], &str, &[&str]); 3] = [
+        (&["ps", "--all"], &format, &["rm", "--force", "--volumes"]),
+        (&["volume", "ls"], &named, &["volume", "rm"]),
+        (&["network", "ls"], &format, &["network", "rm"]),
+    ];
+    for (list, format, remove) in kinds {
+        let list = [list, &["--filter", &filter, "--format", format]].concat();
+        let found = docker::docker(&list).unwrap_or_default();
+        let owned = found.lines().filter_map(|line| line.split_once(' '));
+        for (id, _) in owned.filter(|(_, pid)| !std::path::Path::new("/proc").join(pid).exists()) {
+            let _ = docker::output(&[remove, &[id]].concat());
+        }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::env::var_os("GP_TESTS_KEEP").is_some() {
+            eprintln!("kept: the containers and volumes of {}", self.name);
+            return;
+        }
+        for pod in &self.pods {
+            let _ = docker::output(&["rm", "--force", "--volumes", &self.container(pod)]);
+            let _ = docker::output(&["volume", "rm", "--force", &self.volume(pod)]);
+        }
+        let _ = docker::output(&["network", "rm", &self.domain()]);
+        let _ = secret::clear(&self.secret_dir());
+    }
+}

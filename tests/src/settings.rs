@@ -1,0 +1,127 @@
+//! cluster.yaml of a test.
+
+use std::fmt::Write;
+
+/// How the containers are named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// Container, host and pod have one name, so that reverse lookups give the pod's own name.
+    True,
+    /// The pod's name is only an alias: Docker's DNS answers a reverse lookup with the container's name, which is another.
+    WrongReverse,
+}
+
+/// What a test's cluster looks like.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How the containers are named.
+    pub names: Names,
+    /// Whether there is a standby.
+    pub standby: bool,
+    /// How many contents.
+    pub segments: u32,
+    /// Whether each has a mirror.
+    pub mirrors: bool,
+    /// postgresql.conf parameters.
+    pub parameters: Vec<(String, String)>,
+    /// `shutdown.graceSeconds`.
+    pub grace_seconds: u32,
+}
+
+impl Default for Settings {
+    /// The six pods of the local cluster.
+    fn default() -> Self {
+        Settings {
+            names: Names::True,
+            standby: true,
+            segments: 2,
+            mirrors: true,
+            parameters: vec![("shared_buffers".into(), "32MB".into())],
+            grace_seconds: 15,
+        }
+    }
+}
+
+impl Settings {
+    /// What the pods' names begin with.
+    pub fn prefix(&self, cluster: &str) -> String {
+        match self.names {
+            Names::True => format!("{cluster}-"),
+            Names::WrongReverse => String::new(),
+        }
+    }
+
+    /// The pods in the order of the topology.
+    pub fn pods(&self, cluster: &str) -> Vec<String> {
+        let prefix = self.prefix(cluster);
+        let mut pods = vec![format!("{prefix}coordinator-0")];
+        if self.standby {
+            pods.push(format!("{prefix}coordinator-1"));
+        }
+        let mut group =
+            |name| pods.extend((0..self.segments).map(|i| format!("{prefix}{name}-{i}")));
+        group("segment-a");
+        if self.mirrors {
+            group("segment-b");
+        }
+        pods
+    }
+
+    /// The file.
+    pub fn yaml(&self, cluster: &str, domain: &str) -> String {
+        let prefix = self.prefix(cluster);
+        let mirrors = if self.mirrors {
+            format!(", mirrors: {prefix}segment-b")
+        } else {
+            String::new()
+        };
+        let mut yaml = format!(
+            "cluster: {cluster}\nengine: postgres\ndomain: {domain}\n\
+             coordinator: {{ pods: {prefix}coordinator, standby: {} }}\n\
+             segments: {{ count: {}, primaries: {prefix}segment-a{mirrors} }}\n\
+             shutdown: {{ graceSeconds: {} }}\n",
+            self.standby, self.segments, self.grace_seconds
+        );
+        if !self.parameters.is_empty() {
+            yaml.push_str("parameters:\n");
+        }
+        for (name, value) in &self.parameters {
+            let _ = writeln!(yaml, "  {name}: \"{value}\"");
+        }
+        yaml
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_names_its_pods() {
+        let yaml = Settings::default().yaml("t1", "t1.test");
+        assert!(
+            yaml.contains("primaries: t1-segment-a, mirrors: t1-segment-b }"),
+            "{yaml}"
+        );
+        assert!(
+            yaml.ends_with("parameters:\n  shared_buffers: \"32MB\"\n"),
+            "{yaml}"
+        );
+    }
+
+    #[test]
+    fn pods_follow_the_topology() {
+        let settings = Settings {
+            names: Names::WrongReverse,
+            mirrors: false,
+            ..Settings::default()
+        };
+        let expected = [
+            "coordinator-0",
+            "coordinator-1",
+            "segment-a-0",
+            "segment-a-1",
+        ];
+        assert_eq!(settings.pods("t1"), expected);
+    }
+}

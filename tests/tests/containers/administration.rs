@@ -1,0 +1,156 @@
+//! What administrators do to a running cluster.
+
+use crate::shared::Shared;
+use anyhow::{Context, Result, ensure};
+use cluster_tests::cluster::Cluster;
+use cluster_tests::{secret, wait};
+
+/// Whether the key in `file` of one pod opens the door of another, whatever ~/.ssh/config says.
+fn opens(cluster: &Cluster, file: &str, from: &str, to: &str) -> Result<()> {
+    let port = cluster.status(to)?["ssh"]["ports"][0]
+        .as_u64()
+        .context("no port")?;
+    let (port, fqdn) = (port.to_string(), format!("{to}.{}", cluster.domain()));
+    let ssh = [
+        "ssh",
+        "-F",
+        "/dev/null",
+        "-o",
+        "BatchMode=yes",
+        "-o",
+        "IdentitiesOnly=yes",
+    ];
+    cluster
+        .exec(
+            from,
+            &[&ssh[..], &["-p", &port, "-i", file, &fqdn, "true"]].concat(),
+        )
+        .map(drop)
+}
+
+pub fn key_rotation(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let (from, to) = (cluster.pod("coordinator-0"), cluster.pod("segment-a-0"));
+        let key = cluster.status(to)?["ssh"]["key"].clone();
+        cluster.exec(from, &["cp", "/etc/ssh-key/id_ed25519", "/tmp/old-key"])?;
+        opens(cluster, "/tmp/old-key", from, to)?;
+        secret::rotate(&cluster.secret_dir())?;
+        for pod in [from, to] {
+            cluster.wait_status(pod, "the new key", |s| s["ssh"]["key"] != key)?;
+        }
+        wait::until("the new key opens the door", || {
+            opens(cluster, "/home/gpadmin/.ssh/id_ed25519", from, to)
+        })?;
+        let new = cluster.exec(
+            from,
+            &["ssh-keygen", "-yf", "/home/gpadmin/.ssh/id_ed25519"],
+        )?;
+        let old = cluster.exec(from, &["ssh-keygen", "-yf", "/tmp/old-key"])?;
+        ensure!(new != old, "the key in ~/.ssh is still the old one");
+        opens(cluster, "/tmp/old-key", from, to).context("the old key, during the overlap")?;
+        ensure!(cluster.status(to)?["agentRestarts"] == 0 || cluster.agent_pid(to).is_ok());
+        cluster
+            .exec(from, &["ssh", "-o", "BatchMode=yes", to, "true"])
+            .map(drop)
+    })
+}
+
+pub fn hold_and_resume(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let pod = cluster.pod("segment-b-0");
+        let pid = cluster.status(pod)?["postmaster"]["pid"]
+            .as_i64()
+            .context("no postmaster")?;
+        cluster.exec(pod, &["gp-agent", "hold", "moving the volume"])?;
+        cluster.wait_status(pod, "held", |s| {
+            s["phase"] == "held" && s["held"] == "moving the volume"
+        })?;
+        cluster.signal(pod, "KILL", pid)?;
+        let turned =
+            cluster.wait_status(pod, "no postmaster", |s| s["postmaster"]["pid"].is_null())?;
+        wait_for_turns(cluster, pod, &turned["loopTurnedAt"])?;
+        let status = cluster.status(pod)?;
+        ensure!(
+            status["postmaster"]["pid"].is_null(),
+            "started while held: {status}"
+        );
+        cluster.exec(pod, &["gp-agent", "resume"])?;
+        cluster.wait_status(pod, "running again", |s| s["phase"] == "running")?;
+        cluster.wait_ready(pod)
+    })
+}
+
+/// Lets the agent's loop turn for some seconds, in which a first restart would long be over.
+fn wait_for_turns(cluster: &Cluster, pod: &str, since: &serde_json::Value) -> Result<()> {
+    let since = since.as_u64().context("no time")?;
+    let later = |s: &serde_json::Value| s["loopTurnedAt"].as_u64() >= Some(since + 4);
+    cluster.wait_status(pod, "the loop turns", later).map(drop)
+}
+
+pub fn pg_ctl(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let (pod, dir) = (cluster.pod("segment-a-1"), "/greenplum/gpseg1");
+        let port = format!("-p {}", cluster.port(pod)?);
+        cluster.exec(pod, &["pg_ctl", "stop", "-D", dir, "-m", "fast", "-s"])?;
+        let stopped = cluster.wait_status(pod, "stopped", |s| s["phase"] == "stopped")?;
+        wait_for_turns(cluster, pod, &stopped["loopTurnedAt"])?;
+        let status = cluster.status(pod)?;
+        ensure!(
+            status["phase"] == "stopped",
+            "does not stay stopped: {status}"
+        );
+        cluster.exec(
+            pod,
+            &[
+                "pg_ctl",
+                "start",
+                "-D",
+                dir,
+                "-o",
+                &port,
+                "-s",
+                "-l",
+                "/tmp/pg.log",
+            ],
+        )?;
+        cluster.wait_status(pod, "adopted", |s| {
+            s["phase"] == "running" && s["postmaster"]["adopted"] == true
+        })?;
+        cluster.wait_ready(pod)
+    })
+}
+
+pub fn changed_settings(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let pod = cluster.pod("segment-a-0");
+        let mut settings = cluster.settings().clone();
+        settings
+            .parameters
+            .push(("log_statement".into(), "ddl".into()));
+        settings
+            .parameters
+            .push(("max_wal_senders".into(), "17".into()));
+        cluster.configure(&settings)?;
+        wait::until("reloaded", || {
+            let value = cluster.sql(pod, "show log_statement")?;
+            ensure!(value == "ddl", "log_statement is {value}");
+            Ok(())
+        })?;
+        let pending = |s: &serde_json::Value| s["pendingRestart"].to_string();
+        cluster.wait_status(pod, "waits for a restart", |s| {
+            pending(s).contains("max_wal_senders")
+        })?;
+        // A mirror must not allow fewer than its primary, so it goes first.
+        for pod in [cluster.pod("segment-b-0"), pod] {
+            cluster.container_do(&["restart", "--time", "40"], pod)?;
+            cluster.wait_status(pod, "nothing waits", |s| {
+                s["phase"] == "running" && pending(s) == "[]"
+            })?;
+            wait::until("restarted with it", || {
+                ensure!(cluster.sql(pod, "show max_wal_senders")? == "17");
+                Ok(())
+            })?;
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,119 @@
+//! Single processes that die.
+
+use crate::shared::Shared;
+use anyhow::{Context, Result, ensure};
+use cluster_tests::cluster::Cluster;
+use cluster_tests::wait;
+use serde_json::Value;
+
+fn postmaster(status: &Value) -> Option<i64> {
+    status["postmaster"]["pid"].as_i64()
+}
+
+pub fn agent_killed(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        for pod in ["coordinator-0", "segment-b-0"].map(|pod| cluster.pod(pod)) {
+            let before = cluster.status(pod)?;
+            let restarts = before["agentRestarts"].as_u64().context("no count")?;
+            cluster.signal(pod, "KILL", cluster.agent_pid(pod)?)?;
+            let after = cluster.wait_status(pod, "agent back, postmaster adopted", |s| {
+                s["agentRestarts"] == restarts + 1 && s["postmaster"]["adopted"] == true
+            })?;
+            ensure!(
+                postmaster(&before).is_some() && postmaster(&after) == postmaster(&before),
+                "the postmaster's PID changed from {before} to {after}"
+            );
+            cluster.wait_ready(pod)?;
+        }
+        Ok(())
+    })
+}
+
+fn kill_postmaster(cluster: &Cluster, pod: &str) -> Result<()> {
+    let before = cluster.status(pod)?;
+    let pid = postmaster(&before).context("no postmaster")?;
+    cluster.signal(pod, "KILL", pid)?;
+    cluster.wait_status(pod, "another postmaster", |s| {
+        postmaster(s).is_some_and(|new| new != pid)
+            && s["postmaster"]["restarts"].as_u64() > before["postmaster"]["restarts"].as_u64()
+    })?;
+    cluster.wait_ready(pod)
+}
+
+pub fn postmaster_killed(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        for pod in ["coordinator-0", "segment-a-1"].map(|pod| cluster.pod(pod)) {
+            cluster.sql(pod, "create table survivor as select 42 as answer")?;
+            kill_postmaster(cluster, pod)?;
+            ensure!(cluster.sql(pod, "select answer from survivor")? == "42");
+            cluster.sql(pod, "drop table survivor")?;
+        }
+        Ok(())
+    })
+}
+
+pub fn mirror_killed(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let (primary, mirror) = (cluster.pod("segment-a-0"), cluster.pod("segment-b-0"));
+        kill_postmaster(cluster, mirror)?;
+        cluster.wait_status(primary, "streams to its mirror", |s| {
+            let mut ends = s["replication"].as_array().into_iter().flatten();
+            ends.any(|end| end["state"] == "streaming")
+        })?;
+        cluster.sql(primary, "create table after_the_kill (id int)")?;
+        wait::until("the mirror follows", || {
+            cluster.sql(mirror, "select count(*) from after_the_kill")
+        })?;
+        cluster.sql(primary, "drop table after_the_kill").map(drop)
+    })
+}
+
+pub fn sshd_killed(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let pod = cluster.pod("segment-a-0");
+        let pid = cluster.status(pod)?["ssh"]["pid"]
+            .as_i64()
+            .context("no sshd")?;
+        cluster.signal(pod, "KILL", pid)?;
+        cluster.wait_status(pod, "another sshd", |s| {
+            s["ssh"]["pid"].as_i64().is_some_and(|new| new != pid)
+        })?;
+        wait::until("ssh works again", || {
+            cluster.exec(
+                cluster.pod("coordinator-0"),
+                &["ssh", "-o", "BatchMode=yes", pod, "true"],
+            )
+        })
+        .map(drop)
+    })
+}
+
+/// Half of them end before their parent and are orphaned dead, half are orphaned alive.
+const ORPHANS: &str = "for i in {1..5000}; do (true & true &); done; \
+    for i in {1..50}; do (for j in {1..100}; do sleep 0.2 & done); done";
+
+pub fn orphans(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let pod = cluster.pod("segment-b-1");
+        let before = cluster.status(pod)?;
+        cluster.exec(pod, &["bash", "-c", ORPHANS])?;
+        wait::until("no zombie, no orphan", || {
+            let processes = cluster.exec(pod, &["ps", "-eo", "stat=,pid=,comm="])?;
+            let left = processes
+                .lines()
+                .filter(|p| p.starts_with('Z') || p.ends_with("sleep"));
+            ensure!(left.count() == 0, "{processes}");
+            Ok(())
+        })?;
+        let after = cluster.status(pod)?;
+        ensure!(
+            postmaster(&before) == postmaster(&after),
+            "the postmaster was hit: {after}"
+        );
+        ensure!(
+            before["agentRestarts"] == after["agentRestarts"],
+            "the agent was hit: {after}"
+        );
+        cluster.wait_ready(pod)
+    })
+}

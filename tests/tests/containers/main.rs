@@ -1,0 +1,93 @@
+//! The containers of a cluster under everything that happens to containers.
+
+mod administration;
+mod bring_up;
+mod failures;
+mod refusals;
+mod restarts;
+mod shared;
+
+use cluster_tests::{cluster, docker};
+use libtest_mimic::{Arguments, Failed, Trial};
+use shared::Shared;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+type Test = fn(&Shared) -> anyhow::Result<()>;
+
+const TESTS: &[(&str, Test)] = &[
+    ("comes_up_from_empty_volumes", bring_up::comes_up),
+    ("mirrors_have_what_primaries_wrote", bring_up::mirrors),
+    ("pods_reach_each_other_by_ssh", bring_up::ssh),
+    ("pg_hba_conf_holds_names", bring_up::names_in_hba),
+    ("http_answers_for_the_role", bring_up::http_roles),
+    (
+        "agent_killed_leaves_the_postmaster_alone",
+        failures::agent_killed,
+    ),
+    ("postmaster_killed_comes_back", failures::postmaster_killed),
+    ("mirror_killed_streams_again", failures::mirror_killed),
+    ("sshd_killed_comes_back", failures::sshd_killed),
+    ("ten_thousand_orphans_leave_no_zombie", failures::orphans),
+    ("rotated_keys_overlap", administration::key_rotation),
+    (
+        "held_postmaster_is_left_alone",
+        administration::hold_and_resume,
+    ),
+    (
+        "stopped_by_pg_ctl_stays_stopped_and_is_adopted",
+        administration::pg_ctl,
+    ),
+    (
+        "changed_settings_are_applied",
+        administration::changed_settings,
+    ),
+    (
+        "containers_killed_come_back_in_any_order",
+        restarts::all_killed,
+    ),
+    (
+        "sigterm_under_load_loses_nothing",
+        restarts::sigterm_under_load,
+    ),
+    (
+        "stops_in_time_with_a_client_that_does_not_read",
+        restarts::client_that_does_not_read,
+    ),
+    (
+        "stops_in_time_with_a_stopped_backend",
+        restarts::stopped_backend,
+    ),
+    (
+        "wrong_reverse_names_are_replaced_by_addresses",
+        refusals::wrong_reverse_names,
+    ),
+    ("volume_in_memory_is_refused", refusals::volume_in_memory),
+    ("strange_host_name_is_refused", refusals::strange_host_name),
+];
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // They share a cluster.
+    arguments.test_threads = Some(1);
+    let missing = docker::missing();
+    if let Some(why) = &missing {
+        eprintln!("tests across containers are left out: {why}");
+        if std::env::var_os("GP_TESTS_REQUIRE_CONTAINERS").is_some() {
+            return ExitCode::FAILURE;
+        }
+    } else if !arguments.list {
+        cluster::sweep();
+    }
+    let shared = Arc::new(Shared::default());
+    let trials = TESTS.iter().map(|(name, test)| {
+        let shared = shared.clone();
+        Trial::test(*name, move || {
+            test(&shared).map_err(|e| Failed::from(format!("{e:#}")))
+        })
+        .with_ignored_flag(missing.is_some())
+    });
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    drop(shared);
+    conclusion.exit_code()
+}
