@@ -1,1 +1,3 @@
 //! The life of a pod.
+
+pub mod discover;

@@ -9,6 +9,8 @@ pub mod identity;
 pub mod known_hosts;
 pub mod ladder;
 pub mod names;
+pub mod pace;
+pub mod peers;
 pub mod status;
 pub mod storage;
 pub mod topology;
