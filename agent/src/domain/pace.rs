@@ -50,11 +50,11 @@ fn scaled((least, each): (Duration, Duration), count: usize) -> Duration {
 }
 
 impl Pace {
-    /// Pause after the `failures`-th failed lookup in a row, while `missing` peers are missing: at most 200 lookups a
+    /// Pause after the `failures`-th failed lookup in a row, while `troubled` peers cannot be looked up: at most 200 lookups a
     /// second, so that pods of a large cluster that start together do not drown its DNS service.
-    pub fn retry(&self, failures: u32, missing: usize) -> Duration {
+    pub fn retry(&self, failures: u32, troubled: usize) -> Duration {
         let crowd = Duration::from_millis(5)
-            .saturating_mul(u32::try_from(missing).unwrap_or(u32::MAX))
+            .saturating_mul(u32::try_from(troubled).unwrap_or(u32::MAX))
             .max(self.longest_retry);
         let doublings = failures.saturating_sub(1).min(20);
         self.first_retry.saturating_mul(1 << doublings).min(crowd)

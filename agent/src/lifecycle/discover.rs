@@ -1,1 +1,143 @@
-//! x
+//! Discovery: waits for exactly the peers that the topology names, and keeps an eye on them afterwards.
+
+mod check;
+mod names;
+mod schedule;
+mod watcher;
+
+pub use check::check;
+
+use crate::domain::finding::Finding;
+use crate::domain::pace::Pace;
+use crate::domain::peers::{self, PeerMap};
+use crate::domain::status::PeersStatus;
+use crate::domain::topology::{Member, Topology};
+use crate::sys::dns::Resolver;
+use crate::sys::names::Names;
+use std::collections::BTreeSet;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// Rechecks that may wait; more are dropped, as they would ask the same.
+const COMMANDS: usize = 256;
+
+enum Command {
+    Recheck(String),
+    InHba(BTreeSet<String>, oneshot::Sender<()>),
+}
+
+/// The running discovery. Dropping it ends the task.
+pub struct Discovery {
+    topology: Topology,
+    peers: watch::Receiver<PeerMap>,
+    in_hba: watch::Receiver<BTreeSet<String>>,
+    commands: mpsc::Sender<Command>,
+    task: JoinHandle<()>,
+}
+
+impl Discovery {
+    /// Starts to look for every peer of `me`, on the current runtime.
+    ///
+    /// Names are checked through libc only for the pods given to [`Discovery::set_in_hba`].
+    pub fn start(
+        topology: &Topology,
+        me: &Member,
+        resolver: Resolver,
+        names: Names,
+        pace: Pace,
+    ) -> Discovery {
+        let (commands, inbox) = mpsc::channel(COMMANDS);
+        let (in_hba_sender, in_hba) = watch::channel(BTreeSet::new());
+        let (watcher, peers) =
+            watcher::Watcher::new(topology, me, resolver, names, pace, in_hba_sender);
+        Discovery {
+            topology: topology.clone(),
+            peers,
+            in_hba,
+            commands,
+            task: tokio::spawn(watcher.run(inbox)),
+        }
+    }
+
+    /// What is known of every peer, now and as it changes. Do not hold the borrow across an await.
+    pub fn peers(&self) -> watch::Receiver<PeerMap> {
+        self.peers.clone()
+    }
+
+    /// Waits until every peer was found once. Never returns when the discovery has ended before that.
+    pub async fn all_found(&self) {
+        let all = |map: &PeerMap| map.values().all(|p| p.found());
+        if self.peers.clone().wait_for(all).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    /// Waits until every pod given to [`Discovery::set_in_hba`] was found and its name was checked at least once.
+    pub async fn names_checked(&self) {
+        let mut peers = self.peers.clone();
+        let in_hba = self.in_hba.clone();
+        let checked = |map: &PeerMap| {
+            let unchecked = crate::domain::names::NameVerdict::Unchecked;
+            let known = |pod: &String| map.get(pod).is_none_or(|p| p.verdict != unchecked);
+            in_hba.borrow().iter().all(known)
+        };
+        if peers.wait_for(checked).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    /// Found and missing peers, for `/status`.
+    pub fn status(&self) -> PeersStatus {
+        peers::status(&self.peers.borrow(), now())
+    }
+
+    /// The line of progress: `5 of 6 peers; waiting for segment-b-1: NXDOMAIN since 12 s`.
+    pub fn progress(&self) -> String {
+        peers::progress(&self.peers.borrow(), now())
+    }
+
+    /// What an administrator should know of names and addresses.
+    pub fn findings(&self) -> Vec<Finding> {
+        peers::findings(
+            &self.topology,
+            &self.peers.borrow(),
+            &self.in_hba.borrow(),
+            now(),
+        )
+    }
+
+    /// Asks for this pod's addresses at once: call it when a connection to it fails.
+    pub fn recheck(&self, pod: &str) {
+        // A full queue means that questions are under way already.
+        let _ = self.commands.try_send(Command::Recheck(pod.to_string()));
+    }
+
+    /// Says which pods this pod's pg_hba.conf names: their names are checked through libc, at once, again every
+    /// minute or so, and whenever an address changes.
+    pub async fn set_in_hba(&self, pods: BTreeSet<String>) {
+        let known = {
+            let peers = self.peers.borrow();
+            pods.into_iter().filter(|p| peers.contains_key(p)).collect()
+        };
+        let (done, taken) = oneshot::channel();
+        if self
+            .commands
+            .send(Command::InHba(known, done))
+            .await
+            .is_ok()
+        {
+            let _ = taken.await;
+        }
+    }
+}
+
+impl Drop for Discovery {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}
