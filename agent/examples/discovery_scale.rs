@@ -3,6 +3,8 @@
 //! The DNS server runs in this process, the discovery in a child, so that the memory is the discovery's alone.
 //! `cargo run --release --example discovery_scale`
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "../tests/fake_dns/mod.rs"]
 mod fake_dns;
 

@@ -127,13 +127,23 @@ pub fn progress(peers: &PeerMap, now: Instant) -> String {
     }
 }
 
+/// What a line of progress depends on, besides the time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgressKey {
+    missing: usize,
+    named: Vec<(String, Option<String>)>,
+}
+
 /// What [`progress`] says, without the times: a line is worth logging when this changes.
-pub fn progress_key(peers: &PeerMap) -> (usize, Vec<(String, Option<String>)>) {
+pub fn progress_key(peers: &PeerMap) -> ProgressKey {
     let named = waiting(peers)
         .take(NAMED)
         .map(|(pod, peer)| (pod.clone(), peer.error.clone()))
         .collect();
-    (waiting(peers).count(), named)
+    ProgressKey {
+        missing: waiting(peers).count(),
+        named,
+    }
 }
 
 /// What an administrator should know of the peers; names only matter for the pods in `in_hba`.

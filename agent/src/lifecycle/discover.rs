@@ -27,11 +27,19 @@ enum Command {
     InHba(BTreeSet<String>, oneshot::Sender<()>),
 }
 
+/// What is still to be waited for; a channel of its own, as looking through all peers at every change is slow for many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Counts {
+    missing: usize,
+    unchecked: usize,
+}
+
 /// The running discovery. Dropping it ends the task.
 pub struct Discovery {
     topology: Topology,
     peers: watch::Receiver<PeerMap>,
     in_hba: watch::Receiver<BTreeSet<String>>,
+    counts: watch::Receiver<Counts>,
     commands: mpsc::Sender<Command>,
     task: JoinHandle<()>,
 }
@@ -49,12 +57,24 @@ impl Discovery {
     ) -> Discovery {
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let (in_hba_sender, in_hba) = watch::channel(BTreeSet::new());
-        let (watcher, peers) =
-            watcher::Watcher::new(topology, me, resolver, names, pace, in_hba_sender);
+        let (counts_sender, counts) = watch::channel(Counts {
+            missing: topology.peers(me).count(),
+            unchecked: 0,
+        });
+        let (watcher, peers) = watcher::Watcher::new(
+            topology,
+            me,
+            resolver,
+            names,
+            pace,
+            in_hba_sender,
+            counts_sender,
+        );
         Discovery {
             topology: topology.clone(),
             peers,
             in_hba,
+            counts,
             commands,
             task: tokio::spawn(watcher.run(inbox)),
         }
@@ -67,22 +87,16 @@ impl Discovery {
 
     /// Waits until every peer was found once. Never returns when the discovery has ended before that.
     pub async fn all_found(&self) {
-        let all = |map: &PeerMap| map.values().all(|p| p.found());
-        if self.peers.clone().wait_for(all).await.is_err() {
-            std::future::pending().await
-        }
+        self.wait(|counts| counts.missing == 0).await;
     }
 
     /// Waits until every pod given to [`Discovery::set_in_hba`] was found and its name was checked at least once.
     pub async fn names_checked(&self) {
-        let mut peers = self.peers.clone();
-        let in_hba = self.in_hba.clone();
-        let checked = |map: &PeerMap| {
-            let unchecked = crate::domain::names::NameVerdict::Unchecked;
-            let known = |pod: &String| map.get(pod).is_none_or(|p| p.verdict != unchecked);
-            in_hba.borrow().iter().all(known)
-        };
-        if peers.wait_for(checked).await.is_err() {
+        self.wait(|counts| counts.unchecked == 0).await;
+    }
+
+    async fn wait(&self, done: impl FnMut(&Counts) -> bool) {
+        if self.counts.clone().wait_for(done).await.is_err() {
             std::future::pending().await
         }
     }

@@ -18,6 +18,8 @@ use tokio::sync::watch;
 #[allow(dead_code)]
 pub enum Says {
     Addresses(Vec<IpAddr>),
+    /// IPv4 addresses; AAAA gives SERVFAIL.
+    BrokenV6(Vec<IpAddr>),
     /// PTR records in this order.
     Names(Vec<String>),
     /// PTR records; every request gets them one place further.
@@ -134,7 +136,9 @@ impl Handler {
 
 fn records(says: &Says, name: &Name, kind: RecordType) -> Vec<Record> {
     let data: Vec<RData> = match says {
-        Says::Addresses(list) => list.iter().map(|a| RData::from(*a)).collect(),
+        Says::Addresses(list) | Says::BrokenV6(list) => {
+            list.iter().map(|a| RData::from(*a)).collect()
+        }
         Says::Names(list) | Says::RotatedNames(list) => list
             .iter()
             .map(|n| RData::PTR(PTR(Name::from_ascii(format!("{n}.")).unwrap())))
@@ -167,6 +171,9 @@ impl RequestHandler for Handler {
         let mut metadata = Metadata::response_from_request(&request.metadata);
         if let Says::Code(code) = says {
             metadata.response_code = code;
+        }
+        if matches!(says, Says::BrokenV6(_)) && kind == RecordType::AAAA {
+            metadata.response_code = ResponseCode::ServFail;
         }
         if matches!(says, Says::Silence) {
             return ResponseInfo::from(Header {

@@ -1,11 +1,13 @@
 //! The task: asks for peers, publishes what it learns, and logs progress.
 
-use super::Command;
+mod answers;
+
 use super::names::{Checks, Round};
 use super::schedule::Schedule;
+use super::{Command, Counts};
 use crate::domain::names::NameVerdict;
-use crate::domain::pace::{Pace, jittered};
-use crate::domain::peers::{PeerMap, PeerView, progress, progress_key};
+use crate::domain::pace::Pace;
+use crate::domain::peers::{PeerMap, PeerView, ProgressKey, progress, progress_key};
 use crate::domain::topology::{Member, Topology};
 use crate::sys::dns::{Answer, DnsError, Families, Resolver};
 use crate::sys::names::Names;
@@ -13,12 +15,10 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use std::collections::{BTreeSet, HashMap};
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
-use tracing::{debug, info, warn};
+use tracing::info;
 
 /// How long after progress was last logged a wait is mentioned again although nothing changed.
 const REMINDER: u32 = 20;
@@ -48,14 +48,17 @@ pub(super) struct Watcher {
     index: HashMap<String, usize>,
     near: usize,
     missing: usize,
+    /// In pg_hba.conf, and never checked.
+    unchecked: usize,
     /// Found, and not to be looked up at the moment.
     failing: usize,
     schedule: Schedule,
     asking: FuturesUnordered<BoxFuture<'static, Lookup>>,
     checks: Checks,
     in_hba: watch::Sender<BTreeSet<String>>,
+    counts: watch::Sender<Counts>,
     map: watch::Sender<PeerMap>,
-    logged: Option<(Instant, (usize, Vec<(String, Option<String>)>))>,
+    logged: Option<(Instant, ProgressKey)>,
 }
 
 impl Watcher {
@@ -66,6 +69,7 @@ impl Watcher {
         names: Names,
         pace: Pace,
         in_hba: watch::Sender<BTreeSet<String>>,
+        counts: watch::Sender<Counts>,
     ) -> (Watcher, watch::Receiver<PeerMap>) {
         let now = Instant::now();
         let partner = topology.partner(me).map(|m| &m.pod);
@@ -97,12 +101,14 @@ impl Watcher {
             index: index.collect(),
             near: peers.iter().filter(|p| p.near).count(),
             missing: peers.len(),
+            unchecked: 0,
             failing: 0,
             schedule: Schedule::new(peers.len(), now),
             peers,
             asking: FuturesUnordered::new(),
             checks: Checks::default(),
             in_hba,
+            counts,
             map,
             logged: None,
         };
@@ -135,6 +141,7 @@ impl Watcher {
                 }
                 () = at(progress_due) => {}
             }
+            self.publish_counts();
             if progress_due.is_some() {
                 progress_due = self.log_progress(progress_due);
             }
@@ -158,118 +165,13 @@ impl Watcher {
         }
     }
 
-    fn on_lookup(&mut self, (i, asked, result): Lookup) {
-        let now = Instant::now();
-        let pause = match result {
-            Ok(answer) => self.on_answer(i, asked, answer, now),
-            Err(error) => self.on_error(i, asked, &error, now),
+    fn publish_counts(&self) {
+        let now = Counts {
+            missing: self.missing,
+            unchecked: self.unchecked,
         };
-        let Some(peer) = self.peers.get_mut(i) else {
-            return;
-        };
-        let pause = if std::mem::take(&mut peer.again) {
-            Duration::ZERO
-        } else {
-            jittered(pause, rand::random_range(0.0..1.0))
-        };
-        self.schedule.set(i, now + pause);
-    }
-
-    /// Takes an answer into account; returns the pause until the next question.
-    fn on_answer(&mut self, i: usize, asked: Families, answer: Answer, now: Instant) -> Duration {
-        let Some(peer) = self.peers.get_mut(i) else {
-            return self.pace.longest_retry;
-        };
-        let mut addresses = answer.addresses;
-        let known = self
-            .map
-            .borrow()
-            .get(&peer.pod)
-            .map(|v| v.addresses.clone());
-        let known = known.unwrap_or_default();
-        if asked != Families::Both && addresses != known {
-            // Something changed, or the other family has to be asked as well: find out which.
-            peer.families = Families::Both;
-            return Duration::ZERO;
-        }
-        if answer.unsure.is_some() {
-            addresses.extend(known.iter().filter(|a| a.is_ipv6()));
-        }
-        if std::mem::take(&mut peer.failures) > 0 && peer.found {
-            self.failing = self.failing.saturating_sub(1);
-        }
-        if !std::mem::replace(&mut peer.found, true) {
-            self.missing = self.missing.saturating_sub(1);
-        }
-        peer.families = if answer.unsure.is_some() {
-            Families::Both
-        } else {
-            families(&addresses)
-        };
-        let (pod, fqdn, near) = (peer.pod.clone(), peer.fqdn.clone(), peer.near);
-        let requests = if peer.families == Families::Both {
-            2
-        } else {
-            1
-        };
-        self.publish(&pod, &fqdn, addresses, now);
-        if near {
-            self.pace.near(self.near * requests)
-        } else {
-            self.pace.far((self.peers.len() - self.near) * requests)
-        }
-    }
-
-    fn publish(&mut self, pod: &str, fqdn: &str, addresses: Vec<IpAddr>, now: Instant) {
-        let mut old = None;
-        self.map.send_if_modified(|map| {
-            let Some(view) = map.get_mut(pod) else {
-                return false;
-            };
-            let failed = view.error.is_some();
-            if let Some(error) = view.error.as_ref().filter(|_| view.found()) {
-                info!(pod, "looked up again after: {error}");
-            }
-            old = view.answered(addresses.clone(), now.into_std());
-            failed || old.is_some()
-        });
-        match old {
-            None => return,
-            Some(old) if old.is_empty() => {
-                debug!(pod, "found at {addresses:?}");
-            }
-            Some(old) => info!(pod, "address changed from {old:?} to {addresses:?}"),
-        }
-        if self.in_hba.borrow().contains(pod) {
-            self.checks.addresses(pod, fqdn, &addresses, now);
-        }
-    }
-
-    /// Takes a failure into account; returns the pause until the next question.
-    fn on_error(&mut self, i: usize, asked: Families, error: &DnsError, now: Instant) -> Duration {
-        let Some(peer) = self.peers.get_mut(i) else {
-            return self.pace.longest_retry;
-        };
-        peer.families = Families::Both;
-        if asked != Families::Both && *error == DnsError::NoAddress {
-            return Duration::ZERO; // Gone from this family; perhaps it lives in the other.
-        }
-        if peer.found && peer.failures == 0 {
-            self.failing += 1;
-        }
-        peer.failures = peer.failures.saturating_add(1);
-        let pod = &peer.pod;
-        self.map.send_if_modified(|map| {
-            let Some(view) = map.get_mut(pod) else {
-                return false;
-            };
-            let different = view.failed(error.to_string(), now.into_std());
-            if different && view.found() {
-                warn!(pod, "{error}; keeping its addresses {:?}", view.addresses);
-            }
-            different
-        });
-        self.pace.retry(peer.failures, self.missing + self.failing)
+        self.counts
+            .send_if_modified(|counts| std::mem::replace(counts, now) != now);
     }
 
     fn on_command(&mut self, command: Command) {
@@ -293,6 +195,7 @@ impl Watcher {
             }
             Command::InHba(pods, done) => {
                 self.set_in_hba(pods);
+                self.publish_counts();
                 // Nobody may be waiting for it any more.
                 let _ = done.send(());
             }
@@ -325,28 +228,13 @@ impl Watcher {
             }
             !gone.is_empty()
         });
+        let map = self.map.borrow();
+        let unchecked = |pod: &&String| {
+            map.get(*pod)
+                .is_some_and(|p| p.verdict == NameVerdict::Unchecked)
+        };
+        self.unchecked = pods.iter().filter(unchecked).count();
         self.in_hba.send_replace(pods);
-    }
-
-    fn on_round(&mut self, round: Round) {
-        let chance = rand::random_range(0.0..1.0);
-        let verdicts = self
-            .checks
-            .finish(round, &self.pace, chance, Instant::now());
-        self.map.send_if_modified(|map| {
-            let mut modified = false;
-            for (pod, verdict) in verdicts {
-                let Some(view) = map.get_mut(&pod) else {
-                    continue;
-                };
-                if view.verdict != verdict {
-                    log_verdict(&pod, &view.verdict, &verdict);
-                    view.verdict = verdict;
-                    modified = true;
-                }
-            }
-            modified
-        });
     }
 
     /// Logs the line of progress when it says something new; returns when to look again, until all are found.
@@ -371,28 +259,6 @@ impl Watcher {
             self.logged = Some((now, key));
         }
         Some(now + self.pace.progress)
-    }
-}
-
-fn log_verdict(pod: &str, old: &NameVerdict, new: &NameVerdict) {
-    match (old, new) {
-        (_, NameVerdict::Verified(name)) => info!(pod, "pg_hba.conf may use the name {name}"),
-        (NameVerdict::Unverified { .. }, NameVerdict::Unverified { reason }) => {
-            debug!(pod, "name still not usable: {reason}");
-        }
-        (_, NameVerdict::Unverified { reason }) => {
-            warn!(pod, "pg_hba.conf has to use the IP: {reason}");
-        }
-        (_, NameVerdict::Unchecked) => {}
-    }
-}
-
-fn families(addresses: &[IpAddr]) -> Families {
-    let v6 = addresses.iter().filter(|a| a.is_ipv6()).count();
-    match v6 {
-        0 => Families::V4,
-        n if n == addresses.len() => Families::V6,
-        _ => Families::Both,
     }
 }
 
