@@ -71,6 +71,32 @@ need_command() {
     hash -r
 }
 
+# Installs a package whose server must not run here, neither now nor after the next boot.
+install_without_starting() {
+    local package=$1 service=$2 policy=/usr/sbin/policy-rc.d made=""
+    if ! [[ -e $policy ]]; then
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+        as_root chmod 0755 "$policy"
+        made=yes
+    fi
+    install_packages "$package"
+    [[ -z $made ]] || as_root rm -f "$policy"
+    if command -v systemctl >/dev/null; then
+        quietly as_root systemctl disable "$service" || true
+    fi
+}
+
+# Leaves cargo in PATH, and a linker.
+need_rust() {
+    if ! command -v cargo >/dev/null && [[ -x $HOME/.cargo/bin/cargo ]]; then
+        # rustup's place, for shells that have not read its profile.
+        PATH=$HOME/.cargo/bin:$PATH
+    fi
+    command -v cargo >/dev/null || die "cargo is not there; install Rust from https://rustup.rs"
+    need_command cc gcc
+    [[ -e /usr/include/stdlib.h ]] || install_packages libc6-dev
+}
+
 # docker, through sudo where this user may not talk to the engine.
 DOCKER=(docker)
 docker_() { "${DOCKER[@]}" "$@"; }

@@ -81,10 +81,17 @@ pub fn names_in_hba(shared: &Shared) -> Result<()> {
             let file = format!("/greenplum/gpseg{content}/pg_hba.conf");
             wait::until("names in pg_hba.conf", || {
                 let hba = cluster.exec(cluster.pod(pod), &["cat", &file])?;
-                ensure!(hba.contains(&name), "{name} is not in {file}:\n{hba}");
+                let lines = hba
+                    .lines()
+                    .filter(|line| !line.trim_start().starts_with('#'));
+                let wide = |line: &str| line.contains("samenet") || line.contains("/0 ");
                 ensure!(
-                    !hba.contains("samenet") && !hba.contains("0.0.0.0/0"),
-                    "too wide:\n{hba}"
+                    lines.clone().any(|line| line.contains(&name)),
+                    "{name} is not in {file}:\n{hba}"
+                );
+                ensure!(
+                    !lines.clone().any(wide),
+                    "a line that is too wide in {file}:\n{hba}"
                 );
                 Ok(())
             })?;

@@ -34,8 +34,7 @@ fn kill_postmaster(cluster: &Cluster, pod: &str) -> Result<()> {
     let pid = postmaster(&before).context("no postmaster")?;
     cluster.signal(pod, "KILL", pid)?;
     cluster.wait_status(pod, "another postmaster", |s| {
-        postmaster(s).is_some_and(|new| new != pid)
-            && s["postmaster"]["restarts"].as_u64() > before["postmaster"]["restarts"].as_u64()
+        postmaster(s).is_some_and(|new| new != pid) && !s["postmaster"]["lastEnd"].is_null()
     })?;
     cluster.wait_ready(pod)
 }

@@ -1,0 +1,240 @@
+//! `gp-agent init` beside other programs that are made to be PID 1, each PID 1 of a namespace of its own.
+
+use crate::samples::median;
+use crate::table::Table;
+use anyhow::{Context, Result, bail, ensure};
+use cluster_tests::wait;
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::SIGUSR1;
+use signal_hook::iterator::Signals;
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+/// The verb of this program that answers every SIGUSR1 with a byte.
+pub const ECHO: &str = "echo-signals";
+
+/// Dead orphans that are waiting when a reaper wakes up.
+const ORPHANS: usize = 5000;
+const ROUNDS: usize = 5;
+const SIGNALS: usize = 500;
+
+/// Runs as the child of the init that is measured.
+///
+/// # Errors
+/// When its standard output is gone.
+pub fn echo() -> Result<()> {
+    let mut signals = Signals::new([SIGUSR1])?;
+    let mut out = std::io::stdout();
+    out.write_all(b".")?;
+    out.flush()?;
+    for _ in signals.forever() {
+        out.write_all(b".")?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+/// What one init needs.
+struct Numbers {
+    resident_kib: f64,
+    per_second: f64,
+    cpu_us: f64,
+    latency_us: f64,
+}
+
+/// Adds the rows of init to the table.
+///
+/// # Errors
+/// When a program is missing or a namespace cannot be made.
+pub fn measure(gp_agent: &Path, table: &mut Table) -> Result<()> {
+    let path = gp_agent.to_str().context("a path in UTF-8")?;
+    eprintln!("init beside tini, dumb-init, catatonit");
+    let ours = numbers(&[path, "init", "--"])?;
+    for other in ["tini", "dumb-init", "catatonit"] {
+        let theirs = numbers(&[other, "--"]).context(other)?;
+        let mut row = |what: &str, ours, theirs, unit: &str, aim: &str| {
+            table.compare(&format!("init: {what}"), ours, other, theirs, unit, aim);
+        };
+        row(
+            "resident memory",
+            ours.resident_kib,
+            theirs.resident_kib,
+            "KiB",
+            "at most 2048 KiB more",
+        );
+        row(
+            "orphans reaped",
+            ours.per_second,
+            theirs.per_second,
+            "/s",
+            "at least the fastest",
+        );
+        row("CPU per orphan", ours.cpu_us, theirs.cpu_us, "us", "");
+        row(
+            "signal to child",
+            ours.latency_us,
+            theirs.latency_us,
+            "us",
+            "at most the fastest",
+        );
+    }
+    Ok(())
+}
+
+fn numbers(init: &[&str]) -> Result<Numbers> {
+    let mut cpu_us = 0.0;
+    let per_second = median(ROUNDS, || {
+        let (rate, cpu) = reap(init)?;
+        cpu_us = cpu;
+        Ok(rate)
+    })?;
+    let (resident_kib, latency_us) = signals(init)?;
+    Ok(Numbers {
+        resident_kib,
+        per_second,
+        cpu_us,
+        latency_us,
+    })
+}
+
+/// An init that is PID 1 of a namespace.
+struct Running {
+    unshare: Child,
+    pid: Pid,
+}
+
+impl Running {
+    fn start(init: &[&str], command: &[&str]) -> Result<Running> {
+        let mut unshare = Command::new("unshare")
+            .args(["--pid", "--fork", "--kill-child", "--mount-proc"])
+            .args(init)
+            .args(command)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("cannot run unshare")?;
+        let program = Path::new(init[0]).file_name().context("no program")?;
+        let found = wait::until("the init", || {
+            if let Some(status) = unshare.try_wait()? {
+                bail!("it ended with {status}");
+            }
+            let pid = children(unshare.id())?
+                .first()
+                .copied()
+                .context("no child yet")?;
+            let exe = fs::read_link(format!("/proc/{pid}/exe"))?;
+            ensure!(exe.file_name() == Some(program), "still {}", exe.display());
+            Pid::from_raw(pid).context("PID 0")
+        });
+        match found {
+            Ok(pid) => Ok(Running { unshare, pid }),
+            Err(why) => {
+                let _ = unshare.kill();
+                let _ = unshare.wait();
+                Err(why)
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(kill_process(self.pid, signal)?)
+    }
+
+    fn proc(&self, file: &str) -> Result<String> {
+        Ok(fs::read_to_string(format!(
+            "/proc/{}/{file}",
+            self.pid.as_raw_nonzero()
+        ))?)
+    }
+
+    /// Time on a CPU so far, in microseconds (Documentation/scheduler/sched-stats.rst: nanoseconds come first).
+    fn cpu_us(&self) -> Result<f64> {
+        let text = self.proc("schedstat")?;
+        let spent: f64 = text.split(' ').next().context("empty")?.parse()?;
+        Ok(spent / 1000.0)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = kill_process(self.pid, Signal::KILL);
+        let _ = self.unshare.wait();
+    }
+}
+
+fn children(pid: u32) -> Result<Vec<i32>> {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    Ok(text
+        .split_whitespace()
+        .map(str::parse)
+        .collect::<Result<_, _>>()?)
+}
+
+/// Stops the init, lets orphans die, wakes it: how many it reaps in a second, and what one costs.
+fn reap(init: &[&str]) -> Result<(f64, f64)> {
+    let dir = tempfile::tempdir()?;
+    let go = dir.path().join("go");
+    let orphans = format!(
+        "until [ -e {} ]; do sleep 0.05; done; for i in {{1..{ORPHANS}}}; do (true &); done; sleep infinity",
+        go.display()
+    );
+    let running = Running::start(init, &["bash", "-c", &orphans])?;
+    running.signal(Signal::STOP)?;
+    fs::write(go, "")?;
+    let pid = running.pid.as_raw_nonzero().get().unsigned_abs();
+    let mut left = wait::until("all orphans dead", || {
+        let dead: Vec<i32> = children(pid)?
+            .into_iter()
+            .filter(|p| is_zombie(*p))
+            .collect();
+        ensure!(dead.len() >= ORPHANS, "{} dead", dead.len());
+        Ok(dead)
+    })?;
+    let (count, spent) = (left.len() as f64, running.cpu_us()?);
+    let begin = Instant::now();
+    running.signal(Signal::CONT)?;
+    while let Some(last) = left.last() {
+        if !Path::new(&format!("/proc/{last}")).exists() {
+            left.pop();
+        }
+    }
+    let seconds = begin.elapsed().as_secs_f64();
+    Ok((count / seconds, (running.cpu_us()? - spent) / count))
+}
+
+fn is_zombie(pid: i32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
+}
+
+/// Resident memory in KiB, and microseconds from a signal to the init until its child has answered.
+fn signals(init: &[&str]) -> Result<(f64, f64)> {
+    let this = std::env::current_exe()?;
+    let this = this.to_str().context("a path in UTF-8")?;
+    let mut running = Running::start(init, &[this, ECHO])?;
+    let mut answers = running.unshare.stdout.take().context("no pipe")?;
+    let mut byte = [0];
+    answers
+        .read_exact(&mut byte)
+        .context("the child did not start")?;
+    let latency = median(SIGNALS, || {
+        let begin = Instant::now();
+        running.signal(Signal::USR1)?;
+        answers.read_exact(&mut byte)?;
+        Ok(begin.elapsed().as_secs_f64() * 1e6)
+    })?;
+    Ok((resident_kib(&running.proc("status")?)?, latency))
+}
+
+/// VmRSS of a `/proc/<pid>/status`.
+///
+/// # Errors
+/// When there is no such line.
+pub fn resident_kib(status: &str) -> Result<f64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    Ok(number.context("no VmRSS")?.parse()?)
+}

@@ -1,0 +1,67 @@
+//! The table that is printed in the end.
+
+use std::fmt;
+
+/// Rows in the order in which they were measured.
+#[derive(Debug, Default)]
+pub struct Table(Vec<[String; 5]>);
+
+impl Table {
+    /// A value of gp-agent beside that of another program.
+    pub fn compare(
+        &mut self,
+        what: &str,
+        ours: f64,
+        other: &str,
+        theirs: f64,
+        unit: &str,
+        aim: &str,
+    ) {
+        self.0.push([
+            what.into(),
+            show(ours, unit),
+            format!("{other} {}", show(theirs, unit)),
+            format!("{:.2}", ours / theirs),
+            aim.into(),
+        ]);
+    }
+
+    /// A value that has only an aim beside it, in the same unit.
+    pub fn judge(&mut self, what: &str, ours: f64, unit: &str, aim: f64) {
+        self.0.push([
+            what.into(),
+            show(ours, unit),
+            "aim".into(),
+            format!("{:.2}", ours / aim),
+            format!("at most {aim} {unit}"),
+        ]);
+    }
+}
+
+fn show(value: f64, unit: &str) -> String {
+    let digits = if value >= 100.0 { 0 } else { 2 };
+    format!("{value:.digits$} {unit}")
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let head = ["measured", "gp-agent", "beside", "ratio", "aim"].map(String::from);
+        let widths: Vec<usize> = (0..5)
+            .map(|i| {
+                self.0
+                    .iter()
+                    .chain([&head])
+                    .map(|row| row[i].chars().count())
+                    .max()
+            })
+            .map(Option::unwrap_or_default)
+            .collect();
+        for row in [&head].into_iter().chain(&self.0) {
+            for (cell, width) in row.iter().zip(&widths) {
+                write!(f, "{cell:<width$}  ")?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
