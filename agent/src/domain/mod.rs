@@ -13,6 +13,8 @@ pub mod known_hosts;
 pub mod ladder;
 pub mod names;
 pub mod observation;
+pub mod pace;
+pub mod peers;
 pub mod pg_conf;
 pub mod ssh_config;
 pub mod ssh_keys;
