@@ -40,6 +40,22 @@ async fn too_much_is_refused_by_name() {
 }
 
 #[tokio::test]
+async fn the_refusal_of_a_long_request_is_not_overtaken_by_a_reset() {
+    let server = Server::start();
+    let mut client = server.tcp().await;
+    let header = format!("GET /livez HTTP/1.1\r\na: {}", "x".repeat(20_000));
+    client.write_all(header.as_bytes()).await.unwrap();
+    let mut said = Vec::new();
+    client.read_to_end(&mut said).await.unwrap();
+    assert!(said.starts_with(b"HTTP/1.1 431"));
+    // The server has said all; what still comes is read, not answered with a reset.
+    for _ in 0..3 {
+        client.write_all(&[b'x'; 1000]).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn malformed_requests_get_400() {
     let server = Server::start();
     for request in [
