@@ -13,6 +13,7 @@ pub mod monitor;
 pub mod owner;
 pub mod partner;
 pub mod password;
+pub mod peers;
 pub mod pod;
 pub mod settings;
 pub mod signals;
@@ -72,7 +73,7 @@ async fn live(
     } = prepared;
     let beside = async {
         tokio::join!(
-            discovery.run(),
+            peers::keep(&pod, discovery),
             monitor::watch(&pod),
             settings::keep(&pod),
             password::keep(&pod),

@@ -142,7 +142,7 @@ Exit codes:
   1  some pod does not, or does not answer
 
 Examples:
-  gp-agent status --json | jq '.pods[].phase'
+  gp-agent status --json | jq '.[].status.phase'
   gp-agent status --watch --interval 5";
 
 /// Arguments of `status`.

@@ -4,9 +4,10 @@ use super::args::CheckArea;
 use super::check_config;
 use crate::domain::config::Config;
 use crate::domain::finding::{Finding, Severity};
+use crate::domain::peers::PeerMap;
 use crate::domain::storage::judge_shm;
 use crate::domain::topology::{Member, Topology};
-use crate::lifecycle::discover::{self, PeerMap};
+use crate::lifecycle::peers;
 use crate::lifecycle::{host, ssh, view, volume};
 use crate::sys::account::Account;
 use crate::sys::config_file;
@@ -39,7 +40,7 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
         .iter()
         .any(|a| matches!(a, CheckArea::Dns | CheckArea::Hba));
     let (peers, dns) = if needs_peers {
-        discover::once(&subject.topology, &subject.me, &subject.account.name).await
+        peers::look(&subject.topology, &subject.me, &subject.account.name).await
     } else {
         (PeerMap::new(), Vec::new())
     };

@@ -12,7 +12,6 @@ mod status;
 use crate::lifecycle;
 use args::{Cli, Verb};
 use clap::Parser;
-use status::ask_agent as ask;
 use std::future::Future;
 use std::io::IsTerminal;
 

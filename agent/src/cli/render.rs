@@ -5,7 +5,7 @@ use super::render_topology::render_topology;
 use crate::domain::config::Config;
 use crate::domain::hba::{self, BlockRequest};
 use crate::domain::identity::domain_for;
-use crate::lifecycle::{discover, host, ssh, view};
+use crate::lifecycle::{host, peers, ssh, view};
 use crate::sys::config_file;
 use std::path::Path;
 
@@ -33,7 +33,7 @@ async fn rendered(path: &Path, what: Rendering) -> Result<String, String> {
         let setup = host::ssh_setup(&config, &account, &topology, &me);
         return Ok(ssh::known_hosts(&setup).await);
     }
-    let (peers, _) = discover::once(&topology, &me, &account.name).await;
+    let (peers, _) = peers::look(&topology, &me, &account.name).await;
     let block = hba::render_block(&BlockRequest {
         topology: &topology,
         me: &me,

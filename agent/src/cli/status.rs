@@ -1,56 +1,65 @@
 //! `gp-agent status`: this pod and the whole cluster, as a table.
 
 use super::args::StatusArgs;
-use crate::domain::cluster::{Entry, all_ready, table};
-use crate::lifecycle::board::now;
+use crate::domain::cluster::{Entry, all_ready};
+use crate::domain::status_table;
 use crate::lifecycle::host::run_dir;
 use crate::sys::http_client::ask_own_agent;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// The agent gives its peers 15 s.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+/// Erase in Display and Cursor Position of ECMA-48.
+const CLEAR: &str = "\x1b[2J\x1b[H";
 
-/// Prints the table (or JSON). The exit code is 0 when every pod is ready, 1 when one is not, 2 when the agent does not
-/// answer.
+/// Prints the table or the JSON of `/cluster`. The exit code is 0 when every pod is ready, else 1; also when the agent
+/// does not answer. With `watch` it ends when nobody reads any more.
 pub(super) fn status(wanted: StatusArgs) -> u8 {
-    let StatusArgs {
-        json,
-        watch,
-        interval,
-    } = wanted;
     let terminal = std::io::stdout().is_terminal();
-    let colour = terminal && std::env::var_os("NO_COLOR").is_none();
+    // https://no-color.org: present and not empty.
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
     loop {
-        let (text, code) = once(json, colour);
-        if watch && terminal {
-            print!("\x1b[2J\x1b[H");
+        let seen = look(wanted.json, terminal && !plain);
+        if !wanted.watch {
+            return match seen {
+                Ok((text, ready)) => {
+                    tell(&text);
+                    u8::from(!ready)
+                }
+                Err(words) => {
+                    eprintln!("{words}");
+                    1
+                }
+            };
         }
-        println!("{}", text.trim_end());
-        if !watch {
-            return code;
+        let text = seen.map_or_else(|words| words, |(text, _)| text);
+        let clear = if terminal { CLEAR } else { "" };
+        if !tell(&format!("{clear}{text}")) {
+            return 0;
         }
-        std::thread::sleep(Duration::from_secs(interval));
+        std::thread::sleep(Duration::from_secs(wanted.interval));
     }
 }
 
-fn once(json: bool, colour: bool) -> (String, u8) {
-    let body = match super::ask("GET", "/cluster", "", ANSWER_WITHIN) {
-        Ok((200, body)) => body,
-        Ok((code, body)) => return (format!("the agent answers {code}: {body}"), 2),
-        Err(words) => return (words, 2),
+/// What to print, and whether every pod is ready.
+fn look(json: bool, colour: bool) -> Result<(String, bool), String> {
+    let body = match ask_agent("GET", "/cluster", "", ANSWER_WITHIN)? {
+        (200, body) => body,
+        (code, words) => return Err(format!("the agent answers {code}: {}", words.trim_end())),
     };
-    let entries: Vec<Entry> = match serde_json::from_str(&body) {
-        Ok(entries) => entries,
-        Err(error) => return (format!("the agent's answer cannot be read: {error}"), 2),
+    let entries: Vec<Entry> = serde_json::from_str(&body).map_err(|error| {
+        format!("the agent's answer cannot be read: {error}; is it of another version than this program?")
+    })?;
+    let text = if json {
+        body
+    } else {
+        status_table::render(&entries, colour)
     };
-    let code = if all_ready(&entries, now()) { 0 } else { 1 };
-    if json {
-        return (body, code);
-    }
-    (table(&entries, now(), colour), code)
+    Ok((text, all_ready(&entries)))
 }
 
-/// One request to this pod's agent; the error says what was tried.
+/// One request to this pod's agent; the error says what was tried and what to do.
 pub(super) fn ask_agent(
     method: &str,
     path: &str,
@@ -58,10 +67,13 @@ pub(super) fn ask_agent(
     limit: Duration,
 ) -> Result<(u16, String), String> {
     let socket = run_dir().join("agent.sock");
-    ask_own_agent(&socket, method, path, body, limit).map_err(|e| {
-        format!(
-            "the agent does not answer on {}: {e}; is gp-agent run up?",
-            socket.display()
-        )
-    })
+    ask_own_agent(&socket, method, path, body, limit).map_err(|error| error.to_string())
+}
+
+/// A reader that went away must neither end the program nor turn a yes into a no. Whether somebody reads.
+pub(super) fn tell(text: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", text.trim_end())
+        .and_then(|()| out.flush())
+        .is_ok()
 }

@@ -1,133 +1,219 @@
-//! May a peer's name stand in pg_hba.conf? Only when PostgreSQL, asking this container's libc, will see that very name.
+//! Whether a peer's name may stand in pg_hba.conf: the verdict on what the container's libc answers.
+//!
+//! PostgreSQL (hba.c, check_hostname) admits by name when the first reverse name of the client's address equals the
+//! name of the line without regard to case, and the forward lookup of it returns that address. Both lookups go through
+//! the server's libc, so the answers judged here have to come from there, too.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// Good checks in a row before a name that failed is believed again. A name server that knows a pod under two names
-/// answers in random order (CoreDNS), so one good answer proves little.
-pub const GOOD_CHECKS: u32 = 5;
+/// Good checks in a row that a name needs after a lookup that gave nothing.
+pub const GOOD_AFTER_NOTHING: u32 = 5;
+/// Good checks in a row that a name needs after another name was seen: CoreDNS gives the names of several services in
+/// no fixed order, so with two of them five good checks come by chance every half hour.
+pub const GOOD_AFTER_ANOTHER_NAME: u32 = 20;
 
-/// What libc answered for one peer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lookups {
-    /// Each address of the peer, and the first name that the reverse lookup gave for it.
-    pub reverse: Vec<(IpAddr, Option<String>)>,
-    /// What the peer's name resolves to.
-    pub forward: Vec<IpAddr>,
+/// What libc says an address is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reverse {
+    /// Its names; the first is the one that PostgreSQL compares. Never empty.
+    Names(Vec<String>),
+    /// libc finds no name.
+    Missing,
+    /// libc gave no answer in time.
+    TimedOut,
+    /// libc could not be asked; says why.
+    Failed(String),
 }
 
-/// Whether PostgreSQL would recognise a peer by `fqdn`: hba.c takes the first name of the reverse lookup, compares it
-/// without case, then wants the client's address in the forward lookup. The words say why not.
-pub fn check(fqdn: &str, lookups: &Lookups) -> Result<(), String> {
-    if lookups.reverse.is_empty() {
-        return Err("no address is known".into());
+/// What libc says a name's addresses are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Forward {
+    /// Its addresses.
+    Addresses(Vec<IpAddr>),
+    /// libc finds no address.
+    Missing,
+    /// libc gave no answer in time.
+    TimedOut,
+    /// libc could not be asked; says why.
+    Failed(String),
+}
+
+/// Whether pg_hba.conf may use the name of a peer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum NameVerdict {
+    /// Nobody has looked yet; pg_hba.conf has to use the addresses.
+    #[default]
+    Unchecked,
+    /// PostgreSQL sees every address of the peer as this name.
+    Verified(String),
+    /// PostgreSQL would not, or not always, admit by name.
+    Unverified {
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+/// One check of one peer, before damping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// Both lookups agree with the topology.
+    Good(String),
+    /// They do not.
+    Bad {
+        /// Why, for people.
+        reason: String,
+        /// Whether another name was seen, as opposed to none.
+        another_name: bool,
+    },
+}
+
+fn bad(reason: String) -> Check {
+    Check::Bad {
+        reason,
+        another_name: false,
     }
-    for (address, name) in &lookups.reverse {
-        match name {
-            None => return Err(format!("{address} has no reverse name")),
-            Some(name) if !name.trim_end_matches('.').eq_ignore_ascii_case(fqdn) => {
-                return Err(format!("the reverse name of {address} is {name}"));
-            }
-            Some(_) if !lookups.forward.contains(address) => {
-                return Err(format!("{fqdn} does not resolve to {address} here"));
-            }
-            Some(_) => {}
+}
+
+/// Whether two host names are the same one (case and a final dot do not count).
+pub fn same_name(a: &str, b: &str) -> bool {
+    let bare = |s: &str| s.strip_suffix('.').unwrap_or(s).to_ascii_lowercase();
+    bare(a) == bare(b)
+}
+
+/// Judges what libc says of the peer called `fqdn` that lives at `addresses`.
+///
+/// A second full name of an address counts as another name even when ours comes first: nothing fixes the order.
+pub fn judge(
+    fqdn: &str,
+    addresses: &[IpAddr],
+    reverse: &BTreeMap<IpAddr, Reverse>,
+    forward: &Forward,
+) -> Check {
+    if addresses.is_empty() {
+        return bad("it has no address".to_string());
+    }
+    for address in addresses {
+        if let Some(found) = judge_reverse(fqdn, *address, reverse.get(address)) {
+            return found;
         }
     }
-    Ok(())
+    judge_forward(fqdn, addresses, forward)
 }
 
-/// What is believed of one peer's name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NameVerdict {
-    /// Not looked at yet.
-    Unknown,
-    /// PostgreSQL will see this name.
-    Verified,
-    /// It will not, and why.
-    Unverified(String),
+fn judge_reverse(fqdn: &str, address: IpAddr, reverse: Option<&Reverse>) -> Option<Check> {
+    let names = match reverse {
+        Some(Reverse::Names(names)) => names,
+        Some(Reverse::Missing) | None => {
+            return Some(bad(format!("no reverse name for {address}")));
+        }
+        Some(Reverse::TimedOut) => {
+            return Some(bad(format!("reverse lookup of {address} timed out")));
+        }
+        Some(Reverse::Failed(why)) => {
+            return Some(bad(format!("reverse lookup of {address} failed: {why}")));
+        }
+    };
+    let another = |reason| {
+        Some(Check::Bad {
+            reason,
+            another_name: true,
+        })
+    };
+    match names.first() {
+        Some(first) if same_name(first, fqdn) => {}
+        Some(first) => {
+            return another(format!(
+                "reverse of {address} is {first} (another service's PTR)"
+            ));
+        }
+        None => return Some(bad(format!("no reverse name for {address}"))),
+    }
+    // A short alias comes from a hosts file, where the order is fixed.
+    let second = names
+        .iter()
+        .find(|n| n.contains('.') && !same_name(n, fqdn))?;
+    another(format!(
+        "{address} has a second reverse name, {second}, and the order is left to chance"
+    ))
 }
 
-/// The believed verdict over time: bad news at once, good news after [`GOOD_CHECKS`] in a row, unless it never was bad.
-#[derive(Clone, Debug)]
-pub struct Belief {
+fn judge_forward(fqdn: &str, addresses: &[IpAddr], forward: &Forward) -> Check {
+    let listed = match forward {
+        Forward::Addresses(listed) => listed,
+        Forward::Missing => return bad(format!("no address for {fqdn} in libc's eyes")),
+        Forward::TimedOut => return bad(format!("forward lookup of {fqdn} timed out")),
+        Forward::Failed(why) => return bad(format!("forward lookup of {fqdn} failed: {why}")),
+    };
+    let missing = addresses
+        .iter()
+        .find(|a| !listed.iter().any(|l| l.to_canonical() == a.to_canonical()));
+    match missing {
+        Some(address) => bad(format!("forward of {fqdn} does not contain {address}")),
+        None => Check::Good(fqdn.to_string()),
+    }
+}
+
+/// The verdict on one peer over time: lost at the first bad check, won back only by several good ones in a row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Damped {
     verdict: NameVerdict,
     good: u32,
+    needed: u32,
+    last_bad: String,
 }
 
-impl Default for Belief {
-    fn default() -> Self {
-        Belief {
-            verdict: NameVerdict::Unknown,
-            good: 0,
-        }
-    }
-}
-
-impl Belief {
-    /// What is believed now.
+impl Damped {
+    /// The verdict as it stands.
     pub fn verdict(&self) -> &NameVerdict {
         &self.verdict
     }
 
-    /// Takes in the outcome of one check.
-    pub fn learn(&mut self, outcome: Result<(), String>) {
-        match outcome {
-            Err(why) => {
-                self.good = 0;
-                self.verdict = NameVerdict::Unverified(why);
-            }
-            Ok(()) => {
-                self.good += 1;
-                if self.good >= GOOD_CHECKS || self.verdict == NameVerdict::Unknown {
-                    self.verdict = NameVerdict::Verified;
-                }
-            }
-        }
+    /// Whether good checks are being counted: the next ones should come soon.
+    pub fn is_recovering(&self) -> bool {
+        self.good > 0 && self.good < self.needed
     }
 
-    /// Forgets everything: the peer has new addresses.
-    pub fn forget(&mut self) {
-        *self = Belief::default();
+    /// Takes one more check into account and returns the verdict.
+    pub fn observe(&mut self, check: Check) -> &NameVerdict {
+        match check {
+            Check::Bad {
+                reason,
+                another_name,
+            } => {
+                let needed = if another_name {
+                    GOOD_AFTER_ANOTHER_NAME
+                } else {
+                    GOOD_AFTER_NOTHING
+                };
+                let verified = matches!(self.verdict, NameVerdict::Verified(_));
+                self.needed = if verified {
+                    needed
+                } else {
+                    needed.max(self.needed)
+                };
+                self.good = 0;
+                self.last_bad.clone_from(&reason);
+                self.verdict = NameVerdict::Unverified { reason };
+            }
+            Check::Good(name) => {
+                self.good = self.good.saturating_add(1);
+                self.verdict = if self.good >= self.needed {
+                    NameVerdict::Verified(name)
+                } else {
+                    NameVerdict::Unverified {
+                        reason: format!(
+                            "good in {} of {} checks since: {}",
+                            self.good, self.needed, self.last_bad
+                        ),
+                    }
+                };
+            }
+        }
+        &self.verdict
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn lookups(name: Option<&str>, forward: &[[u8; 4]]) -> Lookups {
-        Lookups {
-            reverse: vec![(IpAddr::from([10, 0, 0, 1]), name.map(str::to_string))],
-            forward: forward.iter().map(|a| IpAddr::from(*a)).collect(),
-        }
-    }
-
-    #[test]
-    fn the_rules_of_hba_c() {
-        let here = [10, 0, 0, 1];
-        assert_eq!(check("a.x", &lookups(Some("A.x"), &[here])), Ok(()));
-        let other = check("a.x", &lookups(Some("10-0-0-1.clients.x"), &[here]));
-        assert_eq!(
-            other.unwrap_err(),
-            "the reverse name of 10.0.0.1 is 10-0-0-1.clients.x"
-        );
-        assert!(check("a.x", &lookups(None, &[here])).is_err());
-        assert!(check("a.x", &lookups(Some("a.x"), &[[10, 0, 0, 2]])).is_err());
-        assert!(check("a.x", &Lookups::default()).is_err());
-    }
-
-    proptest! {
-        /// A name that ever failed is verified only when the last checks were all good.
-        #[test]
-        fn bad_news_at_once_good_news_late(outcomes in prop::collection::vec(any::<bool>(), 1..40)) {
-            let mut belief = Belief::default();
-            for good in &outcomes {
-                belief.learn(if *good { Ok(()) } else { Err("x".into()) });
-            }
-            let run = outcomes.iter().rev().take_while(|good| **good).count();
-            let expected = run == outcomes.len() || run >= GOOD_CHECKS as usize;
-            prop_assert_eq!(belief.verdict() == &NameVerdict::Verified, expected);
-        }
-    }
-}
+#[path = "names_tests.rs"]
+mod tests;

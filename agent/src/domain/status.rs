@@ -34,6 +34,42 @@ pub enum Phase {
     Draining,
 }
 
+impl Phase {
+    /// Every phase.
+    pub const ALL: [Phase; 12] = [
+        Phase::Preparing,
+        Phase::Discovering,
+        Phase::Bootstrapping,
+        Phase::Starting,
+        Phase::Running,
+        Phase::Refused,
+        Phase::Stopped,
+        Phase::Held,
+        Phase::Crashed,
+        Phase::CrashLoop,
+        Phase::Hung,
+        Phase::Draining,
+    ];
+
+    /// Its word in JSON, metrics and tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            Phase::Preparing => "preparing",
+            Phase::Discovering => "discovering",
+            Phase::Bootstrapping => "bootstrapping",
+            Phase::Starting => "starting",
+            Phase::Running => "running",
+            Phase::Refused => "refused",
+            Phase::Stopped => "stopped",
+            Phase::Held => "held",
+            Phase::Crashed => "crashed",
+            Phase::CrashLoop => "crash-loop",
+            Phase::Hung => "hung",
+            Phase::Draining => "draining",
+        }
+    }
+}
+
 /// What the data directory on the volume says it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -44,9 +44,7 @@ pub fn open(host: &Arc<Host>, config_path: &Path) -> Result<Door> {
         limits,
         stopped.clone(),
     ));
-    for tcp in bind_tcp(port)? {
-        servers.spawn(serve_tcp(tcp, agent.clone(), limits, stopped.clone()));
-    }
+    servers.spawn(serve_tcp(bind_tcp(port)?, agent, limits, stopped));
     Ok(Door { servers, stop })
 }
 

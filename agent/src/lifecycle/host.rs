@@ -11,14 +11,12 @@ use crate::lifecycle::discover::Discovery;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::ssh::{Setup, Ssh};
 use crate::lifecycle::supervise::Command;
-use crate::lifecycle::{cluster, configuration, volume};
+use crate::lifecycle::{cluster, configuration, peers, volume};
 use crate::sys::account::Account;
 use crate::sys::config_file;
-use crate::sys::dns::Dns;
 use crate::sys::files::VolumeLock;
 use crate::sys::heartbeat::restarts_from_env;
 use crate::sys::http::{Agent, Reply};
-use crate::sys::names::Getent;
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -143,15 +141,7 @@ pub async fn prepare(
         tokio::time::sleep(TRY_AGAIN).await;
     };
     let topology = Arc::new(topology);
-    let dns = Dns::system()?;
-    let (discovery, peers) = Discovery::new(
-        topology.clone(),
-        me.clone(),
-        &account.name,
-        board.clone(),
-        dns,
-        Getent::default(),
-    );
+    let discovery = peers::start(&topology, &me);
     let ssh = Ssh::new(ssh_setup(&config, &account, &topology, &me));
     let (sender, config) = watch::channel(Arc::new(config));
     let pod = Arc::new(Pod {
@@ -161,7 +151,7 @@ pub async fn prepare(
         account,
         engine,
         board: board.clone(),
-        peers,
+        peers: discovery.peers(),
         shutdown,
         settings_changed: Notify::new(),
     });

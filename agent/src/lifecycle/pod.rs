@@ -1,10 +1,10 @@
 //! What every act needs to know of this pod.
 
 use crate::domain::config::Config;
+use crate::domain::peers::PeerMap;
 use crate::domain::topology::{Member, Topology};
 use crate::engine::Engine;
 use crate::lifecycle::board::Board;
-use crate::lifecycle::discover::PeerMap;
 use crate::sys::account::Account;
 use crate::sys::postgres::session::{Session, Target};
 use std::path::{Path, PathBuf};

@@ -176,7 +176,7 @@ impl<'a> Supervisor<'a> {
     /// A cluster is created only when every pod that the topology names can be found.
     async fn all_peers_found(&self) {
         let mut peers = self.pod.peers.clone();
-        let complete = |map: &crate::lifecycle::discover::PeerMap| {
+        let complete = |map: &crate::domain::peers::PeerMap| {
             self.pod
                 .topology
                 .peers(&self.pod.me)

@@ -3,8 +3,8 @@
 use crate::domain::finding::{Area, Finding};
 use crate::domain::hba::{self, HbaPeer, PeerAddress, ResolvedView, View};
 use crate::domain::names::NameVerdict;
+use crate::domain::peers::{PeerMap, PeerView};
 use crate::domain::topology::{Member, Topology};
-use crate::lifecycle::discover::{PeerMap, PeerView};
 use crate::lifecycle::pod::Pod;
 use crate::sys::interfaces::{interfaces, own_addresses};
 use std::path::Path;
@@ -12,8 +12,8 @@ use std::path::Path;
 /// How each pod is to be written. This pod
 /// stands there by address: its own /etc/hosts would prove its own name right wherever it is wrong.
 pub fn hba_peers(topology: &Topology, me: &Member, map: &PeerMap) -> Vec<HbaPeer> {
-    let written = |peer: &PeerView, member: &Member| match &peer.name {
-        NameVerdict::Verified => PeerAddress::Name(member.fqdn.clone()),
+    let written = |peer: &PeerView, member: &Member| match &peer.verdict {
+        NameVerdict::Verified(_) => PeerAddress::Name(member.fqdn.clone()),
         _ if peer.addresses.is_empty() => PeerAddress::Unknown,
         _ => PeerAddress::Addresses(peer.addresses.clone()),
     };
@@ -39,7 +39,7 @@ fn resolved(topology: &Topology, me: &Member, map: &PeerMap) -> ResolvedView {
         let Some(peer) = map.get(&member.pod) else {
             continue;
         };
-        if peer.name == NameVerdict::Verified {
+        if matches!(peer.verdict, NameVerdict::Verified(_)) {
             for address in &peer.addresses {
                 view.set_reverse(*address, member.fqdn.clone());
             }

@@ -1,36 +1,42 @@
 //! The HTTP server: probes, status, metrics and role endpoints on TCP, and the same plus hold/resume on a unix socket.
 //!
-//! Everything a client can make it do is bounded: connections, header size and time, body size, total time.
+//! Everything a client can make it do is bounded: connections, header size and time, body size, total time. The two sides
+//! have bounds of their own, so nobody on the network can keep `gp-agent probe` from its answer.
 
+mod bind;
 mod routes;
 
+pub use bind::{BindError, bind_tcp, bind_unix};
 pub use routes::{Agent, Reply};
 
 use http_body_util::Full;
 use hyper::body::Bytes;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustix::net::{AddressFamily, SocketType, bind, listen, sockopt};
+use std::convert::Infallible;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::timeout;
 
 /// How much a client may ask of the server.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Time for a request's header to arrive whole.
+    /// Time for a request's header to arrive whole, and for its body; also how long a kept connection may be idle.
     pub header: Duration,
-    /// Time for a whole connection.
+    /// Time for a whole connection; a request that is being answered then gets as long as a header to end.
     pub connection: Duration,
-    /// Connections at once, on each of the two sides.
+    /// Connections at once, on each of the two sides; more are closed as soon as they come.
     pub connections: usize,
+    /// Requests on one connection.
+    pub requests: u32,
 }
 
 impl Default for Limits {
@@ -39,136 +45,82 @@ impl Default for Limits {
             header: Duration::from_secs(5),
             connection: Duration::from_secs(30),
             connections: 128,
+            requests: 100,
         }
     }
 }
 
 /// Bytes of a request's header, its first line included.
 const MAX_HEADER: usize = 8192;
-const BACKLOG: i32 = 128;
+/// Header lines of a request.
+const MAX_HEADERS: usize = 64;
+/// Rounds of questions to all peers at once, on each side; `/cluster` is the one expensive path.
+const GATHERINGS: usize = 2;
+/// Bytes of a refused request that are read before the connection is closed.
+const LINGER: usize = 64 << 10;
+
+/// The body of every response.
+type Body = Full<Bytes>;
 
 /// Where a request came in; only the unix socket, which is this user's alone, may change anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
+enum Side {
     /// The network.
     Tcp,
     /// This user, in this container.
     Unix,
 }
 
-/// Why the server could not open its door.
-#[derive(Debug, thiserror::Error)]
-pub enum BindError {
-    /// A TCP port.
-    #[error(
-        "cannot listen on TCP port {port} ({family}): {source}; stop what holds it (ss -ltnp), or set http.port"
-    )]
-    Tcp {
-        /// The port.
-        port: u16,
-        /// `IPv4` or `IPv6`.
-        family: &'static str,
-        /// What the kernel said.
-        source: io::Error,
-    },
-    /// The unix socket.
-    #[error(
-        "cannot listen on {path}: {source}; mount a writable tmpfs or emptyDir there, or set GP_AGENT_RUN_DIR"
-    )]
-    Unix {
-        /// Its path.
-        path: String,
-        /// What the kernel said.
-        source: io::Error,
-    },
-    /// Another agent answers there.
-    #[error("another agent answers on {0}; one container runs one agent")]
-    Taken(String),
-}
-
-/// Listens on both address families, or on IPv4 alone where the container has no IPv6.
-pub fn bind_tcp(port: u16) -> Result<Vec<TcpListener>, BindError> {
-    let mut listeners = Vec::new();
-    let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
-    let v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
-    for (family, addr) in [("IPv4", v4), ("IPv6", v6)] {
-        match listen_on(addr) {
-            Ok(listener) => listeners.push(listener),
-            Err(e) if family == "IPv6" && e.kind() != io::ErrorKind::AddrInUse => {
-                tracing::debug!("no IPv6 here: {e}");
-            }
-            Err(source) => {
-                return Err(BindError::Tcp {
-                    port,
-                    family,
-                    source,
-                });
-            }
-        }
-    }
-    Ok(listeners)
-}
-
-fn listen_on(addr: SocketAddr) -> io::Result<TcpListener> {
-    let family = if addr.is_ipv4() {
-        AddressFamily::INET
-    } else {
-        AddressFamily::INET6
-    };
-    let socket = rustix::net::socket_with(
-        family,
-        SocketType::STREAM,
-        rustix::net::SocketFlags::CLOEXEC | rustix::net::SocketFlags::NONBLOCK,
-        None,
-    )?;
-    sockopt::set_socket_reuseaddr(&socket, true)?;
-    if addr.is_ipv6() {
-        sockopt::set_ipv6_v6only(&socket, true)?;
-    }
-    bind(&socket, &addr)?;
-    listen(&socket, BACKLOG)?;
-    TcpListener::from_std(std::net::TcpListener::from(socket))
-}
-
-/// Listens on a unix socket that only this user may open. A socket file that nobody answers on is replaced.
-pub fn bind_unix(path: &Path) -> Result<UnixListener, BindError> {
-    let failed = |source| BindError::Unix {
-        path: path.display().to_string(),
-        source,
-    };
-    if std::os::unix::net::UnixStream::connect(path).is_ok() {
-        return Err(BindError::Taken(path.display().to_string()));
-    }
-    match std::fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e)),
-        _ => {}
-    }
-    let listener = UnixListener::bind(path).map_err(failed)?;
-    std::fs::set_permissions(path, PermissionsExt::from_mode(0o600)).map_err(failed)?;
-    Ok(listener)
-}
-
-/// Serves on the network until the shutdown is announced.
-pub async fn serve_tcp(
-    listener: TcpListener,
+/// What all connections of one side share.
+struct Server {
     agent: Arc<dyn Agent>,
     limits: Limits,
-    mut stop: watch::Receiver<bool>,
+    side: Side,
+    places: Arc<Semaphore>,
+    gatherings: Semaphore,
+}
+
+impl Server {
+    fn new(agent: Arc<dyn Agent>, limits: Limits, side: Side) -> Arc<Server> {
+        Arc::new(Server {
+            agent,
+            limits,
+            side,
+            places: Arc::new(Semaphore::new(limits.connections)),
+            gatherings: Semaphore::new(GATHERINGS),
+        })
+    }
+}
+
+/// Serves on the network until `stop` becomes true. Connections that are open then end by their own time-outs.
+pub async fn serve_tcp(
+    listeners: Vec<TcpListener>,
+    agent: Arc<dyn Agent>,
+    limits: Limits,
+    stop: watch::Receiver<bool>,
 ) {
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let server = Server::new(agent, limits, Side::Tcp);
+    let doors = listeners.into_iter().map(|listener| {
+        let (server, stop) = (server.clone(), stop.clone());
+        async move { accept_tcp(&listener, &server, stop).await }
+    });
+    futures_util::future::join_all(doors).await;
+}
+
+async fn accept_tcp(listener: &TcpListener, server: &Arc<Server>, mut stop: watch::Receiver<bool>) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => return,
         };
         match accepted {
-            Ok((stream, _)) => welcome(stream, &places, &agent, limits, Side::Tcp),
+            Ok((stream, _)) => welcome(stream, server),
             Err(error) => pause_after(&error).await,
         }
     }
 }
 
-/// Serves this container's own user until the shutdown is announced, then removes the socket.
+/// Serves this container's own user until `stop` becomes true, then removes the socket.
 pub async fn serve_unix(
     listener: UnixListener,
     path: PathBuf,
@@ -176,64 +128,94 @@ pub async fn serve_unix(
     limits: Limits,
     mut stop: watch::Receiver<bool>,
 ) {
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let server = Server::new(agent, limits, Side::Unix);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => break,
         };
         match accepted {
-            Ok((stream, _)) => welcome(stream, &places, &agent, limits, Side::Unix),
+            Ok((stream, _)) => welcome(stream, &server),
             Err(error) => pause_after(&error).await,
         }
     }
     if let Err(error) = std::fs::remove_file(&path) {
-        tracing::debug!("cannot remove {}: {error}", path.display());
+        tracing::debug!(path = %path.display(), "cannot remove the socket: {error}");
     }
 }
 
 /// Out of file descriptors, say: trying again at once would only burn the processor.
 async fn pause_after(error: &io::Error) {
-    tracing::warn!("cannot accept a connection: {error}");
+    tracing::warn!("cannot accept an HTTP connection: {error}");
     tokio::time::sleep(Duration::from_millis(200)).await;
 }
 
-fn welcome<S>(
-    stream: S,
-    places: &Arc<Semaphore>,
-    agent: &Arc<dyn Agent>,
-    limits: Limits,
-    side: Side,
-) where
+fn welcome<S>(stream: S, server: &Arc<Server>)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    // Beyond the limit the connection is closed at once.
-    let Ok(place) = places.clone().try_acquire_owned() else {
+    let Ok(place) = server.places.clone().try_acquire_owned() else {
+        tracing::debug!("too many HTTP connections; closed one");
         return;
     };
-    let agent = agent.clone();
+    let server = server.clone();
     tokio::spawn(async move {
-        let service = service_fn(move |request| {
-            let agent = agent.clone();
-            async move {
-                Ok::<_, std::convert::Infallible>(routes::answer(&*agent, side, request).await)
+        let limits = server.limits;
+        let (retire, retired) = mpsc::channel(1);
+        let talk = converse(stream, server, retired);
+        tokio::pin!(talk);
+        if timeout(limits.connection, &mut talk).await.is_err() {
+            // The receiver lives as long as the conversation.
+            let _ = retire.try_send(());
+            if timeout(limits.header, talk).await.is_err() {
+                tracing::debug!("HTTP connection cut off after {:?}", limits.connection);
             }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.header)
-            .max_buf_size(MAX_HEADER)
-            .max_headers(64)
-            .keep_alive(true)
-            .serve_connection(TokioIo::new(stream), service);
-        match tokio::time::timeout(limits.connection, connection).await {
-            Ok(Err(error)) => tracing::debug!("HTTP connection: {error}"),
-            Err(_) => tracing::debug!("HTTP connection closed after {:?}", limits.connection),
-            Ok(Ok(())) => {}
         }
         drop(place);
     });
 }
 
-/// The body of every response.
-pub type Body = Full<Bytes>;
+/// One connection. When `retired` speaks it ends after the response that is under way.
+async fn converse<S>(stream: S, server: Arc<Server>, mut retired: mpsc::Receiver<()>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let limits = server.limits;
+    let served = Arc::new(AtomicU32::new(0));
+    let service = service_fn(move |request| {
+        let (server, served) = (server.clone(), served.clone());
+        async move {
+            let mut response = routes::answer(&server, request).await;
+            if served.fetch_add(1, Ordering::Relaxed) + 1 >= server.limits.requests {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(CONNECTION, close);
+            }
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header)
+        .max_buf_size(MAX_HEADER)
+        .max_headers(MAX_HEADERS)
+        .serve_connection(TokioIo::new(stream), service);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        _ = retired.recv() => {
+            Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!("HTTP connection: {error}");
+        if error.is_parse() {
+            linger(connection.into_parts().io.into_inner(), limits.header).await;
+        }
+    }
+}
+
+/// Closing a socket with unread bytes makes TCP send a reset, which can overtake the response that says what was wrong.
+async fn linger<S: AsyncRead + Unpin>(stream: S, at_most: Duration) {
+    let mut rest = stream.take(LINGER as u64);
+    let _ = timeout(at_most, tokio::io::copy(&mut rest, &mut tokio::io::sink())).await;
+}

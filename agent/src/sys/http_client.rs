@@ -1,39 +1,47 @@
 //! Asking other agents over the network, and this pod's own agent over its unix socket.
 
+mod own;
+
+pub use own::{AskError, ask_own_agent};
+
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::SocketAddr;
-use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
-/// Bytes of the largest answer that is read.
-const MAX_BODY: usize = 4 << 20;
+/// Bytes of the largest answer that is read; whoever listens at a peer's address may be a stranger.
+const MAX_BODY: usize = 1 << 20;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum GetError {
     /// Not within the time.
-    #[error("{0} did not answer in time")]
-    TimedOut(SocketAddr),
+    #[error("{0} did not answer within {1:?}")]
+    TimedOut(SocketAddr, Duration),
     /// Not reached.
     #[error("cannot reach {0}: {1}")]
     Unreachable(SocketAddr, io::Error),
+    /// Another code than 200.
+    #[error("{0} answers HTTP {1}; no agent of this cluster?")]
+    Refused(SocketAddr, StatusCode),
     /// Something else than an answer.
     #[error("{0}: {1}")]
     Broken(SocketAddr, String),
 }
 
-/// GET of `path`, whatever the status code. All of it within `limit`.
+/// The body of a GET of `path`. All of it within `limit`, and at most 1 MiB.
+///
+/// # Errors
+/// Nobody answers in time, or with another code than 200.
 pub async fn get(addr: SocketAddr, path: &str, limit: Duration) -> Result<Bytes, GetError> {
     tokio::time::timeout(limit, get_unbounded(addr, path))
         .await
-        .unwrap_or(Err(GetError::TimedOut(addr)))
+        .unwrap_or(Err(GetError::TimedOut(addr, limit)))
 }
 
 async fn get_unbounded(addr: SocketAddr, path: &str) -> Result<Bytes, GetError> {
@@ -51,6 +59,9 @@ async fn get_unbounded(addr: SocketAddr, path: &str) -> Result<Bytes, GetError> 
             .body(Empty::<Bytes>::new())
             .map_err(|e| broken(&e))?;
         let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
+        if response.status() != StatusCode::OK {
+            return Err(GetError::Refused(addr, response.status()));
+        }
         let body = Limited::new(response.into_body(), MAX_BODY).collect();
         Ok(body.await.map_err(|e| broken(&e))?.to_bytes())
     };
@@ -59,53 +70,5 @@ async fn get_unbounded(addr: SocketAddr, path: &str) -> Result<Bytes, GetError> 
     tokio::select! {
         answer = &mut exchange => answer,
         _ = &mut connection => exchange.await,
-    }
-}
-
-/// One request to this pod's own agent, blocking, without a runtime: `gp-agent probe` is called every few seconds for
-/// years. Returns the status code and the body.
-pub fn ask_own_agent(
-    socket: &Path,
-    method: &str,
-    path: &str,
-    body: &str,
-    limit: Duration,
-) -> io::Result<(u16, String)> {
-    let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(limit))?;
-    stream.set_write_timeout(Some(limit))?;
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: agent\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
-    stream.take(MAX_BODY as u64).read_to_end(&mut answer)?;
-    parse(&answer)
-}
-
-fn parse(answer: &[u8]) -> io::Result<(u16, String)> {
-    let broken = || io::Error::new(io::ErrorKind::InvalidData, "not an HTTP answer");
-    let text = std::str::from_utf8(answer).map_err(|_| broken())?;
-    let (head, body) = text.split_once("\r\n\r\n").ok_or_else(broken)?;
-    let code = head
-        .strip_prefix("HTTP/1.1 ")
-        .and_then(|rest| rest.get(..3))
-        .and_then(|code| code.parse().ok())
-        .filter(|code| StatusCode::from_u16(*code).is_ok())
-        .ok_or_else(broken)?;
-    Ok((code, body.to_string()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn answers_are_parsed() {
-        let (code, body) = parse(b"HTTP/1.1 503 Service Unavailable\r\na: b\r\n\r\nwhy\n").unwrap();
-        assert_eq!((code, body.as_str()), (503, "why\n"));
-        assert!(parse(b"HTTP/1.1 5").is_err());
-        assert!(parse(b"\xff\xfe").is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::domain::finding::{Area, Severity};
 use crate::domain::health;
-use crate::domain::status::PodStatus;
+use crate::domain::status::{Phase, PodStatus, StorageStatus};
 use crate::domain::topology::Role;
 use prometheus_client::encoding::{EncodeLabelSet, text::encode};
 use prometheus_client::metrics::counter::Counter;
@@ -76,14 +76,12 @@ fn roles(registry: &mut Registry, status: &PodStatus) {
         "1 for the role that is active in this pod",
         values,
     );
-    let phase = serde_json::to_value(status.phase).ok();
-    let phase = phase.as_ref().and_then(|p| p.as_str()).unwrap_or_default();
-    let labels: Labels = vec![("phase", phase.to_string())];
+    let phase = |p: Phase| (vec![("phase", p.word())], flag(status.phase == p));
     family(
         registry,
         "phase",
         "1 for the phase of the pod's life that is on stage",
-        vec![(labels, 1.0)],
+        Phase::ALL.into_iter().map(phase).collect(),
     );
 }
 
@@ -110,7 +108,7 @@ fn database(registry: &mut Registry, status: &PodStatus, now: u64) {
     gauge(
         registry,
         "probe_latency_seconds",
-        "Time that the database's last answer took",
+        "Seconds that the database's last answer took",
         p.answer_seconds,
     );
     let lag = status.replication.iter().filter_map(|r| {
@@ -120,7 +118,7 @@ fn database(registry: &mut Registry, status: &PodStatus, now: u64) {
     family(
         registry,
         "replication_lag_bytes",
-        "Write-ahead log not yet replayed at the receiving end",
+        "Bytes of write-ahead log not yet replayed at the receiving end",
         lag.collect(),
     );
     gauge(
@@ -136,7 +134,7 @@ fn findings(registry: &mut Registry, status: &PodStatus) {
     gauge(
         registry,
         "dns_findings",
-        "Peers whose names do not verify",
+        "Findings about names and addresses of peers",
         count(Area::Dns),
     );
     gauge(
@@ -181,7 +179,7 @@ fn findings(registry: &mut Registry, status: &PodStatus) {
 }
 
 fn volumes(registry: &mut Registry, status: &PodStatus) {
-    let labels = |s: &crate::domain::status::StorageStatus| -> Labels {
+    let labels = |s: &StorageStatus| -> Labels {
         vec![("path", s.path.clone()), ("purpose", s.purpose.clone())]
     };
     let mut latency: Vec<(Labels, f64)> = Vec::new();
@@ -195,7 +193,7 @@ fn volumes(registry: &mut Registry, status: &PodStatus) {
     family(
         registry,
         "storage_fsync_seconds",
-        "Latency of a small write and its fdatasync, measured at the start",
+        "Seconds of a small write and its fdatasync, measured at the start",
         latency,
     );
     let free = status
@@ -205,7 +203,7 @@ fn volumes(registry: &mut Registry, status: &PodStatus) {
     family(
         registry,
         "storage_free_bytes",
-        "Free space at the start",
+        "Bytes free for this user when the volume was last looked at",
         free.collect(),
     );
     let durable = status.storage.iter().map(|s| (labels(s), flag(s.durable)));
@@ -246,24 +244,4 @@ fn agent(registry: &mut Registry, status: &PodStatus) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::health::tests::status;
-    use crate::domain::status::Phase;
-
-    #[test]
-    fn every_metric_has_help_and_a_value() {
-        let text = render(&status(Phase::Running, Some(Role::Primary)), 100);
-        assert!(
-            text.contains("gp_agent_role{role=\"primary\"} 1.0\n"),
-            "{text}"
-        );
-        assert!(text.contains("gp_agent_ready 1.0\n"));
-        assert!(text.contains("gp_agent_agent_restarts_total 0\n"));
-        assert!(text.contains("gp_agent_findings{area=\"dns\",severity=\"error\"} 0.0\n"));
-        assert!(text.ends_with("# EOF\n"));
-        let types = text.lines().filter(|l| l.starts_with("# TYPE")).count();
-        let helps = text.lines().filter(|l| l.starts_with("# HELP")).count();
-        assert_eq!(types, helps);
-    }
-}
+mod tests;

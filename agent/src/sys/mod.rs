@@ -4,6 +4,7 @@ pub mod account;
 pub mod config_file;
 pub mod dns;
 pub mod files;
+pub mod gather;
 pub mod heartbeat;
 pub mod host;
 pub mod http;

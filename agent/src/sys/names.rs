@@ -1,146 +1,254 @@
-//! Names as the container's own libc sees them, which is what PostgreSQL sees: asked through `getent`, since this program
-//! is statically linked and has no name service switch of its own.
+//! What the container's own libc makes of names and addresses, asked with `getent`.
+//!
+//! This binary is linked statically and PostgreSQL is not: only a program of the image goes the way that PostgreSQL's
+//! lookups go (nsswitch.conf, /etc/hosts, the search list, nscd).
+//!
+//! One `getent` is given many keys. glibc's prints nothing for a key it cannot find and goes on (exit code 2 in the
+//! end); the one of Alpine's musl-utils stops at the first such key. Neither flushes its output between keys, so a call
+//! that is ended for its time-out has told nothing and its keys are asked again in smaller portions.
 
-use std::collections::BTreeMap;
+mod output;
+
+use crate::domain::names::{Forward, Reverse};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use output::{Parsed, parse_ahosts, parse_hosts};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ffi::OsString;
+use std::io;
 use std::net::IpAddr;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Command;
+use tokio::sync::OnceCell;
+use tokio::time::{Instant, timeout_at};
 
-/// Keys of one call; a call takes as long as its keys one after another.
-const BATCH: usize = 50;
-
-/// The `getent` to ask.
-#[derive(Clone, Debug)]
-pub struct Getent {
-    command: Vec<OsString>,
-    limit: Duration,
+/// Bounds of the lookups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Keys given to one `getent`.
+    pub batch: usize,
+    /// Processes at once.
+    pub at_once: usize,
+    /// Time for one of them. glibc gives up on a silent name server after 10 s a key.
+    pub call: Duration,
+    /// Time for all of them; what is left then counts as timed out.
+    pub total: Duration,
 }
 
-impl Default for Getent {
+impl Default for Limits {
     fn default() -> Self {
-        Getent::new(vec!["getent".into()], Duration::from_secs(20))
+        Limits {
+            batch: 100,
+            at_once: 4,
+            call: Duration::from_secs(6),
+            total: Duration::from_secs(30),
+        }
     }
 }
 
-/// Why libc could not be asked.
-#[derive(Debug, thiserror::Error)]
-pub enum GetentError {
-    /// The program could not be started.
-    #[error("cannot run getent: {0}; install it (Debian: libc-bin, Alpine: musl-utils)")]
-    Start(std::io::Error),
-    /// It did not end in time.
-    #[error("getent did not answer within {0} s; the name server is slow or gone")]
-    TimedOut(u64),
+/// Asks libc.
+pub struct Names {
+    command: Vec<OsString>,
+    limits: Limits,
+    goes_on: OnceCell<bool>,
 }
 
-impl Getent {
-    /// Asks through `command`; each call ends within `limit`.
-    pub fn new(command: Vec<OsString>, limit: Duration) -> Getent {
-        Getent { command, limit }
+/// What became of one key.
+enum Reply<T> {
+    Found(T),
+    Missing,
+    TimedOut,
+    Failed(String),
+}
+
+/// What became of one call.
+enum Call {
+    Printed(String),
+    TimedOut,
+    Failed(String),
+}
+
+impl Names {
+    /// Asks with the `getent` of the PATH.
+    pub fn system() -> Names {
+        Self::with_command(vec!["getent".into()])
     }
 
-    /// The first name that the reverse lookup gives for each address; addresses without one are missing.
-    pub async fn reverse(
+    /// Asks with this command, to which the database and the keys are appended.
+    pub fn with_command(command: Vec<OsString>) -> Names {
+        Names {
+            command,
+            limits: Limits::default(),
+            goes_on: OnceCell::new(),
+        }
+    }
+
+    /// The same with other bounds.
+    pub fn with_limits(mut self, limits: Limits) -> Names {
+        self.limits = limits;
+        self
+    }
+
+    /// The names of addresses: gethostbyaddr, which asks the same as PostgreSQL's getnameinfo.
+    pub async fn reverse(&self, addresses: &[IpAddr]) -> BTreeMap<IpAddr, Reverse> {
+        let keys = addresses.iter().map(IpAddr::to_string).collect();
+        let replies = self.ask("hosts", keys, parse_hosts).await;
+        let reverse = |reply| match reply {
+            Reply::Found(names) => Reverse::Names(names),
+            Reply::Missing => Reverse::Missing,
+            Reply::TimedOut => Reverse::TimedOut,
+            Reply::Failed(why) => Reverse::Failed(why),
+        };
+        replies
+            .into_iter()
+            .filter_map(|(key, reply)| Some((key.parse().ok()?, reverse(reply))))
+            .collect()
+    }
+
+    /// The addresses of names: getaddrinfo.
+    pub async fn forward(&self, names: &[String]) -> BTreeMap<String, Forward> {
+        let replies = self.ask("ahosts", names.to_vec(), parse_ahosts).await;
+        let forward = |reply| match reply {
+            Reply::Found(addresses) => Forward::Addresses(addresses),
+            Reply::Missing => Forward::Missing,
+            Reply::TimedOut => Forward::TimedOut,
+            Reply::Failed(why) => Forward::Failed(why),
+        };
+        replies
+            .into_iter()
+            .map(|(key, reply)| (key, forward(reply)))
+            .collect()
+    }
+
+    async fn ask<T>(
         &self,
-        addresses: &[IpAddr],
-    ) -> Result<BTreeMap<IpAddr, String>, GetentError> {
-        let keys: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
-        let mut names = BTreeMap::new();
-        for batch in keys.chunks(BATCH) {
-            names.extend(parse_reverse(&self.ask("hosts", batch).await?));
+        database: &str,
+        mut keys: Vec<String>,
+        parse: fn(&str, &[String]) -> Parsed<T>,
+    ) -> HashMap<String, Reply<T>> {
+        let deadline = Instant::now() + self.limits.total;
+        keys.sort_unstable();
+        keys.dedup();
+        let mut replies = HashMap::new();
+        let batch = self.limits.batch.max(1);
+        let mut waiting: VecDeque<Vec<String>> = keys.chunks(batch).map(<[_]>::to_vec).collect();
+        let mut running = FuturesUnordered::new();
+        loop {
+            while running.len() < self.limits.at_once.max(1) {
+                let Some(keys) = waiting.pop_front() else {
+                    break;
+                };
+                running.push(async move {
+                    let call = self.call(database, &keys, deadline).await;
+                    (keys, call)
+                });
+            }
+            let Some((keys, call)) = running.next().await else {
+                return replies;
+            };
+            let again = match call {
+                Call::Printed(text) => {
+                    let parsed = parse(&text, &keys);
+                    self.sort_out(keys, parsed, &mut replies).await
+                }
+                Call::TimedOut if keys.len() > 1 && Instant::now() < deadline => keys
+                    .chunks(keys.len().div_ceil(8))
+                    .map(<[_]>::to_vec)
+                    .collect(),
+                Call::TimedOut => {
+                    replies.extend(keys.into_iter().map(|k| (k, Reply::TimedOut)));
+                    Vec::new()
+                }
+                Call::Failed(why) => {
+                    let failed = |k| (k, Reply::Failed(why.clone()));
+                    replies.extend(keys.into_iter().map(failed));
+                    Vec::new()
+                }
+            };
+            waiting.extend(again);
         }
-        Ok(names)
     }
 
-    /// The addresses of one name; empty when it has none.
-    pub async fn forward(&self, name: &str) -> Result<Vec<IpAddr>, GetentError> {
-        let text = self.ask("ahosts", &[name.to_string()]).await?;
-        Ok(parse_forward(&text))
+    /// Records what a call told and returns the keys that it left open.
+    async fn sort_out<T>(
+        &self,
+        keys: Vec<String>,
+        mut parsed: Parsed<T>,
+        replies: &mut HashMap<String, Reply<T>>,
+    ) -> Vec<Vec<String>> {
+        let alone = keys.len() == 1;
+        let mut open = Vec::new();
+        for key in keys {
+            match parsed.found.remove(&key) {
+                Some(found) => {
+                    replies.insert(key, Reply::Found(found));
+                }
+                None => open.push(key),
+            }
+        }
+        if open.is_empty() {
+            return Vec::new();
+        }
+        if parsed.unclaimed && !alone {
+            return open.into_iter().map(|key| vec![key]).collect();
+        }
+        let rest = if alone || self.goes_on().await {
+            Vec::new()
+        } else {
+            open.split_off(1)
+        };
+        replies.extend(open.into_iter().map(|key| (key, Reply::Missing)));
+        if rest.is_empty() {
+            Vec::new()
+        } else {
+            vec![rest]
+        }
     }
 
-    async fn ask(&self, database: &str, keys: &[String]) -> Result<String, GetentError> {
-        let (program, rest) = self
-            .command
-            .split_first()
-            .ok_or_else(|| GetentError::Start(std::io::Error::other("no command is configured")))?;
-        let output = Command::new(program)
-            .args(rest)
-            .arg(database)
-            .args(keys)
+    /// Whether this `getent` goes on after a key that it cannot find: glibc's does, and is the one with a version.
+    async fn goes_on(&self) -> bool {
+        let ask = async || {
+            let deadline = Instant::now() + self.limits.call;
+            let version = self.run(&["--version".to_string()], deadline).await;
+            matches!(version, Call::Printed(text) if text.contains("getent"))
+        };
+        *self.goes_on.get_or_init(ask).await
+    }
+
+    async fn call(&self, database: &str, keys: &[String], deadline: Instant) -> Call {
+        let mut arguments = vec![database.to_string()];
+        arguments.extend_from_slice(keys);
+        let deadline = deadline.min(Instant::now() + self.limits.call);
+        self.run(&arguments, deadline).await
+    }
+
+    async fn run(&self, arguments: &[String], deadline: Instant) -> Call {
+        let Some((program, first)) = self.command.split_first() else {
+            return Call::Failed("no getent command is set".into());
+        };
+        let mut command = Command::new(program);
+        command
+            .args(first)
+            .args(arguments)
             .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .output();
-        // Exit code 2 says that some keys were not found; the others are printed all the same.
-        match tokio::time::timeout(self.limit, output).await {
-            Ok(Ok(output)) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-            Ok(Err(error)) => Err(GetentError::Start(error)),
-            Err(_) => Err(GetentError::TimedOut(self.limit.as_secs())),
+            .kill_on_drop(true);
+        let words = program.to_string_lossy();
+        match timeout_at(deadline, command.output()).await {
+            Err(_) => Call::TimedOut,
+            Ok(Err(e)) if e.kind() == io::ErrorKind::NotFound => {
+                Call::Failed(format!("{words} is not in this image"))
+            }
+            Ok(Err(e)) => Call::Failed(format!("{words} cannot be started: {e}")),
+            // 2: at least one key was not found.
+            Ok(Ok(out)) if matches!(out.status.code(), Some(0 | 2)) => {
+                Call::Printed(String::from_utf8_lossy(&out.stdout).into_owned())
+            }
+            Ok(Ok(out)) => {
+                let told = String::from_utf8_lossy(&out.stderr);
+                let line = told.lines().next().unwrap_or("no message");
+                Call::Failed(format!("{words} ended with {}: {line}", out.status))
+            }
         }
-    }
-}
-
-/// `10.1.2.3   name alias...` per address.
-fn parse_reverse(text: &str) -> BTreeMap<IpAddr, String> {
-    text.lines()
-        .filter_map(|line| {
-            let mut words = line.split_whitespace();
-            Some((words.next()?.parse().ok()?, words.next()?.to_string()))
-        })
-        .collect()
-}
-
-/// `10.1.2.3   STREAM name` and the same for DGRAM and RAW.
-fn parse_forward(text: &str) -> Vec<IpAddr> {
-    let mut addresses: Vec<IpAddr> = text
-        .lines()
-        .filter_map(|line| line.split_whitespace().next()?.parse().ok())
-        .collect();
-    addresses.sort_unstable();
-    addresses.dedup();
-    addresses
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn getent_output() {
-        let names = parse_reverse("10.0.0.1        a.x a\n::1  localhost\n");
-        assert_eq!(names[&IpAddr::from([10, 0, 0, 1])], "a.x");
-        let found = parse_forward("10.0.0.1        STREAM a.x\n10.0.0.1        DGRAM\n");
-        assert_eq!(found, [IpAddr::from([10, 0, 0, 1])]);
-        assert!(parse_forward("").is_empty());
-    }
-
-    #[tokio::test(flavor = "current_thread")]
-    async fn libc_knows_the_loopback_address() {
-        let localhost = IpAddr::from([127, 0, 0, 1]);
-        let getent = Getent::default();
-        assert!(
-            getent
-                .reverse(&[localhost])
-                .await
-                .unwrap()
-                .contains_key(&localhost)
-        );
-        assert!(
-            getent
-                .forward("localhost")
-                .await
-                .unwrap()
-                .iter()
-                .any(IpAddr::is_loopback)
-        );
-        assert!(
-            getent
-                .forward("no-such-name.invalid")
-                .await
-                .unwrap()
-                .is_empty()
-        );
     }
 }

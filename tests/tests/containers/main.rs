@@ -2,6 +2,7 @@
 
 mod administration;
 mod bring_up;
+mod directories;
 mod failures;
 mod refusals;
 mod restarts;
@@ -61,6 +62,26 @@ const TESTS: &[(&str, Test)] = &[
     (
         "wrong_reverse_names_are_replaced_by_addresses",
         refusals::wrong_reverse_names,
+    ),
+    (
+        "promoted_mirror_fences_the_old_primary_which_rejoins",
+        directories::promotion,
+    ),
+    (
+        "lost_primary_is_not_initialised_over_its_mirror",
+        directories::lost_primary,
+    ),
+    (
+        "pods_killed_while_they_are_made_come_up",
+        directories::killed_while_made,
+    ),
+    (
+        "second_agent_on_a_volume_is_refused",
+        directories::foreign_volume,
+    ),
+    (
+        "parameter_that_would_stop_the_server_is_refused",
+        directories::bad_parameter,
     ),
     ("volume_in_memory_is_refused", refusals::volume_in_memory),
     ("strange_host_name_is_refused", refusals::strange_host_name),

@@ -1,13 +1,14 @@
 //! Which path answers what.
 
-use super::{Body, Side};
+use super::{Body, Server, Side};
+use crate::domain::cluster::Report;
 use crate::domain::health::{self, Verdict};
 use crate::domain::status::PodStatus;
 use crate::domain::topology::Role;
 use crate::sys::metrics;
 use http_body_util::{BodyExt, Limited};
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use std::future::Future;
 use std::pin::Pin;
@@ -21,7 +22,7 @@ pub trait Agent: Send + Sync {
     fn status(&self) -> PodStatus;
     /// Unix seconds.
     fn now(&self) -> u64;
-    /// Every pod of the cluster, as a JSON array.
+    /// Every pod of the cluster, as a JSON array of [`crate::domain::cluster::Entry`].
     fn cluster(&self) -> Reply<'_, String>;
     /// Takes the postmaster out of supervision. Words when it cannot be.
     fn hold(&self, reason: String) -> Reply<'_, Result<(), String>>;
@@ -31,98 +32,142 @@ pub trait Agent: Send + Sync {
 
 /// Bytes of a hold's reason.
 const MAX_REASON: usize = 1024;
+/// Bytes of a request's target; the longest path here has 12.
+const MAX_TARGET: usize = 1024;
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
+/// Of the OpenMetrics 1.0 specification.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const PATHS: &str = "no such path; there are /startupz, /livez, /readyz, /status, /cluster, /metrics, \
+    /coordinator, /standby, /primary and /mirror";
 
-pub(super) async fn answer(
-    agent: &dyn Agent,
-    side: Side,
-    request: Request<Incoming>,
-) -> Response<Body> {
-    let path = request.uri().path().to_string();
-    let post = matches!(path.as_str(), "/hold" | "/resume");
-    let method = request.method();
-    if post && method == Method::POST {
-        return change(agent, side, &path, request).await;
+#[derive(Clone, Copy)]
+enum Route {
+    Startup,
+    Live,
+    Ready,
+    Status,
+    Cluster,
+    Metrics,
+    Role(Role),
+    Hold,
+    Resume,
+}
+
+impl Route {
+    fn of(path: &str) -> Option<Route> {
+        Some(match path {
+            "/startupz" => Route::Startup,
+            "/livez" => Route::Live,
+            "/readyz" => Route::Ready,
+            "/status" => Route::Status,
+            "/cluster" => Route::Cluster,
+            "/metrics" => Route::Metrics,
+            "/coordinator" => Route::Role(Role::Coordinator),
+            "/standby" => Route::Role(Role::Standby),
+            "/primary" => Route::Role(Role::Primary),
+            "/mirror" => Route::Role(Role::Mirror),
+            "/hold" => Route::Hold,
+            "/resume" => Route::Resume,
+            _ => return None,
+        })
     }
-    let known = post || is_read(&path);
-    match (known, post, method) {
-        (false, ..) => text(
-            StatusCode::NOT_FOUND,
-            "no such path; try /status, /readyz, /livez, /startupz, /metrics",
-        ),
-        (true, true, _) => not_allowed("POST"),
-        (true, false, &Method::GET | &Method::HEAD) => read(agent, &path).await,
-        _ => not_allowed("GET, HEAD"),
+
+    fn changes(self) -> bool {
+        matches!(self, Route::Hold | Route::Resume)
     }
 }
 
-fn is_read(path: &str) -> bool {
-    matches!(
-        path,
-        "/startupz" | "/livez" | "/readyz" | "/status" | "/cluster" | "/metrics"
-    ) || role_of(path).is_some()
+pub(super) async fn answer(server: &Server, request: Request<Incoming>) -> Response<Body> {
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or(0, |t| t.as_str().len());
+    if target > MAX_TARGET {
+        return refuse(StatusCode::URI_TOO_LONG, "a path has at most 1024 bytes");
+    }
+    let Some(route) = Route::of(request.uri().path()) else {
+        return refuse(StatusCode::NOT_FOUND, PATHS);
+    };
+    match *request.method() {
+        Method::POST if route.changes() => change(server, route, request).await,
+        Method::GET | Method::HEAD if !route.changes() => {
+            if !request.body().is_end_stream() {
+                return refuse(StatusCode::BAD_REQUEST, "GET and HEAD take no body");
+            }
+            read(server, route).await
+        }
+        _ => not_allowed(if route.changes() { "POST" } else { "GET, HEAD" }),
+    }
 }
 
-async fn read(agent: &dyn Agent, path: &str) -> Response<Body> {
-    let (status, now) = (agent.status(), agent.now());
-    match path {
-        "/startupz" => probe(&health::startup(&status)),
-        "/livez" => probe(&health::live(&status, now)),
-        "/readyz" => probe(&health::ready(&status, now)),
-        "/metrics" => respond(StatusCode::OK, OPEN_METRICS, metrics::render(&status, now)),
-        "/cluster" => respond(StatusCode::OK, JSON, agent.cluster().await),
-        "/status" => match serde_json::to_string(&status) {
+async fn read(server: &Server, route: Route) -> Response<Body> {
+    if let Route::Cluster = route {
+        return cluster(server).await;
+    }
+    let (status, now) = (server.agent.status(), server.agent.now());
+    match route {
+        Route::Startup => probe(&health::startup(&status)),
+        Route::Live => probe(&health::live(&status, now)),
+        Route::Ready => probe(&health::ready(&status, now)),
+        Route::Role(role) => probe(&health::role(&status, role, now)),
+        Route::Metrics => respond(StatusCode::OK, OPEN_METRICS, metrics::render(&status, now)),
+        _ => match serde_json::to_string(&Report::new(status, now)) {
             Ok(json) => respond(StatusCode::OK, JSON, json),
             Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
         },
-        _ => match role_of(path) {
-            Some(role) => probe(&health::role(&status, role, now)),
-            None => text(StatusCode::NOT_FOUND, "no such path"),
-        },
     }
 }
 
-fn role_of(path: &str) -> Option<Role> {
-    match path {
-        "/coordinator" => Some(Role::Coordinator),
-        "/standby" => Some(Role::Standby),
-        "/primary" => Some(Role::Primary),
-        "/mirror" => Some(Role::Mirror),
-        _ => None,
-    }
-}
-
-async fn change(
-    agent: &dyn Agent,
-    side: Side,
-    path: &str,
-    request: Request<Incoming>,
-) -> Response<Body> {
-    if side == Side::Tcp {
-        let words = "only on the agent's unix socket; use gp-agent hold or gp-agent resume in the container";
-        return text(StatusCode::FORBIDDEN, words);
-    }
-    let Ok(body) = Limited::new(request.into_body(), MAX_REASON)
-        .collect()
-        .await
-    else {
-        return text(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "a reason has at most 1024 bytes",
-        );
+async fn cluster(server: &Server) -> Response<Body> {
+    let Ok(_place) = server.gatherings.acquire().await else {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "the agent ends");
     };
-    let reason = String::from_utf8_lossy(&body.to_bytes()).replace(['\n', '\r'], " ");
-    let done = if path == "/hold" {
-        agent.hold(reason).await
-    } else {
-        agent.resume().await
+    respond(StatusCode::OK, JSON, server.agent.cluster().await)
+}
+
+async fn change(server: &Server, route: Route, request: Request<Incoming>) -> Response<Body> {
+    if server.side == Side::Tcp {
+        return refuse(
+            StatusCode::FORBIDDEN,
+            "only on the agent's unix socket; use gp-agent hold or gp-agent resume in the container",
+        );
+    }
+    let body = Limited::new(request.into_body(), MAX_REASON).collect();
+    let body = match tokio::time::timeout(server.limits.header, body).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            return refuse(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "a reason has at most 1024 bytes",
+            );
+        }
+        Ok(Err(error)) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
+        Err(_) => {
+            return refuse(
+                StatusCode::REQUEST_TIMEOUT,
+                "the body did not arrive in time",
+            );
+        }
+    };
+    let done = match route {
+        Route::Hold => server.agent.hold(one_line(&body)).await,
+        _ => server.agent.resume().await,
     };
     match done {
         Ok(()) => text(StatusCode::OK, "done"),
         Err(words) => text(StatusCode::SERVICE_UNAVAILABLE, &words),
     }
+}
+
+/// A reason goes to logs, metrics and terminals.
+fn one_line(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    line.trim().to_string()
 }
 
 fn probe(verdict: &Verdict) -> Response<Body> {
@@ -135,10 +180,19 @@ fn probe(verdict: &Verdict) -> Response<Body> {
 }
 
 fn not_allowed(methods: &'static str) -> Response<Body> {
-    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, &format!("only {methods}"));
+    let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, &format!("only {methods}"));
     response
         .headers_mut()
         .insert(ALLOW, HeaderValue::from_static(methods));
+    response
+}
+
+/// Nobody who is refused keeps the connection.
+fn refuse(code: StatusCode, line: &str) -> Response<Body> {
+    let mut response = text(code, line);
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 

@@ -178,9 +178,12 @@ fn children(pid: u32) -> Result<Vec<i32>> {
 fn reap(init: &[&str]) -> Result<(f64, f64)> {
     let dir = tempfile::tempdir()?;
     let go = dir.path().join("go");
+    // Every hundred outlive the subshell that made them.
     let orphans = format!(
-        "until [ -e {} ]; do sleep 0.05; done; for i in {{1..{ORPHANS}}}; do (true &); done; exec sleep infinity",
-        go.display()
+        "exec 9<> <(:); until [ -e {} ]; do sleep 0.05; done; \
+         for i in {{1..{}}}; do (for j in {{1..100}}; do read -rt 2 -u 9 & done); done; exec sleep infinity",
+        go.display(),
+        ORPHANS / 100
     );
     let running = Running::start(init, &["bash", "-c", &orphans])?;
     running.signal(Signal::STOP)?;
@@ -189,7 +192,7 @@ fn reap(init: &[&str]) -> Result<(f64, f64)> {
     let mut left = wait::until("all orphans dead", || {
         let all = children(pid)?;
         let dead: Vec<i32> = all.iter().copied().filter(|p| is_zombie(*p)).collect();
-        // Some are reaped by their own parent before it ends; the rest are the init's.
+        // On a slow machine some end before their parent; the rest are the init's.
         let made = all.iter().any(|p| runs(*p, "sleep"));
         ensure!(
             made && dead.len() + 1 == all.len(),

@@ -1,0 +1,116 @@
+//! The table that `gp-agent status` prints: a header line, a row per pod, then what an administrator should look at.
+
+mod cells;
+mod notes;
+
+use crate::domain::cluster::Entry;
+use cells::Row;
+
+/// What text looks like on a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tone {
+    Good,
+    Waiting,
+    Bad,
+    Quiet,
+    Plain,
+}
+
+/// Paints, or leaves the text plain (piped output, NO_COLOR).
+#[derive(Clone, Copy)]
+struct Paint {
+    on: bool,
+}
+
+impl Paint {
+    /// Select Graphic Rendition codes of ECMA-48.
+    fn paint(self, tone: Tone, text: &str) -> String {
+        let code = match tone {
+            Tone::Good => "32",
+            Tone::Waiting => "33",
+            Tone::Bad => "31",
+            Tone::Quiet => "2",
+            Tone::Plain => return text.to_string(),
+        };
+        if self.on && !text.is_empty() {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_string()
+        }
+    }
+}
+
+/// The whole text, with a line feed at its end. `colour`: whether it goes to a terminal.
+pub fn render(entries: &[Entry], colour: bool) -> String {
+    let paint = Paint { on: colour };
+    let rows: Vec<Row> = entries.iter().map(cells::row).collect();
+    let mut text = header(entries, paint);
+    text.push('\n');
+    text.push_str(&table(&rows, paint));
+    text.push_str(&notes::notes(entries, paint));
+    text
+}
+
+fn header(entries: &[Entry], paint: Paint) -> String {
+    let reports = || entries.iter().filter_map(|e| e.status.as_ref());
+    let cluster = reports()
+        .map(|r| clean(&r.status.cluster))
+        .find(|name| !name.is_empty());
+    let ready = entries.iter().filter(|e| e.ready()).count();
+    let findings: usize = reports().map(|r| r.status.findings.len()).sum();
+    let tone = match ready {
+        n if n == entries.len() => Tone::Good,
+        0 => Tone::Bad,
+        _ => Tone::Waiting,
+    };
+    let mut line = format!(
+        "{}: {}, {}",
+        cluster.unwrap_or_else(|| "cluster not known yet".into()),
+        count(entries.len(), "pod"),
+        paint.paint(tone, &format!("{ready} ready")),
+    );
+    if findings > 0 {
+        line.push_str(&format!(", {}", count(findings, "finding")));
+    }
+    line.push('\n');
+    line
+}
+
+fn count(n: usize, what: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{n} {what}{plural}")
+}
+
+fn table(rows: &[Row], paint: Paint) -> String {
+    let head = cells::head();
+    let width = |i: usize| {
+        let of = |row: &Row| row[i].text.chars().count();
+        rows.iter().chain([&head]).map(of).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let mut text = String::new();
+    for row in std::iter::once(&head).chain(rows) {
+        text.push_str(&line(row, &widths, paint));
+    }
+    text
+}
+
+fn line(row: &Row, widths: &[usize], paint: Paint) -> String {
+    let cells = row.iter().zip(widths).map(|(cell, width)| {
+        // Padding stays outside of the colour.
+        let padding = width.saturating_sub(cell.text.chars().count());
+        paint.paint(cell.tone, &cell.text) + &" ".repeat(padding)
+    });
+    let line = cells.collect::<Vec<_>>().join("  ");
+    format!("{}\n", line.trim_end())
+}
+
+/// Text of other agents, which may be anybody who answers at a peer's address, goes to a terminal: no control characters.
+fn clean(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+use super::*;
+use crate::domain::cluster::Report;
+use crate::domain::finding::{Area, Finding};
+use crate::domain::health::tests::status;
+use crate::domain::status::{Phase, PodStatus, ReplicationStatus};
+use crate::domain::topology::Role;
+use proptest::prelude::*;
+
+const NOW: u64 = 100;
+
+fn pod(name: &str, made_for: Role, pid: i32) -> PodStatus {
+    let mut pod = status(Phase::Running, Some(made_for));
+    pod.pod = name.into();
+    pod.cluster = "warehouse".into();
+    pod.preferred_role = Some(made_for);
+    pod.phase_since = 40;
+    pod.reason = format!("active as {made_for}");
+    pod.postmaster.pid = Some(pid);
+    if made_for.is_writable() {
+        pod.replication = vec![link("streaming", "async", 0)];
+    }
+    pod
+}
+
+fn link(state: &str, sync_state: &str, lag: i64) -> ReplicationStatus {
+    ReplicationStatus {
+        peer: "other".into(),
+        state: state.into(),
+        sync_state: sync_state.into(),
+        lag_bytes: Some(lag),
+    }
+}
+
+fn entry(status: PodStatus) -> Entry {
+    Entry::own(Report::new(status, NOW))
+}
+
+fn pods() -> [PodStatus; 6] {
+    [
+        pod("coordinator-0", Role::Coordinator, 1_234_567),
+        pod("coordinator-1", Role::Standby, 48),
+        pod("segment-a-0", Role::Primary, 47),
+        pod("segment-a-1", Role::Primary, 47),
+        pod("segment-b-0", Role::Mirror, 52),
+        pod("segment-b-1", Role::Mirror, 49),
+    ]
+}
+
+#[test]
+fn a_cluster_that_is_well() {
+    let text = render(&pods().map(entry), false);
+    insta::assert_snapshot!(text);
+    let widest = text.lines().map(|l| l.chars().count()).max();
+    assert!(widest <= Some(100), "{text}");
+}
+
+#[test]
+fn a_cluster_in_trouble() {
+    let tmpfs = Finding::error(
+        Area::Storage,
+        "/greenplum",
+        "the volume is a tmpfs, which loses everything when the pod moves",
+        "mount a disk there, or set storage.require: any",
+    );
+    let name = Finding::warning(
+        Area::Dns,
+        "segment-b-0",
+        "10.0.0.7 resolves to other.svc, not to segment-b-0",
+        "publish the pod's name in the headless service",
+    );
+    let [mut coordinator, mut standby, mut a0, mut a1, mut b0, _] = pods();
+    coordinator.replication = vec![
+        link("streaming", "sync", 512),
+        link("catchup", "async", 3 << 30),
+    ];
+    coordinator.findings = vec![name];
+    coordinator.pending_restart = vec!["max_connections".into(), "shared_buffers".into()];
+    standby.phase = Phase::Bootstrapping;
+    standby.reason = "copying coordinator-0".into();
+    standby.active_role = None;
+    standby.postmaster.pid = None;
+    standby.replication.clear();
+    a0.phase = Phase::CrashLoop;
+    a0.reason = "the postmaster ended: signal 11 (crash 4 in a row)".into();
+    a0.active_role = None;
+    a0.postmaster.pid = None;
+    a0.findings = vec![tmpfs.clone()];
+    a1.findings = vec![tmpfs];
+    a1.postmaster.answer = "no answer within 3 s".into();
+    b0.active_role = Some(Role::Primary);
+    let gone = Entry {
+        pod: "segment-b-1".into(),
+        role: Some(Role::Mirror),
+        content: 1,
+        status: None,
+        error: Some("cannot reach 10.0.0.9:8008: Connection refused".into()),
+    };
+    let mut entries: Vec<Entry> = [coordinator, standby, a0, a1, b0].map(entry).into();
+    entries.push(gone);
+    insta::assert_snapshot!(render(&entries, false));
+}
+
+#[test]
+fn before_the_configuration_is_read() {
+    let mut unknown = PodStatus::unknown("db-0");
+    unknown.phase_since = NOW - 5;
+    insta::assert_snapshot!(render(&[entry(unknown)], false));
+}
+
+#[test]
+fn colours_and_long_names_keep_the_columns() {
+    let mut pods = pods();
+    pods[2].pod = "segment-with-a-very-long-name-a-0".into();
+    pods[3].phase = Phase::Starting;
+    pods[3].active_role = None;
+    let entries = pods.map(entry);
+    let colour = render(&entries, true);
+    assert!(colour.contains("\x1b[32myes\x1b[0m"), "{colour}");
+    assert_eq!(unpainted(&colour), render(&entries, false));
+}
+
+fn unpainted(text: &str) -> String {
+    let mut plain = String::new();
+    for part in text.split('\x1b') {
+        match part.strip_prefix('[').and_then(|p| p.split_once('m')) {
+            Some((_, rest)) => plain.push_str(rest),
+            None => plain.push_str(part),
+        }
+    }
+    plain
+}
+
+#[test]
+fn what_a_peer_says_cannot_move_the_cursor() {
+    let mut evil = pod("segment-a-0", Role::Primary, 1);
+    evil.cluster = "\x1b[2J".into();
+    evil.phase = Phase::Draining;
+    evil.replication[0].state = "\x1b]0;x\x07\r\n".into();
+    evil.findings = vec![Finding::error(Area::Ssh, "\x1b[A", "\x1b[B", "\n\x1b[C")];
+    evil.pending_restart = vec!["\x1b".into()];
+    let text = render(&[entry(evil)], false);
+    assert!(
+        text.chars().all(|c| c == '\n' || !c.is_control()),
+        "{text:?}"
+    );
+}
+
+#[test]
+fn units() {
+    let said: Vec<String> = [0, 1023, 1024, 1 << 20, (1 << 30) - 1, i64::MAX]
+        .map(cells::bytes)
+        .into();
+    assert_eq!(
+        said,
+        [
+            "0 B",
+            "1023 B",
+            "1.0 KiB",
+            "1.0 MiB",
+            "1.0 GiB",
+            "8192.0 PiB"
+        ]
+    );
+    let said: Vec<String> = [0, 59, 60, 3599, 3600, 36_000, 86_400, 864_000]
+        .map(cells::ago)
+        .into();
+    let words = [
+        "0 s",
+        "59 s",
+        "1 min",
+        "59 min",
+        "1 h 0 min",
+        "10 h",
+        "1 d 0 h",
+        "10 d",
+    ];
+    assert_eq!(said, words);
+}
+
+proptest! {
+    /// Every column begins below its heading, whatever the names.
+    #[test]
+    fn columns_are_aligned(names in proptest::collection::vec("[a-z0-9-]{1,70}", 1..20)) {
+        let entries: Vec<Entry> = names.iter().map(|n| entry(pod(n, Role::Mirror, 7))).collect();
+        let text = render(&entries, false);
+        let lines: Vec<&str> = text.lines().skip(2).take(names.len() + 1).collect();
+        let at = lines[0].find("ROLE").unwrap();
+        for line in &lines[1..] {
+            prop_assert_eq!(line.find("mirror  "), Some(at));
+            prop_assert!(!line.ends_with(' '));
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Discovery beside the database: says which names matter, and puts what it finds on the board.
+
+use crate::domain::finding::Finding;
+use crate::domain::hba;
+use crate::domain::pace::Pace;
+use crate::domain::peers::PeerMap;
+use crate::domain::topology::{Member, Topology};
+use crate::lifecycle::discover::{self, Discovery};
+use crate::lifecycle::pod::Pod;
+use crate::sys::dns::Resolver;
+use crate::sys::names::Names;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+const REPORT_EVERY: Duration = Duration::from_secs(5);
+/// How long one look may take, for the verbs that only look.
+const LOOK_WITHIN: Duration = Duration::from_secs(20);
+
+/// Discovery through the container's own resolv.conf and libc.
+pub fn start(topology: &Topology, me: &Member) -> Discovery {
+    Discovery::start(
+        topology,
+        me,
+        Resolver::system(),
+        Names::system(),
+        Pace::default(),
+    )
+}
+
+/// The pods whose names or addresses this pod's pg_hba.conf holds.
+fn in_hba(topology: &Topology, me: &Member, user: &str) -> BTreeSet<String> {
+    let needs = hba::needs(topology, me, user);
+    needs
+        .into_iter()
+        .map(|need| need.from)
+        .filter(|pod| *pod != me.pod)
+        .collect()
+}
+
+/// Runs as long as the pod.
+pub async fn keep(pod: &Pod, discovery: Discovery) {
+    discovery
+        .set_in_hba(in_hba(&pod.topology, &pod.me, &pod.account.name))
+        .await;
+    let mut peers = discovery.peers();
+    loop {
+        pod.board.update(|s| s.peers = discovery.status());
+        pod.board.findings("dns", discovery.findings());
+        tokio::select! {
+            Ok(()) = peers.changed() => {}
+            () = tokio::time::sleep(REPORT_EVERY) => {}
+        }
+    }
+}
+
+/// One look at every peer, for `gp-agent check` and `render`: what was found, and what is wrong.
+pub async fn look(topology: &Topology, me: &Member, user: &str) -> (PeerMap, Vec<Finding>) {
+    let (resolver, names) = (Resolver::system(), Names::system());
+    let findings = discover::check(topology, me, &resolver, &names);
+    let map = async {
+        let discovery = start(topology, me);
+        discovery.set_in_hba(in_hba(topology, me, user)).await;
+        // A pod that is missing is a finding already; the others are shown all the same.
+        let _ = tokio::time::timeout(LOOK_WITHIN, discovery.names_checked()).await;
+        discovery.peers().borrow().clone()
+    };
+    let (findings, map) = tokio::join!(findings, map);
+    (map, findings)
+}

@@ -1,0 +1,205 @@
+//! Names in the eyes of the real libc.
+
+use super::*;
+
+#[tokio::test]
+async fn libc_answers_for_many_keys_at_once() {
+    let Some(c) = Contained::new("10.0.0.77 listed.gp.svc listed\n").await else {
+        return;
+    };
+    c.good("a", "10.0.0.1");
+    c.good("b", "10.0.0.2");
+    c.dns.set_addresses(&fqdn("b"), &["10.0.0.2", "10.0.0.22"]);
+    let keys = ips(&[
+        "10.0.0.9",
+        "10.0.0.1",
+        "10.0.0.8",
+        "10.0.0.2",
+        "10.0.0.77",
+        "fd00::1",
+    ]);
+    let reverse = c.names().reverse(&keys).await;
+    assert_eq!(reverse[&keys[0]], Reverse::Missing);
+    assert_eq!(reverse[&keys[1]], Reverse::Names(vec![fqdn("a")]));
+    assert_eq!(reverse[&keys[2]], Reverse::Missing);
+    assert_eq!(reverse[&keys[3]], Reverse::Names(vec![fqdn("b")]));
+    assert_eq!(
+        reverse[&keys[4]],
+        Reverse::Names(vec!["listed.gp.svc".into(), "listed".into()]),
+        "hosts file"
+    );
+    assert_eq!(reverse[&keys[5]], Reverse::Missing);
+    let forward = c.names().forward(&["none", "b", "a"].map(fqdn)).await;
+    assert_eq!(forward[&fqdn("none")], Forward::Missing);
+    assert_eq!(forward[&fqdn("a")], Forward::Addresses(ips(&["10.0.0.1"])));
+    let Forward::Addresses(mut b) = forward[&fqdn("b")].clone() else {
+        panic!("{forward:?}")
+    };
+    b.sort();
+    assert_eq!(b, ips(&["10.0.0.2", "10.0.0.22"]));
+}
+
+#[tokio::test]
+async fn silence_costs_only_the_names_it_concerns() {
+    let Some(c) = Contained::new("").await else {
+        return;
+    };
+    c.good("a", "10.0.0.1");
+    c.good("b", "10.0.0.2");
+    c.dns.set_reverse("10.0.0.3", Says::Silence);
+    let limits = Limits {
+        call: Duration::from_secs(3),
+        ..Limits::default()
+    };
+    let keys = ips(&["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    let reverse = c.names().with_limits(limits).reverse(&keys).await;
+    assert_eq!(reverse[&keys[0]], Reverse::Names(vec![fqdn("a")]));
+    assert_eq!(reverse[&keys[1]], Reverse::Names(vec![fqdn("b")]));
+    assert_eq!(reverse[&keys[2]], Reverse::TimedOut);
+}
+
+/// musl's getent stops at the first key that it does not find, has no --version, and prints digits for a missing name.
+#[tokio::test]
+async fn a_getent_that_stops_early_is_asked_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("getent");
+    let script = "db=$1; [ $db = hosts ] || exit 1; shift\nfor k; do case $k in\n10.0.0.2|10.0.0.4) exit 2;;\n10.0.0.5) echo \"$k  $k\";;\n*) echo \"$k  n$k.x\";;\nesac; done\n";
+    std::fs::write(&path, script).unwrap();
+    let names = Names::with_command(vec!["sh".into(), path.into()]);
+    let keys = ips(&[
+        "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6",
+    ]);
+    let reverse = names.reverse(&keys).await;
+    for (i, key) in keys.iter().enumerate() {
+        let expected = match i {
+            1 | 3 | 4 => Reverse::Missing,
+            _ => Reverse::Names(vec![format!("n{key}.x")]),
+        };
+        assert_eq!(reverse[key], expected, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn an_image_without_getent_is_said_so() {
+    let key = ips(&["10.0.0.1"]);
+    let reverse = no_names().reverse(&key).await;
+    assert_eq!(
+        reverse[&key[0]],
+        Reverse::Failed("/nonexistent/getent is not in this image".into())
+    );
+}
+
+fn in_hba(pods: &[&str]) -> BTreeSet<String> {
+    pods.iter().map(|p| p.to_string()).collect()
+}
+
+fn reason(peer: &PeerView) -> &str {
+    match &peer.verdict {
+        NameVerdict::Unverified { reason } => reason,
+        _ => "",
+    }
+}
+
+#[tokio::test]
+async fn names_are_verified_lost_and_won_back() {
+    let Some(c) = Contained::new("").await else {
+        return;
+    };
+    for (i, pod) in PEERS.iter().enumerate() {
+        c.good(pod, &format!("10.0.0.{}", i + 1));
+    }
+    let discovery = discover(&c.dns, c.names(), quick());
+    discovery
+        .set_in_hba(in_hba(&["coordinator-0", "segment-b-0", "nobody"]))
+        .await;
+    discovery.all_found().await;
+    discovery.names_checked().await;
+    for pod in ["coordinator-0", "segment-b-0"] {
+        let peer = until(&discovery, pod, |p| p.verdict != NameVerdict::Unchecked).await;
+        assert_eq!(peer.verdict, NameVerdict::Verified(fqdn(pod)));
+    }
+    assert_eq!(
+        discovery.peers().borrow()["segment-b-1"].verdict,
+        NameVerdict::Unchecked,
+        "not in pg_hba.conf"
+    );
+    assert!(discovery.findings().is_empty());
+
+    // The reverse name goes away and comes back.
+    c.dns
+        .set_reverse("10.0.0.4", Says::Code(ResponseCode::NXDomain));
+    until(&discovery, "segment-b-0", |p| {
+        reason(p) == "no reverse name for 10.0.0.4"
+    })
+    .await;
+    let finding = &discovery.findings()[0];
+    assert_eq!(
+        finding.what,
+        "pg_hba.conf uses the IP 10.0.0.4 instead of the name: no reverse name for 10.0.0.4"
+    );
+    c.dns
+        .set_reverse("10.0.0.4", Says::Names(vec![fqdn("segment-b-0")]));
+    until(&discovery, "segment-b-0", |p| {
+        reason(p).starts_with("good in 1 of 5 checks since: no reverse")
+    })
+    .await;
+    until(&discovery, "segment-b-0", |p| {
+        p.verdict == NameVerdict::Verified(fqdn("segment-b-0"))
+    })
+    .await;
+
+    // A new pod of the same name, whose new address belongs to another service as well.
+    let other = "10-0-9-9.clients.prod.svc.cluster.local";
+    c.dns
+        .set_reverse("10.0.9.9", Says::Names(vec![other.into()]));
+    c.dns.set_addresses(&fqdn("segment-b-0"), &["10.0.9.9"]);
+    let words = format!("reverse of 10.0.9.9 is {other} (another service's PTR)");
+    until(&discovery, "segment-b-0", |p| reason(p) == words).await;
+
+    // It stays with the IP while the order of the two names changes with every request.
+    c.dns.set_reverse(
+        "10.0.9.9",
+        Says::RotatedNames(vec![other.into(), fqdn("segment-b-0")]),
+    );
+    let arpa = "9.9.0.10.in-addr.arpa PTR";
+    c.dns.wait_asked(arpa, c.dns.asked(arpa) + 6).await;
+    let peer = discovery.peers().borrow()["segment-b-0"].clone();
+    assert!(!reason(&peer).is_empty(), "{peer:?}");
+}
+
+#[tokio::test]
+async fn the_doctor_names_each_problem() {
+    let Some(c) = Contained::new("").await else {
+        return;
+    };
+    c.good("coordinator-0", "10.0.0.1");
+    c.good("coordinator-1", "10.0.0.2");
+    c.dns.set_addresses(&fqdn("segment-a-1"), &["10.0.0.3"]);
+    c.good("segment-b-0", "10.0.0.4");
+    c.dns
+        .set_addresses(&fqdn("segment-b-0"), &["10.0.0.4", "fd00::4"]);
+    let topology = topology();
+    let me = topology.member("segment-a-0").unwrap();
+    let findings = check(&topology, me, &resolver(&c.dns), &c.names()).await;
+    let lines: Vec<String> = findings
+        .iter()
+        .map(|f| format!("{} {}: {}", f.severity, f.subject, f.what))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            format!(
+                "warning {}: pg_hba.conf uses the IP 10.0.0.3 instead of the name: no reverse name for 10.0.0.3",
+                fqdn("segment-a-1")
+            ),
+            format!(
+                "warning {}: pg_hba.conf uses the IP 10.0.0.4, fd00::4 instead of the name: no reverse name for fd00::4",
+                fqdn("segment-b-0")
+            ),
+            format!(
+                "error {}: cannot be looked up: NXDOMAIN",
+                fqdn("segment-b-1")
+            ),
+        ]
+    );
+}

@@ -1,0 +1,16 @@
+//! The HTTP server and its clients against real sockets.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // Helpers of tests are tests.
+
+#[path = "http/door.rs"]
+mod door;
+#[path = "http/hostile.rs"]
+mod hostile;
+#[path = "http/peers.rs"]
+mod peers;
+#[path = "http/routes.rs"]
+mod routes;
+#[path = "http/support.rs"]
+mod support;
+#[path = "http/verbs.rs"]
+mod verbs;

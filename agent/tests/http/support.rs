@@ -1,0 +1,227 @@
+//! A real server with a pretended agent, and clients that write bytes.
+
+use gp_agent::domain::cluster::{Entry, Report};
+use gp_agent::domain::status::{Phase, PodStatus, PostmasterStatus};
+use gp_agent::domain::topology::{Member, Role};
+use gp_agent::sys::gather::{Pace, PeerAddress, gather};
+use gp_agent::sys::http::{Agent, Limits, Reply, bind_tcp, bind_unix, serve_tcp, serve_unix};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub const NOW: u64 = 1_000;
+
+/// An agent that says what it is told to say.
+pub struct Fake {
+    pub status: Mutex<PodStatus>,
+    pub held: Mutex<Vec<String>>,
+    pub refuses: Mutex<Option<String>>,
+    pub peers: Mutex<(Vec<PeerAddress>, u16)>,
+}
+
+impl Fake {
+    pub fn new() -> Arc<Fake> {
+        Arc::new(Fake {
+            status: Mutex::new(ready("segment-a-0", Role::Primary)),
+            held: Mutex::default(),
+            refuses: Mutex::default(),
+            peers: Mutex::default(),
+        })
+    }
+
+    pub fn change(&self, change: impl FnOnce(&mut PodStatus)) {
+        change(&mut self.status.lock().unwrap());
+    }
+
+    fn done(&self, what: String) -> Result<(), String> {
+        match &*self.refuses.lock().unwrap() {
+            Some(words) => Err(words.clone()),
+            None => {
+                self.held.lock().unwrap().push(what);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Agent for Fake {
+    fn status(&self) -> PodStatus {
+        self.status.lock().unwrap().clone()
+    }
+
+    fn now(&self) -> u64 {
+        NOW
+    }
+
+    fn cluster(&self) -> Reply<'_, String> {
+        let own = Entry::own(Report::new(self.status(), NOW));
+        let (peers, port) = self.peers.lock().unwrap().clone();
+        Box::pin(async move {
+            let mut entries = gather("warehouse", peers, port, Pace::default()).await;
+            entries.insert(0, own);
+            serde_json::to_string(&entries).unwrap()
+        })
+    }
+
+    fn hold(&self, reason: String) -> Reply<'_, Result<(), String>> {
+        Box::pin(async move { self.done(format!("hold {reason}")) })
+    }
+
+    fn resume(&self) -> Reply<'_, Result<(), String>> {
+        Box::pin(async move { self.done("resume".into()) })
+    }
+}
+
+pub fn ready(pod: &str, role: Role) -> PodStatus {
+    PodStatus {
+        cluster: "warehouse".into(),
+        preferred_role: Some(role),
+        active_role: Some(role),
+        phase: Phase::Running,
+        postmaster: PostmasterStatus {
+            pid: Some(17),
+            answer: "ok".into(),
+            answered_at: NOW,
+            ..Default::default()
+        },
+        loop_turned_at: NOW,
+        phase_since: NOW,
+        ..PodStatus::unknown(pod)
+    }
+}
+
+pub fn member(pod: &str, role: Role) -> Member {
+    Member {
+        pod: pod.into(),
+        fqdn: format!("{pod}.agent"),
+        role,
+        content: 0,
+        port: 5432,
+        data_dir: "/greenplum/gpseg0".into(),
+    }
+}
+
+/// Both doors of one agent.
+pub struct Server {
+    pub agent: Arc<Fake>,
+    pub port: u16,
+    pub dir: TempDir,
+    stop: watch::Sender<bool>,
+    serving: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    pub fn start() -> Server {
+        Server::with(Limits::default())
+    }
+
+    pub fn with(limits: Limits) -> Server {
+        let agent = Fake::new();
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("agent.sock");
+        let (stop, stopped) = watch::channel(false);
+        // Port 0 would be another one for each family.
+        let mut listeners = bind_tcp(0).unwrap();
+        listeners.truncate(1);
+        let port = listeners[0].local_addr().unwrap().port();
+        let unix = bind_unix(&socket).unwrap();
+        let serving = vec![
+            tokio::spawn(serve_tcp(listeners, agent.clone(), limits, stopped.clone())),
+            tokio::spawn(serve_unix(unix, socket, agent.clone(), limits, stopped)),
+        ];
+        Server {
+            agent,
+            port,
+            dir,
+            stop,
+            serving,
+        }
+    }
+
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        for serving in self.serving {
+            serving.await.unwrap();
+        }
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.dir.path().join("agent.sock")
+    }
+
+    pub async fn tcp(&self) -> TcpStream {
+        let at = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        TcpStream::connect(at).await.unwrap()
+    }
+
+    pub async fn unix(&self) -> UnixStream {
+        UnixStream::connect(self.socket()).await.unwrap()
+    }
+
+    /// One request on a connection of its own, from its method to the end of its header.
+    pub async fn ask(&self, request: &str) -> Answer {
+        talk(self.tcp().await, request.as_bytes()).await
+    }
+
+    pub async fn ask_unix(&self, request: &str) -> Answer {
+        talk(self.unix().await, request.as_bytes()).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.ask(&get(path)).await
+    }
+}
+
+pub fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+}
+
+pub fn post(path: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub code: u16,
+    pub head: String,
+    pub body: String,
+}
+
+pub fn answer(bytes: &[u8]) -> Answer {
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    let (head, body) = text
+        .split_once("\r\n\r\n")
+        .unwrap_or_else(|| panic!("not an answer: {text:?}"));
+    Answer {
+        code: head[9..12].parse().unwrap(),
+        head: head.to_lowercase(),
+        body: body.to_string(),
+    }
+}
+
+/// Writes, then reads until the server closes. What the server does not want to read it may refuse.
+pub async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &[u8]) -> Answer {
+    answer(&until_closed(stream, bytes).await)
+}
+
+pub async fn until_closed(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    bytes: &[u8],
+) -> Vec<u8> {
+    let _ = stream.write_all(bytes).await;
+    let mut answer = Vec::new();
+    // A guard against a test that hangs; nothing is measured.
+    let read = stream.read_to_end(&mut answer);
+    let closed = tokio::time::timeout(Duration::from_secs(60), read).await;
+    let _ = closed.expect("the server never closes the connection");
+    answer
+}

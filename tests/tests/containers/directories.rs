@@ -1,0 +1,157 @@
+//! Data directories that lie, are lost, or are half made.
+
+use crate::shared::Shared;
+use anyhow::{Context, Result, ensure};
+use cluster_tests::cluster::Cluster;
+use cluster_tests::settings::Settings;
+use cluster_tests::wait;
+
+const OWN_DIRECTORY: &str = "/greenplum/gpseg0";
+
+fn one_pair() -> Settings {
+    Settings {
+        standby: false,
+        segments: 1,
+        ..Settings::default()
+    }
+}
+
+fn set_aside(cluster: &Cluster, pod: &str) -> Result<()> {
+    cluster.exec(pod, &["gp-agent", "hold", "moving the directory"])?;
+    cluster.wait_status(pod, "held", |s| s["phase"] == "held")?;
+    cluster.exec(pod, &["mv", OWN_DIRECTORY, "/greenplum/moved"])?;
+    cluster.exec(pod, &["gp-agent", "resume"]).map(drop)
+}
+
+pub fn promotion(_: &Shared) -> Result<()> {
+    let cluster = Cluster::up(one_pair())?;
+    let (old, new) = (cluster.pod("segment-a-0"), cluster.pod("segment-b-0"));
+    cluster.sql(old, "create table kept as select 7 as n")?;
+    wait::until("the mirror has it", || {
+        ensure!(cluster.sql(new, "select n from kept")? == "7");
+        Ok(())
+    })?;
+    cluster.sql(new, "select pg_promote()")?;
+    cluster.wait_status(new, "active as primary", |s| s["activeRole"] == "primary")?;
+    // Two writable copies for a moment; the older timeline has to give way, and to stay down.
+    let refused =
+        |s: &serde_json::Value| s["phase"] == "refused" && s["postmaster"]["pid"].is_null();
+    cluster.wait_status(old, "gives way", refused)?;
+    cluster.container_do(&["restart", "--time", "40"], old)?;
+    let status = cluster.wait_status(old, "does not start again", refused)?;
+    ensure!(
+        status["reason"]
+            .as_str()
+            .is_some_and(|r| r.contains("was promoted")),
+        "the reason does not say why: {status}"
+    );
+    set_aside(&cluster, old)?;
+    cluster.wait_status(old, "follows the promoted one", |s| {
+        s["activeRole"] == "mirror"
+    })?;
+    cluster.wait_all_ready()?;
+    ensure!(cluster.sql(old, "select n from kept")? == "7");
+    Ok(())
+}
+
+pub fn lost_primary(_: &Shared) -> Result<()> {
+    let cluster = Cluster::up(one_pair())?;
+    let (pod, mirror) = (cluster.pod("segment-a-0"), cluster.pod("segment-b-0"));
+    cluster.sql(pod, "create table kept as select 7 as n")?;
+    wait::until("the mirror has it", || {
+        ensure!(cluster.sql(mirror, "select n from kept")? == "7");
+        Ok(())
+    })?;
+    cluster.exec(pod, &["gp-agent", "hold", "losing the directory"])?;
+    let pid = cluster.status(pod)?["postmaster"]["pid"]
+        .as_i64()
+        .context("no postmaster")?;
+    cluster.signal(pod, "INT", pid)?;
+    cluster.wait_status(pod, "stopped", |s| s["postmaster"]["pid"].is_null())?;
+    set_aside(&cluster, pod)?;
+    let status = cluster.wait_status(pod, "refuses", |s| s["phase"] == "refused")?;
+    ensure!(
+        status["reason"]
+            .as_str()
+            .is_some_and(|r| r.contains("holds a copy")),
+        "the reason does not say why: {status}"
+    );
+    cluster.sql(mirror, "select pg_promote()")?;
+    cluster.wait_status(pod, "follows the promoted one", |s| {
+        s["activeRole"] == "mirror"
+    })?;
+    ensure!(cluster.sql(pod, "select n from kept")? == "7");
+    Ok(())
+}
+
+pub fn killed_while_made(_: &Shared) -> Result<()> {
+    let cluster = Cluster::new(Settings::default())?;
+    for pod in &cluster.pods {
+        cluster.create(pod, &[])?;
+    }
+    // Each phase of a pod's making is hit by one of the rounds.
+    for phase in ["discovering", "bootstrapping", "starting"] {
+        let seen = cluster.pods.iter().find(|pod| {
+            cluster
+                .status(pod)
+                .is_ok_and(|status| status["phase"] == phase)
+        });
+        for pod in seen.into_iter().chain(&cluster.pods) {
+            // A container that is down already cannot be killed.
+            let _ = cluster.container_do(&["kill"], pod);
+        }
+        cluster.start_shuffled()?;
+    }
+    cluster.wait_all_ready()?;
+    let pod = cluster.pod("coordinator-0");
+    cluster.sql(pod, "create table works (id int)").map(drop)
+}
+
+pub fn foreign_volume(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let pod = cluster.pod("segment-a-0");
+        let other = cluster.pod("segment-a-1");
+        let host = format!("GP_AGENT_HOST_NAME={other}");
+        let check = cluster.try_exec(pod, &["env", &host, "gp-agent", "check", "storage"])?;
+        ensure!(
+            check.status.success(),
+            "a look alone changes and refuses nothing"
+        );
+        let run = [
+            "env",
+            &host,
+            "GP_AGENT_RUN_DIR=/tmp/second",
+            "GP_AGENT_HTTP_PORT=8009",
+            "timeout",
+            "5",
+            "gp-agent",
+            "run",
+        ];
+        let output = cluster.try_exec(pod, &run)?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            said.contains(pod),
+            "a second agent on the volume was not told who holds it:\n{said}"
+        );
+        cluster.wait_ready(pod)
+    })
+}
+
+pub fn bad_parameter(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let pod = cluster.pod("segment-b-1");
+        let good = cluster.settings().clone();
+        let mut bad = good.clone();
+        bad.parameters.push(("shared_bufers".into(), "1GB".into()));
+        cluster.configure(&bad)?;
+        cluster.wait_status(pod, "reports the parameter", |s| {
+            s["findings"].to_string().contains("shared_bufers")
+        })?;
+        cluster.container_do(&["restart", "--time", "40"], pod)?;
+        cluster.configure(&good)?;
+        cluster.wait_status(pod, "has forgotten it", |s| {
+            s["phase"] == "running" && !s["findings"].to_string().contains("shared_bufers")
+        })?;
+        cluster.wait_all_ready()
+    })
+}
