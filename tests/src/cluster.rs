@@ -372,6 +372,7 @@ pub fn sweep() {
 impl Drop for Cluster {
     fn drop(&mut self) {
         if std::env::var_os("GP_TESTS_KEEP").is_some() {
+            self.dir.disable_cleanup(true);
             eprintln!("kept: the containers and volumes of {}", self.name);
             return;
         }
