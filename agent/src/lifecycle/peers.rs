@@ -45,7 +45,8 @@ pub async fn keep(pod: &Pod, discovery: Discovery) {
         pod.board.update(|s| s.peers = discovery.status());
         pod.board.findings("dns", discovery.findings());
         tokio::select! {
-            Ok(()) = peers.changed() => {}
+            // Thousands of peers are found one after another; one report for many.
+            Ok(()) = peers.changed() => tokio::time::sleep(Duration::from_millis(200)).await,
             () = tokio::time::sleep(REPORT_EVERY) => {}
         }
     }
