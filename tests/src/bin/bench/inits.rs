@@ -186,9 +186,14 @@ fn reap(init: &[&str]) -> Result<(f64, f64)> {
         ORPHANS / 100
     );
     let running = Running::start(init, &["bash", "-c", &orphans])?;
+    let pid = running.pid.as_raw_nonzero().get().unsigned_abs();
+    wait::until("the child", || {
+        let started = children(pid)?.iter().any(|p| runs(*p, "bash"));
+        ensure!(started, "the init has no child yet");
+        Ok(())
+    })?;
     running.signal(Signal::STOP)?;
     fs::write(go, "")?;
-    let pid = running.pid.as_raw_nonzero().get().unsigned_abs();
     let mut left = wait::until("all orphans dead", || {
         let all = children(pid)?;
         let dead: Vec<i32> = all.iter().copied().filter(|p| is_zombie(*p)).collect();
