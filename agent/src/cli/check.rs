@@ -49,7 +49,13 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
         let (findings, good) = match area {
             CheckArea::Config => (check_place(&subject), whoami(&subject)),
             CheckArea::Storage => storage(&subject).await,
-            CheckArea::Dns => (dns.clone(), format!("{} peers resolve", peers.len())),
+            CheckArea::Dns => (
+                dns.clone(),
+                format!(
+                    "{} peers resolve",
+                    peers.values().filter(|p| p.found()).count()
+                ),
+            ),
             CheckArea::Hba => (
                 hba(&subject, &peers),
                 "every connection of the topology is admitted by a narrow line".into(),

@@ -203,8 +203,8 @@ impl Damped {
                 } else {
                     NameVerdict::Unverified {
                         reason: format!(
-                            "good in {} of {} checks since: {}",
-                            self.good, self.needed, self.last_bad
+                            "{} a short while ago; it has to be right {} times in a row",
+                            self.last_bad, self.needed
                         ),
                     }
                 };

@@ -4,14 +4,14 @@ use crate::domain::finding::{Area, Finding, Severity};
 use crate::domain::names::NameVerdict;
 use crate::domain::status::PeersStatus;
 use crate::domain::topology::Topology;
+use crate::domain::utc::Utc;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
 
 /// How many peers a line names before it says "and 7 more".
 const NAMED: usize = 3;
-/// How long a peer may be missing before that is a finding and not just a wait.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Seconds that a peer may be missing before that is a finding and not just a wait.
+const PATIENCE: u64 = 30;
 
 /// One peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,15 +20,15 @@ pub struct PeerView {
     pub addresses: Vec<IpAddr>,
     /// Whether pg_hba.conf may use its name.
     pub verdict: NameVerdict,
-    /// Since when it has these addresses, or, with `error`, since when it could not be looked up.
-    pub since: Instant,
+    /// Unix seconds since when it has these addresses, or, with `error`, since when it could not be looked up.
+    pub since: u64,
     /// Why the last lookup failed, if it did.
     pub error: Option<String>,
 }
 
 impl PeerView {
     /// A peer that has not been looked up yet.
-    pub fn new(now: Instant) -> Self {
+    pub fn new(now: u64) -> Self {
         PeerView {
             addresses: Vec::new(),
             verdict: NameVerdict::Unchecked,
@@ -43,7 +43,7 @@ impl PeerView {
     }
 
     /// Takes a successful lookup into account; returns the old addresses when they changed.
-    pub fn answered(&mut self, mut addresses: Vec<IpAddr>, now: Instant) -> Option<Vec<IpAddr>> {
+    pub fn answered(&mut self, mut addresses: Vec<IpAddr>, now: u64) -> Option<Vec<IpAddr>> {
         addresses.sort_unstable();
         addresses.dedup();
         let changed = addresses != self.addresses;
@@ -55,7 +55,7 @@ impl PeerView {
     }
 
     /// Takes a failed lookup into account; the addresses stay. Returns whether anything is different.
-    pub fn failed(&mut self, error: String, now: Instant) -> bool {
+    pub fn failed(&mut self, error: String, now: u64) -> bool {
         if self.error.is_none() && self.found() {
             self.since = now;
         }
@@ -68,9 +68,9 @@ impl PeerView {
 /// Every peer by its pod name.
 pub type PeerMap = BTreeMap<String, PeerView>;
 
-/// A span of time in one unit: `12 s`, `3 min`, `5 h`, `4 d`.
-pub fn span(time: Duration) -> String {
-    match time.as_secs() {
+/// Seconds in one unit: `12 s`, `3 min`, `5 h`, `4 d`.
+pub fn span(seconds: u64) -> String {
+    match seconds {
         s @ 0..120 => format!("{s} s"),
         s @ 120..7_200 => format!("{} min", s / 60),
         s @ 7_200..172_800 => format!("{} h", s / 3_600),
@@ -82,14 +82,14 @@ fn waiting(peers: &PeerMap) -> impl Iterator<Item = (&String, &PeerView)> {
     peers.iter().filter(|(_, p)| !p.found())
 }
 
-fn wait_words(pod: &str, peer: &PeerView, now: Instant) -> String {
+fn wait_words(pod: &str, peer: &PeerView, now: u64) -> String {
     let error = peer.error.as_deref().unwrap_or("no answer yet");
-    let since = span(now.saturating_duration_since(peer.since));
+    let since = span(now.saturating_sub(peer.since));
     format!("{pod}: {error} since {since}")
 }
 
 /// The peers for `/status`.
-pub fn status(peers: &PeerMap, now: Instant) -> PeersStatus {
+pub fn status(peers: &PeerMap, now: u64) -> PeersStatus {
     let mut named: Vec<String> = waiting(peers)
         .take(NAMED)
         .map(|(pod, peer)| wait_words(pod, peer, now))
@@ -106,7 +106,7 @@ pub fn status(peers: &PeerMap, now: Instant) -> PeersStatus {
 }
 
 /// One line of progress: `5 of 6 peers; waiting for segment-b-1: NXDOMAIN since 12 s`.
-pub fn progress(peers: &PeerMap, now: Instant) -> String {
+pub fn progress(peers: &PeerMap, now: u64) -> String {
     let PeersStatus {
         found,
         total,
@@ -146,12 +146,12 @@ pub fn progress_key(peers: &PeerMap) -> ProgressKey {
     }
 }
 
-/// What an administrator should know of the peers; names only matter for the pods in `in_hba`.
+/// What an administrator should know of the peers. The words stay the same while nothing changes. Names only matter for the pods in `in_hba`.
 pub fn findings(
     topology: &Topology,
     peers: &PeerMap,
     in_hba: &BTreeSet<String>,
-    now: Instant,
+    now: u64,
 ) -> Vec<Finding> {
     let mut list = lookup_findings(topology, peers, now);
     list.extend(in_hba.iter().filter_map(|pod| {
@@ -184,11 +184,11 @@ pub fn name_finding(fqdn: &str, addresses: &[IpAddr], reason: &str) -> Finding {
 }
 
 /// Peers that cannot be looked up, one finding for each, or one for all of them that share a reason.
-fn lookup_findings(topology: &Topology, peers: &PeerMap, now: Instant) -> Vec<Finding> {
+fn lookup_findings(topology: &Topology, peers: &PeerMap, now: u64) -> Vec<Finding> {
     let mut groups: BTreeMap<(bool, &str), Vec<(&String, &PeerView)>> = BTreeMap::new();
     for (pod, peer) in peers {
         let Some(error) = &peer.error else { continue };
-        let patient = now.saturating_duration_since(peer.since) < PATIENCE;
+        let patient = now.saturating_sub(peer.since) < PATIENCE;
         if peer.found() || !patient {
             let group = groups.entry((peer.found(), error)).or_default();
             group.push((pod, peer));
@@ -197,12 +197,13 @@ fn lookup_findings(topology: &Topology, peers: &PeerMap, now: Instant) -> Vec<Fi
     let mut list = Vec::new();
     for ((found, error), members) in groups {
         if members.len() > NAMED {
-            list.push(group_finding(topology, found, error, &members, now));
+            list.push(group_finding(topology, found, error, &members));
         } else {
-            list.extend(members.iter().map(|(pod, peer)| {
-                let since = span(now.saturating_duration_since(peer.since));
-                lookup_finding(fqdn(topology, pod), peer, error, Some(&since))
-            }));
+            list.extend(
+                members
+                    .iter()
+                    .map(|(pod, peer)| lookup_finding(fqdn(topology, pod), peer, error)),
+            );
         }
     }
     list
@@ -213,10 +214,13 @@ fn group_finding(
     found: bool,
     error: &str,
     members: &[(&String, &PeerView)],
-    now: Instant,
 ) -> Finding {
-    let longest = members.iter().map(|(_, p)| p.since).min().unwrap_or(now);
-    let since = span(now.saturating_duration_since(longest));
+    let longest = members
+        .iter()
+        .map(|(_, p)| p.since)
+        .min()
+        .unwrap_or_default();
+    let since = Utc::from_unix(longest);
     let named: Vec<&str> = members
         .iter()
         .take(NAMED)
@@ -228,7 +232,7 @@ fn group_finding(
         ""
     };
     let what = format!(
-        "{} peers cannot be looked up for {since} ({} and {} more): {error}{kept}",
+        "{} peers cannot be looked up since {since} ({} and {} more): {error}{kept}",
         members.len(),
         named.join(", "),
         members.len() - NAMED
@@ -251,9 +255,9 @@ fn severity(found: bool) -> Severity {
 }
 
 /// The finding for a peer whose name cannot be looked up.
-pub fn lookup_finding(fqdn: &str, peer: &PeerView, error: &str, since: Option<&str>) -> Finding {
+pub fn lookup_finding(fqdn: &str, peer: &PeerView, error: &str) -> Finding {
     let list: Vec<String> = peer.addresses.iter().map(IpAddr::to_string).collect();
-    let time = since.map_or(String::new(), |s| format!(" for {s}"));
+    let since = Utc::from_unix(peer.since);
     let kept = if peer.found() {
         format!("; its last known address {} is kept", list.join(", "))
     } else {
@@ -263,7 +267,7 @@ pub fn lookup_finding(fqdn: &str, peer: &PeerView, error: &str, since: Option<&s
         severity(peer.found()),
         Area::Dns,
         fqdn,
-        format!("cannot be looked up{time}: {error}{kept}"),
+        format!("cannot be looked up since {since}: {error}{kept}"),
         remedy(error),
     )
 }

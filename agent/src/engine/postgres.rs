@@ -146,7 +146,7 @@ impl Engine {
         "select 'pending', name, '' from pg_settings where pending_restart order by 2; \
          select 'hba', line_number::text, error from pg_hba_file_rules where error is not null order by line_number; \
          select 'file', name, error from pg_file_settings \
-           where error is not null and error not like '%cannot be changed without restarting%' order by 2"
+           where error is not null and name not in (select name from pg_settings where pending_restart) order by 2"
     }
 }
 

@@ -32,7 +32,8 @@ pub async fn wait_for_valid(path: &Path, board: &Board) -> Config {
 
 /// Follows the file: publishes each valid new state; an invalid one is reported and the last valid one stays in use.
 pub async fn follow(path: &Path, board: &Board, current: watch::Sender<Arc<Config>>, now: &Notify) {
-    let mut seen = std::fs::read(path).ok();
+    // The file may have changed since it was first read, so the first look always counts.
+    let mut seen = None;
     loop {
         tokio::select! {
             () = sleep(LOOK_EVERY) => {}
@@ -52,6 +53,10 @@ pub async fn follow(path: &Path, board: &Board, current: watch::Sender<Arc<Confi
 
 fn publish(path: &Path, board: &Board, current: &watch::Sender<Arc<Config>>, new: Config) {
     let change = config::diff(&current.borrow(), &new);
+    if change.reloadable.is_empty() && change.needs_restart.is_empty() {
+        board.findings("config", Vec::new());
+        return;
+    }
     let findings = change
         .needs_restart
         .iter()

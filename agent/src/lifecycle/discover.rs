@@ -5,19 +5,19 @@ mod names;
 mod schedule;
 mod watcher;
 
-pub use check::check;
+pub use check::look;
 
 use crate::domain::finding::Finding;
 use crate::domain::pace::Pace;
 use crate::domain::peers::{self, PeerMap};
 use crate::domain::status::PeersStatus;
 use crate::domain::topology::{Member, Topology};
+use crate::lifecycle::board::now;
 use crate::sys::dns::Resolver;
 use crate::sys::names::Names;
 use std::collections::BTreeSet;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
 /// Rechecks that may wait; more are dropped, as they would ask the same.
 const COMMANDS: usize = 256;
@@ -150,8 +150,4 @@ impl Drop for Discovery {
     fn drop(&mut self) {
         self.task.abort();
     }
-}
-
-fn now() -> std::time::Instant {
-    Instant::now().into_std()
 }

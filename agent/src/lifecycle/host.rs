@@ -153,6 +153,7 @@ pub async fn prepare(
         board: board.clone(),
         peers: discovery.peers(),
         shutdown,
+        refused_settings: Default::default(),
         settings_changed: Notify::new(),
     });
     Ok(Prepared {

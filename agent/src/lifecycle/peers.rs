@@ -13,8 +13,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 const REPORT_EVERY: Duration = Duration::from_secs(5);
-/// How long one look may take, for the verbs that only look.
-const LOOK_WITHIN: Duration = Duration::from_secs(20);
 
 /// Discovery through the container's own resolv.conf and libc.
 pub fn start(topology: &Topology, me: &Member) -> Discovery {
@@ -47,7 +45,8 @@ pub async fn keep(pod: &Pod, discovery: Discovery) {
         pod.board.update(|s| s.peers = discovery.status());
         pod.board.findings("dns", discovery.findings());
         tokio::select! {
-            Ok(()) = peers.changed() => {}
+            // Thousands of peers are found one after another; one report for many.
+            Ok(()) = peers.changed() => tokio::time::sleep(Duration::from_millis(200)).await,
             () = tokio::time::sleep(REPORT_EVERY) => {}
         }
     }
@@ -55,15 +54,6 @@ pub async fn keep(pod: &Pod, discovery: Discovery) {
 
 /// One look at every peer, for `gp-agent check` and `render`: what was found, and what is wrong.
 pub async fn look(topology: &Topology, me: &Member, user: &str) -> (PeerMap, Vec<Finding>) {
-    let (resolver, names) = (Resolver::system(), Names::system());
-    let findings = discover::check(topology, me, &resolver, &names);
-    let map = async {
-        let discovery = start(topology, me);
-        discovery.set_in_hba(in_hba(topology, me, user)).await;
-        // A pod that is missing is a finding already; the others are shown all the same.
-        let _ = tokio::time::timeout(LOOK_WITHIN, discovery.names_checked()).await;
-        discovery.peers().borrow().clone()
-    };
-    let (findings, map) = tokio::join!(findings, map);
-    (map, findings)
+    let in_hba = in_hba(topology, me, user);
+    discover::look(topology, me, &in_hba, &Resolver::system(), &Names::system()).await
 }

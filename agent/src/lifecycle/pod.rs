@@ -8,7 +8,7 @@ use crate::lifecycle::board::Board;
 use crate::sys::account::Account;
 use crate::sys::postgres::session::{Session, Target};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
@@ -30,11 +30,28 @@ pub struct Pod {
     pub peers: watch::Receiver<PeerMap>,
     /// Turns true once, when the pod has to end.
     pub shutdown: watch::Receiver<bool>,
+    /// The last gp-agent.conf that the server program refused; not tried again.
+    pub refused_settings: Mutex<Option<String>>,
     /// Rung when the settings files should be looked at again.
     pub settings_changed: Notify,
 }
 
 impl Pod {
+    /// Whether the server program refused these very settings before.
+    pub fn was_refused(&self, settings: &str) -> bool {
+        let refused = self.refused_settings.lock();
+        refused.unwrap_or_else(PoisonError::into_inner).as_deref() == Some(settings)
+    }
+
+    /// Remembers settings that the server program refused.
+    pub fn refuse(&self, settings: String) {
+        let mut refused = self
+            .refused_settings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *refused = Some(settings);
+    }
+
     /// The data directory.
     pub fn dir(&self) -> &Path {
         &self.me.data_dir

@@ -23,7 +23,8 @@ pub fn write(pod: &Pod, dir: &Path) -> Result<bool> {
     let conf = pg_conf::render(&pod.me.pod, &config.parameters);
     let main = dir.join("postgresql.conf");
     let included = pg_conf::with_include(&read(&main)?);
-    let mut changed = write_atomically(&dir.join(pg_conf::FILE), conf.as_bytes(), MODE)?;
+    let mut changed = !pod.was_refused(&conf)
+        && write_atomically(&dir.join(pg_conf::FILE), conf.as_bytes(), MODE)?;
     changed |= write_atomically(&main, included.as_bytes(), MODE)?;
     changed |= write_hba(pod, &config, dir)?;
     Ok(changed)
@@ -79,6 +80,10 @@ pub async fn write_proven(pod: &Pod) -> Result<bool> {
     let conf = pod.dir().join(pg_conf::FILE);
     let before = std::fs::read(&conf).ok();
     let changed = write(pod, pod.dir())?;
+    let wanted = pg_conf::render(&pod.me.pod, &pod.config.borrow().parameters);
+    if pod.was_refused(&wanted) {
+        return Ok(changed);
+    }
     let Err(error) = pod.engine.check_settings(pod.dir()).await else {
         pod.board.findings("settings", Vec::new());
         return Ok(changed);
@@ -90,10 +95,14 @@ pub async fn write_proven(pod: &Pod) -> Result<bool> {
         "mend `parameters` in cluster.yaml (or postgresql.conf, postgresql.auto.conf); the last good file stays in use",
     );
     pod.board.findings("settings", vec![finding]);
-    if let Some(before) = before {
-        write_atomically(&conf, &before, MODE)?;
+    match before {
+        Some(before) if before != wanted.as_bytes() => {
+            pod.refuse(wanted);
+            write_atomically(&conf, &before, MODE)?;
+            Ok(false)
+        }
+        _ => Ok(changed),
     }
-    Ok(true)
 }
 
 /// Keeps the files right while the pod lives.

@@ -140,7 +140,7 @@ async fn names_are_verified_lost_and_won_back() {
     c.dns
         .set_reverse("10.0.0.4", Says::Names(vec![fqdn("segment-b-0")]));
     until(&discovery, "segment-b-0", |p| {
-        reason(p).starts_with("good in 1 of 5 checks since: no reverse")
+        reason(p).ends_with("it has to be right 5 times in a row")
     })
     .await;
     until(&discovery, "segment-b-0", |p| {
@@ -180,26 +180,37 @@ async fn the_doctor_names_each_problem() {
         .set_addresses(&fqdn("segment-b-0"), &["10.0.0.4", "fd00::4"]);
     let topology = topology();
     let me = topology.member("segment-a-0").unwrap();
-    let findings = check(&topology, me, &resolver(&c.dns), &c.names()).await;
-    let lines: Vec<String> = findings
-        .iter()
-        .map(|f| format!("{} {}: {}", f.severity, f.subject, f.what))
-        .collect();
+    let pods = in_hba(&PEERS);
+    let (peers, findings) = look(&topology, me, &pods, &resolver(&c.dns), &c.names()).await;
+    assert_eq!(peers.len(), PEERS.len());
     assert_eq!(
-        lines,
-        [
-            format!(
-                "warning {}: pg_hba.conf uses the IP 10.0.0.3 instead of the name: no reverse name for 10.0.0.3",
-                fqdn("segment-a-1")
-            ),
-            format!(
-                "warning {}: pg_hba.conf uses the IP 10.0.0.4, fd00::4 instead of the name: no reverse name for fd00::4",
-                fqdn("segment-b-0")
-            ),
-            format!(
-                "error {}: cannot be looked up: NXDOMAIN",
-                fqdn("segment-b-1")
-            ),
-        ]
+        peers["coordinator-0"].verdict,
+        NameVerdict::Verified(fqdn("coordinator-0"))
     );
+    let words = |i: usize| {
+        format!(
+            "{} {}: {}",
+            findings[i].severity, findings[i].subject, findings[i].what
+        )
+    };
+    let lost = words(0);
+    assert!(
+        lost.starts_with(&format!(
+            "error {}: cannot be looked up since ",
+            fqdn("segment-b-1")
+        )),
+        "{lost}"
+    );
+    assert!(lost.ends_with(": NXDOMAIN"), "{lost}");
+    for (i, pod, list, why) in [
+        (1, "segment-a-1", "10.0.0.3", "10.0.0.3"),
+        (2, "segment-b-0", "10.0.0.4, fd00::4", "fd00::4"),
+    ] {
+        let expected = format!(
+            "warning {}: pg_hba.conf uses the IP {list} instead of the name: no reverse name for {why}",
+            fqdn(pod)
+        );
+        assert_eq!(words(i), expected);
+    }
+    assert_eq!(findings.len(), 3);
 }

@@ -13,7 +13,7 @@ use gp_agent::domain::names::{Forward, NameVerdict, Reverse};
 use gp_agent::domain::pace::Pace;
 use gp_agent::domain::peers::{PeerMap, PeerView};
 use gp_agent::domain::topology::{Member, Role, Topology};
-use gp_agent::lifecycle::discover::{Discovery, check};
+use gp_agent::lifecycle::discover::{Discovery, look};
 use gp_agent::sys::dns::{DnsError, Families, Resolver};
 use gp_agent::sys::names::{Limits, Names};
 use hickory_server::proto::op::ResponseCode;

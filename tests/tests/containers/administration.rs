@@ -3,7 +3,9 @@
 use crate::shared::Shared;
 use anyhow::{Context, Result, ensure};
 use cluster_tests::cluster::Cluster;
+use cluster_tests::settings::Settings;
 use cluster_tests::{secret, wait};
+use std::os::unix::fs::PermissionsExt;
 
 /// Whether the key in `file` of one pod opens the door of another, whatever ~/.ssh/config says.
 fn opens(cluster: &Cluster, file: &str, from: &str, to: &str) -> Result<()> {
@@ -152,5 +154,48 @@ pub fn changed_settings(shared: &Shared) -> Result<()> {
             })?;
         }
         Ok(())
+    })
+}
+
+pub fn scram(_: &Shared) -> Result<()> {
+    let settings = Settings {
+        standby: false,
+        segments: 1,
+        ..Settings::default()
+    };
+    let cluster = Cluster::new(settings)?;
+    let secret = tempfile::tempdir()?;
+    std::fs::set_permissions(secret.path(), std::fs::Permissions::from_mode(0o755))?;
+    let file = secret.path().join("password");
+    std::fs::write(&file, "with:colon\\and'quote\n")?;
+    let mount = format!("{}:/etc/greenplum-password:ro", secret.path().display());
+    let extra = [
+        "--env",
+        "GP_AGENT_HBA_AUTH=scram-sha-256",
+        "--volume",
+        &mount,
+    ];
+    for pod in &cluster.pods {
+        cluster.create(pod, &extra)?;
+    }
+    cluster.wait_all_ready()?;
+    let (primary, mirror) = (cluster.pod("segment-a-0"), cluster.pod("segment-b-0"));
+    let host = format!("{primary}.{}", cluster.domain());
+    let login = ["psql", "-XAtwh", &host, "-p", "40000", "-c", "select 1"];
+    ensure!(cluster.exec(mirror, &login)? == "1");
+    let without = [&["env", "PGPASSFILE=/dev/null"][..], &login].concat();
+    ensure!(
+        !cluster.try_exec(mirror, &without)?.status.success(),
+        "no password was needed"
+    );
+    // The Secret rotates: both ends follow, and the old password opens nothing.
+    std::fs::write(&file, "another one\n")?;
+    let old = [&["env", "PGPASSWORD=with:colon\\and'quote"][..], &login].concat();
+    wait::until("the old password is refused", || {
+        ensure!(!cluster.try_exec(mirror, &old)?.status.success());
+        Ok(())
+    })?;
+    wait::until("the new password opens", || {
+        cluster.exec(mirror, &login).map(drop)
     })
 }

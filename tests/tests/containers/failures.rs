@@ -116,3 +116,23 @@ pub fn orphans(shared: &Shared) -> Result<()> {
         cluster.wait_ready(pod)
     })
 }
+
+pub fn hung(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let pod = cluster.pod("segment-a-1");
+        let before = cluster.status(pod)?;
+        cluster.exec(pod, &["pkill", "-STOP", "postgres"])?;
+        let status = cluster.wait_status(pod, "hung", |s| s["phase"] == "hung");
+        let live = cluster.try_exec(pod, &["gp-agent", "probe", "live"]);
+        let ready = cluster.try_exec(pod, &["gp-agent", "probe", "ready"]);
+        cluster.exec(pod, &["pkill", "-CONT", "postgres"])?;
+        let status = status?;
+        ensure!(live?.status.success(), "a hung database is no dead agent");
+        ensure!(!ready?.status.success(), "ready although hung");
+        ensure!(
+            postmaster(&status) == postmaster(&before),
+            "it was restarted: {status}"
+        );
+        cluster.wait_ready(pod)
+    })
+}

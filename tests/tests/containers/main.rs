@@ -29,6 +29,8 @@ const TESTS: &[(&str, Test)] = &[
     ("postmaster_killed_comes_back", failures::postmaster_killed),
     ("mirror_killed_streams_again", failures::mirror_killed),
     ("sshd_killed_comes_back", failures::sshd_killed),
+    ("hung_postmaster_is_reported_and_left_alone", failures::hung),
+    ("passwords_are_followed", administration::scram),
     ("ten_thousand_orphans_leave_no_zombie", failures::orphans),
     ("rotated_keys_overlap", administration::key_rotation),
     (

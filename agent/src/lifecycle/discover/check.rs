@@ -1,26 +1,28 @@
-//! `gp-agent check dns`: one look at every peer.
+//! One look at every peer, for `gp-agent check` and `gp-agent render`.
 
 use crate::domain::finding::Finding;
-use crate::domain::names::{Check, Forward, judge};
+use crate::domain::names::{Check, Forward, NameVerdict, judge};
 use crate::domain::pace::Pace;
-use crate::domain::peers::{PeerView, lookup_finding, name_finding};
+use crate::domain::peers::{PeerMap, PeerView, lookup_finding, name_finding};
 use crate::domain::topology::{Member, Topology};
-use crate::sys::dns::{DnsError, Families, Resolver};
+use crate::lifecycle::board::now;
+use crate::sys::dns::{Answer, DnsError, Families, Resolver};
 use crate::sys::names::Names;
 use futures_util::StreamExt;
 use futures_util::stream;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::time::Instant;
 
-/// Looks up every peer of `me` and checks its name through libc; one finding for each problem, in the topology's order.
-pub async fn check(
+/// Looks up every peer of `me` and checks the names of those in `in_hba` through libc; one finding for each problem.
+pub async fn look(
     topology: &Topology,
     me: &Member,
+    in_hba: &BTreeSet<String>,
     resolver: &Resolver,
     names: &Names,
-) -> Vec<Finding> {
+) -> (PeerMap, Vec<Finding>) {
     let members: Vec<&Member> = topology.peers(me).collect();
-    let lookups: Vec<(&Member, Result<Vec<IpAddr>, DnsError>)> = stream::iter(
+    let lookups: Vec<(&Member, PeerView)> = stream::iter(
         members
             .into_iter()
             .map(async |m| (m, look_up(resolver, m).await)),
@@ -28,40 +30,65 @@ pub async fn check(
     .buffered(Pace::default().at_once)
     .collect()
     .await;
-    let found = || {
-        lookups
-            .iter()
-            .filter_map(|(m, r)| Some((m, r.as_ref().ok()?)))
-    };
-    let addresses: Vec<IpAddr> = found().flat_map(|(_, list)| list.clone()).collect();
-    let asked: Vec<String> = found().map(|(m, _)| m.fqdn.clone()).collect();
-    let (reverse, forward) = tokio::join!(names.reverse(&addresses), names.forward(&asked));
     let mut findings = Vec::new();
-    for (member, lookup) in &lookups {
-        match lookup {
-            Err(error) => findings.push(lookup_finding(
-                &member.fqdn,
-                &PeerView::new(Instant::now()),
-                &error.to_string(),
-                None,
-            )),
-            Ok(list) => {
-                let libc = forward.get(&member.fqdn).unwrap_or(&Forward::Missing);
-                if let Check::Bad { reason, .. } = judge(&member.fqdn, list, &reverse, libc) {
-                    findings.push(name_finding(&member.fqdn, list, &reason));
-                }
-            }
+    for (member, peer) in &lookups {
+        if let Some(error) = &peer.error {
+            findings.push(lookup_finding(&member.fqdn, peer, error));
         }
     }
-    findings
+    let (close, far): (Vec<_>, Vec<_>) = lookups
+        .into_iter()
+        .partition(|(m, peer)| peer.found() && in_hba.contains(&m.pod));
+    let close = verify(close, names).await;
+    findings.extend(
+        close
+            .iter()
+            .filter_map(|(member, peer)| match &peer.verdict {
+                NameVerdict::Unverified { reason } => {
+                    Some(name_finding(&member.fqdn, &peer.addresses, reason))
+                }
+                _ => None,
+            }),
+    );
+    let named = |(m, peer): (&Member, PeerView)| (m.pod.clone(), peer);
+    (close.into_iter().chain(far).map(named).collect(), findings)
 }
 
 /// Asks twice when the first question was not answered: one lost packet is not worth a finding.
-async fn look_up(resolver: &Resolver, member: &Member) -> Result<Vec<IpAddr>, DnsError> {
+async fn look_up(resolver: &Resolver, member: &Member) -> PeerView {
     let first = resolver.addresses(&member.fqdn, Families::Both).await;
-    let answer = match first {
+    let answer: Result<Answer, DnsError> = match first {
         Err(e) if !e.is_negative() => resolver.addresses(&member.fqdn, Families::Both).await,
         other => other,
     };
-    answer.map(|a| a.addresses)
+    let mut peer = PeerView::new(now());
+    match answer {
+        Ok(answer) => {
+            peer.answered(answer.addresses, now());
+        }
+        Err(error) => {
+            peer.failed(error.to_string(), now());
+        }
+    }
+    peer
+}
+
+async fn verify<'a>(
+    mut close: Vec<(&'a Member, PeerView)>,
+    names: &Names,
+) -> Vec<(&'a Member, PeerView)> {
+    let addresses: Vec<IpAddr> = close
+        .iter()
+        .flat_map(|(_, p)| p.addresses.clone())
+        .collect();
+    let asked: Vec<String> = close.iter().map(|(m, _)| m.fqdn.clone()).collect();
+    let (reverse, forward) = tokio::join!(names.reverse(&addresses), names.forward(&asked));
+    for (member, peer) in &mut close {
+        let libc = forward.get(&member.fqdn).unwrap_or(&Forward::Missing);
+        peer.verdict = match judge(&member.fqdn, &peer.addresses, &reverse, libc) {
+            Check::Good(name) => NameVerdict::Verified(name),
+            Check::Bad { reason, .. } => NameVerdict::Unverified { reason },
+        };
+    }
+    close
 }

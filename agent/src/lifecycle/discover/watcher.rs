@@ -9,6 +9,7 @@ use crate::domain::names::NameVerdict;
 use crate::domain::pace::Pace;
 use crate::domain::peers::{PeerMap, PeerView, ProgressKey, progress, progress_key};
 use crate::domain::topology::{Member, Topology};
+use crate::lifecycle::board::now as unix;
 use crate::sys::dns::{Answer, DnsError, Families, Resolver};
 use crate::sys::names::Names;
 use futures_util::StreamExt;
@@ -91,7 +92,7 @@ impl Watcher {
                 }
             })
             .collect();
-        let view = |p: &Peer| (p.pod.clone(), PeerView::new(now.into_std()));
+        let view = |p: &Peer| (p.pod.clone(), PeerView::new(unix()));
         let (map, receiver) = watch::channel(peers.iter().map(view).collect());
         let index = peers.iter().enumerate().map(|(i, p)| (p.pod.clone(), i));
         let watcher = Watcher {
@@ -242,7 +243,7 @@ impl Watcher {
         let now = Instant::now();
         let map = self.map.borrow();
         if self.missing == 0 {
-            info!("{}", progress(&map, now.into_std()));
+            info!("{}", progress(&map, unix()));
             return None;
         }
         if due.is_some_and(|at| now < at) {
@@ -255,7 +256,7 @@ impl Watcher {
             .as_ref()
             .is_some_and(|(at, last)| *last == key && now < *at + reminder);
         if !silent {
-            info!("{}", progress(&map, now.into_std()));
+            info!("{}", progress(&map, unix()));
             self.logged = Some((now, key));
         }
         Some(now + self.pace.progress)

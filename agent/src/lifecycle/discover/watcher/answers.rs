@@ -3,6 +3,7 @@
 use super::{Lookup, Watcher};
 use crate::domain::names::NameVerdict;
 use crate::domain::pace::jittered;
+use crate::lifecycle::board::now as unix;
 use crate::lifecycle::discover::names::Round;
 use crate::sys::dns::{Answer, DnsError, Families};
 use std::net::IpAddr;
@@ -15,7 +16,7 @@ impl Watcher {
         let now = Instant::now();
         let pause = match result {
             Ok(answer) => self.on_answer(i, asked, answer, now),
-            Err(error) => self.on_error(i, asked, &error, now),
+            Err(error) => self.on_error(i, asked, &error),
         };
         let Some(peer) = self.peers.get_mut(i) else {
             return;
@@ -83,7 +84,7 @@ impl Watcher {
             if let Some(error) = view.error.as_ref().filter(|_| view.found()) {
                 info!(pod, "looked up again after: {error}");
             }
-            old = view.answered(addresses.clone(), now.into_std());
+            old = view.answered(addresses.clone(), unix());
             failed || old.is_some()
         });
         match old {
@@ -99,7 +100,7 @@ impl Watcher {
     }
 
     /// Takes a failure into account; returns the pause until the next question.
-    fn on_error(&mut self, i: usize, asked: Families, error: &DnsError, now: Instant) -> Duration {
+    fn on_error(&mut self, i: usize, asked: Families, error: &DnsError) -> Duration {
         let Some(peer) = self.peers.get_mut(i) else {
             return self.pace.longest_retry;
         };
@@ -116,7 +117,7 @@ impl Watcher {
             let Some(view) = map.get_mut(pod) else {
                 return false;
             };
-            let different = view.failed(error.to_string(), now.into_std());
+            let different = view.failed(error.to_string(), unix());
             if different && view.found() {
                 warn!(pod, "{error}; keeping its addresses {:?}", view.addresses);
             }
