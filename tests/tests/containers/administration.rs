@@ -168,10 +168,12 @@ pub fn scram(_: &Shared) -> Result<()> {
     std::fs::set_permissions(secret.path(), std::fs::Permissions::from_mode(0o755))?;
     let file = secret.path().join("password");
     std::fs::write(&file, "with:colon\\and'quote\n")?;
-    let mount = format!("{}:/etc/greenplum-password:ro", secret.path().display());
+    let mount = format!("{}:/etc/pw:ro", secret.path().display());
     let extra = [
         "--env",
         "GP_AGENT_HBA_AUTH=scram-sha-256",
+        "--env",
+        "GP_AGENT_HBA_PASSWORD_FILE=/etc/pw/password",
         "--volume",
         &mount,
     ];
