@@ -1,6 +1,7 @@
 //! The pure core: no clock, no files, no network, no async runtime.
 
 pub mod backoff;
+pub mod catalog;
 pub mod cluster;
 pub mod config;
 pub mod control_data;
