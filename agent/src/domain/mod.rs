@@ -2,6 +2,7 @@
 
 pub mod backoff;
 pub mod catalog;
+pub mod catalog_start;
 pub mod cluster;
 pub mod config;
 pub mod control_data;
