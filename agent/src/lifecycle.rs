@@ -2,8 +2,11 @@
 
 pub mod board;
 pub mod bootstrap;
+pub mod catalog;
 pub mod cluster;
 pub mod configuration;
+pub mod creation;
+pub mod decide;
 pub mod discover;
 pub mod door;
 pub mod held;
@@ -15,6 +18,7 @@ pub mod partner;
 pub mod password;
 pub mod peers;
 pub mod pod;
+pub mod seen;
 pub mod settings;
 pub mod signals;
 pub mod ssh;
@@ -71,9 +75,11 @@ async fn live(
         ssh,
         config,
     } = prepared;
+    catalog::load(&pod);
     let beside = async {
         tokio::join!(
             peers::keep(&pod, discovery),
+            catalog::keep(&pod),
             monitor::watch(&pod),
             settings::keep(&pod),
             password::keep(&pod),

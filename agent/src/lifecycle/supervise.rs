@@ -6,10 +6,9 @@ mod prepare;
 mod stop;
 
 use crate::domain::backoff::Backoff;
-use crate::domain::start;
 use crate::domain::status::Phase;
 use crate::lifecycle::pod::Pod;
-use crate::lifecycle::{held, partner};
+use crate::lifecycle::{decide, held};
 use crate::sys::process::{Ended, Process};
 use anyhow::Result;
 use std::time::{Duration, Instant};
@@ -41,7 +40,7 @@ pub struct Supervisor<'a> {
 enum Left {
     Ended(Ended),
     Draining,
-    SteppedDown,
+    SteppedDown(String),
 }
 
 impl<'a> Supervisor<'a> {
@@ -105,10 +104,8 @@ impl<'a> Supervisor<'a> {
         let left = self.watch(&mut process).await;
         let ended = match left {
             Left::Ended(ended) => Some(ended),
-            Left::SteppedDown => {
-                tracing::error!(
-                    "the partner was promoted; stopping this server, which is on the older timeline"
-                );
+            Left::SteppedDown(why) => {
+                tracing::error!("{why}; stopping this server");
                 self.stop(&mut process).await;
                 None
             }
@@ -138,22 +135,12 @@ impl<'a> Supervisor<'a> {
                 () = pod.ending() => return Left::Draining,
                 Some(command) = self.commands.recv() => self.obey(command),
                 _ = partner_tick.tick() => {
-                    if self.must_step_down().await {
-                        return Left::SteppedDown;
+                    if let Some(why) = decide::must_step_down(pod).await {
+                        return Left::SteppedDown(why);
                     }
                 }
             }
         }
-    }
-
-    async fn must_step_down(&self) -> bool {
-        let (writable, timeline) = self.pod.board.read(|s| {
-            (
-                s.active_role.is_some_and(|r| r.is_writable()),
-                s.directory.timeline.unwrap_or(0),
-            )
-        });
-        writable && start::must_step_down(timeline, &partner::ask(self.pod).await)
     }
 
     fn obey(&self, command: Command) {
