@@ -9,6 +9,8 @@ pub mod creation;
 pub mod decide;
 pub mod discover;
 pub mod door;
+pub mod drain_order;
+pub mod fts;
 pub mod held;
 pub mod host;
 pub mod keys;
@@ -80,6 +82,7 @@ async fn live(
         tokio::join!(
             peers::keep(&pod, discovery),
             catalog::keep(&pod),
+            fts::watch(&pod),
             monitor::watch(&pod),
             settings::keep(&pod),
             password::keep(&pod),

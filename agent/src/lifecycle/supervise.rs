@@ -8,7 +8,7 @@ mod stop;
 use crate::domain::backoff::Backoff;
 use crate::domain::status::Phase;
 use crate::lifecycle::pod::Pod;
-use crate::lifecycle::{decide, held};
+use crate::lifecycle::{decide, drain_order, held};
 use crate::sys::process::{Ended, Process};
 use anyhow::Result;
 use std::time::{Duration, Instant};
@@ -106,14 +106,16 @@ impl<'a> Supervisor<'a> {
             Left::Ended(ended) => Some(ended),
             Left::SteppedDown(why) => {
                 tracing::error!("{why}; stopping this server");
-                self.stop(&mut process).await;
+                self.stop(&mut process, Instant::now()).await;
                 None
             }
             Left::Draining => {
-                self.pod
-                    .board
-                    .phase(Phase::Draining, "stopping the postmaster (fast)");
-                self.stop(&mut process).await;
+                let begun = Instant::now();
+                let board = &self.pod.board;
+                board.phase(Phase::Draining, "this pod ends");
+                drain_order::coordinator_first(self.pod).await;
+                board.phase(Phase::Draining, "stopping the postmaster (fast)");
+                self.stop(&mut process, begun).await;
                 None
             }
         };
