@@ -7,6 +7,7 @@ pub mod config;
 pub mod control_data;
 pub mod finding;
 pub mod gp_version;
+pub mod gpinitsystem;
 pub mod hba;
 pub mod health;
 pub mod identity;
