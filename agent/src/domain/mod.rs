@@ -8,6 +8,8 @@ pub mod config;
 pub mod control_data;
 pub mod finding;
 pub mod fts;
+pub mod gp_version;
+pub mod gpinitsystem;
 pub mod hba;
 pub mod health;
 pub mod identity;
