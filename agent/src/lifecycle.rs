@@ -83,6 +83,7 @@ async fn live(
             peers::keep(&pod, discovery),
             catalog::keep(&pod),
             fts::watch(&pod),
+            creation::after::keep(&pod),
             monitor::watch(&pod),
             settings::keep(&pod),
             password::keep(&pod),

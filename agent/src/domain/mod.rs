@@ -6,6 +6,7 @@ pub mod catalog_start;
 pub mod cluster;
 pub mod config;
 pub mod control_data;
+pub mod creation;
 pub mod finding;
 pub mod fts;
 pub mod gp_version;

@@ -249,7 +249,9 @@ pub fn sshd(config: &Path) -> std::process::Command {
 /// # Errors
 /// [`ToolError`] with ssh's own words.
 pub async fn login(client_config: &Path, host: &str, limit: Duration) -> Result<(), ToolError> {
-    run_there(client_config, host, "true", limit).await.map(drop)
+    run_there(client_config, host, "true", limit)
+        .await
+        .map(drop)
 }
 
 /// Runs a command line of the shell on `host` and returns what it wrote to its standard output.

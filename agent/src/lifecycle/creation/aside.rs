@@ -42,7 +42,11 @@ pub async fn clear(dir: &Path, seen_coordinator: u32) -> Result<Option<PathBuf>>
 /// What gpinitsystem started here over ssh may outlive it.
 async fn end_tools(dir: &Path) -> Result<()> {
     while let Some(tool) = at_work(dir)? {
-        tracing::warn!(pid = tool.pid, "ending {} of an unfinished creation", tool.comm);
+        tracing::warn!(
+            pid = tool.pid,
+            "ending {} of an unfinished creation",
+            tool.comm
+        );
         if let Ok(mut process) = Process::adopt(tool.pid) {
             process.signal(Signal::KILL)?;
             ended(&mut process).await?;

@@ -14,7 +14,7 @@ pub struct Target {
     /// Database role; authenticated by `peer`.
     pub user: String,
     /// Parameters for the server, as `-c name=value`.
-    pub options: Option<&'static str>,
+    pub options: Option<String>,
 }
 
 /// Why there is no answer.
@@ -91,7 +91,7 @@ impl Session {
 
 async fn connect(target: &Target) -> Result<Client, NoAnswer> {
     let mut config = tokio_postgres::Config::new();
-    if let Some(options) = target.options {
+    if let Some(options) = &target.options {
         config.options(options);
     }
     let (client, connection) = config
