@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod config;
 pub mod control_data;
 pub mod finding;
+pub mod gp_output;
 pub mod gp_version;
 pub mod gpinitsystem;
 pub mod hba;
