@@ -9,6 +9,7 @@ pub mod control_data;
 pub mod creation;
 pub mod finding;
 pub mod fts;
+pub mod gp_output;
 pub mod gp_version;
 pub mod gpinitsystem;
 pub mod hba;
