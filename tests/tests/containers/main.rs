@@ -42,6 +42,14 @@ const TESTS: &[(&str, Test)] = &[
         administration::pg_ctl,
     ),
     (
+        "stopped_in_immediate_mode_stays_stopped",
+        administration::immediate_stop,
+    ),
+    (
+        "server_that_lost_its_lock_file_comes_back",
+        administration::removed_lock_file,
+    ),
+    (
         "changed_settings_are_applied",
         administration::changed_settings,
     ),
