@@ -58,6 +58,10 @@ const TESTS: &[(&str, Test)] = &[
         restarts::all_killed,
     ),
     (
+        "names_in_pg_hba_conf_outlive_a_restart",
+        restarts::names_are_kept,
+    ),
+    (
         "sigterm_under_load_loses_nothing",
         restarts::sigterm_under_load,
     ),
