@@ -22,7 +22,7 @@ use crate::sys::files::write_atomically;
 use crate::sys::gather::Pace;
 use anyhow::{Context, Result, bail};
 use record::{Record, State};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -143,7 +143,8 @@ async fn attempt(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Resul
     }
     let locale = hosts::preflight(pod, greenplum).await?;
     let folder = request_folder(pod)?;
-    let plan = plan(pod, greenplum, &folder, &locale)?;
+    let logs = tool::log_folder(pod, record.attempts + 1);
+    let plan = plan(pod, greenplum, &folder, &logs, &locale)?;
     if record.state == State::Unfinished {
         tell(pod, "setting aside what an earlier attempt left");
         hosts::clear(pod, pod.topology.members.iter()).await?;
@@ -158,7 +159,7 @@ async fn attempt(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Resul
             record.attempts
         ),
     );
-    let ran = tool::gpinitsystem(pod, greenplum, &plan).await;
+    let ran = tool::gpinitsystem(pod, greenplum, &plan, &logs).await;
     let judged = judge::lacks(pod).await;
     match judged {
         Ok(lacks) if lacks.servers.is_empty() => return Ok(()),
@@ -205,7 +206,8 @@ fn logs(pod: &Pod) -> PathBuf {
 fn with_request<T>(
     pod: &Pod,
     greenplum: &Greenplum,
-    folder: &std::path::Path,
+    folder: &Path,
+    logs: &Path,
     locale: &str,
     use_it: impl FnOnce(&Request<'_>) -> T,
 ) -> T {
@@ -223,12 +225,19 @@ fn with_request<T>(
         hba_host_names: verified,
         parameters: &config.parameters,
         folder,
-        logs: &logs(pod),
+        logs,
     })
 }
 
-fn plan(pod: &Pod, greenplum: &Greenplum, folder: &std::path::Path, locale: &str) -> Result<Plan> {
-    let plan = with_request(pod, greenplum, folder, locale, render);
+fn plan(
+    pod: &Pod,
+    greenplum: &Greenplum,
+    folder: &Path,
+    logs: &Path,
+    locale: &str,
+) -> Result<Plan> {
+    std::fs::create_dir_all(logs).with_context(|| format!("cannot make {}", logs.display()))?;
+    let plan = with_request(pod, greenplum, folder, logs, locale, render);
     let plan = plan.map_err(|findings| {
         let words: Vec<String> = findings.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("gpinitsystem cannot be told this: {}", words.join("; "))
