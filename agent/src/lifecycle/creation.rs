@@ -143,8 +143,10 @@ async fn attempt(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Resul
     }
     let locale = hosts::preflight(pod, greenplum).await?;
     let folder = request_folder(pod)?;
-    let logs = tool::log_folder(pod, record.attempts + 1);
-    let plan = plan(pod, greenplum, &folder, &logs, &locale)?;
+    let logs = logs(pod);
+    tool::keep_old_logs(&logs, record.attempts + 1)
+        .with_context(|| format!("cannot rename old logs in {}", logs.display()))?;
+    let plan = plan(pod, greenplum, &folder, &locale)?;
     if record.state == State::Unfinished {
         tell(pod, "setting aside what an earlier attempt left");
         hosts::clear(pod, pod.topology.members.iter()).await?;
@@ -198,7 +200,7 @@ fn request_folder(pod: &Pod) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Where the Greenplum tools keep theirs.
+/// Where the Greenplum tools keep their logs. gpsegstart makes this folder on other hosts, but none below it.
 fn logs(pod: &Pod) -> PathBuf {
     pod.account.home.join("gpAdminLogs")
 }
@@ -207,7 +209,6 @@ fn with_request<T>(
     pod: &Pod,
     greenplum: &Greenplum,
     folder: &Path,
-    logs: &Path,
     locale: &str,
     use_it: impl FnOnce(&Request<'_>) -> T,
 ) -> T {
@@ -225,19 +226,12 @@ fn with_request<T>(
         hba_host_names: verified,
         parameters: &config.parameters,
         folder,
-        logs,
+        logs: &logs(pod),
     })
 }
 
-fn plan(
-    pod: &Pod,
-    greenplum: &Greenplum,
-    folder: &Path,
-    logs: &Path,
-    locale: &str,
-) -> Result<Plan> {
-    std::fs::create_dir_all(logs).with_context(|| format!("cannot make {}", logs.display()))?;
-    let plan = with_request(pod, greenplum, folder, logs, locale, render);
+fn plan(pod: &Pod, greenplum: &Greenplum, folder: &Path, locale: &str) -> Result<Plan> {
+    let plan = with_request(pod, greenplum, folder, locale, render);
     let plan = plan.map_err(|findings| {
         let words: Vec<String> = findings.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("gpinitsystem cannot be told this: {}", words.join("; "))

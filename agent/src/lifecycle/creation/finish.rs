@@ -1,7 +1,7 @@
 //! What gpinitsystem left undone, done by itself: standby, mirrors, and gpadmin's password, which gpinitsystem sets to a
 //! word that everybody knows.
 
-use super::{hosts, judge, logs, tell, tool, with_request};
+use super::{hosts, judge, tell, tool, with_request};
 use crate::domain::config::Auth;
 use crate::domain::creation::Lacks;
 use crate::domain::finding::{Area, Finding};
@@ -77,7 +77,6 @@ async fn mend(pod: &Pod, greenplum: &Greenplum, folder: &Path, lacks: &Lacks) ->
             pod,
             greenplum,
             folder,
-            &logs(pod),
             &locale(pod),
             gpinitstandby_arguments,
         );
@@ -88,27 +87,13 @@ async fn mend(pod: &Pod, greenplum: &Greenplum, folder: &Path, lacks: &Lacks) ->
         tell(pod, "adding the mirrors (gpaddmirrors)");
         let mirrors = pod.topology.members.iter();
         hosts::clear(pod, mirrors.filter(|m| lacks.mirrors.contains(&m.pod))).await?;
-        let text = with_request(
-            pod,
-            greenplum,
-            folder,
-            &logs(pod),
-            &locale(pod),
-            gpaddmirrors_file,
-        );
+        let text = with_request(pod, greenplum, folder, &locale(pod), gpaddmirrors_file);
         write_atomically(
             &folder.join(GPADDMIRRORS_FILE),
             text.map_err(words)?.as_bytes(),
             0o600,
         )?;
-        let arguments = with_request(
-            pod,
-            greenplum,
-            folder,
-            &logs(pod),
-            &locale(pod),
-            gpaddmirrors_arguments,
-        );
+        let arguments = with_request(pod, greenplum, folder, &locale(pod), gpaddmirrors_arguments);
         tool::run(pod, greenplum, "gpaddmirrors", &arguments).await?;
     } else if !lacks.down.is_empty() {
         tell(pod, "recovering the mirrors (gprecoverseg)");

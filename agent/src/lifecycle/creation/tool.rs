@@ -2,7 +2,7 @@
 
 mod follow;
 
-use super::{logs, tell};
+use super::tell;
 use crate::domain::gp_output::{Level, Line, Progress, Reasons};
 use crate::domain::gpinitsystem::{Plan, must_not_inherit};
 use crate::domain::topology::Role;
@@ -134,12 +134,20 @@ fn log(name: &str, line: &Line) {
     }
 }
 
-/// A fresh folder for the log of one run.
-pub fn log_folder(pod: &Pod, attempt: u32) -> std::path::PathBuf {
-    logs(pod).join(format!(
-        "attempt-{attempt}-{}",
-        crate::lifecycle::board::now()
-    ))
+/// Gives the logs of earlier runs of this day another name, so that the next run's log is its own.
+///
+/// # Errors
+/// Those of the folder.
+pub fn keep_old_logs(folder: &Path, attempt: u32) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("gpinitsystem_") && name.ends_with(".log") {
+            let kept = folder.join(format!("{name}.before-attempt-{attempt}"));
+            std::fs::rename(&path, kept)?;
+        }
+    }
+    Ok(())
 }
 
 fn command(greenplum: &Greenplum, pod: &Pod, name: &str) -> Command {
