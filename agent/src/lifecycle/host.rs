@@ -163,6 +163,7 @@ pub async fn prepare(
         engine,
         board: board.clone(),
         peers: discovery.peers(),
+        doubts: discovery.doubts(),
         shutdown,
         refused_settings: Default::default(),
         settings_changed: Notify::new(),

@@ -51,5 +51,6 @@ pub async fn status_of(pod: &Pod, member: &Member) -> Option<PodStatus> {
             Err(error) => tracing::debug!(pod = member.pod, "{error}"),
         }
     }
+    pod.doubts.about(&member.pod);
     None
 }
