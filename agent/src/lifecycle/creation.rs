@@ -6,6 +6,7 @@ pub mod aside;
 mod finish;
 mod hosts;
 mod judge;
+mod preflight;
 pub mod record;
 mod tool;
 
@@ -67,6 +68,7 @@ pub async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
     record.state = State::Created;
     record.reason = None;
     record.store(pod)?;
+    pod.board.findings(preflight::BOARD, Vec::new());
     tracing::info!("the cluster is created");
     pod.created.send_replace(true);
     Ok(())
@@ -141,16 +143,16 @@ async fn attempt(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Resul
             record.reason.as_deref().unwrap_or("it was broken off")
         );
     }
-    let locale = hosts::preflight(pod, greenplum).await?;
+    if record.state == State::Unfinished {
+        tell(pod, "setting aside what an earlier attempt left");
+        hosts::clear(pod, pod.topology.members.iter()).await?;
+    }
+    let locale = preflight::preflight(pod, greenplum).await?;
     let folder = request_folder(pod)?;
     let logs = logs(pod);
     tool::keep_old_logs(&logs, record.attempts + 1)
         .with_context(|| format!("cannot rename old logs in {}", logs.display()))?;
     let plan = plan(pod, greenplum, &folder, &locale)?;
-    if record.state == State::Unfinished {
-        tell(pod, "setting aside what an earlier attempt left");
-        hosts::clear(pod, pod.topology.members.iter()).await?;
-    }
     record.state = State::Unfinished;
     record.attempts += 1;
     record.store(pod)?;

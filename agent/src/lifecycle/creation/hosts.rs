@@ -1,8 +1,7 @@
 //! What the coordinator's agent does on every host over ssh, all hosts at once.
 
-use super::{aside, tell};
+use super::aside;
 use crate::domain::topology::Member;
-use crate::engine::Greenplum;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::seen;
 use crate::sys::ssh;
@@ -63,13 +62,7 @@ pub async fn clear<'a>(pod: &Pod, members: impl Iterator<Item = &'a Member> + Cl
 }
 
 /// The same image, so the same path, on every host.
-fn own_program() -> String {
+pub fn own_program() -> String {
     let path = std::env::current_exe().unwrap_or_else(|_| "/usr/local/bin/gp-agent".into());
     format!("'{}'", path.display().to_string().replace('\'', "'\\''"))
-}
-
-/// Looks at every host for what gpinitsystem needs, until nothing is missing.
-pub async fn preflight(pod: &Pod, _greenplum: &Greenplum) -> Result<String> {
-    tell(pod, "looking at every host");
-    Ok(pod.config.borrow().greenplum.locale.clone())
 }
