@@ -14,7 +14,6 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
-pub use bash::quote;
 pub use environment::must_not_inherit;
 pub use mirrors::{GPADDMIRRORS_FILE, gpaddmirrors_arguments, gpaddmirrors_file};
 

@@ -6,7 +6,6 @@ pub mod aside;
 mod finish;
 mod hosts;
 mod judge;
-mod preflight;
 pub mod record;
 mod tool;
 
@@ -68,7 +67,6 @@ pub async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
     record.state = State::Created;
     record.reason = None;
     record.store(pod)?;
-    pod.board.findings(preflight::BOARD, Vec::new());
     tracing::info!("the cluster is created");
     pod.created.send_replace(true);
     Ok(())
@@ -147,7 +145,7 @@ async fn attempt(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Resul
         tell(pod, "setting aside what an earlier attempt left");
         hosts::clear(pod, pod.topology.members.iter()).await?;
     }
-    let locale = preflight::preflight(pod, greenplum).await?;
+    let locale = hosts::preflight(pod, greenplum).await;
     let folder = request_folder(pod)?;
     let logs = logs(pod);
     tool::keep_old_logs(&logs, record.attempts + 1)
