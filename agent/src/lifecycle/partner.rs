@@ -56,5 +56,6 @@ pub async fn status_within(pod: &Pod, member: &Member, limit: Duration) -> Optio
             Err(error) => tracing::debug!(pod = member.pod, "{error}"),
         }
     }
+    pod.doubts.about(&member.pod);
     None
 }
