@@ -9,6 +9,8 @@ pub mod creation;
 pub mod decide;
 pub mod discover;
 pub mod door;
+pub mod drain_order;
+pub mod fts;
 pub mod held;
 pub mod host;
 pub mod keys;
@@ -18,6 +20,7 @@ pub mod partner;
 pub mod password;
 pub mod peers;
 pub mod pod;
+pub mod role_label;
 pub mod seen;
 pub mod settings;
 pub mod signals;
@@ -47,9 +50,10 @@ pub async fn run(config_path: &Path) -> Result<()> {
     tokio::spawn(signals::follow(signals.clone(), board.clone()));
     tokio::spawn(turn(board.clone(), Heartbeat::from_env()));
     let door = door::open(&host, config_path)?;
+    let label = role_label::begin(config_path, &board, shutdown.clone());
     let ending = wait_for(shutdown.clone());
     let prepared = tokio::select! {
-        prepared = host::prepare(config_path, &board, shutdown.clone()) => Some(prepared?),
+        prepared = host::prepare(config_path, &board, shutdown.clone(), label) => Some(prepared?),
         () = ending => None,
     };
     if let Some(prepared) = prepared {
@@ -80,6 +84,8 @@ async fn live(
         tokio::join!(
             peers::keep(&pod, discovery),
             catalog::keep(&pod),
+            fts::watch(&pod),
+            creation::after::keep(&pod),
             monitor::watch(&pod),
             settings::keep(&pod),
             password::keep(&pod),

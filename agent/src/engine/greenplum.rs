@@ -6,21 +6,17 @@ mod replica;
 pub use environment::GreenplumError;
 pub(super) use replica::observe_replica;
 
+use crate::domain::gp_version::{Family, GpVersion};
 use crate::sys::postgres::tools::Tools;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-
-/// PostgreSQL 12, on which Greenplum 7 stands: gp_role replaced `-E` and gp_session_role (postmaster.c, guc_gp.c).
-const ROLE_PARAMETER: u32 = 12;
 
 /// The programs of one Greenplum, and what they have to be told.
 #[derive(Debug)]
 pub struct Greenplum {
     tools: Tools,
     home: PathBuf,
-    version: String,
-    pg_version: String,
-    pg_major: u32,
+    version: GpVersion,
 }
 
 impl Greenplum {
@@ -29,18 +25,13 @@ impl Greenplum {
         let home = environment::home(home)?;
         let environment = environment::read(&home).await?;
         let tools = Tools::new(home.join("bin"), environment);
-        let pg_version = tools.major_version().await?;
-        let version = tools.run("postgres", ["--gp-version"], &[]).await?;
-        let first = pg_version.split('.').next().unwrap_or_default();
-        let pg_major = first
-            .parse()
-            .map_err(|_| GreenplumError::Version(pg_version.clone()))?;
+        let version = tools.run("postgres", ["--version"], &[]).await?;
+        let gp_version = tools.run("postgres", ["--gp-version"], &[]).await;
+        let version = GpVersion::parse(&version, &gp_version.unwrap_or_default())?;
         Ok(Greenplum {
             tools,
             home,
             version,
-            pg_version,
-            pg_major,
         })
     }
 
@@ -49,7 +40,7 @@ impl Greenplum {
     }
 
     pub(super) fn major_version(&self) -> &str {
-        &self.pg_version
+        &self.version.postgres
     }
 
     /// Where it is installed.
@@ -57,8 +48,8 @@ impl Greenplum {
         &self.home
     }
 
-    /// What `postgres --gp-version` says, such as `postgres (Greenplum Database) 7.1.0 build ...`.
-    pub fn version(&self) -> &str {
+    /// What its programs say of themselves.
+    pub fn version(&self) -> &GpVersion {
         &self.version
     }
 
@@ -74,28 +65,22 @@ impl Greenplum {
 
     /// A coordinator without its role runs in utility mode, where FTS and the recovery of distributed transactions rest and
     /// `count(*)` is 0; a segment without its role lets clients in.
-    pub(super) fn role_arguments(&self, content: i32) -> Vec<OsString> {
-        let words: &[&str] = match (self.pg_major >= ROLE_PARAMETER, content) {
-            (true, -1) => &["-c", "gp_role=dispatch"],
-            (true, _) => &["-c", "gp_role=execute"],
-            (false, -1) => &["-E"],
-            (false, _) => &[],
-        };
-        words.iter().map(OsString::from).collect()
+    pub(super) fn role_arguments(&self, content: i32) -> &'static [&'static str] {
+        match content {
+            -1 => self.version.family.coordinator_arguments(),
+            _ => self.version.family.segment_arguments(),
+        }
     }
 
     /// Segments answer clients in utility mode alone.
-    pub(super) fn session_options(&self, content: i32) -> Option<&'static str> {
-        match (content, self.pg_major >= ROLE_PARAMETER) {
-            (-1, _) => None,
-            (_, true) => Some("-c gp_role=utility"),
-            (_, false) => Some("-c gp_session_role=utility"),
-        }
+    pub(super) fn session_options(&self, content: i32) -> Option<String> {
+        let setting = self.version.family.utility_setting();
+        (content >= 0).then(|| format!("-c {setting}"))
     }
 
     /// PostgreSQL 10 renamed xlog to wal and location to lsn.
     pub(super) fn observe_sql(&self) -> &'static str {
-        if self.pg_major >= 10 {
+        if self.version.family > Family::G6 {
             "select 'self', pg_is_in_recovery()::text, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8); \
              select 'send', application_name, state, sync_state, pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::bigint::text \
                 from pg_stat_replication where application_name !~ '^pg_basebackup' order by 2"
@@ -108,7 +93,7 @@ impl Greenplum {
 
     /// The views are those of PostgreSQL 9.5 and 10; Greenplum 6 has neither.
     pub(super) fn settings_sql(&self) -> &'static str {
-        if self.pg_major >= 10 {
+        if self.version.family > Family::G6 {
             super::postgres::SETTINGS
         } else {
             "select 'none' where false"

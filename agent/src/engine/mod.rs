@@ -112,7 +112,7 @@ impl Engine {
     }
 
     /// `options` that the agent's own connections to the server of `content` need.
-    pub fn session_options(&self, content: i32) -> Option<&'static str> {
+    pub fn session_options(&self, content: i32) -> Option<String> {
         match self {
             Engine::Postgres(_) => None,
             Engine::Greenplum(greenplum) => greenplum.session_options(content),

@@ -10,6 +10,7 @@ use crate::engine;
 use crate::lifecycle::board::{Board, now};
 use crate::lifecycle::discover::Discovery;
 use crate::lifecycle::pod::Pod;
+use crate::lifecycle::role_label::RoleLabel;
 use crate::lifecycle::ssh::{Setup, Ssh};
 use crate::lifecycle::supervise::Command;
 use crate::lifecycle::{catalog, cluster, configuration, peers, volume};
@@ -125,6 +126,7 @@ pub async fn prepare(
     config_path: &Path,
     board: &Arc<Board>,
     shutdown: watch::Receiver<bool>,
+    label: RoleLabel,
 ) -> Result<Prepared> {
     let (config, account, topology, me) = loop {
         let config = configuration::wait_for_valid(config_path, board).await;
@@ -142,6 +144,7 @@ pub async fn prepare(
     };
     board.findings("identity", Vec::new());
     introduce(board, &config, &topology, &me);
+    label.configure(config.kubernetes.labels);
     let lock = volume::wait_for(&config, &me, board).await;
     let engine = loop {
         match engine::find(&config).await {
@@ -162,6 +165,7 @@ pub async fn prepare(
         engine,
         board: board.clone(),
         peers: discovery.peers(),
+        label,
         shutdown,
         refused_settings: Default::default(),
         settings_changed: Notify::new(),

@@ -5,14 +5,16 @@ use crate::domain::config::UseApi;
 use crate::domain::kubernetes::Trouble;
 use crate::domain::role_label::{LABEL, Pace, Reconciler, Step, Wanted, finding, wanted};
 use crate::lifecycle::board::{Board, now};
+use crate::sys::config_file;
 use crate::sys::kubernetes::{Kubernetes, Place};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 /// The longest that the end of a database waits for the label to go.
-const WITHDRAW_WITHIN: Duration = Duration::from_secs(2);
+pub const WITHDRAW_WITHIN: Duration = Duration::from_secs(2);
 
 /// Failures in a row after which an outage is told: one lost packet is not worth a finding.
 const TELL_AFTER: u32 = 3;
@@ -21,6 +23,13 @@ const TELL_AFTER: u32 = 3;
 pub struct RoleLabel {
     orders: watch::Sender<Orders>,
     seen: watch::Receiver<Seen>,
+}
+
+/// Begins to keep this pod's label, if it is in Kubernetes: before anything else, since the label of a container that was
+/// killed is still there. The configuration decides as soon as it can be read.
+pub fn begin(config_path: &Path, board: &Arc<Board>, shutdown: watch::Receiver<bool>) -> RoleLabel {
+    let labels = config_file::read(config_path).map_or(UseApi::Auto, |c| c.kubernetes.labels);
+    RoleLabel::start(Place::find(), labels, Pace::default(), board, shutdown)
 }
 
 /// What the task is told.
@@ -44,7 +53,14 @@ struct Seen {
 
 impl RoleLabel {
     /// Begins to keep the label of the pod at `place`, if there is one.
-    pub fn start(place: Option<Place>, labels: UseApi, pace: Pace, board: &Arc<Board>) -> RoleLabel {
+    /// A pod whose `shutdown` turns true serves nothing from that moment on.
+    pub fn start(
+        place: Option<Place>,
+        labels: UseApi,
+        pace: Pace,
+        board: &Arc<Board>,
+        shutdown: watch::Receiver<bool>,
+    ) -> RoleLabel {
         let on = labels == UseApi::Auto;
         let orders = watch::Sender::new(Orders {
             on,
@@ -62,6 +78,7 @@ impl RoleLabel {
                 reconciler: Reconciler::new(pace),
                 began: Instant::now(),
                 orders: orders.subscribe(),
+                shutdown,
                 seen,
             };
             tokio::spawn(keeper.keep());
@@ -78,16 +95,16 @@ impl RoleLabel {
     }
 
     /// Takes the label away and keeps it away until [`RoleLabel::allow`]. Returns once it is gone, or nothing can be done
-    /// about it, or after two seconds.
-    pub async fn withdraw(&self) {
+    /// about it, or after `patience`, at most [`WITHDRAW_WITHIN`].
+    pub async fn withdraw(&self, patience: Duration) {
+        let patience = patience.min(WITHDRAW_WITHIN);
         let number = self.order(|o| o.withheld = true);
         let mut seen = self.seen.clone();
         let gone = seen.wait_for(|seen| seen.number >= number && seen.gone);
         // An error means that no task runs, so that nothing was ever labelled.
-        if timeout(WITHDRAW_WITHIN, gone).await.is_err() {
+        if timeout(patience, gone).await.is_err() {
             tracing::warn!(
-                "the label {LABEL} is not gone after {} s; going on without",
-                WITHDRAW_WITHIN.as_secs()
+                "the label {LABEL} is not gone after {patience:?}; the database stops all the same"
             );
         }
     }
@@ -114,6 +131,7 @@ struct Keeper {
     reconciler: Reconciler,
     began: Instant,
     orders: watch::Receiver<Orders>,
+    shutdown: watch::Receiver<bool>,
     seen: watch::Sender<Seen>,
 }
 
@@ -134,6 +152,7 @@ impl Keeper {
                 Step::Wait(pause) => {
                     tokio::select! {
                         Ok(()) = board.changed() => {}
+                        Ok(()) = self.shutdown.changed() => {}
                         changed = self.orders.changed() => if changed.is_err() { return },
                         () = sleep_or_rest(pause) => {}
                     }
@@ -147,9 +166,10 @@ impl Keeper {
         if !orders.on {
             return Step::Wait(None);
         }
-        let wanted = match orders.withheld {
-            true => Wanted::Nothing,
-            false => self.board.read(|status| wanted(status, now())),
+        let wanted = if orders.withheld || *self.shutdown.borrow_and_update() {
+            Wanted::Nothing
+        } else {
+            self.board.read(|status| wanted(status, now()))
         };
         self.reconciler.next(wanted, self.began.elapsed())
     }
@@ -197,7 +217,9 @@ impl Keeper {
 
 fn report(step: Step, label: Option<&str>) {
     match (step, label) {
-        (Step::Set(Some(_)), Some(label)) => tracing::info!("this pod has the label {LABEL}={label}"),
+        (Step::Set(Some(_)), Some(label)) => {
+            tracing::info!("this pod has the label {LABEL}={label}")
+        }
         (Step::Set(_), _) => tracing::info!("this pod has no label {LABEL}"),
         (_, label) => tracing::debug!("the label {LABEL} is {label:?}"),
     }

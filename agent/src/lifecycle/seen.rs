@@ -6,7 +6,7 @@ use crate::lifecycle::cluster;
 use crate::lifecycle::pod::Pod;
 use crate::sys::files::write_atomically;
 use crate::sys::gather::Pace;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How many segments are asked: each remembers by itself.
@@ -18,14 +18,21 @@ const PACE: Pace = Pace {
     in_flight: ASKED,
 };
 
+const FILE: &str = "coordinator-timeline";
+
 fn file(pod: &Pod) -> PathBuf {
-    pod.state_dir().join("coordinator-timeline")
+    pod.state_dir().join(FILE)
+}
+
+/// What the agent's folder on a volume remembers; 0 when no cluster was created yet.
+pub fn read(state_dir: &Path) -> u32 {
+    let text = std::fs::read_to_string(state_dir.join(FILE)).unwrap_or_default();
+    text.trim().parse().unwrap_or(0)
 }
 
 /// Puts on the board what the volume remembers.
 pub fn load(pod: &Pod) {
-    let text = std::fs::read_to_string(file(pod)).unwrap_or_default();
-    let timeline = text.trim().parse().unwrap_or(0);
+    let timeline = read(&pod.state_dir());
     pod.board.update(|s| s.seen_coordinator = timeline);
 }
 

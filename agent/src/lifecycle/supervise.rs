@@ -2,13 +2,15 @@
 
 mod adopt;
 mod ended;
+mod others;
 mod prepare;
 mod stop;
 
 use crate::domain::backoff::Backoff;
 use crate::domain::status::Phase;
+use crate::domain::topology::Role;
 use crate::lifecycle::pod::Pod;
-use crate::lifecycle::{decide, held};
+use crate::lifecycle::{creation, decide, drain_order, held};
 use crate::sys::process::{Ended, Process};
 use anyhow::Result;
 use std::time::{Duration, Instant};
@@ -34,6 +36,7 @@ pub struct Supervisor<'a> {
     commands: mpsc::Receiver<Command>,
     backoff: Backoff,
     starts: u64,
+    others: others::Others,
 }
 
 /// Why the supervisor stopped watching a running postmaster.
@@ -51,6 +54,7 @@ impl<'a> Supervisor<'a> {
             commands,
             backoff: Backoff::new(),
             starts: 0,
+            others: others::Others::default(),
         }
     }
 
@@ -71,6 +75,14 @@ impl<'a> Supervisor<'a> {
 
     /// A running postmaster, or `None` when there cannot be one yet (the phase says why).
     async fn obtain(&mut self) -> Result<Option<Process>> {
+        let ending = self.pod;
+        if let Some(greenplum) = creation::unfinished(self.pod) {
+            tokio::select! {
+                result = creation::create(self.pod, greenplum) => result?,
+                () = ending.ending() => {}
+            }
+            return Ok(None);
+        }
         if let Some(process) = self.adopt().await? {
             return Ok(Some(process));
         }
@@ -79,20 +91,25 @@ impl<'a> Supervisor<'a> {
             self.pause(LOOK_FOR_RETURN).await;
             return Ok(None);
         }
-        let ending = self.pod;
         tokio::select! {
             result = self.prepare_and_start() => result,
             () = ending.ending() => Ok(None),
         }
     }
 
-    fn note_running(&self, process: &Process, what: String) {
+    fn note_running(&mut self, process: &Process, what: String) {
         let (pid, adopted, starts) = (process.pid(), process.adopted(), self.starts);
         self.pod.board.update(|s| {
             s.postmaster.pid = Some(pid);
             s.postmaster.adopted = adopted;
             s.postmaster.restarts = starts.saturating_sub(1);
         });
+        self.others.running();
+        // A whole coordinator's directory that no creation is at work on.
+        if self.pod.me.role == Role::Coordinator {
+            self.pod.created.send_replace(true);
+        }
+        self.pod.label.allow();
         match held::read(self.pod) {
             Some(reason) => self.pod.board.phase(Phase::Held, format!("held: {reason}")),
             None => self.pod.board.phase(Phase::Starting, what),
@@ -106,14 +123,16 @@ impl<'a> Supervisor<'a> {
             Left::Ended(ended) => Some(ended),
             Left::SteppedDown(why) => {
                 tracing::error!("{why}; stopping this server");
-                self.stop(&mut process).await;
+                self.stop(&mut process, Instant::now()).await;
                 None
             }
             Left::Draining => {
-                self.pod
-                    .board
-                    .phase(Phase::Draining, "stopping the postmaster (fast)");
-                self.stop(&mut process).await;
+                let begun = Instant::now();
+                let board = &self.pod.board;
+                board.phase(Phase::Draining, "this pod ends");
+                drain_order::coordinator_first(self.pod).await;
+                board.phase(Phase::Draining, "stopping the postmaster (fast)");
+                self.stop(&mut process, begun).await;
                 None
             }
         };
@@ -150,6 +169,7 @@ impl<'a> Supervisor<'a> {
                 self.pod.board.phase(Phase::Held, format!("held: {reason}"));
             }
             Command::Resume => {
+                creation::forgive(self.pod);
                 held::resume(self.pod);
                 if self.pod.board.read(|s| s.phase) == Phase::Held {
                     self.pod.board.phase(Phase::Starting, "resumed");

@@ -1,5 +1,6 @@
 //! Where Greenplum is, and the variables that its programs need.
 
+use crate::domain::gp_version::VersionError;
 use crate::sys::postgres::tools::ToolError;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -33,9 +34,9 @@ pub enum GreenplumError {
         /// What bash or the system said.
         words: String,
     },
-    /// A version that is no number.
-    #[error("cannot understand the version of {0}; is it Greenplum's `postgres`?")]
-    Version(String),
+    /// It is no Greenplum of ours.
+    #[error(transparent)]
+    Version(#[from] VersionError),
     /// Its server program does not work.
     #[error(transparent)]
     Tool(#[from] ToolError),

@@ -23,6 +23,8 @@ impl Supervisor<'_> {
                 if pidfile::occupant(dir)? != Occupant::Postmaster(pid) {
                     return Ok(None);
                 }
+                let examined = self.pod.engine.examine(dir).await?;
+                self.pod.board.update(|s| s.directory = examined.status());
                 self.note_running(
                     &process,
                     format!("postmaster {pid} was running already; adopted"),

@@ -5,7 +5,7 @@ use crate::domain::finding::{Area, Finding};
 use crate::domain::start::{Decision, Directory, DirectoryKind};
 use crate::domain::status::Phase;
 use crate::engine::Making;
-use crate::lifecycle::{bootstrap, creation, decide, settings};
+use crate::lifecycle::{bootstrap, creation, decide, peers, settings};
 use crate::sys::files::set_aside;
 use crate::sys::ports;
 use crate::sys::postgres::directory::Examined;
@@ -19,11 +19,15 @@ impl Supervisor<'_> {
         let examined = self.examine().await?;
         match decide::decide(pod, &examined).await {
             Decision::Wait(reason) => {
+                if examined.directory.kind != DirectoryKind::Primary {
+                    self.others.refused();
+                }
                 pod.board.phase(waiting_phase(&examined), reason);
                 sleep(ASK_AGAIN).await;
                 Ok(None)
             }
             Decision::Refuse { what, remedy } => {
+                self.others.refused();
                 pod.board.findings(
                     "start",
                     vec![Finding::error(
@@ -36,9 +40,11 @@ impl Supervisor<'_> {
                 bail!("{what}; {remedy}");
             }
             Decision::Create => {
-                self.all_peers_found().await;
                 match pod.engine.making() {
-                    Making::EachPod(postgres) => bootstrap::create(pod, postgres).await?,
+                    Making::EachPod(postgres) => {
+                        peers::all_found(pod).await;
+                        bootstrap::create(pod, postgres).await?;
+                    }
                     Making::Coordinator(greenplum) => creation::create(pod, greenplum).await?,
                 }
                 Ok(None)
@@ -50,7 +56,14 @@ impl Supervisor<'_> {
                 }
                 Ok(None)
             }
-            Decision::Start => self.start().await.map(Some),
+            Decision::Start => match self.others_first(&examined)? {
+                Some(reason) => {
+                    pod.board.phase(Phase::Starting, reason);
+                    sleep(ASK_AGAIN).await;
+                    Ok(None)
+                }
+                None => self.start().await.map(Some),
+            },
         }
     }
 
@@ -83,24 +96,6 @@ impl Supervisor<'_> {
             );
         }
         Ok(examined)
-    }
-
-    /// A cluster is created only when every pod that the topology names can be found.
-    async fn all_peers_found(&self) {
-        let mut peers = self.pod.peers.clone();
-        let complete = |map: &crate::domain::peers::PeerMap| {
-            self.pod
-                .topology
-                .peers(&self.pod.me)
-                .all(|m| map.get(&m.pod).is_some_and(|p| !p.addresses.is_empty()))
-        };
-        if !complete(&peers.borrow()) {
-            self.pod
-                .board
-                .phase(Phase::Discovering, "waiting for the names of all peers");
-            // The sender lives as long as the pod.
-            let _ = peers.wait_for(complete).await;
-        }
     }
 
     async fn start(&mut self) -> Result<Process> {

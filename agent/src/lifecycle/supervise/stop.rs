@@ -6,18 +6,21 @@ use crate::domain::status::Phase;
 use crate::sys::postgres::pidfile::{self, Occupant};
 use crate::sys::process::Process;
 use rustix::process::Signal;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 impl Supervisor<'_> {
-    /// Fast at once, immediate when the ladder says so; never SIGKILL.
-    pub(super) async fn stop(&self, process: &mut Process) {
+    /// The role's label goes first, in a bounded time. Then fast, immediate when the ladder that began at `begun` says so;
+    /// never SIGKILL.
+    pub(super) async fn stop(&self, process: &mut Process, begun: Instant) {
         let ladder = Ladder::new(Duration::from_secs(
             self.pod.config.borrow().shutdown.grace_seconds.into(),
         ));
+        self.pod.label.withdraw(ladder.immediate() / 4).await;
         if let Err(error) = process.signal(Signal::INT) {
             tracing::warn!(pid = process.pid(), "cannot signal the postmaster: {error}");
         }
-        let fast = tokio::time::timeout(ladder.immediate(), process.ended()).await;
+        let time_left = ladder.immediate().saturating_sub(begun.elapsed());
+        let fast = tokio::time::timeout(time_left, process.ended()).await;
         if fast.is_err() {
             tracing::warn!(
                 "fast shutdown is not done in time; immediate shutdown, the next start will recover"
@@ -38,7 +41,7 @@ impl Supervisor<'_> {
             self.pod
                 .board
                 .phase(Phase::Draining, "stopping the postmaster (fast)");
-            self.stop(&mut process).await;
+            self.stop(&mut process, Instant::now()).await;
         }
         self.pod.board.update(|s| s.postmaster.pid = None);
     }
