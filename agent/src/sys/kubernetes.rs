@@ -98,9 +98,9 @@ impl Kubernetes {
         Ok(metadata.labels.and_then(|mut labels| labels.remove(LABEL)))
     }
 
-    /// Forgets the connection after trouble with it.
+    /// Forgets connection and token after trouble with them.
     fn note<T>(&self, answer: Result<T, Trouble>) -> Result<T, Trouble> {
-        if let Err(Trouble::Unavailable(_)) = &answer {
+        if let Err(Trouble::Unavailable(_) | Trouble::Denied(_)) = &answer {
             *self.client.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
         answer
