@@ -24,6 +24,8 @@ pub mod observation;
 pub mod pace;
 pub mod peers;
 pub mod pg_conf;
+
+pub mod preflight;
 pub mod role_label;
 pub mod ssh_config;
 pub mod ssh_keys;
