@@ -111,6 +111,7 @@ impl<'a> Supervisor<'a> {
         if self.pod.me.role == Role::Coordinator {
             self.pod.created.send_replace(true);
         }
+        self.pod.label.allow();
         match held::read(self.pod) {
             Some(reason) => self.pod.board.phase(Phase::Held, format!("held: {reason}")),
             None => self.pod.board.phase(Phase::Starting, what),
