@@ -77,6 +77,7 @@ check_parameters() {
         error_exit 'Problem with configuration file. Cannot specify different number of primary and mirror segments.'
     [[ -n ${DATABASE_NAME:-} ]] || info 'No DATABASE_NAME set, will exit following template1 updates'
     [[ $(ulimit -n) == unlimited || $(ulimit -n) -ge 65535 ]] || warn "$COORDINATOR open file limit is $(ulimit -n) should be >= 65535"
+    check_parents
     info 'Checking configuration parameters, Completed'
 }
 
@@ -87,6 +88,21 @@ port_range() {
         split "$entry"
         echo "$S_PORT"
     done | sort -n | sed -n '1p;$p' | tr '\n' ' '
+}
+
+# The folders in which some entries have their directories.
+parents() {
+    local entry
+    for entry in "$@"; do
+        split "$entry"
+        dirname "$S_DIR"
+    done | sort -u
+}
+
+check_parents() {
+    local shared
+    shared=$(comm -12 <(parents "${PRIMARIES[@]}") <(parents "${MIRRORS[@]}") | head -n 1)
+    [[ -z $shared ]] || error_exit "Conflict between data directory and mirror data directory ($shared)."
 }
 
 overlap() { [[ $1 -le $4 && $3 -le $2 ]]; }

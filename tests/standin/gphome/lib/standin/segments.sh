@@ -39,7 +39,7 @@ make_mirror() {
     host=$S_ADDRESS dir=$S_DIR port=$S_PORT dbid=$S_DBID
     split "$(partner "$S_CONTENT" "${PRIMARIES[@]}")"
     primary=$S_ADDRESS primary_dir=$S_DIR primary_port=$S_PORT
-    info "Running pg_basebackup to init mirror on $host using primary on $primary ..."
+    log INFO "Running pg_basebackup to init mirror on $host using primary on $primary ..."
     replication_hba "$primary" "$host" | append_hba "$primary" "$primary_dir" || return 1
     ssh "$host" ". $GPHOME/greenplum_path.sh; rm -rf $dir; $GPHOME/bin/pg_basebackup --wal-method=stream --create-slot --slot=internal_wal_replication_slot \
         -R -c fast -E ./db_dumps -D $dir -h $primary -p $primary_port --target-gp-dbid $dbid" </dev/null || return 1
@@ -48,14 +48,17 @@ make_mirror() {
 
 # One segment in the background; its outcome is a line of the status file.
 make_one() {
-    local kind=$1 entry=$2 number=$3 limit='' BACKOUT=/tmp/gpsegcreate.sh_backout.$BASHPID
+    local kind=$1 entry=$2 number=$3 limit='' PROGRAM=gpcreateseg.sh TAG="[$3]" BACKOUT=/tmp/gpsegcreate.sh_backout.$BASHPID
+    log INFO 'Start Main'
     ! fault "fail-after-$kind" || limit=$(fault_value "fail-after-$kind")
     if [[ -n $limit && $number -ge $limit ]] || ! "make_$kind" "$entry" >>"$LOG_FILE" 2>&1; then
-        log FATAL "Failed to start segment instance database $entry"
+        split "$entry"
+        log FATAL "Failed to start segment instance database $S_ADDRESS $S_DIR"
         echo "FAILED:$entry" >>"$STATUS_FILE"
-    else
-        echo "COMPLETED:$entry" >>"$STATUS_FILE"
+        return
     fi
+    echo "COMPLETED:$entry" >>"$STATUS_FILE"
+    log INFO 'End Main'
 }
 
 # Builds all segments of a kind, at most `batch` at a time.

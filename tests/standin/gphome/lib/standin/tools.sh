@@ -8,6 +8,8 @@ USER_NAME=$(id -un)
 LOG_DIR=${LOG_DIR:-$HOME/gpAdminLogs}
 LOG_FILE=$LOG_DIR/${PROGRAM}_$(date +%Y%m%d).log
 QUIET=''
+# `[2]` in the lines of gpinitsystem's third parallel process.
+TAG=''
 # Whether a line was a warning, or fatal: Greenplum 6 ends with another exit code then.
 EXIT_STATUS=0
 mkdir -p "$LOG_DIR"
@@ -16,7 +18,7 @@ export GPHOME=$HOME_OF_STANDIN PGHOST=${PGHOST:-/tmp}
 # Writes a line to the log file; with `show` also to standard output.
 log() {
     local level=$1 text=$2 show=${3:-} line
-    printf -v line '%s:%06d %s:%s:%s-[%s]:-%s' "$(date +%Y%m%d:%H:%M:%S)" $$ "$PROGRAM" "$(hostname | cut -d. -f1)" "$USER_NAME" "$level" "$text"
+    printf -v line '%s:%06d %s:%s:%s-[%s]%s:-%s' "$(date +%Y%m%d:%H:%M:%S)" "$BASHPID" "$PROGRAM" "$(hostname | cut -d. -f1)" "$USER_NAME" "$level" "$TAG" "$text"
     echo "$line" >>"$LOG_FILE"
     [[ -z $show || -n $QUIET ]] || echo "$line"
     case $FAMILY,$level in
