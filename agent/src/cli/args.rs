@@ -83,6 +83,9 @@ pub enum Verb {
     },
     /// Give this pod's postmaster back to the agent.
     Resume,
+    /// Look at this host for what gpinitsystem needs; the coordinator's agent calls this over ssh.
+    #[command(hide = true)]
+    Preflight(PreflightArgs),
     /// Clear this pod of an unfinished creation; the coordinator's agent calls this over ssh.
     #[command(hide = true)]
     SetAside {
@@ -166,6 +169,26 @@ pub struct StatusArgs {
     pub interval: u64,
 }
 
+/// Arguments of `preflight`: everything it has to know, since it reads no configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct PreflightArgs {
+    /// Where Greenplum is (GPHOME).
+    #[arg(long, value_name = "PATH")]
+    pub home: PathBuf,
+    /// The data directory that will be made.
+    #[arg(long, value_name = "PATH")]
+    pub dir: PathBuf,
+    /// The postmaster's port.
+    #[arg(long)]
+    pub port: u16,
+    /// The locale of the cluster.
+    #[arg(long)]
+    pub locale: String,
+    /// A host to ping; may be given more than once.
+    #[arg(long, value_name = "HOST")]
+    pub ping: Vec<String>,
+}
+
 const CHECK: &str = "\
 Exit codes:
   0  nothing is wrong; warnings do not count
@@ -245,6 +268,7 @@ mod tests {
             "gp-agent hold",
             "gp-agent hold for a while",
             "gp-agent resume",
+            "gp-agent preflight --home /g --dir /d --port 5432 --locale C.UTF-8 --ping a --ping b",
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }

@@ -4,6 +4,7 @@ pub mod args;
 mod check;
 mod check_config;
 mod hold;
+mod preflight;
 pub mod probe;
 mod render;
 mod render_topology;
@@ -37,6 +38,7 @@ pub fn main() -> u8 {
         Verb::Render { what } => block_on(render::render(&cli.config, what)),
         Verb::Hold { reason } => hold::hold(&reason.join(" ")),
         Verb::Resume => hold::resume(),
+        Verb::Preflight(wanted) => block_on(preflight::preflight(wanted)),
         Verb::SetAside { cluster } => block_on(set_aside::set_aside(&cli.config, &cluster)),
         Verb::Init(_) | Verb::Probe { .. } => USAGE,
     }

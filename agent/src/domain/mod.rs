@@ -23,6 +23,7 @@ pub mod observation;
 pub mod pace;
 pub mod peers;
 pub mod pg_conf;
+pub mod preflight;
 pub mod ssh_config;
 pub mod ssh_keys;
 pub mod ssh_ports;

@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod names;
 pub mod ports;
 pub mod postgres;
+pub mod preflight;
 pub mod process;
 pub mod secrets;
 pub mod ssh;
