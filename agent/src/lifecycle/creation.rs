@@ -141,16 +141,16 @@ async fn attempt(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Resul
             record.reason.as_deref().unwrap_or("it was broken off")
         );
     }
-    let locale = hosts::preflight(pod, greenplum).await?;
+    if record.state == State::Unfinished {
+        tell(pod, "setting aside what an earlier attempt left");
+        hosts::clear(pod, pod.topology.members.iter()).await?;
+    }
+    let locale = hosts::preflight(pod, greenplum).await;
     let folder = request_folder(pod)?;
     let logs = logs(pod);
     tool::keep_old_logs(&logs, record.attempts + 1)
         .with_context(|| format!("cannot rename old logs in {}", logs.display()))?;
     let plan = plan(pod, greenplum, &folder, &locale)?;
-    if record.state == State::Unfinished {
-        tell(pod, "setting aside what an earlier attempt left");
-        hosts::clear(pod, pod.topology.members.iter()).await?;
-    }
     record.state = State::Unfinished;
     record.attempts += 1;
     record.store(pod)?;
