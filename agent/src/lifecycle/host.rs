@@ -16,7 +16,7 @@ use crate::lifecycle::{catalog, cluster, configuration, peers, volume};
 use crate::sys::account::Account;
 use crate::sys::config_file;
 use crate::sys::files::VolumeLock;
-use crate::sys::heartbeat::restarts_from_env;
+use crate::sys::heartbeat::{Heartbeat, restarts_from_env};
 use crate::sys::http::{Agent, Reply};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
@@ -125,6 +125,7 @@ pub async fn prepare(
     config_path: &Path,
     board: &Arc<Board>,
     shutdown: watch::Receiver<bool>,
+    init: Option<&Arc<Heartbeat>>,
 ) -> Result<Prepared> {
     let (config, account, topology, me) = loop {
         let config = configuration::wait_for_valid(config_path, board).await;
@@ -142,7 +143,7 @@ pub async fn prepare(
     };
     board.findings("identity", Vec::new());
     introduce(board, &config, &topology, &me);
-    let lock = volume::wait_for(&config, &me, board).await;
+    let lock = volume::wait_for(&config, &me, board, init).await;
     let engine = loop {
         match engine::find(&config).await {
             Ok(engine) => break engine,
@@ -162,6 +163,7 @@ pub async fn prepare(
         engine,
         board: board.clone(),
         peers: discovery.peers(),
+        doubts: discovery.doubts(),
         shutdown,
         refused_settings: Default::default(),
         settings_changed: Notify::new(),

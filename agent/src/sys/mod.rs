@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod config_file;
+pub mod descriptors;
 pub mod dns;
 pub mod files;
 pub mod gather;

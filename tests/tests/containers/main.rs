@@ -38,12 +38,24 @@ const TESTS: &[(&str, Test)] = &[
         administration::pg_ctl,
     ),
     (
+        "stopped_in_immediate_mode_stays_stopped",
+        administration::immediate_stop,
+    ),
+    (
+        "server_that_lost_its_lock_file_comes_back",
+        administration::removed_lock_file,
+    ),
+    (
         "changed_settings_are_applied",
         administration::changed_settings,
     ),
     (
         "containers_killed_come_back_in_any_order",
         restarts::all_killed,
+    ),
+    (
+        "names_in_pg_hba_conf_outlive_a_restart",
+        restarts::names_are_kept,
     ),
     (
         "sigterm_under_load_loses_nothing",

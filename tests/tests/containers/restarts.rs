@@ -38,6 +38,30 @@ pub fn all_killed(shared: &Shared) -> Result<()> {
     })
 }
 
+/// The mirror's first connection may come before discovery has found it again.
+pub fn names_are_kept(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let (pod, mirror) = (cluster.pod("segment-a-0"), cluster.pod("segment-b-0"));
+        let line = format!("host replication gpadmin {mirror}.{}", cluster.domain());
+        let hba = || cluster.exec(pod, &["cat", "/greenplum/gpseg0/pg_hba.conf"]);
+        wait::until("the mirror's name in pg_hba.conf", || {
+            ensure!(hba()?.contains(&line));
+            Ok(())
+        })?;
+        // Without its container the mirror has no name either.
+        cluster.container_do(&["stop", "--time", LATE], mirror)?;
+        cluster.container_do(&["restart", "--time", LATE], pod)?;
+        cluster.wait_status(pod, "running, and the mirror not found", |s| {
+            s["phase"] == "running" && s["peers"]["waiting"].to_string().contains(mirror)
+        })?;
+        let kept = hba()?;
+        ensure!(kept.contains(&line), "the mirror would be refused:\n{kept}");
+        cluster.container_do(&["start"], mirror)?;
+        cluster.wait_ready(mirror)?;
+        cluster.wait_ready(pod)
+    })
+}
+
 pub fn sigterm_under_load(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let pod = cluster.pod("segment-a-0");
