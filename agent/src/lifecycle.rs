@@ -2,10 +2,15 @@
 
 pub mod board;
 pub mod bootstrap;
+pub mod catalog;
 pub mod cluster;
 pub mod configuration;
+pub mod creation;
+pub mod decide;
 pub mod discover;
 pub mod door;
+pub mod drain_order;
+pub mod fts;
 pub mod held;
 pub mod host;
 pub mod keys;
@@ -15,6 +20,7 @@ pub mod partner;
 pub mod password;
 pub mod peers;
 pub mod pod;
+pub mod seen;
 pub mod settings;
 pub mod signals;
 pub mod ssh;
@@ -71,9 +77,13 @@ async fn live(
         ssh,
         config,
     } = prepared;
+    catalog::load(&pod);
     let beside = async {
         tokio::join!(
             peers::keep(&pod, discovery),
+            catalog::keep(&pod),
+            fts::watch(&pod),
+            creation::after::keep(&pod),
             monitor::watch(&pod),
             settings::keep(&pod),
             password::keep(&pod),

@@ -83,6 +83,12 @@ pub enum Verb {
     },
     /// Give this pod's postmaster back to the agent.
     Resume,
+    /// Clear this pod of an unfinished creation; the coordinator's agent calls this over ssh.
+    #[command(hide = true)]
+    SetAside {
+        /// The cluster that is created.
+        cluster: String,
+    },
 }
 
 const INIT: &str = "\

@@ -7,6 +7,7 @@ mod hold;
 pub mod probe;
 mod render;
 mod render_topology;
+mod set_aside;
 mod status;
 
 use crate::lifecycle;
@@ -36,6 +37,7 @@ pub fn main() -> u8 {
         Verb::Render { what } => block_on(render::render(&cli.config, what)),
         Verb::Hold { reason } => hold::hold(&reason.join(" ")),
         Verb::Resume => hold::resume(),
+        Verb::SetAside { cluster } => block_on(set_aside::set_aside(&cli.config, &cluster)),
         Verb::Init(_) | Verb::Probe { .. } => USAGE,
     }
 }

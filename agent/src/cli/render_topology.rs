@@ -110,8 +110,8 @@ mod tests {
         coordinator-1  coordinator-1.agent.prod.svc  standby           -1   5432  /greenplum/gpseg-1
         segment-a-0    segment-a-0.agent.prod.svc    primary            0  40000  /greenplum/gpseg0
         segment-a-1    segment-a-1.agent.prod.svc    primary            1  40000  /greenplum/gpseg1
-        segment-b-0    segment-b-0.agent.prod.svc    mirror             0  50000  /greenplum/gpseg0
-        segment-b-1    segment-b-1.agent.prod.svc    mirror             1  50000  /greenplum/gpseg1
+        segment-b-0    segment-b-0.agent.prod.svc    mirror             0  50000  /greenplum/mirror/gpseg0
+        segment-b-1    segment-b-1.agent.prod.svc    mirror             1  50000  /greenplum/mirror/gpseg1
 
         coordinator-1 replicates from coordinator-0:5432
         segment-b-0 replicates from segment-a-0:40000

@@ -113,6 +113,8 @@ pub struct Config {
     pub ssh: SshConfig,
     /// Probes, status and metrics.
     pub http: HttpConfig,
+    /// What only Greenplum has.
+    pub greenplum: GreenplumConfig,
     /// The end of a pod.
     pub shutdown: ShutdownConfig,
 }
@@ -187,6 +189,22 @@ pub struct SshConfig {
 pub struct HttpConfig {
     /// TCP port; default 8008.
     pub port: u16,
+}
+
+/// What only Greenplum has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GreenplumConfig {
+    /// Where Greenplum is installed (GPHOME); absent: taken from the environment or the usual places.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub home: Option<PathBuf>,
+    /// The locale that the cluster is created with; has to exist on every host; default `en_US.utf8`.
+    pub locale: String,
+    /// How often the creation of the cluster may be begun, 1 to 10; default 3.
+    pub attempts: u32,
+    /// The database that is made for gpadmin; default `gpadmin`.
+    pub database: String,
+    /// A directory whose `*.sql` files are run once, in the order of their names; default `/etc/greenplum-sql`.
+    pub sql: PathBuf,
 }
 
 /// The end of a pod.

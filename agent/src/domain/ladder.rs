@@ -69,6 +69,11 @@ impl Ladder {
         self.grace - margin.min(at_most)
     }
 
+    /// How long a server may wait for another pod's to stop first: a quarter of the grace period, at most 15 s.
+    pub fn wait_for_others(&self) -> Duration {
+        (self.grace / 4).min(Duration::from_secs(15))
+    }
+
     /// The agent asks for a fast shutdown (SIGINT): at once.
     pub fn fast(&self) -> Duration {
         Duration::ZERO

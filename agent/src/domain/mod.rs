@@ -1,10 +1,17 @@
 //! The pure core: no clock, no files, no network, no async runtime.
 
 pub mod backoff;
+pub mod catalog;
+pub mod catalog_start;
 pub mod cluster;
 pub mod config;
 pub mod control_data;
+pub mod creation;
 pub mod finding;
+pub mod fts;
+pub mod gp_output;
+pub mod gp_version;
+pub mod gpinitsystem;
 pub mod hba;
 pub mod health;
 pub mod identity;

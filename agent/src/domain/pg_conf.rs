@@ -7,24 +7,14 @@ pub const FILE: &str = "gp-agent.conf";
 
 const INCLUDE: &str = "include_if_exists = 'gp-agent.conf'";
 
-/// Renders `gp-agent.conf`: what the cluster needs, then what the configuration says (the last line of a name wins,
-/// config.sgml). Deterministic.
-pub fn render(pod: &str, parameters: &BTreeMap<String, String>) -> String {
+/// Renders `gp-agent.conf`: what the engine needs (`own`), then what the configuration says (the last line of a name
+/// wins, config.sgml). Deterministic.
+pub fn render(own: &[(&str, &str)], parameters: &BTreeMap<String, String>) -> String {
     let mut text = String::from(
         "# Written by gp-agent from cluster.yaml; changes made here are lost. ALTER SYSTEM takes precedence.\n",
     );
-    let owned = [
-        ("listen_addresses", "*"),
-        ("unix_socket_directories", "/tmp"),
-        ("cluster_name", pod),
-        ("password_encryption", "scram-sha-256"),
-        ("wal_level", "replica"),
-        ("max_wal_senders", "10"),
-        ("max_replication_slots", "10"),
-        ("hot_standby", "on"),
-    ];
     let configured = parameters.iter().map(|(k, v)| (k.as_str(), v.as_str()));
-    for (name, value) in owned.into_iter().chain(configured) {
+    for (name, value) in own.iter().copied().chain(configured) {
         text.push_str(&format!("{name} = {}\n", quote(value)));
     }
     text
@@ -56,7 +46,7 @@ mod tests {
     #[test]
     fn configured_parameters_come_last() {
         let parameters = BTreeMap::from([("max_wal_senders".to_string(), "20".to_string())]);
-        let text = render("segment-a-0", &parameters);
+        let text = render(&[("cluster_name", "segment-a-0")], &parameters);
         assert!(text.contains("cluster_name = 'segment-a-0'\n"));
         assert!(text.ends_with("max_wal_senders = '20'\n"));
     }

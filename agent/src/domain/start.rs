@@ -181,11 +181,11 @@ fn writable(role: Role, own: &Directory, partner: &Partner, name: &str) -> Decis
     Decision::Start
 }
 
-fn foreign(own: &Directory, other: &Directory) -> bool {
+pub(super) fn foreign(own: &Directory, other: &Directory) -> bool {
     matches!((&own.system_id, &other.system_id), (Some(a), Some(b)) if a != b)
 }
 
-fn other_database(name: &str) -> Decision {
+pub(super) fn other_database(name: &str) -> Decision {
     refuse(
         format!(
             "this data directory and that of {name} are copies of different databases (system identifiers differ)"

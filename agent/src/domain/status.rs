@@ -197,6 +197,9 @@ pub struct PodStatus {
     pub postmaster: PostmasterStatus,
     /// Replication, both directions.
     pub replication: Vec<ReplicationStatus>,
+    /// The newest timeline of a coordinator that this pod has seen; 0 before the cluster was created, and without a catalog.
+    #[serde(default)]
+    pub seen_coordinator: u32,
     /// Parameters that wait for a restart of the postmaster.
     pub pending_restart: Vec<String>,
     /// Peers.
@@ -237,6 +240,7 @@ impl PodStatus {
             directory: DirectoryStatus::default(),
             postmaster: PostmasterStatus::default(),
             replication: Vec::new(),
+            seen_coordinator: 0,
             pending_restart: Vec::new(),
             peers: PeersStatus::default(),
             storage: Vec::new(),

@@ -1,6 +1,6 @@
 //! Who is in the cluster: every pod's name, role, content, port and data directory.
 
-use crate::domain::config::Config;
+use crate::domain::config::{Config, EngineKind};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
@@ -61,7 +61,9 @@ pub struct Member {
     pub content: i32,
     /// The postmaster's TCP port.
     pub port: u16,
-    /// The data directory, `gpseg<content>` below the volume (Greenplum wants the coordinator's to end in `-1`).
+    /// The data directory, `gpseg<content>` below the volume (Greenplum wants the coordinator's to end in `-1`). The
+    /// mirrors of Greenplum are one folder deeper: gpinitsystem refuses a mirror whose directory has the same parent as
+    /// any primary's, be it on another host ("Conflict between data directory and mirror data directory").
     pub data_dir: PathBuf,
 }
 
@@ -87,7 +89,7 @@ impl Topology {
                 role,
                 content,
                 port,
-                data_dir: config.storage.path.join(format!("gpseg{content}")),
+                data_dir: parent(config, role).join(format!("gpseg{content}")),
             }
         };
         let c = &config.coordinator;
@@ -134,5 +136,38 @@ impl Topology {
     /// The coordinator (the pod made for that role).
     pub fn coordinator(&self) -> Option<&Member> {
         self.members.iter().find(|m| m.role == Role::Coordinator)
+    }
+}
+
+/// What the data directory of a pod made for `role` lies in.
+fn parent(config: &Config, role: Role) -> PathBuf {
+    let volume = &config.storage.path;
+    match (config.engine, role) {
+        (EngineKind::Greenplum, Role::Mirror) => volume.join("mirror"),
+        _ => volume.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::config::load;
+
+    #[test]
+    fn no_mirror_of_greenplum_shares_its_parent_with_a_primary() {
+        let dirs = |engine: &str| {
+            let text = format!(
+                "cluster: w\nengine: {engine}\ncoordinator: {{ standby: true }}\nsegments: {{ count: 2, mirrors: b }}\n"
+            );
+            let config = load(&text, "cluster.yaml", std::iter::empty()).unwrap();
+            let members = Topology::new(&config, "d").members;
+            members
+                .iter()
+                .map(|m| m.data_dir.display().to_string())
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        insta::assert_snapshot!(dirs("greenplum"), @"/greenplum/gpseg-1 /greenplum/gpseg-1 /greenplum/gpseg0 /greenplum/gpseg1 /greenplum/mirror/gpseg0 /greenplum/mirror/gpseg1");
+        insta::assert_snapshot!(dirs("postgres"), @"/greenplum/gpseg-1 /greenplum/gpseg-1 /greenplum/gpseg0 /greenplum/gpseg1 /greenplum/gpseg0 /greenplum/gpseg1");
     }
 }

@@ -1,34 +1,161 @@
 //! What differs between database engines: how to start one, how to tell a role, how to create a cluster. Nothing outside
-//! this folder asks which engine it is.
+//! this folder asks which engine it is; what follows from the difference has names of its own ([`Making`]).
 
+mod greenplum;
 mod postgres;
 
-pub use postgres::{Clone, Create, Engine};
+pub use greenplum::{Greenplum, GreenplumError};
+pub use postgres::{Clone, Create, Postgres};
 
-use crate::domain::config::EngineKind;
+use crate::domain::config::{Config, EngineKind};
+use crate::domain::observation::Observation;
+use crate::sys::postgres::directory::{Examined, examine};
 use crate::sys::postgres::tools::{ToolError, Tools};
+use std::io;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// The programs of the configured engine.
+#[derive(Debug)]
+pub enum Engine {
+    /// Plain PostgreSQL: every segment is an independent server with a streaming mirror.
+    Postgres(Postgres),
+    /// Greenplum 6 or 7, Cloudberry, and their forks.
+    Greenplum(Box<Greenplum>),
+}
+
+/// Who makes data directories, and whose word counts before one is started.
+#[derive(Clone, Copy, Debug)]
+pub enum Making<'a> {
+    /// Every pod makes its own, and asks the pod on the other end of replication.
+    EachPod(&'a Postgres),
+    /// The coordinator's pod makes all of them at once, and its catalog is asked ever after.
+    Coordinator(&'a Greenplum),
+}
 
 /// Why there is no engine to work with.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// This version of the agent cannot run it.
-    #[error(
-        "engine: {0} is not supported by this version of gp-agent; set `engine: postgres` in cluster.yaml"
-    )]
-    Unsupported(&'static str),
-    /// Its programs are missing or broken.
+    /// PostgreSQL's programs are missing or broken.
     #[error(transparent)]
-    Tool(#[from] ToolError),
+    Postgres(#[from] ToolError),
+    /// Greenplum's are.
+    #[error(transparent)]
+    Greenplum(#[from] GreenplumError),
 }
 
 /// Finds the programs of the configured engine and asks their version.
-pub async fn find(kind: EngineKind) -> Result<Engine, EngineError> {
-    match kind {
-        EngineKind::Greenplum => Err(EngineError::Unsupported("greenplum")),
+pub async fn find(config: &Config) -> Result<Engine, EngineError> {
+    match config.engine {
+        EngineKind::Greenplum => {
+            let home = config.greenplum.home.as_deref();
+            Ok(Engine::Greenplum(Box::new(Greenplum::find(home).await?)))
+        }
         EngineKind::Postgres => {
             let tools = Tools::find()?;
             let major = tools.major_version().await?;
-            Ok(Engine::new(tools, major))
+            Ok(Engine::Postgres(Postgres::new(tools, major)))
+        }
+    }
+}
+
+impl Engine {
+    /// Who makes data directories.
+    pub fn making(&self) -> Making<'_> {
+        match self {
+            Engine::Postgres(postgres) => Making::EachPod(postgres),
+            Engine::Greenplum(greenplum) => Making::Coordinator(greenplum),
+        }
+    }
+
+    fn tools(&self) -> &Tools {
+        match self {
+            Engine::Postgres(postgres) => postgres.tools(),
+            Engine::Greenplum(greenplum) => greenplum.tools(),
+        }
+    }
+
+    /// PG_VERSION of the directories that the server program can use.
+    pub fn major_version(&self) -> &str {
+        match self {
+            Engine::Postgres(postgres) => postgres.major_version(),
+            Engine::Greenplum(greenplum) => greenplum.major_version(),
+        }
+    }
+
+    /// What a data directory is.
+    pub async fn examine(&self, dir: &Path) -> io::Result<Examined> {
+        examine(self.tools(), dir).await
+    }
+
+    /// Whether the server program accepts the settings files in `dir`; its words when not.
+    pub async fn check_settings(&self, dir: &Path) -> Result<(), ToolError> {
+        self.tools().check_settings(dir).await
+    }
+
+    /// The postmaster of `content` in the foreground. `-D` comes first and the program's path ends in `/postgres`, since
+    /// the Greenplum tools search `ps` for `postgres -D <dir>`; the port is on the command line, since a copied
+    /// postgresql.conf holds the other end's.
+    pub fn start_command(&self, dir: &Path, port: u16, content: i32) -> Command {
+        let mut command = Command::new(self.tools().path("postgres"));
+        command
+            .envs(self.tools().environment())
+            .arg("-D")
+            .arg(dir)
+            .args(["-p", &port.to_string()])
+            .env_remove("GP_AGENT_INIT_FD")
+            .stdin(Stdio::null());
+        if let Engine::Greenplum(greenplum) = self {
+            command.args(greenplum.role_arguments(content));
+        }
+        command
+    }
+
+    /// `options` that the agent's own connections to the server of `content` need.
+    pub fn session_options(&self, content: i32) -> Option<String> {
+        match self {
+            Engine::Postgres(_) => None,
+            Engine::Greenplum(greenplum) => greenplum.session_options(content),
+        }
+    }
+
+    /// Parameters that the cluster needs in gp-agent.conf, before those of the configuration.
+    pub fn own_parameters<'a>(&self, pod: &'a str) -> Vec<(&'static str, &'a str)> {
+        match self {
+            Engine::Postgres(_) => Postgres::own_parameters(pod),
+            Engine::Greenplum(_) => Vec::new(),
+        }
+    }
+
+    /// The one question behind readiness and status; see [`crate::domain::observation`].
+    pub fn observe_sql(&self) -> &'static str {
+        match self {
+            Engine::Postgres(_) => postgres::OBSERVE,
+            Engine::Greenplum(greenplum) => greenplum.observe_sql(),
+        }
+    }
+
+    /// What a replica that refuses SQL while it is healthy does, from its processes; `None` where replicas answer SQL.
+    pub fn observe_replica(&self, postmaster: i32) -> Option<Observation> {
+        match self {
+            Engine::Postgres(_) => None,
+            Engine::Greenplum(_) => Some(greenplum::observe_replica(postmaster)),
+        }
+    }
+
+    /// Makes the slot for the other end, where that is the agent's to do; it holds nothing back until it is first used.
+    pub fn ensure_slot_sql(&self) -> Option<String> {
+        match self {
+            Engine::Postgres(_) => Some(postgres::ensure_slot_sql()),
+            Engine::Greenplum(_) => None,
+        }
+    }
+
+    /// Parameters that wait for a restart, then what the server could not read in its files, each row tagged.
+    pub fn settings_sql(&self) -> &'static str {
+        match self {
+            Engine::Postgres(_) => postgres::SETTINGS,
+            Engine::Greenplum(greenplum) => greenplum.settings_sql(),
         }
     }
 }

@@ -1,19 +1,16 @@
 //! Plain PostgreSQL: every segment is an independent server with a streaming mirror.
 
 use crate::domain::config::Auth;
-use crate::sys::postgres::directory::{Examined, examine};
 use crate::sys::postgres::tools::{ToolError, Tools};
 use std::ffi::OsString;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 /// The replication slot of every standby and mirror; Greenplum's own name for it (gp_replica_check, walsender).
 pub const SLOT: &str = "internal_wal_replication_slot";
 
 /// The programs of one PostgreSQL and what they need to be told.
 #[derive(Debug)]
-pub struct Engine {
+pub struct Postgres {
     tools: Tools,
     major: String,
 }
@@ -48,9 +45,9 @@ pub struct Clone<'a> {
     pub user: &'a str,
 }
 
-impl Engine {
-    pub(super) fn new(tools: Tools, major: String) -> Engine {
-        Engine { tools, major }
+impl Postgres {
+    pub(super) fn new(tools: Tools, major: String) -> Postgres {
+        Postgres { tools, major }
     }
 
     /// Major version of the server program.
@@ -58,28 +55,21 @@ impl Engine {
         &self.major
     }
 
-    /// What a data directory is.
-    pub async fn examine(&self, dir: &Path) -> io::Result<Examined> {
-        examine(&self.tools, dir).await
+    pub(super) fn tools(&self) -> &Tools {
+        &self.tools
     }
 
-    /// Whether the server program accepts the settings files in `dir`; its words when not.
-    pub async fn check_settings(&self, dir: &Path) -> Result<(), ToolError> {
-        self.tools.check_settings(dir).await
-    }
-
-    /// The postmaster in the foreground. `-D` comes first and the program's path ends in `/postgres`, since the
-    /// Greenplum tools search `ps` for `postgres -D <dir>`; the port is on the command line, since a copied
-    /// postgresql.conf holds the other end's. Its log goes where the agent's goes.
-    pub fn start_command(&self, dir: &Path, port: u16) -> Command {
-        let mut command = Command::new(self.tools.path("postgres"));
-        command
-            .arg("-D")
-            .arg(dir)
-            .args(["-p", &port.to_string()])
-            .env_remove("GP_AGENT_INIT_FD")
-            .stdin(Stdio::null());
-        command
+    pub(super) fn own_parameters(pod: &str) -> Vec<(&'static str, &str)> {
+        vec![
+            ("listen_addresses", "*"),
+            ("unix_socket_directories", "/tmp"),
+            ("cluster_name", pod),
+            ("password_encryption", "scram-sha-256"),
+            ("wal_level", "replica"),
+            ("max_wal_senders", "10"),
+            ("max_replication_slots", "10"),
+            ("hot_standby", "on"),
+        ]
     }
 
     /// initdb, with data checksums.
@@ -121,33 +111,26 @@ impl Engine {
         args.extend(wanted.wal.iter().map(|wal| option("--waldir=", wal)));
         self.tools.run("pg_basebackup", args, &[]).await.map(drop)
     }
+}
 
-    /// The one question behind readiness and status; see [`crate::domain::observation`].
-    pub fn observe_sql(&self) -> &'static str {
-        "select 'self', pg_is_in_recovery()::text, \
-            case when pg_is_in_recovery() then '' else substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end; \
-         select 'send', application_name, state, sync_state, \
-            pg_wal_lsn_diff(case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, replay_lsn)::bigint::text \
-            from pg_stat_replication where application_name !~ '^pg_basebackup' order by 2; \
-         select 'receive', coalesce(sender_host, ''), status, '', \
-            pg_wal_lsn_diff(coalesce(latest_end_lsn, flushed_lsn), pg_last_wal_replay_lsn())::bigint::text from pg_stat_wal_receiver"
-    }
+pub(super) const OBSERVE: &str = "select 'self', pg_is_in_recovery()::text, \
+        case when pg_is_in_recovery() then '' else substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end; \
+    select 'send', application_name, state, sync_state, \
+        pg_wal_lsn_diff(case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, replay_lsn)::bigint::text \
+        from pg_stat_replication where application_name !~ '^pg_basebackup' order by 2; \
+    select 'receive', coalesce(sender_host, ''), status, '', \
+        pg_wal_lsn_diff(coalesce(latest_end_lsn, flushed_lsn), pg_last_wal_replay_lsn())::bigint::text from pg_stat_wal_receiver";
 
-    /// Makes the slot for the other end; it holds nothing back until it is first used.
-    pub fn ensure_slot_sql(&self) -> String {
-        format!(
-            "select pg_create_physical_replication_slot('{SLOT}') \
-             where not exists (select from pg_replication_slots where slot_name = '{SLOT}')"
-        )
-    }
+pub(super) const SETTINGS: &str = "select 'pending', name, '' from pg_settings where pending_restart order by 2; \
+    select 'hba', line_number::text, error from pg_hba_file_rules where error is not null order by line_number; \
+    select 'file', name, error from pg_file_settings \
+        where error is not null and name not in (select name from pg_settings where pending_restart) order by 2";
 
-    /// Parameters that wait for a restart, then what the server could not read in its files, each row tagged.
-    pub fn settings_sql(&self) -> &'static str {
-        "select 'pending', name, '' from pg_settings where pending_restart order by 2; \
-         select 'hba', line_number::text, error from pg_hba_file_rules where error is not null order by line_number; \
-         select 'file', name, error from pg_file_settings \
-           where error is not null and name not in (select name from pg_settings where pending_restart) order by 2"
-    }
+pub(super) fn ensure_slot_sql() -> String {
+    format!(
+        "select pg_create_physical_replication_slot('{SLOT}') \
+         where not exists (select from pg_replication_slots where slot_name = '{SLOT}')"
+    )
 }
 
 fn option(name: &str, value: &Path) -> OsString {

@@ -4,7 +4,7 @@
 use crate::domain::config::Auth;
 use crate::domain::status::Phase;
 use crate::domain::topology::Member;
-use crate::engine::{Clone, Create};
+use crate::engine::{Clone, Create, Postgres};
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::settings;
 use crate::sys::files::set_aside;
@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use std::path::{Path, PathBuf};
 
 /// initdb, for a coordinator or a primary.
-pub async fn create(pod: &Pod) -> Result<()> {
+pub async fn create(pod: &Pod, postgres: &Postgres) -> Result<()> {
     pod.board
         .phase(Phase::Bootstrapping, "creating an empty database (initdb)");
     let config = pod.config.borrow().clone();
@@ -27,12 +27,12 @@ pub async fn create(pod: &Pod) -> Result<()> {
         password_file: (config.hba.auth == Auth::ScramSha256)
             .then_some(config.hba.password_file.as_path()),
     };
-    pod.engine.create(&wanted).await?;
+    postgres.create(&wanted).await?;
     settle(pod, &making).await
 }
 
 /// pg_basebackup from the partner, for a standby, a mirror, or an old primary whose volume was emptied.
-pub async fn clone_partner(pod: &Pod, partner: &Member) -> Result<()> {
+pub async fn clone_partner(pod: &Pod, postgres: &Postgres, partner: &Member) -> Result<()> {
     pod.board.phase(
         Phase::Bootstrapping,
         format!("copying {} (pg_basebackup)", partner.pod),
@@ -45,7 +45,7 @@ pub async fn clone_partner(pod: &Pod, partner: &Member) -> Result<()> {
         port: partner.port,
         user: &pod.account.name,
     };
-    pod.engine.clone_from(&wanted).await?;
+    postgres.clone_from(&wanted).await?;
     settle(pod, &making).await
 }
 

@@ -24,6 +24,11 @@ pub async fn gather(board: &Board, pod: Option<&Arc<Pod>>) -> String {
 }
 
 async fn peers(pod: &Pod) -> Vec<Entry> {
+    ask(pod, pod.topology.peers(&pod.me), Pace::default()).await
+}
+
+/// What the agents of these pods say, in the same order.
+pub async fn ask(pod: &Pod, members: impl Iterator<Item = &Member>, pace: Pace) -> Vec<Entry> {
     let asked = {
         let known = pod.peers.borrow();
         let address = |member: &Member| PeerAddress {
@@ -33,8 +38,8 @@ async fn peers(pod: &Pod) -> Vec<Entry> {
                 .map(|p| p.addresses.clone())
                 .unwrap_or_default(),
         };
-        pod.topology.peers(&pod.me).map(address).collect()
+        members.map(address).collect()
     };
     let port = pod.config.borrow().http.port;
-    gather::gather(&pod.topology.cluster, asked, port, Pace::default()).await
+    gather::gather(&pod.topology.cluster, asked, port, pace).await
 }

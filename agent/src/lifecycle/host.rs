@@ -1,5 +1,6 @@
 //! The agent as its probes see it, and the first act: from a host name to a pod that may touch its volume.
 
+use crate::domain::catalog::CatalogAnswer;
 use crate::domain::config::Config;
 use crate::domain::finding::{Area, Finding};
 use crate::domain::identity;
@@ -11,7 +12,7 @@ use crate::lifecycle::discover::Discovery;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::ssh::{Setup, Ssh};
 use crate::lifecycle::supervise::Command;
-use crate::lifecycle::{cluster, configuration, peers, volume};
+use crate::lifecycle::{catalog, cluster, configuration, peers, volume};
 use crate::sys::account::Account;
 use crate::sys::config_file;
 use crate::sys::files::VolumeLock;
@@ -67,6 +68,15 @@ impl Agent for Host {
 
     fn cluster(&self) -> Reply<'_, String> {
         Box::pin(async { cluster::gather(&self.board, self.pod.get()).await })
+    }
+
+    fn catalog(&self, content: Option<i32>) -> CatalogAnswer {
+        match self.pod.get() {
+            Some(pod) => catalog::told(pod, content),
+            None => CatalogAnswer::Unknown {
+                why: self.board.read(|s| s.reason.clone()),
+            },
+        }
     }
 
     fn hold(&self, reason: String) -> Reply<'_, Result<(), String>> {
@@ -134,7 +144,7 @@ pub async fn prepare(
     introduce(board, &config, &topology, &me);
     let lock = volume::wait_for(&config, &me, board).await;
     let engine = loop {
-        match engine::find(config.engine).await {
+        match engine::find(&config).await {
             Ok(engine) => break engine,
             Err(error) => board.phase(Phase::Refused, error.to_string()),
         }
@@ -155,6 +165,8 @@ pub async fn prepare(
         shutdown,
         refused_settings: Default::default(),
         settings_changed: Notify::new(),
+        catalog: catalog::unknown("the agent starts"),
+        created: watch::Sender::new(false),
     });
     Ok(Prepared {
         pod,

@@ -1,9 +1,11 @@
 //! Asks the server once a second, on a connection that is kept, what it is and how it does.
 
 use crate::domain::observation::{self, Answer, Observation};
+use crate::domain::start::DirectoryKind;
 use crate::domain::status::{Phase, PodStatus};
 use crate::lifecycle::board::now;
 use crate::lifecycle::pod::Pod;
+use crate::sys::postgres::directory::has_standby_marker;
 use crate::sys::postgres::session::{NoAnswer, Session};
 use std::time::{Duration, Instant};
 
@@ -36,7 +38,10 @@ pub async fn watch(pod: &Pod) {
             && !slot_made
             && pod.partner().is_some()
         {
-            slot_made = session.ask(&pod.engine.ensure_slot_sql()).await.is_ok();
+            slot_made = match pod.engine.ensure_slot_sql() {
+                Some(sql) => session.ask(&sql).await.is_ok(),
+                None => true,
+            };
         }
         let settled = matches!(answer, Answer::Ok(_) | Answer::TimedOut);
         tokio::time::sleep(if settled { EVERY } else { STARTING_EVERY }).await;
@@ -50,10 +55,21 @@ async fn ask(pod: &Pod, session: &mut Session) -> Answer {
             None => Answer::Refused("no answer about itself".into()),
         },
         Err(NoAnswer::NoServer) => Answer::NoServer,
-        Err(NoAnswer::NotNow(words)) => Answer::NotNow(words),
+        Err(NoAnswer::NotNow(words)) => match replica(pod) {
+            Some(seen) => Answer::Ok(seen),
+            None => Answer::NotNow(words),
+        },
         Err(NoAnswer::Refused(words)) => Answer::Refused(words),
         Err(NoAnswer::TimedOut(_)) => Answer::TimedOut,
     }
+}
+
+/// A replica that refuses SQL while it is healthy.
+fn replica(pod: &Pod) -> Option<Observation> {
+    let postmaster = pod.board.read(|s| s.postmaster.pid)?;
+    has_standby_marker(pod.dir())
+        .then(|| pod.engine.observe_replica(postmaster))
+        .flatten()
 }
 
 fn forget(status: &mut PodStatus) {
@@ -78,10 +94,13 @@ fn record(pod: &Pod, answer: &Answer, timeouts: u32, took: Duration) {
                 first_answer = s.phase != Phase::Running;
                 s.active_role = seen.active_role(content);
                 s.replication.clone_from(&seen.replication);
-                if !seen.in_recovery {
-                    s.directory.kind = "primary".into();
-                    s.directory.timeline = seen.timeline.or(s.directory.timeline);
-                }
+                let kind = if seen.in_recovery {
+                    DirectoryKind::Standby
+                } else {
+                    DirectoryKind::Primary
+                };
+                s.directory.kind = kind.word().into();
+                s.directory.timeline = seen.timeline.or(s.directory.timeline);
             }
             _ => forget(s),
         }

@@ -32,7 +32,8 @@ pub async fn ask(pod: &Pod) -> Partner {
     }
 }
 
-async fn status_of(pod: &Pod, member: &Member) -> Option<PodStatus> {
+/// What that pod's agent says of it, when it answers.
+pub async fn status_of(pod: &Pod, member: &Member) -> Option<PodStatus> {
     let addresses = pod.peers.borrow().get(&member.pod)?.addresses.clone();
     let port = pod.config.borrow().http.port;
     for address in addresses {

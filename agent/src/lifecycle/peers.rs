@@ -4,6 +4,7 @@ use crate::domain::finding::Finding;
 use crate::domain::hba;
 use crate::domain::pace::Pace;
 use crate::domain::peers::PeerMap;
+use crate::domain::status::Phase;
 use crate::domain::topology::{Member, Topology};
 use crate::lifecycle::discover::{self, Discovery};
 use crate::lifecycle::pod::Pod;
@@ -56,4 +57,19 @@ pub async fn keep(pod: &Pod, discovery: Discovery) {
 pub async fn look(topology: &Topology, me: &Member, user: &str) -> (PeerMap, Vec<Finding>) {
     let in_hba = in_hba(topology, me, user);
     discover::look(topology, me, &in_hba, &Resolver::system(), &Names::system()).await
+}
+
+/// Returns when every pod that the topology names can be found: a cluster is created only then.
+pub async fn all_found(pod: &Pod) {
+    let mut peers = pod.peers.clone();
+    let complete = |map: &PeerMap| {
+        let found = |member: &Member| map.get(&member.pod).is_some_and(|p| p.found());
+        pod.topology.peers(&pod.me).all(found)
+    };
+    if !complete(&peers.borrow()) {
+        let reason = "waiting for the names of all peers";
+        pod.board.phase(Phase::Discovering, reason);
+        // The sender lives as long as the pod.
+        let _ = peers.wait_for(complete).await;
+    }
 }

@@ -1,5 +1,6 @@
 //! What every act needs to know of this pod.
 
+use crate::domain::catalog::CatalogAnswer;
 use crate::domain::config::Config;
 use crate::domain::peers::PeerMap;
 use crate::domain::topology::{Member, Topology};
@@ -34,6 +35,10 @@ pub struct Pod {
     pub refused_settings: Mutex<Option<String>>,
     /// Rung when the settings files should be looked at again.
     pub settings_changed: Notify,
+    /// What this pod can tell others of the catalog.
+    pub catalog: watch::Sender<CatalogAnswer>,
+    /// Whether the cluster is known to be created: before that, its files belong to the tool that creates it.
+    pub created: watch::Sender<bool>,
 }
 
 impl Pod {
@@ -73,6 +78,7 @@ impl Pod {
             socket_dir: PathBuf::from("/tmp"),
             port: self.me.port,
             user: self.account.name.clone(),
+            options: self.engine.session_options(self.me.content),
         };
         Session::new(target, timeout)
     }

@@ -20,7 +20,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// Writes both files below `dir`. Returns whether anything changed.
 pub fn write(pod: &Pod, dir: &Path) -> Result<bool> {
     let config = pod.config.borrow().clone();
-    let conf = pg_conf::render(&pod.me.pod, &config.parameters);
+    let conf = pg_conf::render(&pod.engine.own_parameters(&pod.me.pod), &config.parameters);
     let main = dir.join("postgresql.conf");
     let included = pg_conf::with_include(&read(&main)?);
     let mut changed = !pod.was_refused(&conf)
@@ -80,7 +80,10 @@ pub async fn write_proven(pod: &Pod) -> Result<bool> {
     let conf = pod.dir().join(pg_conf::FILE);
     let before = std::fs::read(&conf).ok();
     let changed = write(pod, pod.dir())?;
-    let wanted = pg_conf::render(&pod.me.pod, &pod.config.borrow().parameters);
+    let wanted = pg_conf::render(
+        &pod.engine.own_parameters(&pod.me.pod),
+        &pod.config.borrow().parameters,
+    );
     if pod.was_refused(&wanted) {
         return Ok(changed);
     }
@@ -126,7 +129,8 @@ pub async fn keep(pod: &Pod) {
 }
 
 async fn refresh(pod: &Pod, session: &mut Session) -> Result<()> {
-    if !pod.dir().join("global/pg_control").try_exists()? {
+    // Until then the files belong to the tool that creates the cluster.
+    if !*pod.created.borrow() || !pod.dir().join("global/pg_control").try_exists()? {
         return Ok(());
     }
     if write_proven(pod).await?

@@ -65,11 +65,27 @@ fn take(config: &StorageConfig, cluster: &str, me: &Member) -> Taken {
         }
     };
     if lock.is_some()
-        && let Err(finding) = owner::claim(&config.path.join(".gp-agent"), cluster, me)
+        && let Err(finding) =
+            owner::claim(&config.path.join(".gp-agent"), cluster, me).and_then(|()| make_parent(me))
     {
         findings.push(finding);
     }
     (lock, statuses, findings)
+}
+
+/// The folder that the data directory is made in: gpinitsystem and gprecoverseg want it there before they come.
+fn make_parent(me: &Member) -> Result<(), Finding> {
+    let Some(parent) = me.data_dir.parent() else {
+        return Ok(());
+    };
+    std::fs::create_dir_all(parent).map_err(|e| {
+        Finding::error(
+            Area::Storage,
+            parent.display().to_string(),
+            format!("the folder of the data directory cannot be made: {e}"),
+            "let the agent's user write to the volume (fsGroup), and remove what stands in the way",
+        )
+    })
 }
 
 /// Proves the data volume and, when it is another one, the write-ahead log's. Blocking. Too little room keeps a database
@@ -89,4 +105,30 @@ pub fn prove(config: &StorageConfig, exists: bool) -> (Vec<StorageStatus>, Vec<F
         }
     }
     (statuses, findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::topology::Role;
+
+    #[test]
+    fn the_folder_of_the_data_directory_is_made_or_missed_in_words() {
+        let volume = tempfile::tempdir().unwrap();
+        let me = Member {
+            pod: "segment-b-0".into(),
+            fqdn: "segment-b-0.gp.test".into(),
+            role: Role::Mirror,
+            content: 0,
+            port: 50000,
+            data_dir: volume.path().join("mirror/gpseg0"),
+        };
+        let parent = volume.path().join("mirror");
+        assert_eq!((make_parent(&me), make_parent(&me)), (Ok(()), Ok(())));
+        assert!(parent.is_dir() && !me.data_dir.exists());
+        std::fs::remove_dir(&parent).unwrap();
+        std::fs::write(&parent, "").unwrap();
+        let finding = make_parent(&me).unwrap_err();
+        assert_eq!(finding.subject, parent.display().to_string());
+    }
 }

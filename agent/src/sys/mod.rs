@@ -10,6 +10,7 @@ pub mod host;
 pub mod http;
 pub mod http_client;
 pub mod interfaces;
+pub mod log_tail;
 pub mod metrics;
 pub mod names;
 pub mod ports;

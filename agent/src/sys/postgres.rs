@@ -1,5 +1,6 @@
 //! PostgreSQL from outside: its programs, its data directory, its lock file, and a connection that is kept.
 
+pub mod at_work;
 pub mod directory;
 pub mod pidfile;
 pub mod session;

@@ -249,13 +249,28 @@ pub fn sshd(config: &Path) -> std::process::Command {
 /// # Errors
 /// [`ToolError`] with ssh's own words.
 pub async fn login(client_config: &Path, host: &str, limit: Duration) -> Result<(), ToolError> {
-    let seconds = format!("ConnectTimeout={}", limit.as_secs().max(1));
+    run_there(client_config, host, "true", limit)
+        .await
+        .map(drop)
+}
+
+/// Runs a command line of the shell on `host` and returns what it wrote to its standard output.
+///
+/// # Errors
+/// [`ToolError`] with the words of ssh or of the command.
+pub async fn run_there(
+    client_config: &Path,
+    host: &str,
+    command: &str,
+    limit: Duration,
+) -> Result<String, ToolError> {
+    let seconds = format!("ConnectTimeout={}", limit.as_secs().clamp(1, 10));
     let mut args = vec![std::ffi::OsStr::new("-F"), client_config.as_os_str()];
-    let options = ["-o", "BatchMode=yes", "-o", &seconds, "--", host, "true"];
+    let options = ["-o", "BatchMode=yes", "-o", &seconds, "--", host, command];
     args.extend(options.map(std::ffi::OsStr::new));
     let answer = output("ssh", &args, limit).await?;
     match answer.status.success() {
-        true => Ok(()),
+        true => Ok(String::from_utf8_lossy(&answer.stdout).into_owned()),
         false => Err(failed("ssh", &answer)),
     }
 }

@@ -69,6 +69,10 @@ mod tests {
         let new = read(
             &WHOLE
                 .replace("count: 2", "count: 3")
+                .replace(
+                    "domain:",
+                    "greenplum: { attempts: 4, home: /opt/gp }\ndomain:",
+                )
                 .replace("10.0.0.0/8", "10.0.0.0/9")
                 .replace(
                     "log_statement: ddl, fsync: on",
@@ -84,7 +88,8 @@ mod tests {
             "parameters.max_connections",
         ];
         assert_eq!(change.reloadable, reloadable);
-        assert_eq!(change.needs_restart, ["segments.count"]);
+        let needs_restart = ["greenplum.attempts", "greenplum.home", "segments.count"];
+        assert_eq!(change.needs_restart, needs_restart);
         let mut without = old.clone();
         without.segments.mirrors = None;
         assert_eq!(diff(&old, &without).needs_restart, ["segments.mirrors"]);

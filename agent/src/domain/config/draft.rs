@@ -5,8 +5,8 @@ use super::reader::{Read, Reader};
 use super::rules::{self, LABEL_MAX, NAME_MAX};
 use super::tree::Kind;
 use super::{
-    Auth, Config, CoordinatorConfig, EngineKind, HbaConfig, HttpConfig, Require, SegmentsConfig,
-    ShutdownConfig, SshConfig, StorageConfig,
+    Auth, Config, CoordinatorConfig, EngineKind, GreenplumConfig, HbaConfig, HttpConfig, Require,
+    SegmentsConfig, ShutdownConfig, SshConfig, StorageConfig,
 };
 use super::{keys, parameters};
 use std::collections::BTreeMap;
@@ -42,6 +42,7 @@ pub(super) struct Draft {
     secret: Option<Read<PathBuf>>,
     ssh_port: Option<Read<u16>>,
     http_port: Option<Read<u16>>,
+    greenplum: Greenplum,
     grace_seconds: Option<Read<u32>>,
 }
 
@@ -72,6 +73,7 @@ impl Draft {
             secret: r.scalar(&keys::SSH_SECRET, Kind::Text, rules::path),
             ssh_port: port(r, &keys::SSH_PORT),
             http_port: port(r, &keys::HTTP_PORT),
+            greenplum: Greenplum::read(r),
             grace_seconds: whole(r, &keys::SHUTDOWN_GRACE_SECONDS, 5, 86_400),
         }
     }
@@ -232,9 +234,41 @@ impl Draft {
             http: HttpConfig {
                 port: self.http_port?.value,
             },
+            greenplum: self.greenplum.finish()?,
             shutdown: ShutdownConfig {
                 grace_seconds: self.grace_seconds?.value,
             },
+        })
+    }
+}
+
+/// The section of Greenplum alone, as far as its values passed their own rules.
+struct Greenplum {
+    home: Option<Read<PathBuf>>,
+    locale: Option<Read<String>>,
+    attempts: Option<Read<u32>>,
+    database: Option<Read<String>>,
+    sql: Option<Read<PathBuf>>,
+}
+
+impl Greenplum {
+    fn read(r: &mut Reader) -> Greenplum {
+        Greenplum {
+            home: r.scalar(&keys::GREENPLUM_HOME, Kind::Text, rules::path),
+            locale: r.scalar(&keys::GREENPLUM_LOCALE, Kind::Text, rules::locale),
+            attempts: whole(r, &keys::GREENPLUM_ATTEMPTS, 1, 10),
+            database: r.scalar(&keys::GREENPLUM_DATABASE, Kind::Text, rules::database),
+            sql: r.scalar(&keys::GREENPLUM_SQL, Kind::Text, rules::path),
+        }
+    }
+
+    fn finish(self) -> Option<GreenplumConfig> {
+        Some(GreenplumConfig {
+            home: self.home.map(|home| home.value),
+            locale: self.locale?.value,
+            attempts: self.attempts?.value,
+            database: self.database?.value,
+            sql: self.sql?.value,
         })
     }
 }

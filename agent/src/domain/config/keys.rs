@@ -192,6 +192,31 @@ pub const HTTP_PORT: Key = Key::scalar(
     Or("8008"),
     "TCP port of probes, status and metrics",
 );
+pub const GREENPLUM_HOME: Key = Key::scalar(
+    "greenplum.home",
+    Means("`$GPHOME`, else `/usr/local/greenplum-db`, else `/usr/local/cloudberry-db`"),
+    "Where Greenplum is installed",
+);
+pub const GREENPLUM_LOCALE: Key = Key::scalar(
+    "greenplum.locale",
+    Or("en_US.utf8"),
+    "Locale that the cluster is created with; has to exist in every pod",
+);
+pub const GREENPLUM_ATTEMPTS: Key = Key::scalar(
+    "greenplum.attempts",
+    Or("3"),
+    "How often the creation of the cluster is tried, 1 to 10",
+);
+pub const GREENPLUM_DATABASE: Key = Key::scalar(
+    "greenplum.database",
+    Or("gpadmin"),
+    "Database that is created for gpadmin",
+);
+pub const GREENPLUM_SQL: Key = Key::scalar(
+    "greenplum.sql",
+    Or("/etc/greenplum-sql"),
+    "Directory whose `*.sql` files are run once after the creation, in the order of their names",
+);
 pub const SHUTDOWN_GRACE_SECONDS: Key = Key::scalar(
     "shutdown.graceSeconds",
     Or("30"),
@@ -222,6 +247,11 @@ pub const KEYS: &[Key] = &[
     SSH_SECRET,
     SSH_PORT,
     HTTP_PORT,
+    GREENPLUM_HOME,
+    GREENPLUM_LOCALE,
+    GREENPLUM_ATTEMPTS,
+    GREENPLUM_DATABASE,
+    GREENPLUM_SQL,
     SHUTDOWN_GRACE_SECONDS,
 ];
 

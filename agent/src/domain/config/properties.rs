@@ -50,6 +50,12 @@ prop_compose! {
         auth in proptest::sample::select(Auth::WORDS),
         numbers in (0u64..=MAX_MIB, 5u32..=86_400),
         extra in proptest::collection::vec("[a-z][ -~\u{a0}-\u{d7ff}]{0,30}", 0..4),
+        (home, locale, database) in (
+            proptest::option::of(path()),
+            "[a-zA-Z][a-zA-Z0-9_.@-]{0,20}",
+            "[a-z_][a-z0-9_-]{0,20}",
+        ),
+        (attempts, sql) in (1u32..=10, path()),
         parameters in proptest::collection::btree_map("x_[a-z0-9_.]{0,10}", "[ -~\u{a1}-\u{d7ff}]{0,20}", 0..4),
     ) -> Config {
         let wal = paths.1.filter(|wal| *wal != paths.0);
@@ -64,6 +70,7 @@ prop_compose! {
             parameters,
             ssh: SshConfig { secret: paths.3, port: ssh_port },
             http,
+            greenplum: GreenplumConfig { home, locale, attempts, database, sql },
             shutdown: ShutdownConfig { grace_seconds: numbers.1 },
         }
     }

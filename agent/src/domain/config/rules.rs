@@ -90,6 +90,43 @@ pub fn path(text: &str) -> Result<PathBuf, Fault> {
     Ok(plain)
 }
 
+/// The longest name of a database (NAMEDATALEN - 1, pg_config_manual.h).
+const DATABASE_MAX: usize = 63;
+
+/// A locale as `locale -a` prints it, such as `en_US.utf8` or `de_DE@euro`; gpinitsystem hands it to a shell.
+pub fn locale(text: &str) -> Result<String, Fault> {
+    let harmless = |c: char| c.is_ascii_alphanumeric() || "_.@-".contains(c);
+    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic());
+    if !begins || text.len() > LABEL_MAX || !text.chars().all(harmless) {
+        return Err(Fault::new(
+            format!("{} is not the name of a locale", shown(text)),
+            "write it as `locale -a` prints it, such as en_US.utf8 or C.UTF-8",
+        ));
+    }
+    Ok(text.to_string())
+}
+
+/// The name of a database that needs no quotes on any command line and is not a template.
+pub fn database(text: &str) -> Result<String, Fault> {
+    let harmless = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
+    let begins = text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+    if !begins || text.len() > DATABASE_MAX || !text.chars().all(harmless) {
+        return Err(Fault::new(
+            format!("{} is not a name for a database", shown(text)),
+            format!(
+                "use at most {DATABASE_MAX} lower-case letters, digits, `_` and `-`, beginning with a letter or `_`"
+            ),
+        ));
+    }
+    if matches!(text, "template0" | "template1") {
+        return Err(Fault::new(
+            format!("{text} is the template of other databases"),
+            "choose another name",
+        ));
+    }
+    Ok(text.to_string())
+}
+
 /// `true` or `false`, in the spellings of YAML 1.2.
 pub fn switch(text: &str) -> Result<bool, Fault> {
     match text {
@@ -181,6 +218,42 @@ mod tests {
             "", "/", "//", "a", "~/x", "/a/../b", "/a b", "/$x", "/a;b", "/a'", "/ä",
         ] {
             assert!(path(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn locales() {
+        for good in ["en_US.utf8", "C.UTF-8", "C", "de_DE@euro", "POSIX"] {
+            assert_eq!(locale(good).as_deref(), Ok(good));
+        }
+        let long = "a".repeat(64);
+        for bad in [
+            "", "-n", "1", "en US", "C;id", "$(id)", "`id`", "C\n", "a/b", "C'", "C\"", "é", &long,
+        ] {
+            assert!(locale(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn databases() {
+        for good in ["gpadmin", "_x", "data-ware_house1", &"a".repeat(63)] {
+            assert_eq!(database(good).as_deref(), Ok(good));
+        }
+        let long = "a".repeat(64);
+        for bad in [
+            "",
+            "-x",
+            "1x",
+            "Gpadmin",
+            "a b",
+            "a;b",
+            "a\"b",
+            "ä",
+            "template0",
+            "template1",
+            &long,
+        ] {
+            assert!(database(bad).is_err(), "{bad}");
         }
     }
 

@@ -41,6 +41,11 @@ fn a_small_file_gets_the_defaults() {
     assert_eq!(config.hba.auth, Auth::Trust);
     assert_eq!((config.ssh.port, config.http.port), (None, 8008));
     assert_eq!(config.shutdown.grace_seconds, 30);
+    assert_eq!(config.greenplum.home, None);
+    assert_eq!(config.greenplum.locale, "en_US.utf8");
+    assert_eq!(config.greenplum.attempts, 3);
+    assert_eq!(config.greenplum.database, "gpadmin");
+    assert_eq!(config.greenplum.sql, PathBuf::from("/etc/greenplum-sql"));
     let ports = (
         config.coordinator.port,
         config.segments.primary_port,
@@ -137,7 +142,7 @@ shutdown: { graceSeconds: 4 }
     cluster.yaml:24:16: parameters.log_statement: has no value; give one, `''` for an empty one, or remove the parameter
     cluster.yaml:25:16: parameters.search_path: is a list, not a single value; give one value
     cluster.yaml:26:7: http: is a number (8008), not a mapping; write keys and values: port
-    cluster.yaml:27:1: c\nd: is no key of this file; remove it; keys here are cluster, engine, domain, coordinator, segments, storage, hba, parameters, ssh, http, shutdown
+    cluster.yaml:27:1: c\nd: is no key of this file; remove it; keys here are cluster, engine, domain, coordinator, segments, storage, hba, parameters, ssh, http, greenplum, shutdown
     cluster.yaml:28:1: cluster: is given a second time, first in line 1; remove one of the two
     cluster.yaml:29:1: a number (17) stands where a key is expected; write a key, then `:` and its value
     cluster.yaml:30:27: shutdown.graceSeconds: must be at least 5, is 4; give a whole number from 5 to 86400
@@ -168,12 +173,12 @@ fn what_is_no_configuration_at_all() {
     cluster.yaml:1:1: engine: is missing; add it: `greenplum` or `postgres`
     cluster.yaml:1:1: segments.count: is missing; add it: Number of primaries, 1 to 10000; as many mirrors
     "- a\n"
-    cluster.yaml:1:1: is a list, not a mapping; write keys and values: cluster, engine, domain, coordinator, segments, storage, hba, parameters, ssh, http, shutdown
+    cluster.yaml:1:1: is a list, not a mapping; write keys and values: cluster, engine, domain, coordinator, segments, storage, hba, parameters, ssh, http, greenplum, shutdown
     cluster.yaml:1:1: cluster: is missing; add it: Name of the cluster, a DNS label; recorded on every volume
     cluster.yaml:1:1: engine: is missing; add it: `greenplum` or `postgres`
     cluster.yaml:1:1: segments.count: is missing; add it: Number of primaries, 1 to 10000; as many mirrors
     "cluster"
-    cluster.yaml:1:1: is the text "cluster", not a mapping; write keys and values: cluster, engine, domain, coordinator, segments, storage, hba, parameters, ssh, http, shutdown
+    cluster.yaml:1:1: is the text "cluster", not a mapping; write keys and values: cluster, engine, domain, coordinator, segments, storage, hba, parameters, ssh, http, greenplum, shutdown
     cluster.yaml:1:1: cluster: is missing; add it: Name of the cluster, a DNS label; recorded on every volume
     cluster.yaml:1:1: engine: is missing; add it: `greenplum` or `postgres`
     cluster.yaml:1:1: segments.count: is missing; add it: Number of primaries, 1 to 10000; as many mirrors
@@ -255,6 +260,35 @@ fn names_must_fit_into_dns() {
         )
         .is_ok()
     );
+}
+
+#[test]
+fn what_only_greenplum_has_is_judged_value_by_value() {
+    let text = format!(
+        "{SMALL}greenplum: {{ home: gp, locale: 'C; id', attempts: 11, database: Gp, sql: ../x }}\n"
+    );
+    insta::assert_snapshot!(findings(&text, &[("GP_AGENT_GREENPLUM_ATTEMPTS", "0")]), @r#"
+    cluster.yaml:4:20: greenplum.home: "gp" is not an absolute path; begin it with `/`
+    cluster.yaml:4:32: greenplum.locale: "C; id" is not the name of a locale; write it as `locale -a` prints it, such as en_US.utf8 or C.UTF-8
+    cluster.yaml:4:65: greenplum.database: "Gp" is not a name for a database; use at most 63 lower-case letters, digits, `_` and `-`, beginning with a letter or `_`
+    cluster.yaml:4:74: greenplum.sql: "../x" is not an absolute path; begin it with `/`
+    GP_AGENT_GREENPLUM_ATTEMPTS: greenplum.attempts: must be at least 1, is 0; give a whole number from 1 to 10
+    "#);
+    let env = [
+        ("GP_AGENT_GREENPLUM_HOME", "/opt/gp"),
+        ("GP_AGENT_GREENPLUM_LOCALE", "C.UTF-8"),
+        ("GP_AGENT_GREENPLUM_ATTEMPTS", "10"),
+        ("GP_AGENT_GREENPLUM_DATABASE", "house"),
+        ("GP_AGENT_GREENPLUM_SQL", "/sql"),
+    ];
+    let greenplum = GreenplumConfig {
+        home: Some(PathBuf::from("/opt/gp")),
+        locale: "C.UTF-8".to_string(),
+        attempts: 10,
+        database: "house".to_string(),
+        sql: PathBuf::from("/sql"),
+    };
+    assert_eq!(load_with(&text, &env).unwrap().greenplum, greenplum);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Which path answers what.
 
 use super::{Body, Server, Side};
+use crate::domain::catalog::CatalogAnswer;
 use crate::domain::cluster::Report;
 use crate::domain::health::{self, Verdict};
 use crate::domain::status::PodStatus;
@@ -24,6 +25,8 @@ pub trait Agent: Send + Sync {
     fn now(&self) -> u64;
     /// Every pod of the cluster, as a JSON array of [`crate::domain::cluster::Entry`].
     fn cluster(&self) -> Reply<'_, String>;
+    /// What this pod knows of the catalog: all of it, or one content's rows.
+    fn catalog(&self, content: Option<i32>) -> CatalogAnswer;
     /// Takes the postmaster out of supervision. Words when it cannot be.
     fn hold(&self, reason: String) -> Reply<'_, Result<(), String>>;
     /// Gives it back. Words when it cannot be.
@@ -38,7 +41,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 /// Of the OpenMetrics 1.0 specification.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-const PATHS: &str = "no such path; there are /startupz, /livez, /readyz, /status, /cluster, /metrics, \
+const PATHS: &str = "no such path; there are /startupz, /livez, /readyz, /status, /cluster, /catalog, /metrics, \
     /coordinator, /standby, /primary and /mirror";
 
 #[derive(Clone, Copy)]
@@ -48,6 +51,7 @@ enum Route {
     Ready,
     Status,
     Cluster,
+    Catalog(Option<i32>),
     Metrics,
     Role(Role),
     Hold,
@@ -62,6 +66,7 @@ impl Route {
             "/readyz" => Route::Ready,
             "/status" => Route::Status,
             "/cluster" => Route::Cluster,
+            "/catalog" => Route::Catalog(None),
             "/metrics" => Route::Metrics,
             "/coordinator" => Route::Role(Role::Coordinator),
             "/standby" => Route::Role(Role::Standby),
@@ -69,7 +74,7 @@ impl Route {
             "/mirror" => Route::Role(Role::Mirror),
             "/hold" => Route::Hold,
             "/resume" => Route::Resume,
-            _ => return None,
+            _ => Route::Catalog(Some(path.strip_prefix("/catalog/")?.parse().ok()?)),
         })
     }
 
@@ -102,8 +107,10 @@ pub(super) async fn answer(server: &Server, request: Request<Incoming>) -> Respo
 }
 
 async fn read(server: &Server, route: Route) -> Response<Body> {
-    if let Route::Cluster = route {
-        return cluster(server).await;
+    match route {
+        Route::Cluster => return cluster(server).await,
+        Route::Catalog(content) => return json(&server.agent.catalog(content)),
+        _ => {}
     }
     let (status, now) = (server.agent.status(), server.agent.now());
     match route {
@@ -112,10 +119,14 @@ async fn read(server: &Server, route: Route) -> Response<Body> {
         Route::Ready => probe(&health::ready(&status, now)),
         Route::Role(role) => probe(&health::role(&status, role, now)),
         Route::Metrics => respond(StatusCode::OK, OPEN_METRICS, metrics::render(&status, now)),
-        _ => match serde_json::to_string(&Report::new(status, now)) {
-            Ok(json) => respond(StatusCode::OK, JSON, json),
-            Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
-        },
+        _ => json(&Report::new(status, now)),
+    }
+}
+
+fn json(document: &impl serde::Serialize) -> Response<Body> {
+    match serde_json::to_string(document) {
+        Ok(json) => respond(StatusCode::OK, JSON, json),
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     }
 }
 

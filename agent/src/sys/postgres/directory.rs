@@ -43,9 +43,7 @@ pub async fn examine(tools: &Tools, dir: &Path) -> io::Result<Examined> {
     } else {
         ControlData::default()
     };
-    let standby = ["standby.signal", "recovery.conf"]
-        .iter()
-        .any(|marker| dir.join(marker).exists());
+    let standby = has_standby_marker(dir);
     let kind = match (absent, whole, standby) {
         (true, ..) => DirectoryKind::Absent,
         (_, false, _) => DirectoryKind::HalfMade,
@@ -61,6 +59,13 @@ pub async fn examine(tools: &Tools, dir: &Path) -> io::Result<Examined> {
         version,
         control,
     })
+}
+
+/// `standby.signal`, before PostgreSQL 12 `recovery.conf` (xlogrecovery.c, xlog.c).
+pub fn has_standby_marker(dir: &Path) -> bool {
+    ["standby.signal", "recovery.conf"]
+        .iter()
+        .any(|marker| dir.join(marker).exists())
 }
 
 fn read_version(dir: &Path) -> io::Result<Option<String>> {

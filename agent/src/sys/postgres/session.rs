@@ -13,6 +13,8 @@ pub struct Target {
     pub port: u16,
     /// Database role; authenticated by `peer`.
     pub user: String,
+    /// Parameters for the server, as `-c name=value`.
+    pub options: Option<String>,
 }
 
 /// Why there is no answer.
@@ -88,7 +90,11 @@ impl Session {
 }
 
 async fn connect(target: &Target) -> Result<Client, NoAnswer> {
-    let (client, connection) = tokio_postgres::Config::new()
+    let mut config = tokio_postgres::Config::new();
+    if let Some(options) = &target.options {
+        config.options(options);
+    }
+    let (client, connection) = config
         .host_path(&target.socket_dir)
         .port(target.port)
         .user(&target.user)

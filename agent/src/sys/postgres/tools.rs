@@ -1,6 +1,6 @@
 //! PostgreSQL's programs: where they are, and running one to its end.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -39,6 +39,7 @@ pub enum ToolError {
 #[derive(Clone, Debug)]
 pub struct Tools {
     bin: PathBuf,
+    environment: Vec<(OsString, OsString)>,
 }
 
 impl Tools {
@@ -56,8 +57,20 @@ impl Tools {
         dirs.extend(debian.into_iter().map(|(_, dir)| dir));
         dirs.into_iter()
             .find(|dir| dir.join("postgres").is_file())
-            .map(|bin| Tools { bin })
+            .map(|bin| Tools::new(bin, Vec::new()))
             .ok_or(ToolError::NotInstalled)
+    }
+
+    /// The programs in `bin`, which need these variables.
+    pub fn new(bin: PathBuf, environment: Vec<(OsString, OsString)>) -> Tools {
+        Tools { bin, environment }
+    }
+
+    /// Variables that the programs need beside the agent's own.
+    pub fn environment(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.environment
+            .iter()
+            .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
     /// The path of one program.
@@ -108,6 +121,7 @@ impl Tools {
         };
         let mut child = Command::new(&path)
             .args(args)
+            .envs(self.environment())
             .env("LC_MESSAGES", "C")
             .env("LC_ALL", "C.UTF-8")
             .env_remove("GP_AGENT_INIT_FD")

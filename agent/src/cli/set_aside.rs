@@ -1,0 +1,36 @@
+//! `gp-agent set-aside`, which the coordinator's agent calls over ssh on every host before it creates the cluster anew.
+
+use crate::lifecycle::creation::aside;
+use crate::lifecycle::{host, seen};
+use crate::sys::config_file;
+use anyhow::{Result, ensure};
+use std::path::Path;
+
+/// Clears this pod's data directory for the cluster of that name. Prints where its contents are now.
+pub(super) async fn set_aside(config: &Path, cluster: &str) -> u8 {
+    match clear(config, cluster).await {
+        Ok(said) => {
+            println!("{said}");
+            0
+        }
+        Err(error) => {
+            eprintln!("{error:#}");
+            1
+        }
+    }
+}
+
+async fn clear(config: &Path, cluster: &str) -> Result<String> {
+    let config = config_file::read(config)?;
+    ensure!(
+        config.cluster == cluster,
+        "this pod belongs to cluster {}, not to {cluster}",
+        config.cluster
+    );
+    let (_, _, me) = host::identify(&config).map_err(|f| anyhow::anyhow!("{f}"))?;
+    let remembered = seen::read(&config.storage.path.join(".gp-agent"));
+    Ok(match aside::clear(&me.data_dir, remembered).await? {
+        Some(aside) => aside.display().to_string(),
+        None => "nothing was there".into(),
+    })
+}

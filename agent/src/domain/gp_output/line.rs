@@ -1,0 +1,135 @@
+//! One line of a tool.
+
+use std::fmt;
+
+/// How serious a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// What only the tool's makers care for.
+    Debug,
+    /// The usual.
+    Info,
+    /// `WARN` of the shell tools, `WARNING` of the Python tools.
+    Warn,
+    /// Something failed.
+    Error,
+    /// `FATAL` of the shell tools, `CRITICAL` of the Python tools: the tool gives up.
+    Fatal,
+}
+
+impl Level {
+    fn of(word: &str) -> Option<Level> {
+        match word {
+            "DEBUG" => Some(Level::Debug),
+            "INFO" => Some(Level::Info),
+            "WARN" | "WARNING" => Some(Level::Warn),
+            "ERROR" => Some(Level::Error),
+            "FATAL" | "CRITICAL" => Some(Level::Fatal),
+            _ => None,
+        }
+    }
+}
+
+/// A line without its decoration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The tool; empty for the words of programs that the tools call (initdb, ssh, ping).
+    pub tool: String,
+    /// How serious it says it is.
+    pub level: Level,
+    /// Which of gpinitsystem's parallel processes says so.
+    pub process: Option<u32>,
+    /// What it says, on one line.
+    pub text: String,
+}
+
+impl Line {
+    /// Reads one line; `None` when it says nothing (blank, dots of waiting, rules of dashes or stars).
+    ///
+    /// The formats: `date:time:pid tool:host:user-[LEVEL]:-text` (`LOG_MSG` in gp_bash_functions.sh, gplog.py), the same
+    /// without the pid (`ERROR_EXIT` in older versions), with `[process]` behind the level (gpcreateseg.sh), and with `:` or `-`
+    /// alone for `:-`, which occur in gpinitsystem.
+    pub fn parse(raw: &str) -> Option<Line> {
+        let raw = raw.trim();
+        let dotless = raw.trim_start_matches('.');
+        let line = match Header::parse(dotless) {
+            Some(header) => header.line(),
+            None => Line {
+                tool: String::new(),
+                level: Level::Info,
+                process: None,
+                text: clean(raw),
+            },
+        };
+        line.text
+            .contains(|c: char| c.is_alphanumeric())
+            .then_some(line)
+    }
+}
+
+/// `gpinitsystem: text`
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.tool.as_str() {
+            "" => f.write_str(&self.text),
+            tool => write!(f, "{tool}: {}", self.text),
+        }
+    }
+}
+
+struct Header<'a> {
+    tool: &'a str,
+    level: Level,
+    process: Option<u32>,
+    rest: &'a str,
+}
+
+impl<'a> Header<'a> {
+    fn parse(text: &'a str) -> Option<Header<'a>> {
+        let digits =
+            |part: &str, n: usize| part.len() == n && part.bytes().all(|b| b.is_ascii_digit());
+        let mut parts = text.splitn(7, ':');
+        let (date, time) = (parts.next()?, [parts.next()?, parts.next()?, parts.next()?]);
+        if !digits(date, 8) || !time.iter().all(|part| digits(part, 2)) {
+            return None;
+        }
+        let program = parts.next()?;
+        let tool = program.split_once(' ').map_or(program, |(_, tool)| tool);
+        let _host = parts.next()?;
+        // A user's name may hold a `-`; the level does not.
+        let (_user, rest) = parts.next()?.split_once("-[")?;
+        let (word, rest) = rest.split_once(']')?;
+        let (process, rest) = match rest.strip_prefix('[').and_then(|r| r.split_once(']')) {
+            Some((number, rest)) => (number.parse().ok(), rest),
+            None => (None, rest),
+        };
+        Some(Header {
+            tool: tool.trim(),
+            level: Level::of(word)?,
+            process,
+            rest,
+        })
+    }
+
+    fn line(self) -> Line {
+        let rest = self.rest.strip_prefix(':').unwrap_or(self.rest);
+        let rest = rest.strip_prefix('-').unwrap_or(rest);
+        let text = clean(rest.trim().trim_end_matches("Script Exiting!"));
+        let traced = text.starts_with("Start Function ") || text.starts_with("End Function ");
+        Line {
+            tool: self.tool.to_string(),
+            level: if traced { Level::Debug } else { self.level },
+            process: self.process,
+            text,
+        }
+    }
+}
+
+/// Without control characters and white space at the ends.
+fn clean(text: &str) -> String {
+    let printable: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    printable.trim().to_string()
+}

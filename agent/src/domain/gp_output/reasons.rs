@@ -1,0 +1,123 @@
+//! Why a tool failed: the telling ones among its lines.
+
+use super::line::{Level, Line};
+
+/// How many lines are remembered of each kind; the first ones tell the cause.
+const KEPT: usize = 20;
+
+/// The length of one reason, in characters.
+const LENGTH: usize = 400;
+
+/// Words that say that something failed and not why.
+const EMPTY: &[&str] = &[
+    "Errors generated from parallel processes",
+    "Failures detected, see log file",
+    "Unable to continue",
+    "starting new instance failed",
+    "Error from Greenplum instance shutdown",
+    "Failed to create standby",
+];
+
+/// Warnings that come with every cluster in containers, or around a failure.
+const NOISE: &[&str] = &[
+    "Scan of log file indicates",
+    "were generated during",
+    "does not match hostname output",
+    "open file limit is",
+    "open files limit is",
+    "File permission mismatch",
+    "You are currently logged in as",
+    "permissions to run the Greenplum",
+    "Script has left Greenplum",
+    "Run command ",
+    "determine why gpstart failed",
+    "issues.  Not all initialization",
+    "should not be used",
+    "will now try to stop the cluster",
+    "Total processes marked as",
+];
+
+/// What the programs behind the tools say when they fail; in lower case.
+const SIGNS: &[&str] = &[
+    "fatal:",
+    "error:",
+    "could not ",
+    "cannot ",
+    "permission denied",
+    "not permitted",
+    "no such file",
+    "not found",
+    "no space left",
+    "connection refused",
+    "timed out",
+    "verification failed",
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Weight {
+    Fatal,
+    Error,
+    Program,
+    Empty,
+    Warning,
+}
+
+/// Collects the reasons of a failure while the lines come.
+#[derive(Clone, Debug, Default)]
+pub struct Reasons {
+    found: Vec<(Weight, String)>,
+}
+
+impl Reasons {
+    /// Takes note of a line.
+    pub fn feed(&mut self, line: &Line) {
+        let Some(weight) = weigh(line) else { return };
+        let text: String = line.text.chars().take(LENGTH).collect();
+        let of_weight = self.found.iter().filter(|(w, _)| *w == weight).count();
+        if of_weight < KEPT && !self.found.iter().any(|(_, known)| *known == text) {
+            self.found.push((weight, text));
+        }
+    }
+
+    /// The most telling lines, at most three, on one line; `None` when nothing was said.
+    pub fn summary(&self) -> Option<String> {
+        let mut sorted: Vec<_> = self.found.iter().collect();
+        sorted.sort_by_key(|(weight, _)| *weight);
+        let said = |weight: Weight| sorted.iter().any(|(w, _)| *w < weight);
+        let (mute_empty, mute_warnings) = (said(Weight::Empty), said(Weight::Warning));
+        let telling: Vec<&str> = sorted
+            .iter()
+            .filter(|(weight, _)| match weight {
+                Weight::Empty => !mute_empty,
+                Weight::Warning => !mute_warnings,
+                _ => true,
+            })
+            .map(|(_, text)| text.as_str())
+            .take(3)
+            .collect();
+        (!telling.is_empty()).then(|| telling.join("; "))
+    }
+
+    /// Everything that was collected, in the order in which it was said.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.found.iter().map(|(_, text)| text.as_str())
+    }
+}
+
+fn weigh(line: &Line) -> Option<Weight> {
+    let says = |words: &[&str]| words.iter().any(|w| line.text.contains(w));
+    if line.level >= Level::Error && says(EMPTY) {
+        return Some(Weight::Empty);
+    }
+    match line.level {
+        Level::Fatal => Some(Weight::Fatal),
+        Level::Error => Some(Weight::Error),
+        Level::Warn if says(NOISE) => None,
+        Level::Warn => Some(Weight::Warning),
+        Level::Info | Level::Debug => {
+            let lower = line.text.to_lowercase();
+            let failed = SIGNS.iter().any(|sign| lower.contains(sign));
+            (line.tool.is_empty() && failed).then_some(Weight::Program)
+        }
+    }
+}

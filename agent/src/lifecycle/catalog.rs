@@ -1,0 +1,181 @@
+//! The catalog among the pods: the coordinator's agent reads it from its server and keeps a snapshot on its volume; every
+//! pod asks the coordinator pods' agents.
+
+use crate::domain::catalog::{self, Catalog, CatalogAnswer};
+use crate::domain::status::PodStatus;
+use crate::domain::topology::{Member, Role};
+use crate::engine::Making;
+use crate::lifecycle::board::now;
+use crate::lifecycle::pod::Pod;
+use crate::lifecycle::seen;
+use crate::sys::files::write_atomically;
+use crate::sys::http_client;
+use crate::sys::postgres::session::Session;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+const READ_EVERY: Duration = Duration::from_secs(1);
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+const SERVER_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// Before anything is known.
+pub fn unknown(why: &str) -> watch::Sender<CatalogAnswer> {
+    watch::Sender::new(CatalogAnswer::Unknown { why: why.into() })
+}
+
+/// What this pod tells others: all rows, or those of one content.
+pub fn told(pod: &Pod, content: Option<i32>) -> CatalogAnswer {
+    match (&*pod.catalog.borrow(), content) {
+        (CatalogAnswer::Known(catalog), Some(content)) => {
+            CatalogAnswer::Known(catalog.only(content))
+        }
+        (answer, _) => answer.clone(),
+    }
+}
+
+/// Asks every coordinator pod's agent, this one included, about this pod's content; `None` when none answers.
+pub async fn ask(pod: &Pod) -> Option<CatalogAnswer> {
+    let heads = pod.topology.members.iter().filter(|m| m.content == -1);
+    let asked = heads.map(|head| async move {
+        if head.pod == pod.me.pod {
+            return Some(told(pod, Some(pod.me.content)));
+        }
+        ask_head(pod, head).await
+    });
+    let answers = futures_util::future::join_all(asked).await;
+    let best = CatalogAnswer::best(answers.into_iter().flatten());
+    if let Some(CatalogAnswer::Known(catalog)) = &best {
+        created(pod, catalog.timeline);
+    }
+    best
+}
+
+async fn ask_head(pod: &Pod, head: &Member) -> Option<CatalogAnswer> {
+    let addresses = pod.peers.borrow().get(&head.pod)?.addresses.clone();
+    let port = pod.config.borrow().http.port;
+    let path = format!("/catalog/{}", pod.me.content);
+    for address in addresses {
+        let body = http_client::get(SocketAddr::new(address, port), &path, ANSWER_WITHIN).await;
+        match body.map(|body| serde_json::from_slice(&body)) {
+            Ok(Ok(answer)) => return Some(answer),
+            Ok(Err(error)) => tracing::debug!(pod = head.pod, "not a catalog: {error}"),
+            Err(error) => tracing::debug!(pod = head.pod, "{error}"),
+        }
+    }
+    None
+}
+
+/// The cluster exists: from now on the agent may write its files.
+fn created(pod: &Pod, timeline: u32) {
+    seen::note(pod, timeline);
+    if !pod.created.send_replace(true) {
+        pod.settings_changed.notify_one();
+    }
+}
+
+fn snapshot_file(pod: &Pod) -> PathBuf {
+    pod.state_dir().join("catalog.json")
+}
+
+/// What the volume remembers, before anything starts.
+pub fn load(pod: &Pod) {
+    if let Making::EachPod(_) = pod.engine.making() {
+        pod.created.send_replace(true);
+        return;
+    }
+    seen::load(pod);
+    if pod.me.content != -1 {
+        pod.catalog.send_replace(CatalogAnswer::Unknown {
+            why: "this is a segment's pod; ask a coordinator's".into(),
+        });
+        return;
+    }
+    match std::fs::read(snapshot_file(pod)) {
+        Ok(text) => match serde_json::from_slice::<Catalog>(&text) {
+            Ok(catalog) => {
+                pod.created.send_replace(true);
+                pod.catalog.send_replace(CatalogAnswer::Known(Catalog {
+                    live: false,
+                    ..catalog
+                }));
+            }
+            Err(error) => tracing::warn!(
+                "{} is not a snapshot of the catalog ({error}); waiting for the server's own word",
+                snapshot_file(pod).display()
+            ),
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => tracing::warn!("cannot read {}: {error}", snapshot_file(pod).display()),
+    }
+}
+
+/// Reads the catalog once a second where this pod's server is the active coordinator. Runs as long as the pod.
+pub async fn keep(pod: &Pod) {
+    if pod.me.content != -1 || matches!(pod.engine.making(), Making::EachPod(_)) {
+        return std::future::pending().await;
+    }
+    let mut session = pod.session(SERVER_ANSWERS_WITHIN);
+    loop {
+        refresh(pod, &mut session).await;
+        sleep(READ_EVERY).await;
+    }
+}
+
+async fn refresh(pod: &Pod, session: &mut Session) {
+    if !*pod.created.borrow() {
+        return;
+    }
+    let acting = |s: &PodStatus| s.active_role == Some(Role::Coordinator);
+    let segments = match pod.board.read(acting) {
+        true => session.ask(catalog::SQL).await.ok(),
+        false => None,
+    };
+    match segments.and_then(|rows| Catalog::segments_from_rows(&rows)) {
+        Some(segments) if !segments.is_empty() => publish(pod, segments),
+        _ => {
+            pod.catalog.send_if_modified(|answer| match answer {
+                CatalogAnswer::Known(catalog) if catalog.live => {
+                    catalog.live = false;
+                    true
+                }
+                _ => false,
+            });
+        }
+    }
+}
+
+/// Tells what was just read, and keeps it on the volume when it is new.
+pub fn publish(pod: &Pod, segments: Vec<catalog::Segment>) {
+    let catalog = Catalog {
+        segments,
+        coordinator: pod.me.pod.clone(),
+        timeline: pod.board.read(|s| s.directory.timeline.unwrap_or(0)),
+        read_at: now(),
+        live: true,
+    };
+    let old = match &*pod.catalog.borrow() {
+        CatalogAnswer::Known(old) => Some((old.segments.clone(), old.timeline)),
+        _ => None,
+    };
+    if old.as_ref() != Some(&(catalog.segments.clone(), catalog.timeline)) {
+        if old.is_some() {
+            tracing::info!("the catalog changed");
+        }
+        if let Err(error) = keep_snapshot(pod, &catalog) {
+            tracing::error!(
+                "cannot keep the catalog in {}: {error}",
+                snapshot_file(pod).display()
+            );
+        }
+    }
+    created(pod, catalog.timeline);
+    pod.catalog.send_replace(CatalogAnswer::Known(catalog));
+}
+
+fn keep_snapshot(pod: &Pod, catalog: &Catalog) -> std::io::Result<bool> {
+    let text = serde_json::to_vec_pretty(catalog)?;
+    write_atomically(&snapshot_file(pod), &text, 0o600)
+}

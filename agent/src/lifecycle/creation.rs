@@ -1,0 +1,247 @@
+//! Creating a Greenplum cluster, once: the coordinator's agent looks at every host, runs gpinitsystem, judges by the
+//! catalog, and finishes what that left undone.
+
+pub mod after;
+pub mod aside;
+mod finish;
+mod hosts;
+mod judge;
+pub mod record;
+mod tool;
+
+use crate::domain::catalog::CatalogAnswer;
+use crate::domain::cluster::Entry;
+use crate::domain::gpinitsystem::{INPUT_FILE, PARAMETERS_FILE, Plan, Request, render};
+use crate::domain::names::NameVerdict;
+use crate::domain::status::Phase;
+use crate::domain::topology::Role;
+use crate::engine::{Greenplum, Making};
+use crate::lifecycle::pod::Pod;
+use crate::lifecycle::{cluster, host, peers};
+use crate::sys::files::write_atomically;
+use crate::sys::gather::Pace;
+use anyhow::{Context, Result, bail};
+use record::{Record, State};
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::time::sleep;
+
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Whether this pod's coordinator is half created: then nothing is adopted or started, but the creation taken up again.
+pub fn unfinished(pod: &Pod) -> Option<&Greenplum> {
+    match pod.engine.making() {
+        Making::Coordinator(greenplum) if pod.me.role == Role::Coordinator => {
+            let record = Record::load(pod).ok()?;
+            (record.state == State::Unfinished).then_some(greenplum)
+        }
+        _ => None,
+    }
+}
+
+/// Creates the cluster, or takes up a creation that was broken off.
+///
+/// # Errors
+/// Why it cannot be created now; the next call tries again, `greenplum.attempts` times in all.
+pub async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
+    let mut record = Record::load(pod)?;
+    if record.state == State::Created {
+        bail!(
+            "{} is gone, although the cluster was created here; bring the lost volume back, or activate the standby (gpactivatestandby in its pod)",
+            pod.dir().display()
+        );
+    }
+    tell(pod, "waiting for the names of all peers");
+    peers::all_found(pod).await;
+    let entries = all_agents(pod).await;
+    let broken_off = record.state == State::Unfinished;
+    if broken_off && complete(pod).await {
+        tracing::info!("the cluster of the last attempt is whole after all");
+    } else {
+        if !broken_off {
+            refuse_over_data(&entries)?;
+        }
+        attempt(pod, greenplum, &mut record).await?;
+    }
+    finish::finish(pod, greenplum, &request_folder(pod)?).await?;
+    record.state = State::Created;
+    record.reason = None;
+    record.store(pod)?;
+    tracing::info!("the cluster is created");
+    pod.created.send_replace(true);
+    Ok(())
+}
+
+/// Shows what the creation does, here and to the pods that wait for it.
+fn tell(pod: &Pod, what: &str) {
+    pod.board.phase(Phase::Bootstrapping, what);
+    pod.catalog
+        .send_replace(CatalogAnswer::NotCreated { what: what.into() });
+}
+
+/// Every peer's agent, once all of them have looked at their volumes.
+async fn all_agents(pod: &Pod) -> Vec<Entry> {
+    loop {
+        let peers = pod.topology.peers(&pod.me);
+        let entries = cluster::ask(pod, peers, Pace::default()).await;
+        let looked = |entry: &&Entry| {
+            let status = entry.status.as_ref().map(|r| &r.status);
+            status.is_some_and(|s| !s.directory.kind.is_empty())
+        };
+        let missing: Vec<&Entry> = entries.iter().filter(|e| !looked(e)).collect();
+        let Some(first) = missing.first() else {
+            return entries;
+        };
+        let why = match &first.status {
+            Some(report) => format!("{}: {}", report.status.phase.word(), report.status.reason),
+            None => first.error.clone().unwrap_or_default(),
+        };
+        let found = entries.len() - missing.len();
+        tell(
+            pod,
+            &format!(
+                "{found} of {} agents are ready for the creation; waiting for {}: {why}",
+                entries.len(),
+                first.pod
+            ),
+        );
+        sleep(ASK_AGAIN).await;
+    }
+}
+
+/// Nothing was begun here, so whatever lies on another volume is somebody's data.
+fn refuse_over_data(entries: &[Entry]) -> Result<()> {
+    let holds = |entry: &Entry| {
+        let status = &entry.status.as_ref()?.status;
+        let seen = status.seen_coordinator > 0;
+        (status.directory.kind != "absent" || seen).then(|| entry.pod.clone())
+    };
+    let holders: Vec<String> = entries.iter().filter_map(holds).collect();
+    if !holders.is_empty() {
+        bail!(
+            "the coordinator's volume is empty, but there are data directories on {}; bring the coordinator's lost volume back, or, if those hold nothing of worth, move them away by hand (gp-agent check there shows where)",
+            holders.join(", ")
+        );
+    }
+    Ok(())
+}
+
+async fn complete(pod: &Pod) -> bool {
+    tool::end_leftovers();
+    let whole = pod.dir().join("global/pg_control").exists();
+    whole && judge::lacks(pod).await.is_ok_and(|l| l.servers.is_empty())
+}
+
+/// One run of gpinitsystem, from a clean field to a catalog that lists every server.
+async fn attempt(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Result<()> {
+    let most = pod.config.borrow().greenplum.attempts;
+    if record.attempts >= most {
+        bail!(
+            "the cluster could not be created in {most} attempts; the last one failed: {}; mend that, then call gp-agent resume here to begin again",
+            record.reason.as_deref().unwrap_or("it was broken off")
+        );
+    }
+    let locale = hosts::preflight(pod, greenplum).await?;
+    let folder = request_folder(pod)?;
+    let plan = plan(pod, greenplum, &folder, &locale)?;
+    if record.state == State::Unfinished {
+        tell(pod, "setting aside what an earlier attempt left");
+        hosts::clear(pod, pod.topology.members.iter()).await?;
+    }
+    record.state = State::Unfinished;
+    record.attempts += 1;
+    record.store(pod)?;
+    tell(
+        pod,
+        &format!(
+            "gpinitsystem begins (attempt {} of {most})",
+            record.attempts
+        ),
+    );
+    let ran = tool::gpinitsystem(pod, greenplum, &plan).await;
+    let judged = judge::lacks(pod).await;
+    match judged {
+        Ok(lacks) if lacks.servers.is_empty() => return Ok(()),
+        Ok(lacks) => record.reason = Some(format!("{}; {}", ran.words(), lacks.words())),
+        Err(error) => record.reason = Some(format!("{}; {error:#}", ran.words())),
+    }
+    record.store(pod)?;
+    bail!(
+        "gpinitsystem failed (attempt {} of {most}): {}",
+        record.attempts,
+        record.reason.as_deref().unwrap_or_default()
+    );
+}
+
+/// Begins to count anew, when an administrator says so.
+pub fn forgive(pod: &Pod) {
+    if unfinished(pod).is_none() {
+        return;
+    }
+    let forgiven = Record::load(pod).and_then(|mut record| {
+        record.attempts = 0;
+        record.store(pod)
+    });
+    if let Err(error) = forgiven {
+        tracing::error!("cannot begin to count anew: {error:#}");
+    }
+}
+
+/// gpinitsystem writes to the folder of its input file, and to the one of its logs.
+fn request_folder(pod: &Pod) -> Result<PathBuf> {
+    let folder = host::run_dir().join("gpinitsystem");
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make {}", folder.display()))?;
+    std::fs::create_dir_all(logs(pod))
+        .with_context(|| format!("cannot make {}", logs(pod).display()))?;
+    Ok(folder)
+}
+
+/// Where the Greenplum tools keep theirs.
+fn logs(pod: &Pod) -> PathBuf {
+    pod.account.home.join("gpAdminLogs")
+}
+
+fn with_request<T>(
+    pod: &Pod,
+    greenplum: &Greenplum,
+    folder: &std::path::Path,
+    locale: &str,
+    use_it: impl FnOnce(&Request<'_>) -> T,
+) -> T {
+    let config = pod.config.borrow().clone();
+    // Names are of use only where the tools' lookups find them.
+    let verified = pod.topology.peers(&pod.me).all(|member| {
+        let peers = pod.peers.borrow();
+        let verdict = peers.get(&member.pod).map(|p| &p.verdict);
+        matches!(verdict, Some(NameVerdict::Verified(_)))
+    });
+    use_it(&Request {
+        topology: &pod.topology,
+        family: greenplum.version().family,
+        locale,
+        hba_host_names: verified,
+        parameters: &config.parameters,
+        folder,
+        logs: &logs(pod),
+    })
+}
+
+fn plan(pod: &Pod, greenplum: &Greenplum, folder: &std::path::Path, locale: &str) -> Result<Plan> {
+    let plan = with_request(pod, greenplum, folder, locale, render);
+    let plan = plan.map_err(|findings| {
+        let words: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("gpinitsystem cannot be told this: {}", words.join("; "))
+    })?;
+    let write = |name: &str, text: &str| -> Result<()> {
+        let path = folder.join(name);
+        write_atomically(&path, text.as_bytes(), 0o600)
+            .map(drop)
+            .with_context(|| format!("cannot write {}", path.display()))
+    };
+    write(INPUT_FILE, &plan.input)?;
+    if !plan.parameters.is_empty() {
+        write(PARAMETERS_FILE, &plan.parameters)?;
+    }
+    Ok(plan)
+}

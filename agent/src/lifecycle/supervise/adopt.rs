@@ -1,0 +1,67 @@
+//! What runs on the directory already: a postmaster is adopted, what outlived one is waited for.
+
+use super::Supervisor;
+use crate::domain::status::Phase;
+use crate::sys::postgres::pidfile::{self, Occupant};
+use crate::sys::process::Process;
+use anyhow::Result;
+use rustix::process::Signal;
+use std::time::Duration;
+
+const LEFTOVERS_END_WITHIN: Duration = Duration::from_secs(10);
+
+impl Supervisor<'_> {
+    /// Takes over a postmaster that runs on the directory, and clears a stale lock file when none does.
+    pub(super) async fn adopt(&mut self) -> Result<Option<Process>> {
+        let dir = self.pod.dir();
+        if !dir.try_exists()? {
+            return Ok(None);
+        }
+        match pidfile::occupant(dir)? {
+            Occupant::Postmaster(pid) => {
+                let process = Process::adopt(pid)?;
+                if pidfile::occupant(dir)? != Occupant::Postmaster(pid) {
+                    return Ok(None);
+                }
+                let examined = self.pod.engine.examine(dir).await?;
+                self.pod.board.update(|s| s.directory = examined.status());
+                self.note_running(
+                    &process,
+                    format!("postmaster {pid} was running already; adopted"),
+                );
+                Ok(Some(process))
+            }
+            Occupant::Leftovers(pids) => {
+                self.end_leftovers(&pids).await?;
+                Ok(None)
+            }
+            Occupant::Nobody => {
+                if pidfile::remove_stale(dir)? {
+                    tracing::info!(path = %dir.display(), "removed a stale postmaster.pid: no process of this pod runs there");
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    async fn end_leftovers(&self, pids: &[i32]) -> Result<()> {
+        let reason = format!(
+            "waiting for {} server processes whose postmaster is gone",
+            pids.len()
+        );
+        self.pod.board.phase(Phase::Crashed, reason);
+        for pid in pids {
+            let Ok(mut process) = Process::adopt(*pid) else {
+                continue;
+            };
+            if tokio::time::timeout(LEFTOVERS_END_WITHIN, process.ended())
+                .await
+                .is_err()
+            {
+                tracing::warn!(pid, "asking a server process without a postmaster to quit");
+                process.signal(Signal::QUIT)?;
+            }
+        }
+        Ok(())
+    }
+}
