@@ -5,6 +5,7 @@
 
 pub mod cluster;
 pub mod docker;
+pub mod helm;
 pub mod http;
 pub mod secret;
 pub mod settings;

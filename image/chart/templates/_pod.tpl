@@ -22,13 +22,18 @@ containers:
   - name: gp-agent
     image: {{ include "gp-agent.image" $root }}
     imagePullPolicy: {{ $values.image.pullPolicy }}
-    {{- with $values.extraEnv }}
     env:
+      {{- range $name, $field := dict "POD_NAME" "metadata.name" "POD_NAMESPACE" "metadata.namespace" "POD_UID" "metadata.uid" }}
+      - name: {{ $name }}
+        valueFrom: { fieldRef: { apiVersion: v1, fieldPath: {{ $field }} } }
+      {{- end }}
+      {{- with $values.extraEnv }}
       {{- toYaml . | nindent 6 }}
-    {{- end }}
+      {{- end }}
     ports:
-      - { name: db, containerPort: {{ .values.port }} }
-      - { name: http, containerPort: {{ $values.http.port }} }
+      # Helm 4 applies on the server, where old Kubernetes wants protocol spelled out.
+      - { name: db, containerPort: {{ .values.port }}, protocol: TCP }
+      - { name: http, containerPort: {{ $values.http.port }}, protocol: TCP }
     resources:
       {{- toYaml .values.resources | nindent 6 }}
     securityContext:
