@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 /// Milliseconds that a server may take to come back by itself before FTS is asked. A primary that was killed and is back
 /// within FTS's own retries (5, one second apart) is never failed over.
 pub const PATIENCE_MS: u64 = 3_000;
+/// Milliseconds that a mirror may be without its stream: a receiver that was refused tries again after 5 s
+/// (wal_retrieve_retry_interval), and FTS gives a mirror 30 s (gp_fts_mark_mirror_down_grace_period).
+pub const MIRROR_PATIENCE_MS: u64 = 10_000;
 /// Milliseconds between two requests.
 pub const AGAIN_MS: u64 = 5_000;
 
@@ -77,12 +80,15 @@ impl Watch {
                     self.missing_since.remove(&row.dbid);
                     continue;
                 }
+                Sight::Coming(words) if row.role == CatalogRole::Mirror => {
+                    (MIRROR_PATIENCE_MS, words)
+                }
                 Sight::Coming(words) => (PATIENCE_MS, words),
                 Sight::Gone(words) => (0, words),
             };
             let since = *self.missing_since.entry(row.dbid).or_insert(now_ms);
             if now_ms - since >= patience && can_change(catalog, row) {
-                why.get_or_insert(format!("{} is {words}", entry.pod));
+                why.get_or_insert(format!("{}: {words}", entry.pod));
             }
         }
         let rested = self.asked_at.is_none_or(|at| now_ms - at >= AGAIN_MS);
@@ -91,6 +97,13 @@ impl Watch {
             self.asked_at = Some(now_ms);
         }
         asks
+    }
+}
+
+impl Watch {
+    /// The request did not reach FTS: the next look may ask again at once.
+    pub fn unheard(&mut self) {
+        self.asked_at = None;
     }
 }
 
@@ -173,9 +186,11 @@ mod tests {
             let all = [gone, mirror.clone()];
             let mut watch = Watch::default();
             let ask = |w: &mut Watch, now| w.look(&catalog(IN_SYNC), &topology(), &all, now);
-            assert!(ask(&mut watch, 1).unwrap().starts_with("a is "));
+            assert!(ask(&mut watch, 1).unwrap().starts_with("a: "));
             assert_eq!(ask(&mut watch, AGAIN_MS), None, "FTS needs a moment");
             assert!(ask(&mut watch, 1 + AGAIN_MS).is_some());
+            watch.unheard();
+            assert!(ask(&mut watch, 2 + AGAIN_MS).is_some());
         }
     }
 

@@ -29,12 +29,15 @@ impl Family {
         }
     }
 
-    /// The family of the product's own number, for a program that keeps PostgreSQL's to itself.
+    /// The family that the product's own words and number tell; a vendor's words and number may stand before them.
     fn of_product(text: &str) -> Option<Family> {
         if text.to_ascii_lowercase().contains("cloudberry") {
             return Some(Family::Cloudberry);
         }
-        match leading_number(text)? {
+        let (_, number) = text
+            .rsplit_once("(Greenplum Database) ")
+            .unwrap_or(("", text));
+        match leading_number(number)? {
             6 => Some(Family::G6),
             7 => Some(Family::G7),
             _ => None,
@@ -139,10 +142,10 @@ impl GpVersion {
             return Err(VersionError::NotGreenplum(version.to_string()));
         };
         let number = after_brand(version).and_then(postgres_number);
-        let family = match number.as_deref().and_then(leading_number) {
-            Some(major) => Family::of_postgres(major),
-            None => Family::of_product(product).or_else(|| Family::of_product(build)),
-        };
+        let major = number.as_deref().and_then(leading_number);
+        let family = Family::of_product(build)
+            .or_else(|| Family::of_product(product))
+            .or_else(|| Family::of_postgres(major?));
         match family {
             Some(family) => Ok(GpVersion {
                 family,
@@ -200,6 +203,11 @@ mod tests {
             (
                 "postgres (Greenplum Database) 12.12",
                 "postgres (Greenplum Database) 7.1.0 build commit:e7c2b1f14bb42a1018ac57d14f4436880e0a0515",
+                (Family::G7, "12"),
+            ),
+            (
+                "postgres (Greenplum Database) 12",
+                "postgres (Vendor) 5.0.0-community (Greenplum Database) 7.0.0 build dev",
                 (Family::G7, "12"),
             ),
             (

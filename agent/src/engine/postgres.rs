@@ -121,7 +121,8 @@ pub(super) const OBSERVE: &str = "select 'self', pg_is_in_recovery()::text, \
     select 'receive', coalesce(sender_host, ''), status, '', \
         pg_wal_lsn_diff(coalesce(latest_end_lsn, flushed_lsn), pg_last_wal_replay_lsn())::bigint::text from pg_stat_wal_receiver";
 
-pub(super) const SETTINGS: &str = "select 'pending', name, '' from pg_settings where pending_restart order by 2; \
+/// The port is given on the command line, and a copied postgresql.conf holds the other end's.
+pub(super) const SETTINGS: &str = "select 'pending', name, '' from pg_settings where pending_restart and name <> 'port' order by 2; \
     select 'hba', line_number::text, error from pg_hba_file_rules where error is not null order by line_number; \
     select 'file', name, error from pg_file_settings \
         where error is not null and name not in (select name from pg_settings where pending_restart) order by 2";

@@ -22,7 +22,7 @@ use crate::sys::files::write_atomically;
 use crate::sys::gather::Pace;
 use anyhow::{Context, Result, bail};
 use record::{Record, State};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -143,6 +143,9 @@ async fn attempt(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Resul
     }
     let locale = hosts::preflight(pod, greenplum).await?;
     let folder = request_folder(pod)?;
+    let logs = logs(pod);
+    tool::keep_old_logs(&logs, record.attempts + 1)
+        .with_context(|| format!("cannot rename old logs in {}", logs.display()))?;
     let plan = plan(pod, greenplum, &folder, &locale)?;
     if record.state == State::Unfinished {
         tell(pod, "setting aside what an earlier attempt left");
@@ -158,7 +161,7 @@ async fn attempt(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Resul
             record.attempts
         ),
     );
-    let ran = tool::gpinitsystem(pod, greenplum, &plan).await;
+    let ran = tool::gpinitsystem(pod, greenplum, &plan, &logs).await;
     let judged = judge::lacks(pod).await;
     match judged {
         Ok(lacks) if lacks.servers.is_empty() => return Ok(()),
@@ -197,7 +200,7 @@ fn request_folder(pod: &Pod) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Where the Greenplum tools keep theirs.
+/// Where the Greenplum tools keep their logs. gpsegstart makes this folder on other hosts, but none below it.
 fn logs(pod: &Pod) -> PathBuf {
     pod.account.home.join("gpAdminLogs")
 }
@@ -205,7 +208,7 @@ fn logs(pod: &Pod) -> PathBuf {
 fn with_request<T>(
     pod: &Pod,
     greenplum: &Greenplum,
-    folder: &std::path::Path,
+    folder: &Path,
     locale: &str,
     use_it: impl FnOnce(&Request<'_>) -> T,
 ) -> T {
@@ -227,7 +230,7 @@ fn with_request<T>(
     })
 }
 
-fn plan(pod: &Pod, greenplum: &Greenplum, folder: &std::path::Path, locale: &str) -> Result<Plan> {
+fn plan(pod: &Pod, greenplum: &Greenplum, folder: &Path, locale: &str) -> Result<Plan> {
     let plan = with_request(pod, greenplum, folder, locale, render);
     let plan = plan.map_err(|findings| {
         let words: Vec<String> = findings.iter().map(ToString::to_string).collect();

@@ -6,6 +6,7 @@ use crate::engine::Making;
 use crate::lifecycle::cluster;
 use crate::lifecycle::pod::Pod;
 use crate::sys::gather::Pace;
+use crate::sys::postgres::session::Session;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
@@ -27,17 +28,21 @@ pub async fn watch(pod: &Pod) {
     }
     let begin = Instant::now();
     let mut watch = Watch::default();
+    let mut session = pod.session(SCAN_WITHIN);
     loop {
         sleep(every(pod)).await;
         let Some(catalog) = acting(pod) else {
             watch = Watch::default();
             continue;
         };
+        keep_warm(&mut session).await;
         let segments = pod.topology.members.iter().filter(|m| m.content >= 0);
         let entries = cluster::ask(pod, segments, PACE).await;
         let now = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
         if let Some(why) = watch.look(&catalog, &pod.topology, &entries, now) {
-            ask_fts(pod, &why).await;
+            if !ask_fts(pod, &mut session, &why).await {
+                watch.unheard();
+            }
         }
     }
 }
@@ -57,13 +62,25 @@ fn every(pod: &Pod) -> Duration {
     Duration::from_secs(1 + u64::from(segments / PER_SECOND))
 }
 
-async fn ask_fts(pod: &Pod, why: &str) {
+/// A session that begins while a segment's name does not resolve is refused (cdbutil.c), and just then FTS is to be asked.
+/// One that knows the segments already is not.
+async fn keep_warm(session: &mut Session) {
+    if let Err(error) = session.ask("select 1").await {
+        tracing::debug!("no session for FTS: {error}");
+    }
+}
+
+/// Returns whether FTS heard.
+async fn ask_fts(pod: &Pod, session: &mut Session, why: &str) -> bool {
     tracing::warn!("asking FTS to probe the segments: {why}");
-    let mut session = pod.session(SCAN_WITHIN);
     tokio::select! {
-        answer = session.ask(SCAN) => if let Err(error) = answer {
-            tracing::warn!("FTS could not be asked: {error}");
+        answer = session.ask(SCAN) => match answer {
+            Ok(_) => true,
+            Err(error) => {
+                tracing::warn!("FTS could not be asked: {error}");
+                false
+            }
         },
-        () = pod.ending() => {}
+        () = pod.ending() => true,
     }
 }

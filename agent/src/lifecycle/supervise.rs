@@ -105,6 +105,7 @@ impl<'a> Supervisor<'a> {
             s.postmaster.restarts = starts.saturating_sub(1);
         });
         self.others.running();
+        self.pod.board.findings("start", Vec::new());
         // A whole coordinator's directory that no creation is at work on.
         if self.pod.me.role == Role::Coordinator {
             self.pod.created.send_replace(true);

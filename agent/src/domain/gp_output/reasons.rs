@@ -79,6 +79,15 @@ impl Reasons {
         }
     }
 
+    /// These, or when they say nothing the others.
+    pub fn or(self, others: Reasons) -> Reasons {
+        if self.summary().is_some() {
+            self
+        } else {
+            others
+        }
+    }
+
     /// The most telling lines, at most three, on one line; `None` when nothing was said.
     pub fn summary(&self) -> Option<String> {
         let mut sorted: Vec<_> = self.found.iter().collect();

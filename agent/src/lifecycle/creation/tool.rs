@@ -1,57 +1,107 @@
-//! Running Greenplum's tools: their environment, their output as log lines, and their end.
+//! Running Greenplum's tools: their environment, what becomes of what they say, and how they end.
 
+mod follow;
+
+use super::tell;
+use crate::domain::gp_output::{Level, Line, Progress, Reasons};
 use crate::domain::gpinitsystem::{Plan, must_not_inherit};
+use crate::domain::topology::Role;
 use crate::engine::Greenplum;
 use crate::lifecycle::pod::Pod;
+use crate::sys::log_tail::LogTail;
 use crate::sys::process;
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
-use std::process::{ExitStatus, Stdio};
+use std::path::Path;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
-use tokio::sync::mpsc;
+use tokio::time::sleep;
 
-/// A tool that says nothing for so long hangs: gpinitsystem speaks at every step.
-const SILENT_FOR: Duration = Duration::from_secs(300);
+/// gpinitsystem speaks at every step; in the longest of them a coordinator gives up after ten minutes on segments that do
+/// not answer.
+const GPINITSYSTEM_SILENT_FOR: Duration = Duration::from_secs(120);
+/// The others wait in silence for pg_basebackup, which takes as long as there are data.
+const SILENT_FOR: Duration = Duration::from_secs(3600);
+const LOOK_AT_LOG: Duration = Duration::from_millis(250);
 
-/// How a tool ended, and its last complaints.
-#[derive(Debug, Default)]
+/// How gpinitsystem ended: its exit status, or why it was ended, and the reasons that it gave.
+#[derive(Debug)]
 pub struct Ran {
     end: String,
-    complaints: Vec<String>,
+    reasons: Reasons,
 }
 
 impl Ran {
-    /// One line.
+    /// One line, the reason first.
     pub fn words(&self) -> String {
-        match self.complaints.is_empty() {
-            true => self.end.clone(),
-            false => format!("{} ({})", self.complaints.join("; "), self.end),
+        match self.reasons.summary() {
+            Some(reasons) => format!("{reasons} ({})", self.end),
+            None => self.end.clone(),
         }
     }
 }
 
-/// Runs gpinitsystem to its end, whatever that is.
-pub async fn gpinitsystem(pod: &Pod, greenplum: &Greenplum, plan: &Plan) -> Ran {
+/// Runs gpinitsystem to its end, whatever that is. What happens on each segment stands only in its log file.
+pub async fn gpinitsystem(pod: &Pod, greenplum: &Greenplum, plan: &Plan, folder: &Path) -> Ran {
+    let count = |role| {
+        pod.topology
+            .members
+            .iter()
+            .filter(|m| m.role == role)
+            .count()
+    };
+    let mut progress = Progress::new(count(Role::Primary), count(Role::Mirror));
+    let mut reasons = Reasons::default();
+    let mut from_file = Reasons::default();
     let mut command = command(greenplum, pod, "gpinitsystem");
     command.args(&plan.arguments);
-    let mut ran = Ran::default();
-    ran.end = match follow(&mut command, "gpinitsystem", |line| {
-        complain(&mut ran.complaints, line)
-    })
-    .await
-    {
-        Ok(status) => format!("gpinitsystem: {status}"),
-        Err(error) => format!("gpinitsystem: {error:#}"),
+    let run = follow::follow(
+        &mut command,
+        "gpinitsystem",
+        GPINITSYSTEM_SILENT_FOR,
+        |line| {
+            log("gpinitsystem", line);
+            reasons.feed(line);
+        },
+    );
+    let mut tail = LogTail::new(folder, "gpinitsystem_");
+    let mut look = |tail: &mut LogTail| {
+        for line in tail
+            .lines()
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|l| Line::parse(l))
+        {
+            from_file.feed(&line);
+            if let Some(text) = progress.feed(&line) {
+                tell(pod, &text);
+            }
+        }
     };
-    ran
+    let watch = async {
+        loop {
+            look(&mut tail);
+            sleep(LOOK_AT_LOG).await;
+        }
+    };
+    let end = tokio::select! {
+        end = run => end,
+        never = watch => never,
+    };
+    look(&mut tail);
+    Ran {
+        end: match end {
+            Ok(status) => format!("gpinitsystem: {status}"),
+            Err(error) => format!("gpinitsystem: {error:#}"),
+        },
+        reasons: from_file.or(reasons),
+    }
 }
 
 /// Runs a tool on the running cluster.
 ///
 /// # Errors
-/// It cannot be run, or fails; its complaints.
+/// It cannot be run, or fails; the reasons that it gave.
 pub async fn run(pod: &Pod, greenplum: &Greenplum, name: &str, arguments: &[String]) -> Result<()> {
     let mut command = command(greenplum, pod, name);
     command
@@ -60,25 +110,44 @@ pub async fn run(pod: &Pod, greenplum: &Greenplum, name: &str, arguments: &[Stri
     for variable in greenplum.version().family.data_directory_variables() {
         command.env(variable, pod.dir());
     }
-    let mut complaints = Vec::new();
-    let status = follow(&mut command, name, |line| complain(&mut complaints, line)).await?;
+    let mut reasons = Reasons::default();
+    let status = follow::follow(&mut command, name, SILENT_FOR, |line| {
+        log(name, line);
+        reasons.feed(line);
+    })
+    .await?;
     if !status.success() {
-        bail!("{name} failed ({status}): {}", complaints.join("; "));
+        let why = reasons
+            .summary()
+            .unwrap_or_else(|| "it gave no reason".into());
+        bail!("{name} failed ({status}): {why}");
     }
     Ok(())
 }
 
-fn complain(complaints: &mut Vec<String>, line: &str) {
-    const MOST: usize = 5;
-    let text = ["[FATAL]", "[CRITICAL]", "[ERROR]"]
-        .iter()
-        .find_map(|l| line.split_once(l));
-    if let Some((_, text)) = text {
-        complaints.push(text.trim_start_matches([':', '-']).trim().to_string());
-        if complaints.len() > MOST {
-            complaints.remove(0);
+fn log(name: &str, line: &Line) {
+    match line.level {
+        Level::Debug => tracing::debug!("{name}: {}", line.text),
+        Level::Info => tracing::info!("{name}: {}", line.text),
+        Level::Warn => tracing::warn!("{name}: {}", line.text),
+        Level::Error | Level::Fatal => tracing::error!("{name}: {}", line.text),
+    }
+}
+
+/// Gives the logs of earlier runs of this day another name, so that the next run's log is its own.
+///
+/// # Errors
+/// Those of the folder.
+pub fn keep_old_logs(folder: &Path, attempt: u32) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("gpinitsystem_") && name.ends_with(".log") {
+            let kept = folder.join(format!("{name}.before-attempt-{attempt}"));
+            std::fs::rename(&path, kept)?;
         }
     }
+    Ok(())
 }
 
 fn command(greenplum: &Greenplum, pod: &Pod, name: &str) -> Command {
@@ -101,83 +170,20 @@ fn command(greenplum: &Greenplum, pod: &Pod, name: &str) -> Command {
     command
 }
 
-/// Runs it in a process group of its own, which ends with it when the wait is given up.
-async fn follow(
-    command: &mut Command,
-    name: &str,
-    mut see: impl FnMut(&str),
-) -> Result<ExitStatus> {
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .with_context(|| format!("cannot start {name}"))?;
-    let _group = Group(child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())));
-    let (sender, mut lines) = mpsc::channel(64);
-    tokio::spawn(forward(child.stdout.take(), sender.clone()));
-    tokio::spawn(forward(child.stderr.take(), sender));
-    loop {
-        tokio::select! {
-            line = lines.recv() => match line {
-                Some(line) => {
-                    tracing::info!("{name}: {line}");
-                    see(&line);
-                }
-                None => break,
-            },
-            status = child.wait() => {
-                // What was written last may still be on its way; a daemon may keep the pipe open.
-                while let Ok(Some(line)) = tokio::time::timeout(Duration::from_millis(200), lines.recv()).await {
-                    tracing::info!("{name}: {line}");
-                    see(&line);
-                }
-                return Ok(status?);
-            }
-            () = tokio::time::sleep(SILENT_FOR) => bail!("said nothing for {} s and was killed", SILENT_FOR.as_secs()),
-        }
-    }
-    Ok(child.wait().await?)
-}
-
-async fn forward<R: AsyncRead + Unpin>(stream: Option<R>, lines: mpsc::Sender<String>) {
-    let Some(stream) = stream else { return };
-    let mut reader = BufReader::new(stream).lines();
-    while let Ok(Some(line)) = reader.next_line().await {
-        let line = line.trim_end().to_string();
-        if !line.is_empty() && lines.send(line).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// Kills what is left of a tool's process group.
-struct Group(Option<Pid>);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-    }
-}
-
 /// Ends a gpinitsystem that outlived the agent that began it.
 pub fn end_leftovers() {
-    let all = process::processes().unwrap_or_default();
-    let is = |p: &&process::ProcessInfo| {
+    let is = |p: &process::ProcessInfo| {
         let name = |arg: &String| arg.ends_with("/gpinitsystem") || arg == "gpinitsystem";
         p.args.iter().take(2).any(name)
     };
-    for leftover in all.iter().filter(is) {
+    let all = process::processes().unwrap_or_default();
+    for leftover in all.iter().filter(|p| is(p)) {
         tracing::warn!(
             pid = leftover.pid,
             "ending a gpinitsystem of an earlier agent"
         );
-        let group =
-            Pid::from_raw(leftover.pid).and_then(|pid| rustix::process::getpgid(Some(pid)).ok());
+        let pid = Pid::from_raw(leftover.pid);
+        let group = pid.and_then(|pid| rustix::process::getpgid(Some(pid)).ok());
         if let Some(group) = group {
             let _ = kill_process_group(group, Signal::KILL);
         }

@@ -103,7 +103,6 @@ impl Supervisor<'_> {
         ports::check_free(pod.me.port)?;
         settings::write_proven(pod).await?;
         pod.engine.check_settings(pod.dir()).await?;
-        pod.board.findings("start", Vec::new());
         let process = Process::spawn(&mut pod.engine.start_command(
             pod.dir(),
             pod.me.port,

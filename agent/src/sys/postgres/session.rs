@@ -23,7 +23,7 @@ pub enum NoAnswer {
     /// Nobody listens.
     #[error("nobody listens")]
     NoServer,
-    /// The server says that it starts, recovers or stops (SQLSTATE 57P03, errcodes.txt: cannot_connect_now).
+    /// The server says that it starts, recovers or stops.
     #[error("{0}")]
     NotNow(String),
     /// The server refused for another reason; its words.
@@ -33,6 +33,9 @@ pub enum NoAnswer {
     #[error("no answer within {0} s")]
     TimedOut(u64),
 }
+
+/// SQLSTATEs of "not now" (errcodes.txt): cannot_connect_now, and Greenplum's mirror_ready, the answer of a healthy replica.
+const NOT_NOW: [&str; 2] = ["57P03", "57M02"];
 
 /// Rows of text, one list per statement that returned any.
 pub type Rows = Vec<Vec<Option<String>>>;
@@ -113,9 +116,7 @@ async fn connect(target: &Target) -> Result<Client, NoAnswer> {
 
 fn no_answer(error: tokio_postgres::Error) -> NoAnswer {
     match error.as_db_error() {
-        Some(db) if *db.code() == tokio_postgres::error::SqlState::CANNOT_CONNECT_NOW => {
-            NoAnswer::NotNow(words(db))
-        }
+        Some(db) if NOT_NOW.contains(&db.code().code()) => NoAnswer::NotNow(words(db)),
         Some(db) => NoAnswer::Refused(words(db)),
         None => no_server(&error),
     }
