@@ -19,7 +19,7 @@ mod width;
 pub use address::Interface;
 pub use admit::{Client, Database, Origin, Verdict, View, admit};
 pub use index::Index;
-pub use needs::{Connection, Via, needs};
+pub use needs::{Connection, Via, needs, needs_of_fts};
 pub use parse::parse;
 pub use prove::{ResolvedView, prove};
 pub use render::{BlockRequest, ExtraLineError, HbaPeer, PeerAddress, render_block};
