@@ -87,6 +87,7 @@ async fn ask_head(pod: &Pod, head: &Member, path: &str) -> Option<CatalogAnswer>
             Err(error) => tracing::debug!(pod = head.pod, "{error}"),
         }
     }
+    pod.doubts.about(&head.pod);
     None
 }
 
