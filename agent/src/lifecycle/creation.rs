@@ -191,17 +191,25 @@ pub fn forgive(pod: &Pod) {
 
 /// gpinitsystem writes to the folder of its input file, and to the one of its logs.
 fn request_folder(pod: &Pod) -> Result<PathBuf> {
-    let folder = host::run_dir().join("gpinitsystem");
-    std::fs::create_dir_all(&folder)
-        .with_context(|| format!("cannot make {}", folder.display()))?;
-    std::fs::create_dir_all(logs(pod))
-        .with_context(|| format!("cannot make {}", logs(pod).display()))?;
+    let (folder, logs) = folders(&pod.account.home);
+    for folder in [&folder, &logs] {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
+    }
     Ok(folder)
 }
 
-/// Where the Greenplum tools keep their logs. gpsegstart makes this folder on other hosts, but none below it.
+/// The folder of what gpinitsystem is told, and the one where the Greenplum tools keep their logs: gpsegstart makes that on
+/// other hosts, but none below it. `home` is the user's home directory.
+pub fn folders(home: &Path) -> (PathBuf, PathBuf) {
+    (
+        host::run_dir().join("gpinitsystem"),
+        home.join("gpAdminLogs"),
+    )
+}
+
 fn logs(pod: &Pod) -> PathBuf {
-    pod.account.home.join("gpAdminLogs")
+    folders(&pod.account.home).1
 }
 
 /// Uses the request for the tools. Their host names in pg_hba.conf are of use only where lookups find them.
