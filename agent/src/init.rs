@@ -15,6 +15,7 @@
 pub mod agent;
 pub mod keeper;
 pub mod leftovers;
+pub mod locks;
 pub mod log;
 pub mod options;
 pub mod outcome;

@@ -4,6 +4,8 @@
 
 #[path = "init/harness.rs"]
 mod harness;
+#[path = "init/lock.rs"]
+mod lock;
 
 use harness::*;
 use rustix::process::Signal;

@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod config;
 pub mod control_data;
 pub mod creation;
+pub mod ending;
 pub mod finding;
 pub mod fts;
 pub mod gp_output;

@@ -65,6 +65,7 @@ async fn ask_head(pod: &Pod, head: &Member) -> Option<CatalogAnswer> {
             Err(error) => tracing::debug!(pod = head.pod, "{error}"),
         }
     }
+    pod.doubts.about(&head.pod);
     None
 }
 

@@ -41,5 +41,9 @@ pub async fn ask(pod: &Pod, members: impl Iterator<Item = &Member>, pace: Pace) 
         members.map(address).collect()
     };
     let port = pod.config.borrow().http.port;
-    gather::gather(&pod.topology.cluster, asked, port, pace).await
+    let entries = gather::gather(&pod.topology.cluster, asked, port, pace).await;
+    for silent in entries.iter().filter(|entry| entry.status.is_none()) {
+        pod.doubts.about(&silent.pod);
+    }
+    entries
 }

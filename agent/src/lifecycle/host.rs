@@ -17,7 +17,7 @@ use crate::lifecycle::{catalog, cluster, configuration, peers, volume};
 use crate::sys::account::Account;
 use crate::sys::config_file;
 use crate::sys::files::VolumeLock;
-use crate::sys::heartbeat::restarts_from_env;
+use crate::sys::heartbeat::{Heartbeat, restarts_from_env};
 use crate::sys::http::{Agent, Reply};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
@@ -126,6 +126,7 @@ pub async fn prepare(
     config_path: &Path,
     board: &Arc<Board>,
     shutdown: watch::Receiver<bool>,
+    init: Option<&Arc<Heartbeat>>,
     label: RoleLabel,
 ) -> Result<Prepared> {
     let (config, account, topology, me) = loop {
@@ -145,7 +146,7 @@ pub async fn prepare(
     board.findings("identity", Vec::new());
     introduce(board, &config, &topology, &me);
     label.configure(config.kubernetes.labels);
-    let lock = volume::wait_for(&config, &me, board).await;
+    let lock = volume::wait_for(&config, &me, board, init).await;
     let engine = loop {
         match engine::find(&config).await {
             Ok(engine) => break engine,
@@ -165,6 +166,7 @@ pub async fn prepare(
         engine,
         board: board.clone(),
         peers: discovery.peers(),
+        doubts: discovery.doubts(),
         label,
         shutdown,
         refused_settings: Default::default(),

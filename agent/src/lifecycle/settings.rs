@@ -45,7 +45,8 @@ fn own_file(pod: &Pod, config: &Config) -> String {
 fn write_hba(pod: &Pod, config: &Config, dir: &Path) -> Result<bool> {
     let path = dir.join("pg_hba.conf");
     let existing = read(&path)?;
-    let peers = view::hba_peers(&pod.topology, &pod.me, &pod.peers.borrow());
+    let mut peers = view::hba_peers(&pod.topology, &pod.me, &pod.peers.borrow());
+    hba::keep_names(&existing, &pod.topology, &pod.account.name, &mut peers);
     let block = hba::render_block(&BlockRequest {
         topology: &pod.topology,
         me: &pod.me,

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod cgroup;
 pub mod config_file;
+pub mod descriptors;
 pub mod dns;
 pub mod files;
 pub mod gather;
