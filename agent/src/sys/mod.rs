@@ -1,6 +1,7 @@
 //! Effects: one file for each outside surface.
 
 pub mod account;
+pub mod cgroup;
 pub mod config_file;
 pub mod descriptors;
 pub mod dns;
