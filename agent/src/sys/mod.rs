@@ -1,6 +1,7 @@
 //! Effects: one file for each outside surface.
 
 pub mod account;
+pub mod cgroup;
 pub mod config_file;
 pub mod descriptors;
 pub mod dns;
@@ -11,6 +12,7 @@ pub mod host;
 pub mod http;
 pub mod http_client;
 pub mod interfaces;
+pub mod kubernetes;
 pub mod log_tail;
 pub mod metrics;
 pub mod names;

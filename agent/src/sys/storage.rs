@@ -3,6 +3,7 @@
 //! Everything here blocks, a hung disk for ever: call it from a thread that may wait.
 
 mod error;
+pub mod fts_probe;
 mod probe;
 
 pub use error::StorageError;

@@ -1,10 +1,10 @@
 //! What administrators do to a running cluster.
 
-use crate::shared::Shared;
 use anyhow::{Context, Result, ensure};
 use cluster_tests::cluster::Cluster;
 use cluster_tests::settings::Settings;
-use cluster_tests::{secret, wait};
+use cluster_tests::suite::Shared;
+use cluster_tests::wait;
 use std::os::unix::fs::PermissionsExt;
 
 /// Whether the key in `file` of one pod opens the door of another, whatever ~/.ssh/config says.
@@ -36,7 +36,7 @@ pub fn key_rotation(shared: &Shared) -> Result<()> {
         let key = cluster.status(to)?["ssh"]["key"].clone();
         cluster.exec(from, &["cp", "/etc/ssh-key/id_ed25519", "/tmp/old-key"])?;
         opens(cluster, "/tmp/old-key", from, to)?;
-        secret::rotate(&cluster.secret_dir())?;
+        cluster.rotate_secret()?;
         for pod in [from, to] {
             cluster.wait_status(pod, "the new key", |s| s["ssh"]["key"] != key)?;
         }

@@ -1,8 +1,8 @@
 //! Single processes that die.
 
-use crate::shared::Shared;
 use anyhow::{Context, Result, ensure};
 use cluster_tests::cluster::Cluster;
+use cluster_tests::suite::Shared;
 use cluster_tests::wait;
 use serde_json::Value;
 

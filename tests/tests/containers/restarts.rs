@@ -1,8 +1,8 @@
 //! Containers that end, politely and not.
 
-use crate::shared::Shared;
 use anyhow::{Context, Result, bail, ensure};
 use cluster_tests::cluster::Cluster;
+use cluster_tests::suite::Shared;
 use cluster_tests::writers::{self, Writers};
 use cluster_tests::{docker, wait};
 use std::process::{Child, Stdio};

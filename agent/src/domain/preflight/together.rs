@@ -6,6 +6,9 @@ use crate::domain::finding::{Area, Finding, Severity};
 use crate::domain::topology::Role;
 use std::collections::BTreeMap;
 
+/// Errors told in one line.
+const TOLD: usize = 8;
+
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judgement {
@@ -21,15 +24,20 @@ impl Judgement {
         self.locale.is_some() && !self.findings.iter().any(|f| f.severity == Severity::Error)
     }
 
-    /// All errors on one line.
+    /// The errors on one line, the first few of many.
     pub fn words(&self) -> String {
         let errors = self
             .findings
             .iter()
             .filter(|f| f.severity == Severity::Error);
-        let words: Vec<String> = errors
+        let mut words: Vec<String> = errors
             .map(|f| format!("{}: {} ({})", f.subject, f.what, f.remedy))
             .collect();
+        let more = words.len().saturating_sub(TOLD);
+        words.truncate(TOLD);
+        if more > 0 {
+            words.push(format!("and {more} more, which gp-agent status lists"));
+        }
         words.join("; ")
     }
 }

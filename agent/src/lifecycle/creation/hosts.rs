@@ -124,15 +124,16 @@ async fn look(pod: &Pod, greenplum: &Greenplum) -> Judgement {
     };
     let mine = wanted(pod, greenplum, &pod.me);
     let around = Surroundings::current();
+    let asked = unix_millis();
     let (own, said) = tokio::join!(
         preflight::look(&mine, &around),
         everywhere(pod, members(), command)
     );
-    let now = unix_millis();
+    // The slowest of the others may have answered long after this host did.
     let own = Answer {
         member: &pod.me,
-        asked: now,
-        answered: now,
+        asked,
+        answered: unix_millis(),
         said: Ok(own),
     };
     let theirs = said.into_iter().map(|(member, span, said)| Answer {
