@@ -205,6 +205,8 @@ pub enum CheckArea {
     Config,
     /// The volume: ownership, free space, durability.
     Storage,
+    /// The container's memory and CPUs, and each parameter that follows from them.
+    Limits,
     /// Names and addresses of the peers.
     Dns,
     /// pg_hba.conf: who is admitted, and by which line.

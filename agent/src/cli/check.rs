@@ -1,7 +1,7 @@
 //! `gp-agent check`: the doctor. Looks for itself instead of asking the agent, so it also works where the agent cannot.
 
 use super::args::CheckArea;
-use super::check_config;
+use super::{check_config, check_limits};
 use crate::domain::config::{Config, EngineKind};
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::peers::PeerMap;
@@ -15,9 +15,10 @@ use crate::sys::config_file;
 use crate::sys::storage::{fts_probe, shm_bytes};
 use std::path::Path;
 
-const ALL: [CheckArea; 5] = [
+const ALL: [CheckArea; 6] = [
     CheckArea::Config,
     CheckArea::Storage,
+    CheckArea::Limits,
     CheckArea::Dns,
     CheckArea::Hba,
     CheckArea::Ssh,
@@ -50,6 +51,7 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
         let (findings, good) = match area {
             CheckArea::Config => (check_place(&subject), whoami(&subject)),
             CheckArea::Storage => storage(&subject).await,
+            CheckArea::Limits => check_limits::check(&subject.config),
             CheckArea::Dns => (
                 dns.clone(),
                 format!(

@@ -3,6 +3,7 @@
 pub mod args;
 mod check;
 mod check_config;
+mod check_limits;
 mod hold;
 mod preflight;
 pub mod probe;

@@ -19,6 +19,8 @@ pub enum Area {
     Ssh,
     /// The database server and its data directory.
     Postgres,
+    /// The container's memory and CPUs.
+    Limits,
     /// The Kubernetes API, as this pod may use it.
     Kubernetes,
 }
@@ -32,6 +34,7 @@ impl fmt::Display for Area {
             Area::Hba => "hba",
             Area::Ssh => "ssh",
             Area::Postgres => "postgres",
+            Area::Limits => "limits",
             Area::Kubernetes => "kubernetes",
         })
     }

@@ -21,12 +21,14 @@ pub mod key_overlap;
 pub mod known_hosts;
 pub mod kubernetes;
 pub mod ladder;
+pub mod limits;
+pub mod log;
 pub mod names;
 pub mod observation;
 pub mod pace;
 pub mod peers;
 pub mod pg_conf;
-
+pub mod pg_log;
 pub mod preflight;
 pub mod role_label;
 pub mod ssh_config;

@@ -2,6 +2,7 @@
 //! this folder asks which engine it is; what follows from the difference has names of its own ([`Making`]).
 
 mod greenplum;
+pub mod limits;
 mod postgres;
 
 pub use greenplum::{Greenplum, GreenplumError};

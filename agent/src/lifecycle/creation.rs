@@ -73,7 +73,11 @@ pub async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
 
 /// Shows what the creation does, here and to the pods that wait for it.
 fn tell(pod: &Pod, what: &str) {
-    pod.board.phase(Phase::Bootstrapping, what);
+    show(pod, Phase::Bootstrapping, what);
+}
+
+fn show(pod: &Pod, phase: Phase, what: &str) {
+    pod.board.phase(phase, what);
     pod.catalog
         .send_replace(CatalogAnswer::NotCreated { what: what.into() });
 }
@@ -127,8 +131,7 @@ fn refuse_over_data(entries: &[Entry]) -> Result<()> {
 
 async fn complete(pod: &Pod) -> bool {
     tool::end_leftovers();
-    let whole = pod.dir().join("global/pg_control").exists();
-    whole && judge::lacks(pod).await.is_ok_and(|l| l.servers.is_empty())
+    judge::runs(pod) && judge::lacks(pod).await.is_ok_and(|l| l.servers.is_empty())
 }
 
 /// One run of gpinitsystem, from a clean field to a catalog that lists every server.

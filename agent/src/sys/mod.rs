@@ -1,6 +1,7 @@
 //! Effects: one file for each outside surface.
 
 pub mod account;
+pub mod cgroup;
 pub mod config_file;
 pub mod descriptors;
 pub mod dns;
@@ -19,6 +20,7 @@ pub mod ports;
 pub mod postgres;
 pub mod preflight;
 pub mod process;
+pub mod resident;
 pub mod secrets;
 pub mod ssh;
 pub mod storage;

@@ -1,6 +1,6 @@
 //! What the coordinator's agent does on every host over ssh, all hosts at once.
 
-use super::{aside, tell};
+use super::{aside, show, tell};
 use crate::domain::preflight::{Answer, Judgement, Rules, Wanted, arguments, judge, read_answer};
 use crate::domain::status::Phase;
 use crate::domain::topology::Member;
@@ -55,7 +55,7 @@ pub async fn clear<'a>(pod: &Pod, members: impl Iterator<Item = &'a Member> + Cl
     let mut failed = Vec::new();
     if members.clone().any(|m| m.pod == pod.me.pod) {
         let seen = seen::read(&pod.state_dir());
-        if let Err(error) = aside::clear(pod.dir(), seen).await {
+        if let Err(error) = aside::clear(pod.dir(), pod.me.port, seen).await {
             failed.push(format!("{}: {error:#}", pod.me.pod));
         }
     }
@@ -107,8 +107,7 @@ pub async fn preflight(pod: &Pod, greenplum: &Greenplum) -> String {
             Some(locale) if judgement.passes() => return locale.clone(),
             _ => {
                 let what = format!("the hosts are not ready: {}", judgement.words());
-                tell(pod, &what);
-                pod.board.phase(Phase::Refused, what);
+                show(pod, Phase::Refused, &what);
                 sleep(LOOK_AGAIN).await;
             }
         }

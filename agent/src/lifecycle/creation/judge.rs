@@ -3,6 +3,7 @@
 use crate::domain::catalog::{self, Catalog, CatalogRole};
 use crate::domain::creation::Lacks;
 use crate::lifecycle::pod::Pod;
+use crate::sys::postgres::pidfile::{self, Occupant};
 use crate::sys::postgres::session::Session;
 use anyhow::{Context, Result, bail};
 use std::time::{Duration, Instant};
@@ -29,11 +30,16 @@ pub async fn lacks(pod: &Pod) -> Result<Lacks> {
             Ok(lacks) => return Ok(lacks),
             Err(error) => error,
         };
-        if begin.elapsed() >= PATIENCE || !pod.dir().join("postmaster.pid").exists() {
+        if begin.elapsed() >= PATIENCE || !runs(pod) {
             return Err(error);
         }
         sleep(ASK_AGAIN).await;
     }
+}
+
+/// Whether the coordinator's server runs at all.
+pub fn runs(pod: &Pod) -> bool {
+    matches!(pidfile::occupant(pod.dir()), Ok(Occupant::Postmaster(_)))
 }
 
 async fn look(pod: &Pod, session: &mut Session) -> Result<Lacks> {
