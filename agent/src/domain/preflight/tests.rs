@@ -114,7 +114,7 @@ fn everything_that_is_missing_anywhere_is_told_at_once() {
         }
         Role::Mirror => {
             seen.place.others = Err("No such file or directory".into());
-            seen.port_held = Some("TCP port 50000 is in use on IPv4".into());
+            seen.port_held = Some("TCP port 50000 is in use on IPv4; stop what holds it".into());
             seen.not_pinged = vec![("coordinator-0.gp.svc".into(), "100% packet loss".into())];
             seen.socket_lock = true;
         }
@@ -137,7 +137,7 @@ fn everything_that_is_missing_anywhere_is_told_at_once() {
     warning postgres segment-a-0: its clock is at least 2.0 s ahead of the coordinator's; let the nodes keep time (chrony, systemd-timesyncd): Greenplum logs and time-outs of different hosts are compared
     warning dns segment-b-0: ping -c 1 coordinator-0.gp.svc fails: 100% packet loss; let ICMP pass between the pods (NetworkPolicy), and see gp-agent check dns
     error storage segment-b-0: /greenplum/mirror cannot be read: No such file or directory; mount the volume there, readable and writable for the agent's user (fsGroup)
-    error postgres segment-b-0: TCP port 50000 is in use on IPv4; a port taken on one family alone makes gpinitsystem wait for ten minutes; free it, or configure another port
+    error postgres segment-b-0: TCP port 50000 is in use on IPv4; free it (ss -ltnp shows who holds it), or configure another port: taken on one family alone it makes gpinitsystem wait for ten minutes
     error postgres segment-a-0: Greenplum differs between the pods: "postgres (Greenplum Database) 7.1.0 build dev" on coordinator-0, segment-b-0, "postgres (Greenplum Database) 7.0.0 build dev" on segment-a-0; run the same image in every pod
     error postgres coordinator-1: the user differs between the pods: "gpadmin" on coordinator-0, segment-a-0, segment-b-0, "root" on coordinator-1; run the same image in every pod
     "#);
