@@ -20,6 +20,7 @@ pub mod partner;
 pub mod password;
 pub mod peers;
 pub mod pod;
+pub mod role_label;
 pub mod seen;
 pub mod settings;
 pub mod signals;
@@ -50,9 +51,10 @@ pub async fn run(config_path: &Path) -> Result<()> {
     let init = Heartbeat::from_env().map(Arc::new);
     tokio::spawn(turn(board.clone(), init.clone()));
     let door = door::open(&host, config_path)?;
+    let label = role_label::begin(config_path, &board, shutdown.clone());
     let ending = wait_for(shutdown.clone());
     let prepared = tokio::select! {
-        prepared = host::prepare(config_path, &board, shutdown.clone(), init.as_ref()) => Some(prepared?),
+        prepared = host::prepare(config_path, &board, shutdown.clone(), init.as_ref(), label) => Some(prepared?),
         () = ending => None,
     };
     if let Some(prepared) = prepared {

@@ -47,7 +47,7 @@ pub fn main() -> u8 {
 fn run(config: &std::path::Path) -> u8 {
     let filter = tracing_subscriber::EnvFilter::try_from_env("GP_AGENT_LOG").unwrap_or_else(|_| {
         tracing_subscriber::EnvFilter::new(
-            "info,hickory_resolver=error,hickory_net=error,hickory_proto=error",
+            "info,hickory_resolver=error,hickory_net=error,hickory_proto=error,kube_client=off",
         )
     });
     tracing_subscriber::fmt()

@@ -19,6 +19,8 @@ pub enum Area {
     Ssh,
     /// The database server and its data directory.
     Postgres,
+    /// The Kubernetes API, as this pod may use it.
+    Kubernetes,
 }
 
 impl fmt::Display for Area {
@@ -30,6 +32,7 @@ impl fmt::Display for Area {
             Area::Hba => "hba",
             Area::Ssh => "ssh",
             Area::Postgres => "postgres",
+            Area::Kubernetes => "kubernetes",
         })
     }
 }

@@ -18,13 +18,16 @@ pub mod health;
 pub mod identity;
 pub mod key_overlap;
 pub mod known_hosts;
+pub mod kubernetes;
 pub mod ladder;
 pub mod names;
 pub mod observation;
 pub mod pace;
 pub mod peers;
 pub mod pg_conf;
+
 pub mod preflight;
+pub mod role_label;
 pub mod ssh_config;
 pub mod ssh_keys;
 pub mod ssh_ports;

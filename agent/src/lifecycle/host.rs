@@ -10,6 +10,7 @@ use crate::engine;
 use crate::lifecycle::board::{Board, now};
 use crate::lifecycle::discover::Discovery;
 use crate::lifecycle::pod::Pod;
+use crate::lifecycle::role_label::RoleLabel;
 use crate::lifecycle::ssh::{Setup, Ssh};
 use crate::lifecycle::supervise::Command;
 use crate::lifecycle::{catalog, cluster, configuration, peers, volume};
@@ -126,6 +127,7 @@ pub async fn prepare(
     board: &Arc<Board>,
     shutdown: watch::Receiver<bool>,
     init: Option<&Arc<Heartbeat>>,
+    label: RoleLabel,
 ) -> Result<Prepared> {
     let (config, account, topology, me) = loop {
         let config = configuration::wait_for_valid(config_path, board).await;
@@ -143,6 +145,7 @@ pub async fn prepare(
     };
     board.findings("identity", Vec::new());
     introduce(board, &config, &topology, &me);
+    label.configure(config.kubernetes.labels);
     let lock = volume::wait_for(&config, &me, board, init).await;
     let engine = loop {
         match engine::find(&config).await {
@@ -164,6 +167,7 @@ pub async fn prepare(
         board: board.clone(),
         peers: discovery.peers(),
         doubts: discovery.doubts(),
+        label,
         shutdown,
         refused_settings: Default::default(),
         settings_changed: Notify::new(),

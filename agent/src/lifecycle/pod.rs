@@ -7,6 +7,7 @@ use crate::domain::topology::{Member, Topology};
 use crate::engine::Engine;
 use crate::lifecycle::board::Board;
 use crate::lifecycle::discover::Doubts;
+use crate::lifecycle::role_label::RoleLabel;
 use crate::sys::account::Account;
 use crate::sys::postgres::session::{Session, Target};
 use std::path::{Path, PathBuf};
@@ -32,6 +33,8 @@ pub struct Pod {
     pub peers: watch::Receiver<PeerMap>,
     /// Told when an address of a peer is wrong.
     pub doubts: Doubts,
+    /// The label of the active role on the pod's object in Kubernetes.
+    pub label: RoleLabel,
     /// Turns true once, when the pod has to end.
     pub shutdown: watch::Receiver<bool>,
     /// The last gp-agent.conf that the server program refused; not tried again.

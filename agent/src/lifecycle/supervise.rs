@@ -5,6 +5,7 @@ mod ended;
 mod lock_file;
 mod others;
 mod prepare;
+mod primaries;
 mod stop;
 
 use crate::domain::backoff::Backoff;
@@ -111,6 +112,7 @@ impl<'a> Supervisor<'a> {
         if self.pod.me.role == Role::Coordinator {
             self.pod.created.send_replace(true);
         }
+        self.pod.label.allow();
         match held::read(self.pod) {
             Some(reason) => self.pod.board.phase(Phase::Held, format!("held: {reason}")),
             None => self.pod.board.phase(Phase::Starting, what),

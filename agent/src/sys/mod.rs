@@ -11,6 +11,7 @@ pub mod host;
 pub mod http;
 pub mod http_client;
 pub mod interfaces;
+pub mod kubernetes;
 pub mod log_tail;
 pub mod metrics;
 pub mod names;

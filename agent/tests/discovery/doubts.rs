@@ -2,12 +2,13 @@
 
 use super::*;
 use gp_agent::domain::cluster::Report;
-use gp_agent::domain::config::{self, Config};
+use gp_agent::domain::config::{self, Config, UseApi};
 use gp_agent::domain::start::Partner;
 use gp_agent::domain::status::PodStatus;
 use gp_agent::engine;
 use gp_agent::lifecycle::board::Board;
 use gp_agent::lifecycle::pod::Pod;
+use gp_agent::lifecycle::role_label::RoleLabel;
 use gp_agent::lifecycle::{catalog, cluster, partner};
 use gp_agent::sys::account::Account;
 use gp_agent::sys::gather;
@@ -69,16 +70,25 @@ async fn pod(dns: &FakeDns, port: u16) -> Option<(Pod, Discovery)> {
     discovery.all_found().await;
     let topology = topology();
     let me = topology.member("segment-a-0").unwrap().clone();
+    let board = Arc::new(Board::new(PodStatus::unknown("segment-a-0")));
+    let shutdown = watch::channel(false).1;
     let pod = Pod {
+        label: RoleLabel::start(
+            None,
+            UseApi::Off,
+            Default::default(),
+            &board,
+            shutdown.clone(),
+        ),
         config: watch::channel(Arc::new(config)).1,
         me,
         topology: Arc::new(topology),
         account: Account::current().unwrap(),
         engine,
-        board: Arc::new(Board::new(PodStatus::unknown("segment-a-0"))),
+        board,
         peers: discovery.peers(),
         doubts: discovery.doubts(),
-        shutdown: watch::channel(false).1,
+        shutdown,
         refused_settings: Default::default(),
         settings_changed: Default::default(),
         catalog: catalog::unknown("a test"),
