@@ -20,6 +20,23 @@ die() {
     exit 1
 }
 
+# One line that is written over on a terminal, and once for each new text elsewhere.
+on_line=
+progress() {
+    if [[ -t 2 ]]; then
+        printf '\r\033[K    %.*s' "$((${COLUMNS:-$(tput cols 2>/dev/null || echo 80)} - 5))" "$1" >&2
+        on_line=yes
+    elif [[ $1 != "${last_progress:-}" ]]; then
+        printf '    %s\n' "$1" >&2
+        last_progress=$1
+    fi
+}
+
+end_progress() {
+    [[ -z $on_line ]] || printf '\n' >&2
+    on_line=
+}
+
 # Runs a command as root.
 as_root() {
     if [[ $EUID -eq 0 ]]; then

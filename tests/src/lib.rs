@@ -6,6 +6,7 @@
 pub mod cluster;
 pub mod docker;
 pub mod greenplum;
+pub mod helm;
 pub mod http;
 pub mod secret;
 pub mod settings;

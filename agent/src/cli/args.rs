@@ -219,6 +219,7 @@ pub enum CheckArea {
 const RENDER: &str = "\
 Examples:
   gp-agent render topology                          who is who
+  gp-agent render gpinitsystem                      how the cluster would be created
   gp-agent render topology --config ./cluster.yaml  the same, before it is deployed";
 
 /// What `render` prints.
@@ -226,6 +227,8 @@ Examples:
 pub enum Rendering {
     /// This pod's pg_hba.conf.
     Hba,
+    /// The files that gpinitsystem is given, and how it is called (Greenplum).
+    Gpinitsystem,
     /// This pod's known_hosts.
     KnownHosts,
     /// Every pod: role, port, data directory, and who replicates from whom.
@@ -266,6 +269,7 @@ mod tests {
             "gp-agent check",
             "gp-agent check storage dns hba ssh config",
             "gp-agent render hba",
+            "gp-agent render gpinitsystem",
             "gp-agent render known-hosts",
             "gp-agent render topology",
             "gp-agent hold",

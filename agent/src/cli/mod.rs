@@ -8,6 +8,7 @@ mod hold;
 mod preflight;
 pub mod probe;
 mod render;
+mod render_gpinitsystem;
 mod render_topology;
 mod set_aside;
 mod status;

@@ -21,7 +21,7 @@ pub use address::Interface;
 pub use admit::{Client, Database, Origin, Verdict, View, admit};
 pub use index::Index;
 pub use keep::keep_names;
-pub use needs::{Connection, Via, needs};
+pub use needs::{Connection, Via, needs, needs_of_fts};
 pub use parse::parse;
 pub use prove::{ResolvedView, prove};
 pub use render::{BlockRequest, ExtraLineError, HbaPeer, PeerAddress, render_block};

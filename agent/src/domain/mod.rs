@@ -5,6 +5,7 @@ pub mod catalog;
 pub mod catalog_start;
 pub mod cluster;
 pub mod config;
+pub mod contradictions;
 pub mod control_data;
 pub mod creation;
 pub mod ending;

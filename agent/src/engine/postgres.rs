@@ -96,21 +96,27 @@ impl Postgres {
     /// pg_basebackup, streaming through the slot, which the primary's agent keeps.
     pub async fn clone_from(&self, wanted: &Clone<'_>) -> Result<(), ToolError> {
         let mut args: Vec<OsString> = vec!["-D".into(), wanted.dir.into()];
-        args.extend(
-            [
-                "-h",
-                wanted.host,
-                "-p",
-                &wanted.port.to_string(),
-                "-U",
-                wanted.user,
-            ]
-            .map(OsString::from),
-        );
+        args.extend(["-d".into(), conninfo(wanted).into()]);
         args.extend(["-X", "stream", "-S", SLOT, "-R", "-c", "fast", "-w"].map(OsString::from));
         args.extend(wanted.wal.iter().map(|wal| option("--waldir=", wal)));
         self.tools.run("pg_basebackup", args, &[]).await.map(drop)
     }
+}
+
+/// Milliseconds in which the other end has to acknowledge what was sent to it, the first packet of a connection included.
+const UNACKNOWLEDGED_MS: u32 = 10_000;
+
+/// How the copy, and later the stream (`-R` keeps it as primary_conninfo), reaches the other end. To the address of a pod
+/// that is gone packets vanish: a walreceiver has no time-out of its own for that (connect_timeout is not for it,
+/// libpqwalreceiver.c), and the kernel's is two minutes.
+fn conninfo(wanted: &Clone<'_>) -> String {
+    let quoted = |text: &str| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"));
+    format!(
+        "host={} port={} user={} tcp_user_timeout={UNACKNOWLEDGED_MS}",
+        quoted(wanted.host),
+        wanted.port,
+        quoted(wanted.user)
+    )
 }
 
 pub(super) const OBSERVE: &str = "select 'self', pg_is_in_recovery()::text, \
@@ -138,4 +144,24 @@ fn option(name: &str, value: &Path) -> OsString {
     let mut option = OsString::from(name);
     option.push(value);
     option
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_to_an_address_that_is_gone_ends_soon() {
+        let wanted = Clone {
+            dir: Path::new("/d"),
+            wal: None,
+            host: "segment-a-0.agent.prod.svc.cluster.local",
+            port: 40000,
+            user: r"o'ne\two",
+        };
+        assert_eq!(
+            conninfo(&wanted),
+            r"host='segment-a-0.agent.prod.svc.cluster.local' port=40000 user='o\'ne\\two' tcp_user_timeout=10000"
+        );
+    }
 }

@@ -12,6 +12,7 @@ use super::signals::{Signals, asks_for_the_end};
 use crate::domain::backoff::Backoff;
 use crate::domain::ladder::Stage;
 use crate::sys::process::{Ended, signal_name};
+use crate::sys::resident;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, wait};
@@ -226,6 +227,8 @@ impl Keeper {
                 self.agent = Some(agent);
                 self.start_at = None;
                 self.started_once = true;
+                // What follows is waiting. Where it fails, only memory is lost.
+                let _ = resident::drop_code();
             }
             // Nothing runs yet, so nothing is lost; later there may be a database to look after.
             Err(why) if !self.started_once => return Some(Outcome::of_start(why)),

@@ -5,6 +5,7 @@ mod ended;
 mod lock_file;
 mod others;
 mod prepare;
+mod primaries;
 mod stop;
 
 use crate::domain::backoff::Backoff;

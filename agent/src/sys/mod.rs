@@ -21,6 +21,7 @@ pub mod ports;
 pub mod postgres;
 pub mod preflight;
 pub mod process;
+pub mod resident;
 pub mod secrets;
 pub mod ssh;
 pub mod storage;

@@ -1,0 +1,152 @@
+{{/* The pods of a StatefulSet; takes what "gp-agent.statefulset" takes. */}}
+{{- define "gp-agent.pod" -}}
+{{- $root := .root -}}
+{{- $values := $root.Values -}}
+serviceAccountName: {{ include "gp-agent.service-account" $root }}
+automountServiceAccountToken: {{ $values.roleLabels }}
+enableServiceLinks: false
+{{- with $values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with $values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+# The agent's own ladder ends before this: nobody is killed who could still have stopped.
+terminationGracePeriodSeconds: {{ add $values.shutdown.graceSeconds 10 }}
+{{- include "gp-agent.pod-security" $root | nindent 0 }}
+{{- include "gp-agent.placement" . }}
+containers:
+  - name: gp-agent
+    image: {{ include "gp-agent.image" $root }}
+    imagePullPolicy: {{ $values.image.pullPolicy }}
+    env:
+      {{- range $name, $field := dict "POD_NAME" "metadata.name" "POD_NAMESPACE" "metadata.namespace" "POD_UID" "metadata.uid" }}
+      - name: {{ $name }}
+        valueFrom: { fieldRef: { apiVersion: v1, fieldPath: {{ $field }} } }
+      {{- end }}
+      {{- with $values.extraEnv }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
+    ports:
+      # Helm 4 applies on the server, where old Kubernetes wants protocol spelled out.
+      - { name: db, containerPort: {{ .values.port }}, protocol: TCP }
+      - { name: http, containerPort: {{ $values.http.port }}, protocol: TCP }
+    resources:
+      {{- toYaml .values.resources | nindent 6 }}
+    securityContext:
+      {{- include "gp-agent.container-security" $root | nindent 6 }}
+    {{- include "gp-agent.probes" . | nindent 4 }}
+    volumeMounts:
+      - { name: data, mountPath: /greenplum }
+      {{- if $values.storage.wal }}
+      - { name: wal, mountPath: /greenplum-wal }
+      {{- end }}
+      - { name: config, mountPath: /etc/greenplum }
+      - { name: ssh-key, mountPath: /etc/ssh-key }
+      {{- if eq $values.hba.auth "scram-sha-256" }}
+      - { name: password, mountPath: /etc/greenplum-password }
+      {{- end }}
+      - { name: run, mountPath: /run/gp-agent }
+      - { name: home, mountPath: /home/gpadmin }
+      - { name: tmp, mountPath: /tmp }
+      - { name: shm, mountPath: /dev/shm }
+      {{- with $values.extraVolumeMounts }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
+volumes:
+  - name: config
+    configMap: { name: {{ include "gp-agent.name" (list $root "greenplum-cluster") }} }
+  - name: ssh-key
+    secret: { secretName: {{ include "gp-agent.ssh-secret" $root }}, defaultMode: 0440 }
+  {{- if eq $values.hba.auth "scram-sha-256" }}
+  - name: password
+    secret: { secretName: {{ include "gp-agent.password-secret" $root }}, defaultMode: 0440 }
+  {{- end }}
+  # Keys and the password lie in the first two: in memory only.
+  - name: run
+    emptyDir: { medium: Memory, sizeLimit: 16Mi }
+  - name: home
+    emptyDir: { medium: Memory, sizeLimit: 64Mi }
+  - name: tmp
+    emptyDir: {}
+  - name: shm
+    emptyDir: { medium: Memory, sizeLimit: {{ $values.shm.size }} }
+  {{- with $values.extraVolumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}
+
+{{/* Passes the restricted Pod Security Standard. */}}
+{{- define "gp-agent.pod-security" -}}
+{{- $sysctls := dict -}}
+{{- if eq .Values.engine "greenplum" -}}
+{{- $_ := set $sysctls "net.ipv4.ping_group_range" "0 2147483647" -}}
+{{- end -}}
+{{- $sysctls = mergeOverwrite $sysctls (deepCopy .Values.sysctls) -}}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: {{ .Values.user.uid }}
+  runAsGroup: {{ .Values.user.gid }}
+  fsGroup: {{ .Values.user.gid }}
+  # Always would open the data directory to the group at every start, which PostgreSQL refuses.
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile: { type: RuntimeDefault }
+  {{- with $sysctls }}
+  sysctls:
+    {{- range $name, $value := . }}
+    - { name: {{ $name }}, value: {{ $value | quote }} }
+    {{- end }}
+  {{- end }}
+{{- end -}}
+
+{{- define "gp-agent.container-security" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+capabilities: { drop: [ALL] }
+seccompProfile: { type: RuntimeDefault }
+{{- end -}}
+
+{{- define "gp-agent.placement" -}}
+{{- $root := .root -}}
+{{- with .values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- if .values.affinity }}
+affinity:
+  {{- toYaml .values.affinity | nindent 2 }}
+{{- else if ne .antiAffinity "none" }}
+affinity:
+  {{- include "gp-agent.anti-affinity" (dict "root" $root "from" .group "others" .partner "mode" .antiAffinity) | trim | nindent 2 }}
+{{- end }}
+topologySpreadConstraints:
+  - topologyKey: kubernetes.io/hostname
+    maxSkew: 1
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "gp-agent.selector" $root | nindent 8 }}
+        app.kubernetes.io/component: {{ .group }}
+{{- end -}}
+
+{{/* startup and liveness ask over the agent's unix socket, which nobody on the network can keep busy. */}}
+{{- define "gp-agent.probes" -}}
+{{- $probes := .root.Values.probes -}}
+startupProbe:
+  exec: { command: [gp-agent, probe, live] }
+  {{- toYaml $probes.startup | nindent 2 }}
+livenessProbe:
+  exec: { command: [gp-agent, probe, live] }
+  {{- toYaml $probes.liveness | nindent 2 }}
+readinessProbe:
+  httpGet: { path: {{ .ready }}, port: http }
+  {{- toYaml $probes.readiness | nindent 2 }}
+{{- end -}}

@@ -1,0 +1,89 @@
+# shellcheck shell=bash
+# What image/up-kubernetes, image/down-kubernetes and tests/run share beside image/lib.sh. Sourced, never run.
+
+HELM_SDK=helm-python-sdk==0.2.2
+HELM=()
+helm_() { "${HELM[@]}" "$@"; }
+
+# Leaves HELM set: helm, or the commands of image/helm-sdk in a virtual environment of their own.
+need_helm() {
+    local venv=$CACHE/helm-sdk
+    if command -v helm >/dev/null; then
+        HELM=(helm)
+        return 0
+    fi
+    HELM=("$venv/bin/python" "$ROOT/image/helm-sdk")
+    if "$venv/bin/python" -c 'import helm_python' 2>/dev/null; then
+        return 0
+    fi
+    need_command python3 python3
+    python3 -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
+    step "installing Helm's SDK ($HELM_SDK) into $venv"
+    mkdir -p "$CACHE"
+    quietly python3 -m venv "$venv" && quietly "$venv/bin/python" -m pip install --quiet "$HELM_SDK"
+}
+
+# Leaves KUBECONFIG and GP_KUBE_LOAD set when the tool that GP_KUBE names has a cluster up.
+use_kube_tool() {
+    local config
+    if [[ -n ${GP_KUBE:-} && -z ${KUBECONFIG:-} ]] && config=$("$GP_KUBE" kubeconfig 2>/dev/null); then
+        export KUBECONFIG=$config
+    fi
+    if [[ -n ${GP_KUBE:-} ]]; then
+        export GP_KUBE_LOAD=${GP_KUBE_LOAD:-$GP_KUBE load}
+    fi
+}
+
+need_cluster() {
+    need_command kubectl kubernetes-client
+    use_kube_tool
+    kubectl get namespaces >/dev/null 2>&1 || {
+        kubectl get namespaces >&2 || true
+        die "no Kubernetes cluster answers; start one (kind create cluster, minikube start) or set KUBECONFIG"
+    }
+}
+
+# The kind of the cluster that KUBECONFIG points to: given (GP_KUBE_LOAD), minikube, kind, gke, other.
+cluster_kind() {
+    local context
+    if [[ -n ${GP_KUBE_LOAD:-} ]]; then
+        echo given
+        return
+    fi
+    context=$(kubectl config current-context)
+    case $context in
+        minikube) echo minikube ;;
+        kind-*) echo kind ;;
+        gke_*) echo gke ;;
+        *) echo other ;;
+    esac
+}
+
+# Loads an image of the Docker engine with GP_KUBE_LOAD; of an image that differs in a few layers from one loaded before,
+# these layers alone.
+load_given() {
+    local image=$1 cluster have=$BUILD/loaded-layers thin=$BUILD/image.tar
+    cluster=$(kubectl get namespace kube-system -o 'jsonpath={.metadata.uid}')
+    mkdir -p "$BUILD"
+    if [[ $(head -n 1 "$have" 2>/dev/null) != "$cluster" ]]; then
+        printf '%s\n' "$cluster" >"$have"
+    fi
+    need_command python3 python3
+    # Words of a command, as `kube load`.
+    # shellcheck disable=SC2086
+    docker_ save "$image" | python3 "$ROOT/image/thin-image" "$image" "$have" >"$thin" &&
+        quietly $GP_KUBE_LOAD "$thin" && mv "$have.new" "$have"
+    rm -f "$thin" "$have.new"
+}
+
+# Brings an image of the Docker engine into the cluster.
+load_image() {
+    local image=$1 kind=$2
+    case $kind in
+        given) load_given "$image" ;;
+        # Built there.
+        minikube) ;;
+        kind) quietly kind load docker-image "$image" --name "${KIND_CLUSTER:-$(kubectl config current-context | sed 's/^kind-//')}" ;;
+        *) die "how does an image get into this cluster? say --registry REGISTRY, or set GP_KUBE_LOAD to a command that loads one" ;;
+    esac
+}

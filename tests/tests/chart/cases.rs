@@ -1,0 +1,105 @@
+//! The ways in which the chart is rendered.
+
+use crate::{NEWEST, OLDEST};
+use cluster_tests::helm;
+use serde_json::{Value, json};
+use std::sync::LazyLock;
+
+/// One rendering.
+pub struct Case {
+    /// What is special about it.
+    pub name: &'static str,
+    /// Files of the chart given with `--values`.
+    pub files: &'static [&'static str],
+    /// Values on top.
+    pub values: Value,
+}
+
+impl Case {
+    /// The objects for that version of Kubernetes.
+    pub fn render(&self, kubernetes: &str) -> Vec<Value> {
+        helm::render(self.files, &self.values, kubernetes).unwrap()
+    }
+}
+
+fn case(name: &'static str, files: &'static [&'static str], values: Value) -> Case {
+    Case {
+        name,
+        files,
+        values,
+    }
+}
+
+/// What everything else is compared with.
+pub fn default() -> Case {
+    case("default", &[], json!({}))
+}
+
+/// Everything that makes a difference.
+pub fn all() -> Vec<Case> {
+    let everything = json!({
+        "cluster": "other", "engine": "greenplum", "namePrefix": "x-",
+        "image": { "repository": "registry.test/gp", "tag": "7", "pullSecrets": ["pull"] },
+        "coordinator": { "tolerations": [{ "key": "db", "operator": "Exists" }] },
+        "primaries": { "nodeSelector": { "pool": "a" }, "storage": { "storageClass": "fast", "walStorageClass": "faster" } },
+        "mirrors": { "affinity": { "nodeAffinity": {} }, "storage": { "storageClass": "-" } },
+        "storage": { "wal": true },
+        "parameters": { "log_statement": "ddl" },
+        "config": { "shutdown": { "graceSeconds": 60 } },
+        "service": { "annotations": { "a": "b" }, "loadBalancerIP": "192.0.2.1", "sourceRanges": ["192.0.2.0/24"], "nodePort": 30000 },
+        "serviceAccount": { "annotations": { "a": "b" } },
+        "networkPolicy": { "clients": [{ "ipBlock": { "cidr": "192.0.2.0/24" } }], "monitoring": [] },
+        "sysctls": { "net.ipv4.ip_local_port_range": "20000 60000" },
+        "podAnnotations": { "a": "b" }, "podLabels": { "c": "d" }, "priorityClassName": "high",
+        "extraEnv": [{ "name": "TZ", "value": "UTC" }],
+        "extraVolumes": [{ "name": "sql", "configMap": { "name": "sql" } }],
+        "extraVolumeMounts": [{ "name": "sql", "mountPath": "/etc/greenplum-sql" }],
+    });
+    vec![
+        default(),
+        case("minikube", &["values-minikube.yaml"], json!({})),
+        case("kind", &["values-kind.yaml"], json!({})),
+        case("GKE", &["values-gke.yaml"], json!({})),
+        case("without role labels", &[], json!({ "roleLabels": false })),
+        case(
+            "without role labels and standby",
+            &[],
+            json!({ "roleLabels": false, "coordinator": { "standby": false } }),
+        ),
+        case(
+            "without mirrors",
+            &[],
+            json!({ "mirrors": { "enabled": false } }),
+        ),
+        case(
+            "with what others made",
+            &[],
+            json!({
+                "ssh": { "existingSecret": "keys" }, "password": { "existingSecret": "words" },
+                "serviceAccount": { "create": false, "name": "sa" }, "service": { "type": "ClusterIP" },
+                "networkPolicy": { "enabled": false }, "podDisruptionBudget": { "enabled": false },
+            }),
+        ),
+        case("trust", &[], json!({ "hba": { "auth": "trust" } })),
+        case(
+            "no anti-affinity",
+            &[],
+            json!({ "antiAffinity": { "segments": "none", "coordinator": "none" } }),
+        ),
+        case("everything", &[], everything),
+    ]
+}
+
+/// Every case, rendered once for the oldest and the newest Kubernetes.
+pub fn rendered() -> &'static [(String, Vec<Value>)] {
+    static RENDERED: LazyLock<Vec<(String, Vec<Value>)>> = LazyLock::new(render_all);
+    &RENDERED
+}
+
+fn render_all() -> Vec<(String, Vec<Value>)> {
+    let versions = |case: &Case| {
+        [OLDEST, NEWEST]
+            .map(|version| (format!("{} on {version}", case.name), case.render(version)))
+    };
+    all().iter().flat_map(versions).collect()
+}

@@ -1,0 +1,97 @@
+//! Values that the schema refuses, in words that name the value.
+
+use crate::{NEWEST, can_render};
+use cluster_tests::helm;
+use serde_json::{Value, json};
+
+fn refusal(values: &Value) -> String {
+    match helm::render(&[], values, NEWEST) {
+        Ok(_) => panic!("{values} is not refused"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn wrong_values_are_refused_by_name() {
+    if !can_render() {
+        return;
+    }
+    let wrong = [
+        (json!({ "segmets": { "count": 2 } }), "segmets"),
+        (json!({ "segments": { "count": 0 } }), "/segments/count"),
+        (json!({ "segments": { "count": "two" } }), "/segments/count"),
+        (json!({ "segments": { "cuont": 2 } }), "cuont"),
+        (json!({ "engine": "mysql" }), "/engine"),
+        (json!({ "cluster": "Ware House" }), "/cluster"),
+        (json!({ "namePrefix": "-x" }), "/namePrefix"),
+        (
+            json!({ "image": { "pullPolicy": "Sometimes" } }),
+            "/image/pullPolicy",
+        ),
+        (json!({ "coordinator": { "port": 0 } }), "/coordinator/port"),
+        (
+            json!({ "coordinator": { "standby": "yes" } }),
+            "/coordinator/standby",
+        ),
+        (
+            json!({ "primaries": { "storage": { "size": "ten" } } }),
+            "/primaries/storage/size",
+        ),
+        (
+            json!({ "mirrors": { "storage": { "class": "fast" } } }),
+            "class",
+        ),
+        (
+            json!({ "storage": { "require": "tmpfs" } }),
+            "/storage/require",
+        ),
+        (json!({ "hba": { "auth": "md5" } }), "/hba/auth"),
+        (
+            json!({ "hba": { "extra": ["host all all all trust\nlocal all all trust"] } }),
+            "/hba/extra/0",
+        ),
+        (
+            json!({ "parameters": { "max_connections": 100 } }),
+            "/parameters/max_connections",
+        ),
+        (
+            json!({ "shutdown": { "graceSeconds": 1 } }),
+            "/shutdown/graceSeconds",
+        ),
+        (
+            json!({ "service": { "type": "ExternalName" } }),
+            "/service/type",
+        ),
+        (
+            json!({ "service": { "sourceRanges": ["10.0.0.0"] } }),
+            "/service/sourceRanges/0",
+        ),
+        (
+            json!({ "antiAffinity": { "segments": "always" } }),
+            "/antiAffinity/segments",
+        ),
+        (json!({ "user": { "uid": 0 } }), "/user/uid"),
+        (
+            json!({ "probes": { "liveness": { "httpGet": {} } } }),
+            "httpGet",
+        ),
+        (
+            json!({ "podDisruptionBudget": { "maxUnavailable": 0 } }),
+            "/podDisruptionBudget/maxUnavailable",
+        ),
+        (json!({ "roleLabels": "false" }), "/roleLabels"),
+    ];
+    for (values, named) in wrong {
+        let words = refusal(&values);
+        assert!(words.contains(named), "{values}: {words}");
+    }
+}
+
+#[test]
+fn lint_has_nothing_to_say() {
+    if !can_render() {
+        return;
+    }
+    let chart = helm::chart().display().to_string();
+    helm::helm(&["lint", &chart]).unwrap();
+}
