@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod docker;
 pub mod helm;
 pub mod http;
+pub mod kube;
 pub mod secret;
 pub mod settings;
 pub mod wait;
