@@ -9,6 +9,9 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/gp-agent
 export GP_IMAGE=${GP_IMAGE:-gp-agent:local}
 BASE_IMAGE=${BASE_IMAGE:-debian:bookworm-slim}
 ENGINE=${ENGINE:-postgres}
+# Where Greenplum is: in the base image, or mounted. The packages that a mounted one needs.
+GP_HOME=
+EXTRA_PACKAGES=${EXTRA_PACKAGES:-}
 
 say() { printf '%s\n' "$*" >&2; }
 step() { printf '==> %s\n' "$*" >&2; }
@@ -193,12 +196,40 @@ need_compose() {
         COMPOSE=(docker compose)
     fi
     if [[ ${DOCKER[0]} == sudo ]]; then
-        COMPOSE=(sudo "--preserve-env=GP_IMAGE,GP_PORT" "${COMPOSE[@]}")
+        COMPOSE=(sudo "--preserve-env=GP_IMAGE,GP_PORT,GP_VOLUMES,GP_UID,GP_GID,GP_AGENT_ENGINE,GP_HOME" "${COMPOSE[@]}")
     fi
 }
 
 COMPOSE=()
-compose() { "${COMPOSE[@]}" --project-name gp --file "$ROOT/image/compose.yaml" "$@"; }
+COMPOSE_FILES=(--file "$ROOT/image/compose.yaml")
+compose() { "${COMPOSE[@]}" --project-name gp "${COMPOSE_FILES[@]}" "$@"; }
+
+# Remembers which engine the local cluster has, and where Greenplum and the base image are; image/down asks.
+remember_engine() {
+    mkdir -p "$BUILD"
+    printf 'ENGINE=%q\nMOUNTED=%q\nBASE_IMAGE=%q\nGP_IMAGE=%q\nEXTRA_PACKAGES=%q\n' \
+        "$ENGINE" "$MOUNTED" "$BASE_IMAGE" "$GP_IMAGE" "$EXTRA_PACKAGES" >"$BUILD/engine"
+}
+
+# Sets the variables of compose.yaml for an engine. MOUNTED: this machine's GPHOME that the pods get.
+MOUNTED=
+use_engine() {
+    [[ $ENGINE == greenplum ]] || return 0
+    export GP_VOLUMES=gp-greenplum GP_AGENT_ENGINE=greenplum
+    if [[ -n $MOUNTED ]]; then
+        export GP_HOME=$MOUNTED
+        COMPOSE_FILES+=(--file "$ROOT/image/compose.gphome.yaml")
+    fi
+}
+
+# Where the base image has Greenplum.
+find_greenplum() {
+    # shellcheck disable=SC2016
+    docker_ run --rm --network none --entrypoint sh "$BASE_IMAGE" -c '
+        for home in "$GPHOME" /usr/local/greenplum-db /usr/local/cloudberry-db; do
+            if [ -n "$home" ] && [ -x "$home/bin/postgres" ]; then echo "$home" && exit; fi
+        done' 2>/dev/null
+}
 
 # Debian, the way its own images are made, for machines that reach a Debian mirror and no registry.
 make_base_image() {
@@ -245,8 +276,10 @@ build_image() {
     step "building the image $GP_IMAGE"
     mkdir -p "$BUILD/context"
     install -m 0755 "$BUILD/gp-agent" "$BUILD/context/gp-agent"
+    install -m 0755 "$ROOT/image/install-packages" "$BUILD/context/install-packages"
     # The host's network, because a bridge has none on some machines.
     quietly docker_ build --network host --file "$ROOT/image/Dockerfile" --tag "$GP_IMAGE" \
-        --build-arg "BASE_IMAGE=$BASE_IMAGE" --build-arg "ENGINE=$ENGINE" "$BUILD/context" ||
+        --build-arg "BASE_IMAGE=$BASE_IMAGE" --build-arg "ENGINE=$ENGINE" \
+        --build-arg "GPHOME=$GP_HOME" --build-arg "EXTRA_PACKAGES=$EXTRA_PACKAGES" "$BUILD/context" ||
         die "docker build failed (see above)"
 }

@@ -8,13 +8,15 @@
 //! `wait4`, and ends that come together share the handler, the `poll` and the read of the pipe; nothing is logged and
 //! /proc is not read. A forwarded signal is handler, `poll`, two `read`s at most and `kill`, and the log line comes
 //! after it. /proc is only read in a shutdown, once the agent is gone or late, at most every 100 ms. Memory is the
-//! touched pages of the binary and a few KiB of heap.
+//! pages of the binary that waiting needs and some KiB of heap: what only the start of a process needs is dropped again
+//! ([`crate::sys::resident`]).
 //!
 //! The exit codes are [`outcome::Outcome`]'s, the times of a shutdown [`crate::domain::ladder`]'s.
 
 pub mod agent;
 pub mod keeper;
 pub mod leftovers;
+pub mod locks;
 pub mod log;
 pub mod options;
 pub mod outcome;

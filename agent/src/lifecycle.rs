@@ -20,6 +20,7 @@ pub mod partner;
 pub mod password;
 pub mod peers;
 pub mod pod;
+pub mod role_label;
 pub mod seen;
 pub mod settings;
 pub mod signals;
@@ -47,11 +48,13 @@ pub async fn run(config_path: &Path) -> Result<()> {
     let (commands, obeyed) = mpsc::channel(4);
     let host = Arc::new(Host::new(board.clone(), commands));
     tokio::spawn(signals::follow(signals.clone(), board.clone()));
-    tokio::spawn(turn(board.clone(), Heartbeat::from_env()));
+    let init = Heartbeat::from_env().map(Arc::new);
+    tokio::spawn(turn(board.clone(), init.clone()));
     let door = door::open(&host, config_path)?;
+    let label = role_label::begin(config_path, &board, shutdown.clone());
     let ending = wait_for(shutdown.clone());
     let prepared = tokio::select! {
-        prepared = host::prepare(config_path, &board, shutdown.clone()) => Some(prepared?),
+        prepared = host::prepare(config_path, &board, shutdown.clone(), init.as_ref(), label) => Some(prepared?),
         () = ending => None,
     };
     if let Some(prepared) = prepared {
@@ -109,7 +112,7 @@ async fn wait_for(mut shutdown: watch::Receiver<bool>) {
 }
 
 /// The heart: shows the probes and init that the loop turns.
-async fn turn(board: Arc<Board>, heartbeat: Option<Heartbeat>) {
+async fn turn(board: Arc<Board>, heartbeat: Option<Arc<Heartbeat>>) {
     let mut told = 0;
     loop {
         board.update(|s| s.loop_turned_at = now());

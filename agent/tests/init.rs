@@ -4,6 +4,8 @@
 
 #[path = "init/harness.rs"]
 mod harness;
+#[path = "init/lock.rs"]
+mod lock;
 
 use harness::*;
 use rustix::process::Signal;
@@ -274,6 +276,25 @@ fn as_pid_1_of_a_namespace() {
     send(pid_1, Signal::TERM);
     assert_eq!(init.code(), Some(0), "{}", init.all());
     assert!(init.has_seen("pm INT"));
+}
+
+#[test]
+fn what_only_the_start_needed_does_not_stay_in_memory() {
+    let mut init = bash(&[], &format!("trap 'exit 0' TERM; echo up; {STAY}"));
+    init.line("up");
+    let kib = |status: &str, key: &str| -> u64 {
+        let line = status.lines().find(|line| line.starts_with(key)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    // The agent may be up a moment before init has dropped it.
+    let dropped = (0..100_000).any(|_| {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", init.pid())).unwrap();
+        std::thread::yield_now();
+        kib(&status, "VmRSS") * 4 < kib(&status, "VmHWM") * 3
+    });
+    assert!(dropped, "as large as at its peak");
+    init.signal(Signal::TERM);
+    assert_eq!(init.code(), Some(0), "{}", init.all());
 }
 
 #[test]

@@ -1,6 +1,7 @@
-//! The README's tables are those of the code.
+//! What the README says of the code is so.
 
 use gp_agent::domain::config::{reference, variables_reference};
+use std::path::{Path, PathBuf};
 
 #[test]
 fn the_configuration_reference_is_current() {
@@ -10,5 +11,32 @@ fn the_configuration_reference_is_current() {
             readme.contains(table.trim()),
             "README.md lacks this table, or holds an older one:\n{table}"
         );
+    }
+}
+
+/// The lint is denied for the whole workspace; who allows it has to name it.
+#[test]
+fn the_one_exception_is_the_one_that_the_readme_names() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut found = Vec::new();
+    for crate_ in ["agent", "tests"] {
+        sources(&root.join(crate_), &mut found);
+    }
+    let text = |path: &PathBuf| std::fs::read_to_string(path).unwrap();
+    // In two words, so that this file does not name it.
+    let lint = ["unsafe", "code"].join("_");
+    found.retain(|path| text(path).contains(&lint));
+    assert_eq!(found, [root.join("agent/src/sys/resident.rs")]);
+    assert!(include_str!("../../README.md").contains("`agent/src/sys/resident.rs`"));
+}
+
+fn sources(dir: &Path, into: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            into.push(path);
+        }
     }
 }

@@ -13,7 +13,7 @@ use gp_agent::domain::status::StorageStatus;
 use gp_agent::domain::storage::{Alignment, DirectIo, Observation, judge};
 use gp_agent::sys::files::{set_aside, write_atomically};
 use gp_agent::sys::storage::{StorageError, prove, prove_all, same_device};
-use mounts::{entries, ext4, mounted, private_directory, proved, run, skip};
+use mounts::{disk, entries, ext4, mounted, private_directory, proved, run, skip};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -79,29 +79,43 @@ fn ramfs_refuses_o_direct_and_is_no_disk() {
     assert!(errors(&judged(&seen, Require::Any).1).is_empty());
 }
 
-#[test]
-fn ext4_is_a_disk() {
-    let Some(dir) = private_directory() else {
-        return;
-    };
-    let Some(volume) = ext4(&dir, 64, &[], "loop") else {
-        return;
-    };
+fn is_a_disk(kind: &str, mib: u64) -> Option<Observation> {
+    let dir = private_directory()?;
+    let volume = disk(&dir, kind, mib, &[], "loop")?;
     let seen = proved(&volume).unwrap();
     let fs = &seen.file_system;
-    assert_eq!(fs.kind, "ext4");
+    assert_eq!(fs.kind, kind);
     assert_eq!(fs.mount_point, volume);
     let device = fs.device.as_deref().unwrap();
     assert!(device.starts_with("loop"), "{fs:?}");
     assert_eq!(fs.source, format!("/dev/{device}"));
     assert_eq!(seen.direct_io, DirectIo::Works);
-    assert_eq!(seen.takes_single_bytes, Some(false));
     assert_ne!(seen.alignment, Alignment::Unsupported);
     assert!(seen.fsync.samples > 0 && seen.fsync.p50 <= seen.fsync.p99);
     let (status, findings) = judged(&seen, Require::Durable);
     assert!(status.durable);
     assert!(errors(&findings).is_empty(), "{findings:?}");
-    assert_eq!(errors(&judge(&seen, Require::Durable, 512).1).len(), 1);
+    assert_eq!(errors(&judge(&seen, Require::Durable, 4096).1).len(), 1);
+    Some(seen)
+}
+
+#[test]
+fn ext4_is_a_disk() {
+    let seen = is_a_disk("ext4", 64);
+    assert!(seen.is_none_or(|seen| seen.takes_single_bytes == Some(false)));
+}
+
+#[test]
+fn xfs_is_a_disk() {
+    let seen = is_a_disk("xfs", 300);
+    assert!(seen.is_none_or(|seen| seen.takes_single_bytes == Some(false)));
+}
+
+/// Its number is no device's, and what is not aligned goes through the page cache.
+#[test]
+fn btrfs_is_a_disk() {
+    let seen = is_a_disk("btrfs", 128);
+    assert!(seen.is_none_or(|seen| seen.takes_single_bytes == Some(true)));
 }
 
 #[test]

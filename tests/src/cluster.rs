@@ -1,12 +1,17 @@
 //! A cluster of containers, from empty volumes until it is dropped.
 
-use crate::settings::{Names, Settings};
-use crate::{docker, http, secret, wait};
-use anyhow::{Context, Result, ensure};
+mod observe;
+mod sweep;
+mod with_greenplum;
+
+pub use sweep::sweep;
+
+use crate::settings::{Engine, Names, Settings};
+use crate::{docker, greenplum, secret};
+use anyhow::{Context, Result};
 use rand::seq::SliceRandom;
-use serde_json::Value;
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Output;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -53,10 +58,19 @@ impl Cluster {
             settings,
             name,
         };
-        fs::create_dir(cluster.config_dir())?;
-        fs::create_dir(cluster.secret_dir())?;
+        let dirs = [
+            cluster.config_dir(),
+            cluster.secret_dir(),
+            cluster.switches_dir(),
+            cluster.sql_dir(),
+        ];
+        for dir in dirs {
+            fs::create_dir(&dir)?;
+            // tempfile's own directory is closed to others; what is mounted has to be open to the pods' user.
+            fs::set_permissions(&dir, fs::Permissions::from_mode(0o755))?;
+        }
         cluster.configure(&cluster.settings.clone())?;
-        secret::rotate(&cluster.secret_dir())?;
+        cluster.rotate_secret()?;
         docker::docker(&["network", "create", "--label", &label(), &cluster.domain()])?;
         for pod in &cluster.pods {
             docker::docker(&[
@@ -76,11 +90,25 @@ impl Cluster {
     /// What docker said, or what the pod that is not ready said last.
     pub fn up(settings: Settings) -> Result<Cluster> {
         let cluster = Cluster::new(settings)?;
-        for pod in &cluster.pods {
-            cluster.create(pod, &[])?;
-        }
+        cluster.create_all()?;
         cluster.wait_all_ready()?;
         Ok(cluster)
+    }
+
+    /// Starts the containers of all pods for the first time.
+    ///
+    /// # Errors
+    /// What docker said.
+    pub fn create_all(&self) -> Result<()> {
+        self.pods.iter().try_for_each(|pod| self.create(pod, &[]))
+    }
+
+    /// The image of its pods.
+    pub fn image(&self) -> String {
+        match self.settings.engine {
+            Engine::Postgres => docker::image(),
+            Engine::Greenplum => greenplum::image(),
+        }
     }
 
     /// The network's name, which Docker's DNS appends to names in reverse lookups.
@@ -95,6 +123,14 @@ impl Cluster {
     /// The directory mounted as the SSH Secret.
     pub fn secret_dir(&self) -> PathBuf {
         self.dir.path().join("ssh-key")
+    }
+
+    /// Puts a new user key in the Secret.
+    ///
+    /// # Errors
+    /// What docker or ssh-keygen said.
+    pub fn rotate_secret(&self) -> Result<()> {
+        secret::rotate(&self.image(), &self.secret_dir())
     }
 
     /// The settings that it was made with.
@@ -131,7 +167,7 @@ impl Cluster {
     /// # Errors
     /// What docker said.
     pub fn create(&self, pod: &str, extra: &[&str]) -> Result<()> {
-        let (container, domain, image) = (self.container(pod), self.domain(), docker::image());
+        let (container, domain, image) = (self.container(pod), self.domain(), self.image());
         let config = format!("{}:/etc/greenplum:ro", self.config_dir().display());
         let keys = format!("{}:/etc/ssh-key:ro", self.secret_dir().display());
         let volume = format!("{}:/greenplum", self.volume(pod));
@@ -140,9 +176,11 @@ impl Cluster {
         args.extend(["--label", &label]);
         args.extend(["--network", &domain, "--network-alias", pod]);
         args.extend(["--volume", &config, "--volume", &keys]);
-        if !extra.iter().any(|arg| arg.contains("/greenplum")) {
+        if !extra.iter().any(|arg| mounts_the_volume(arg)) {
             args.extend(["--volume", &volume]);
         }
+        let greenplum = self.greenplum_arguments();
+        args.extend(greenplum.iter().map(String::as_str));
         args.extend(LIKE_COMPOSE);
         args.extend(extra);
         args.push(&image);
@@ -245,8 +283,17 @@ impl Cluster {
     /// What psql said.
     pub fn sql(&self, pod: &str, query: &str) -> Result<String> {
         let port = self.port(pod)?.to_string();
-        let psql = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1"];
-        self.exec(pod, &[&psql[..], &["-p", &port, "-c", query]].concat())
+        let psql = [
+            "exec",
+            "-e",
+            self.session_options(pod),
+            &self.container(pod),
+            "psql",
+            "-XAtq",
+            "-v",
+            "ON_ERROR_STOP=1",
+        ];
+        docker::docker(&[&psql[..], &["-p", &port, "-c", query]].concat())
     }
 
     /// Sends a signal, such as `KILL`, to a process of a pod, by its PID there.
@@ -270,76 +317,6 @@ impl Cluster {
             .parse()
             .context("not a PID")
     }
-
-    /// Where the agent of a running pod listens.
-    ///
-    /// # Errors
-    /// When the container does not run.
-    pub fn address(&self, pod: &str) -> Result<SocketAddr> {
-        let ip = self.inspect(
-            pod,
-            "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}",
-        )?;
-        let ip: IpAddr = ip.parse().with_context(|| format!("{pod} does not run"))?;
-        Ok(SocketAddr::new(ip, HTTP))
-    }
-
-    /// What the agent of a pod says of it.
-    ///
-    /// # Errors
-    /// When it does not answer.
-    pub fn status(&self, pod: &str) -> Result<Value> {
-        let (code, body) = http::get(self.address(pod)?, "/status")?;
-        ensure!(code == 200, "{pod}: /status answered {code}: {body}");
-        serde_json::from_str(&body).with_context(|| format!("{pod}: /status is not JSON: {body}"))
-    }
-
-    /// Waits until the status of a pod is as wanted; gives that status.
-    ///
-    /// # Errors
-    /// The last status and the end of the pod's log, when it never was.
-    pub fn wait_status(
-        &self,
-        pod: &str,
-        what: &str,
-        mut wanted: impl FnMut(&Value) -> bool,
-    ) -> Result<Value> {
-        let what = format!("{pod}: {what}");
-        let answer = wait::until(&what, || {
-            let status = self.status(pod)?;
-            ensure!(wanted(&status), "{status}");
-            Ok(status)
-        });
-        answer.with_context(|| self.last_words(pod))
-    }
-
-    /// Waits until a pod is ready.
-    ///
-    /// # Errors
-    /// Why it is not, and the end of its log.
-    pub fn wait_ready(&self, pod: &str) -> Result<()> {
-        let answer = wait::until(&format!("{pod} ready"), || {
-            let (code, body) = http::get(self.address(pod)?, "/readyz")?;
-            ensure!(code == 200, "/readyz answered {code}: {body}");
-            Ok(())
-        });
-        answer.with_context(|| self.last_words(pod))
-    }
-
-    /// Waits until every pod is ready.
-    ///
-    /// # Errors
-    /// As [`Cluster::wait_ready`], of the first that is not.
-    pub fn wait_all_ready(&self) -> Result<()> {
-        self.pods.iter().try_for_each(|pod| self.wait_ready(pod))
-    }
-
-    fn last_words(&self, pod: &str) -> String {
-        let logs = self.logs(pod);
-        let lines: Vec<&str> = logs.lines().collect();
-        let tail = lines[lines.len().saturating_sub(40)..].join("\n    ");
-        format!("{pod} said last:\n    {tail}\n")
-    }
 }
 
 const LABEL: &str = "gp-agent-tests";
@@ -349,24 +326,10 @@ fn label() -> String {
     format!("{LABEL}={}", std::process::id())
 }
 
-/// Removes what the tests of processes that are gone, interrupted ones, have left behind.
-pub fn sweep() {
-    let filter = format!("label={LABEL}");
-    let format = format!("{{{{.ID}}}} {{{{.Label \"{LABEL}\"}}}}");
-    let named = format!("{{{{.Name}}}} {{{{.Label \"{LABEL}\"}}}}");
-    let kinds: [(&[&str], &str, &[&str]); 3] = [
-        (&["ps", "--all"], &format, &["rm", "--force", "--volumes"]),
-        (&["volume", "ls"], &named, &["volume", "rm"]),
-        (&["network", "ls"], &format, &["network", "rm"]),
-    ];
-    for (list, format, remove) in kinds {
-        let list = [list, &["--filter", &filter, "--format", format]].concat();
-        let found = docker::docker(&list).unwrap_or_default();
-        let owned = found.lines().filter_map(|line| line.split_once(' '));
-        for (id, _) in owned.filter(|(_, pid)| !std::path::Path::new("/proc").join(pid).exists()) {
-            let _ = docker::output(&[remove, &[id]].concat());
-        }
-    }
+/// Whether an argument of `docker run` mounts something at /greenplum itself.
+fn mounts_the_volume(argument: &str) -> bool {
+    let target = |part: &str| part == "/greenplum" || part.ends_with("=/greenplum");
+    argument.split(':').any(target)
 }
 
 impl Drop for Cluster {
@@ -381,6 +344,6 @@ impl Drop for Cluster {
             let _ = docker::output(&["volume", "rm", "--force", &self.volume(pod)]);
         }
         let _ = docker::output(&["network", "rm", &self.domain()]);
-        let _ = secret::clear(&self.secret_dir());
+        let _ = secret::clear(&self.image(), &self.secret_dir());
     }
 }

@@ -47,13 +47,12 @@ pub fn docker(args: &[&str]) -> Result<String> {
     Ok(out.trim_end_matches('\n').to_string())
 }
 
-/// Why no container can be started here, if so.
-pub fn missing() -> Option<String> {
+/// Why no container of the image can be started here, if so.
+pub fn missing(image: &str) -> Option<String> {
     if docker(&["version", "--format", "{{.Server.Version}}"]).is_err() {
         return Some("no Docker engine answers; tests/run starts one".into());
     }
-    let image = image();
-    docker(&["image", "inspect", "--format", "{{.Id}}", &image])
+    docker(&["image", "inspect", "--format", "{{.Id}}", image])
         .is_err()
         .then(|| format!("the image {image} is not built; tests/run builds it"))
 }

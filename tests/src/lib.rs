@@ -5,10 +5,12 @@
 
 pub mod cluster;
 pub mod docker;
+pub mod greenplum;
 pub mod helm;
 pub mod http;
 pub mod kube;
 pub mod secret;
 pub mod settings;
+pub mod suite;
 pub mod wait;
 pub mod writers;

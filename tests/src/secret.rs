@@ -32,23 +32,22 @@ const ROTATE: &str = r#"
 ///
 /// # Errors
 /// What docker or ssh-keygen said.
-pub fn rotate(dir: &Path) -> Result<()> {
-    as_root(dir, ROTATE)
+pub fn rotate(image: &str, dir: &Path) -> Result<()> {
+    as_root(image, dir, ROTATE)
 }
 
 /// Empties the directory, whoever owns the files in it.
 ///
 /// # Errors
 /// What docker or rm said.
-pub fn clear(dir: &Path) -> Result<()> {
-    as_root(dir, "rm -rf /secret/..data /secret/..v* /secret/*")
+pub fn clear(image: &str, dir: &Path) -> Result<()> {
+    as_root(image, dir, "rm -rf /secret/..data /secret/..v* /secret/*")
 }
 
 /// In a container, for its programs and because the files have to belong to its gpadmin.
-fn as_root(dir: &Path, script: &str) -> Result<()> {
+fn as_root(image: &str, dir: &Path, script: &str) -> Result<()> {
     let mount = format!("{}:/secret", dir.display());
     let run = ["run", "--rm", "--network", "none", "--user", "0"];
-    let image = docker::image();
-    let rest = ["--entrypoint", "bash", "-v", &mount, &image, "-euc", script];
+    let rest = ["--entrypoint", "bash", "-v", &mount, image, "-euc", script];
     docker::docker(&[&run[..], &rest[..]].concat()).map(drop)
 }

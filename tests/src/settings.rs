@@ -11,9 +11,20 @@ pub enum Names {
     WrongReverse,
 }
 
+/// What the pods run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Plain PostgreSQL.
+    Postgres,
+    /// The Greenplum of [`crate::greenplum`].
+    Greenplum,
+}
+
 /// What a test's cluster looks like.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// What the pods run.
+    pub engine: Engine,
     /// How the containers are named.
     pub names: Names,
     /// Whether there is a standby.
@@ -26,23 +37,36 @@ pub struct Settings {
     pub parameters: Vec<(String, String)>,
     /// `shutdown.graceSeconds`.
     pub grace_seconds: u32,
+    /// Further lines of the file.
+    pub lines: Vec<String>,
 }
 
 impl Default for Settings {
     /// The six pods of the local cluster.
     fn default() -> Self {
         Settings {
+            engine: Engine::Postgres,
             names: Names::True,
             standby: true,
             segments: 2,
             mirrors: true,
             parameters: vec![("shared_buffers".into(), "32MB".into())],
             grace_seconds: 15,
+            lines: Vec::new(),
         }
     }
 }
 
 impl Settings {
+    /// The six pods, with Greenplum.
+    pub fn greenplum() -> Settings {
+        Settings {
+            engine: Engine::Greenplum,
+            grace_seconds: 30,
+            ..Settings::default()
+        }
+    }
+
     /// What the pods' names begin with.
     pub fn prefix(&self, cluster: &str) -> String {
         match self.names {
@@ -70,13 +94,17 @@ impl Settings {
     /// The file.
     pub fn yaml(&self, cluster: &str, domain: &str) -> String {
         let prefix = self.prefix(cluster);
+        let engine = match self.engine {
+            Engine::Postgres => "postgres",
+            Engine::Greenplum => "greenplum",
+        };
         let mirrors = if self.mirrors {
             format!(", mirrors: {prefix}segment-b")
         } else {
             String::new()
         };
         let mut yaml = format!(
-            "cluster: {cluster}\nengine: postgres\ndomain: {domain}\n\
+            "cluster: {cluster}\nengine: {engine}\ndomain: {domain}\n\
              coordinator: {{ pods: {prefix}coordinator, standby: {} }}\n\
              segments: {{ count: {}, primaries: {prefix}segment-a{mirrors} }}\n\
              shutdown: {{ graceSeconds: {} }}\n",
@@ -87,6 +115,9 @@ impl Settings {
         }
         for (name, value) in &self.parameters {
             let _ = writeln!(yaml, "  {name}: \"{value}\"");
+        }
+        for line in &self.lines {
+            let _ = writeln!(yaml, "{line}");
         }
         yaml
     }

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use std::time::{Duration, Instant};
 
 /// Long enough for anything on a slow machine with two cores; only failing tests last as long.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 const BETWEEN: Duration = Duration::from_millis(150);
 

@@ -83,6 +83,9 @@ pub enum Verb {
     },
     /// Give this pod's postmaster back to the agent.
     Resume,
+    /// Look at this host for what gpinitsystem needs; the coordinator's agent calls this over ssh.
+    #[command(hide = true)]
+    Preflight(PreflightArgs),
     /// Clear this pod of an unfinished creation; the coordinator's agent calls this over ssh.
     #[command(hide = true)]
     SetAside {
@@ -166,6 +169,26 @@ pub struct StatusArgs {
     pub interval: u64,
 }
 
+/// Arguments of `preflight`: everything it has to know, since it reads no configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct PreflightArgs {
+    /// Where Greenplum is (GPHOME).
+    #[arg(long, value_name = "PATH")]
+    pub home: PathBuf,
+    /// The data directory that will be made.
+    #[arg(long, value_name = "PATH")]
+    pub dir: PathBuf,
+    /// The postmaster's port.
+    #[arg(long)]
+    pub port: u16,
+    /// The locale of the cluster.
+    #[arg(long)]
+    pub locale: String,
+    /// A host to ping; may be given more than once.
+    #[arg(long, value_name = "HOST")]
+    pub ping: Vec<String>,
+}
+
 const CHECK: &str = "\
 Exit codes:
   0  nothing is wrong; warnings do not count
@@ -182,6 +205,8 @@ pub enum CheckArea {
     Config,
     /// The volume: ownership, free space, durability.
     Storage,
+    /// The container's memory and CPUs, and each parameter that follows from them.
+    Limits,
     /// Names and addresses of the peers.
     Dns,
     /// pg_hba.conf: who is admitted, and by which line.
@@ -193,6 +218,7 @@ pub enum CheckArea {
 const RENDER: &str = "\
 Examples:
   gp-agent render topology                          who is who
+  gp-agent render gpinitsystem                      how the cluster would be created
   gp-agent render topology --config ./cluster.yaml  the same, before it is deployed";
 
 /// What `render` prints.
@@ -200,6 +226,8 @@ Examples:
 pub enum Rendering {
     /// This pod's pg_hba.conf.
     Hba,
+    /// The files that gpinitsystem is given, and how it is called (Greenplum).
+    Gpinitsystem,
     /// This pod's known_hosts.
     KnownHosts,
     /// Every pod: role, port, data directory, and who replicates from whom.
@@ -240,11 +268,13 @@ mod tests {
             "gp-agent check",
             "gp-agent check storage dns hba ssh config",
             "gp-agent render hba",
+            "gp-agent render gpinitsystem",
             "gp-agent render known-hosts",
             "gp-agent render topology",
             "gp-agent hold",
             "gp-agent hold for a while",
             "gp-agent resume",
+            "gp-agent preflight --home /g --dir /d --port 5432 --locale C.UTF-8 --ping a --ping b",
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }

@@ -1,22 +1,24 @@
 //! `gp-agent check`: the doctor. Looks for itself instead of asking the agent, so it also works where the agent cannot.
 
 use super::args::CheckArea;
-use super::check_config;
-use crate::domain::config::Config;
+use super::{check_config, check_limits};
+use crate::domain::config::{Config, EngineKind};
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::peers::PeerMap;
+use crate::domain::storage::fts_probe::judge_probe_file;
 use crate::domain::storage::judge_shm;
 use crate::domain::topology::{Member, Topology};
 use crate::lifecycle::peers;
 use crate::lifecycle::{host, ssh, view, volume};
 use crate::sys::account::Account;
 use crate::sys::config_file;
-use crate::sys::storage::shm_bytes;
+use crate::sys::storage::{fts_probe, shm_bytes};
 use std::path::Path;
 
-const ALL: [CheckArea; 5] = [
+const ALL: [CheckArea; 6] = [
     CheckArea::Config,
     CheckArea::Storage,
+    CheckArea::Limits,
     CheckArea::Dns,
     CheckArea::Hba,
     CheckArea::Ssh,
@@ -49,6 +51,7 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
         let (findings, good) = match area {
             CheckArea::Config => (check_place(&subject), whoami(&subject)),
             CheckArea::Storage => storage(&subject).await,
+            CheckArea::Limits => check_limits::check(&subject.config),
             CheckArea::Dns => (
                 dns.clone(),
                 format!(
@@ -107,6 +110,9 @@ async fn storage(subject: &Subject) -> (Vec<Finding>, String) {
     let looked = tokio::task::spawn_blocking(move || volume::prove(&config, exists)).await;
     let (statuses, mut findings) = looked.unwrap_or_default();
     findings.extend(judge_shm(shm_bytes()));
+    if has_fts(subject) {
+        findings.extend(fts_probe(subject).await);
+    }
     let good = statuses.iter().map(|s| {
         format!(
             "{} ({}): {}, O_DIRECT {}, fsync p50 {:.2} ms p99 {:.2} ms, {} MiB free",
@@ -126,8 +132,21 @@ async fn storage(subject: &Subject) -> (Vec<Finding>, String) {
     (findings, good.collect::<Vec<_>>().join("; "))
 }
 
+/// The file that FTS reads and writes in each primary's data directory.
+async fn fts_probe(subject: &Subject) -> Option<Finding> {
+    let dir = subject.me.data_dir.clone();
+    let read = tokio::task::spawn_blocking(move || fts_probe::read(&dir)).await;
+    judge_probe_file(&subject.me.data_dir, &read.ok()?)
+}
+
 fn hba(s: &Subject, peers: &PeerMap) -> Vec<Finding> {
-    view::prove_hba(&s.topology, &s.me, &s.account.name, &s.me.data_dir, peers)
+    let (user, dir) = (&s.account.name, &s.me.data_dir);
+    view::prove_hba(&s.topology, &s.me, user, dir, peers, has_fts(s))
+}
+
+/// FTS is Greenplum's.
+fn has_fts(s: &Subject) -> bool {
+    s.config.engine == EngineKind::Greenplum
 }
 
 fn report(area: CheckArea, findings: &[Finding], good: &str) -> u8 {

@@ -3,9 +3,12 @@
 pub mod args;
 mod check;
 mod check_config;
+mod check_limits;
 mod hold;
+mod preflight;
 pub mod probe;
 mod render;
+mod render_gpinitsystem;
 mod render_topology;
 mod set_aside;
 mod status;
@@ -37,6 +40,7 @@ pub fn main() -> u8 {
         Verb::Render { what } => block_on(render::render(&cli.config, what)),
         Verb::Hold { reason } => hold::hold(&reason.join(" ")),
         Verb::Resume => hold::resume(),
+        Verb::Preflight(wanted) => block_on(preflight::preflight(wanted)),
         Verb::SetAside { cluster } => block_on(set_aside::set_aside(&cli.config, &cluster)),
         Verb::Init(_) | Verb::Probe { .. } => USAGE,
     }
@@ -45,7 +49,7 @@ pub fn main() -> u8 {
 fn run(config: &std::path::Path) -> u8 {
     let filter = tracing_subscriber::EnvFilter::try_from_env("GP_AGENT_LOG").unwrap_or_else(|_| {
         tracing_subscriber::EnvFilter::new(
-            "info,hickory_resolver=error,hickory_net=error,hickory_proto=error",
+            "info,hickory_resolver=error,hickory_net=error,hickory_proto=error,kube_client=off",
         )
     });
     tracing_subscriber::fmt()

@@ -1,6 +1,7 @@
 //! `gp-agent render`: what would be written, to standard output.
 
 use super::args::Rendering;
+use super::render_gpinitsystem::render_gpinitsystem;
 use super::render_topology::render_topology;
 use crate::domain::config::Config;
 use crate::domain::hba::{self, BlockRequest};
@@ -27,6 +28,9 @@ async fn rendered(path: &Path, what: Rendering) -> Result<String, String> {
     let config = config_file::read(path).map_err(|e| e.to_string())?;
     if what == Rendering::Topology {
         return Ok(topology(&config));
+    }
+    if what == Rendering::Gpinitsystem {
+        return render_gpinitsystem(&config).await;
     }
     let (account, topology, me) = host::identify(&config).map_err(|f| f.to_string())?;
     if what == Rendering::KnownHosts {

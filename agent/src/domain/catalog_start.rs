@@ -187,23 +187,23 @@ fn lost_or_new(q: &Question<'_>, kind: DirectoryKind) -> Decision {
             "the volume is empty; waiting for {} to say that it holds no data either",
             q.partner_name
         )),
-        Partner::Answered { directory, .. }
-            if matches!(
-                directory.kind,
-                DirectoryKind::Primary | DirectoryKind::Standby
-            ) =>
-        {
-            refuse(
-                format!(
-                    "the coordinator's volume is empty although {} holds a copy of the catalog",
-                    q.partner_name
-                ),
-                format!(
-                    "bring the lost volume back, or activate the copy (in {}: gpactivatestandby), then gpinitstandby",
-                    q.partner_name
-                ),
-            )
-        }
+        Partner::Answered { directory, .. } if directory.kind == DirectoryKind::Primary => refuse(
+            format!(
+                "the volume is empty, and {} holds the coordinator",
+                q.partner_name
+            ),
+            gpinitstandby(q),
+        ),
+        Partner::Answered { directory, .. } if directory.kind == DirectoryKind::Standby => refuse(
+            format!(
+                "the coordinator's volume is empty although {} holds a copy of the catalog",
+                q.partner_name
+            ),
+            format!(
+                "bring the lost volume back, or activate the copy (in {}: gpactivatestandby), then gpinitstandby",
+                q.partner_name
+            ),
+        ),
         _ if q.newest_coordinator > 0 => refuse(
             format!(
                 "the volume is {} although segments belong to a cluster that was created",
@@ -227,18 +227,22 @@ fn absent_standby(q: &Question<'_>, kind: DirectoryKind) -> Decision {
             } else {
                 "the standby's data directory is not whole: a copy is being made, or was broken off"
             },
-            format!(
-                "gpinitstandby in the coordinator pod makes it (gpinitstandby -r first when the catalog lists a standby): gpinitstandby -a -s {} -P {} -S {}",
-                q.me.fqdn,
-                q.me.port,
-                q.me.data_dir.display()
-            ),
+            gpinitstandby(q),
         ),
         Some(CatalogAnswer::NotCreated { what }) => Decision::Wait(format!(
             "waiting for the coordinator to create the cluster; it says: {what}"
         )),
         _ => Decision::Wait(format!("waiting for {} to answer", q.partner_name)),
     }
+}
+
+fn gpinitstandby(q: &Question<'_>) -> String {
+    format!(
+        "in the coordinator's pod, gpinitstandby -a -s {} -P {} -S {} makes this pod its standby (gpinitstandby -r first when the catalog lists one)",
+        q.me.fqdn,
+        q.me.port,
+        q.me.data_dir.display()
+    )
 }
 
 /// While running writable: why this server must stop, when the catalog of a coordinator that answers, or a coordinator on

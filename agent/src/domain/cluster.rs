@@ -1,5 +1,7 @@
 //! The whole cluster as one agent sees it: what `/status` and `/cluster` serve.
 
+use crate::domain::catalog::Segment;
+use crate::domain::finding::Finding;
 use crate::domain::health::{self, Verdict};
 use crate::domain::status::PodStatus;
 use crate::domain::topology::{Member, Role};
@@ -35,8 +37,18 @@ impl Report {
     }
 }
 
+/// What the catalog says of a pod.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listing {
+    /// Its row.
+    #[serde(flatten)]
+    pub row: Segment,
+    /// Whether the coordinator's server says so now; otherwise it is what it last said.
+    pub live: bool,
+}
+
 /// One pod of the topology and what its agent says.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// Short host name.
     pub pod: String,
@@ -48,6 +60,12 @@ pub struct Entry {
     pub status: Option<Report>,
     /// Why there is none.
     pub error: Option<String>,
+    /// What the catalog says of it, where there is one (Greenplum) and it lists the pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalog: Option<Listing>,
+    /// Where catalog and agents say different things.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contradictions: Vec<Finding>,
 }
 
 impl Entry {
@@ -58,7 +76,7 @@ impl Entry {
             role: report.status.preferred_role,
             content: report.status.content,
             status: Some(report),
-            error: None,
+            ..Entry::default()
         }
     }
 
@@ -74,7 +92,14 @@ impl Entry {
             content: member.content,
             status,
             error,
+            ..Entry::default()
         }
+    }
+
+    /// What its agent found, and where catalog and agents contradict each other about it.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        let own = self.status.iter().flat_map(|r| &r.status.findings);
+        own.chain(&self.contradictions)
     }
 
     /// Whether its agent answers and says that it is ready.

@@ -5,6 +5,7 @@ mod diff;
 mod draft;
 mod finding;
 mod keys;
+mod kubernetes;
 mod overrides;
 mod parameters;
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod tree;
 
 pub use diff::{Change, diff};
 pub use finding::{ConfigFinding, Place};
+pub use kubernetes::{KubernetesConfig, UseApi};
 pub use reference::{reference, variables_reference};
 pub use tree::MAX_BYTES;
 
@@ -115,6 +117,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// What only Greenplum has.
     pub greenplum: GreenplumConfig,
+    /// What the agent may do through the Kubernetes API.
+    pub kubernetes: KubernetesConfig,
     /// The end of a pod.
     pub shutdown: ShutdownConfig,
 }

@@ -19,6 +19,10 @@ pub enum Area {
     Ssh,
     /// The database server and its data directory.
     Postgres,
+    /// The container's memory and CPUs.
+    Limits,
+    /// The Kubernetes API, as this pod may use it.
+    Kubernetes,
 }
 
 impl fmt::Display for Area {
@@ -30,6 +34,8 @@ impl fmt::Display for Area {
             Area::Hba => "hba",
             Area::Ssh => "ssh",
             Area::Postgres => "postgres",
+            Area::Limits => "limits",
+            Area::Kubernetes => "kubernetes",
         })
     }
 }

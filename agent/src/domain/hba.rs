@@ -7,6 +7,7 @@
 mod address;
 mod admit;
 mod index;
+mod keep;
 mod needs;
 mod options;
 mod parse;
@@ -19,7 +20,8 @@ mod width;
 pub use address::Interface;
 pub use admit::{Client, Database, Origin, Verdict, View, admit};
 pub use index::Index;
-pub use needs::{Connection, Via, needs};
+pub use keep::keep_names;
+pub use needs::{Connection, Via, needs, needs_of_fts};
 pub use parse::parse;
 pub use prove::{ResolvedView, prove};
 pub use render::{BlockRequest, ExtraLineError, HbaPeer, PeerAddress, render_block};

@@ -16,7 +16,32 @@ pub struct Observation {
     pub receiving: bool,
 }
 
+/// The receiving process of a replica that refuses SQL, as its title shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Receiver {
+    /// There is none.
+    Absent,
+    /// It runs. Until the first write-ahead log arrives its title does not tell whether it is connected.
+    Present,
+    /// Write-ahead log has arrived.
+    Streaming,
+}
+
 impl Observation {
+    /// A replica that refuses SQL, and whether it receives a stream.
+    pub fn of_replica(receiving: bool) -> Observation {
+        let link = ReplicationStatus {
+            state: "streaming".into(),
+            ..ReplicationStatus::default()
+        };
+        Observation {
+            in_recovery: true,
+            timeline: None,
+            replication: receiving.then_some(link).into_iter().collect(),
+            receiving,
+        }
+    }
+
     /// Reads tagged rows: `self`, `send`, `receive`. `None` when the server did not give its `self` row.
     pub fn from_rows(rows: &[Vec<Option<String>>]) -> Option<Observation> {
         let mut seen = None;

@@ -24,6 +24,8 @@ pub struct Pace {
     pub names_longest: Duration,
     /// Pause between two checks of a name that is being won back.
     pub names_recovering: Duration,
+    /// Shortest time from one lookup of a peer to one that is made because somebody doubts its answer.
+    pub recheck: Duration,
     /// Shortest time between two lines of progress.
     pub progress: Duration,
 }
@@ -40,9 +42,15 @@ impl Default for Pace {
             names: (s(60), s(20)),
             names_longest: s(600),
             names_recovering: s(10),
+            recheck: s(5),
             progress: s(3),
         }
     }
+}
+
+/// How far apart the lookups of one peer have to be when `count` peers are looked up: 5 ms for each.
+fn crowd(count: usize) -> Duration {
+    Duration::from_millis(5).saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 fn scaled((least, each): (Duration, Duration), count: usize) -> Duration {
@@ -53,11 +61,15 @@ impl Pace {
     /// Pause after the `failures`-th failed lookup in a row, while `troubled` peers cannot be looked up: at most 200 lookups a
     /// second, so that pods of a large cluster that start together do not drown its DNS service.
     pub fn retry(&self, failures: u32, troubled: usize) -> Duration {
-        let crowd = Duration::from_millis(5)
-            .saturating_mul(u32::try_from(troubled).unwrap_or(u32::MAX))
-            .max(self.longest_retry);
         let doublings = failures.saturating_sub(1).min(20);
-        self.first_retry.saturating_mul(1 << doublings).min(crowd)
+        let longest = self.longest_retry.max(crowd(troubled));
+        self.first_retry.saturating_mul(1 << doublings).min(longest)
+    }
+
+    /// Shortest time from one lookup of a peer to the next one that is made because it did not answer, or another pod did,
+    /// where `peers` may all be doubted at once: at most 200 lookups a second, as above.
+    pub fn recheck(&self, peers: usize) -> Duration {
+        self.recheck.max(crowd(peers))
     }
 
     /// Pause between two lookups of one of `count` near pods, when each costs one request.
@@ -92,6 +104,13 @@ mod tests {
         let pauses: Vec<u128> = (1..8).map(|n| pace.retry(n, 3).as_millis()).collect();
         assert_eq!(pauses, [200, 400, 800, 1600, 3200, 5000, 5000]);
         assert_eq!(pace.retry(40, 10_000), Duration::from_secs(50));
+    }
+
+    #[test]
+    fn doubts_about_everybody_are_bounded_too() {
+        let pace = Pace::default();
+        assert_eq!(pace.recheck(5), Duration::from_secs(5));
+        assert_eq!(pace.recheck(10_000), Duration::from_secs(50));
     }
 
     proptest! {

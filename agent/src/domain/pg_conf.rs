@@ -1,5 +1,6 @@
 //! The agent's own settings file, `gp-agent.conf`, and the line of postgresql.conf that includes it.
 
+use crate::domain::limits::Derived;
 use std::collections::BTreeMap;
 
 /// The file's name, in the data directory.
@@ -7,14 +8,23 @@ pub const FILE: &str = "gp-agent.conf";
 
 const INCLUDE: &str = "include_if_exists = 'gp-agent.conf'";
 
-/// Renders `gp-agent.conf`: what the engine needs (`own`), then what the configuration says (the last line of a name
-/// wins, config.sgml). Deterministic.
-pub fn render(own: &[(&str, &str)], parameters: &BTreeMap<String, String>) -> String {
+/// Renders `gp-agent.conf`: what the engine needs (`own`), what follows from the container's limits, each with the reason
+/// for its value, then what the configuration says (the last line of a name wins, config.sgml). Deterministic.
+pub fn render(
+    own: &[(&str, &str)],
+    derived: &[Derived],
+    parameters: &BTreeMap<String, String>,
+) -> String {
     let mut text = String::from(
         "# Written by gp-agent from cluster.yaml; changes made here are lost. ALTER SYSTEM takes precedence.\n",
     );
-    let configured = parameters.iter().map(|(k, v)| (k.as_str(), v.as_str()));
-    for (name, value) in own.iter().copied().chain(configured) {
+    for (name, value) in own {
+        text.push_str(&format!("{name} = {}\n", quote(value)));
+    }
+    for Derived { name, value, why } in derived {
+        text.push_str(&format!("# {why}:\n{name} = {}\n", quote(value)));
+    }
+    for (name, value) in parameters {
         text.push_str(&format!("{name} = {}\n", quote(value)));
     }
     text
@@ -46,8 +56,15 @@ mod tests {
     #[test]
     fn configured_parameters_come_last() {
         let parameters = BTreeMap::from([("max_wal_senders".to_string(), "20".to_string())]);
-        let text = render(&[("cluster_name", "segment-a-0")], &parameters);
-        assert!(text.contains("cluster_name = 'segment-a-0'\n"));
+        let derived = Derived {
+            name: "max_wal_senders",
+            value: "5".into(),
+            why: "half of ten".into(),
+        };
+        let text = render(&[("cluster_name", "segment-a-0")], &[derived], &parameters);
+        assert!(
+            text.contains("cluster_name = 'segment-a-0'\n# half of ten:\nmax_wal_senders = '5'\n")
+        );
         assert!(text.ends_with("max_wal_senders = '20'\n"));
     }
 

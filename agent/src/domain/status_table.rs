@@ -43,7 +43,13 @@ impl Paint {
 /// The whole text, with a line feed at its end. `colour`: whether it goes to a terminal.
 pub fn render(entries: &[Entry], colour: bool) -> String {
     let paint = Paint { on: colour };
-    let rows: Vec<Row> = entries.iter().map(cells::row).collect();
+    // Only where there is one.
+    let catalog = entries
+        .iter()
+        .any(|e| e.catalog.is_some() || !e.contradictions.is_empty());
+    let rows: Vec<Row> = std::iter::once(cells::head(catalog))
+        .chain(entries.iter().map(|e| cells::row(e, catalog)))
+        .collect();
     let mut text = header(entries, paint);
     text.push('\n');
     text.push_str(&table(&rows, paint));
@@ -57,7 +63,7 @@ fn header(entries: &[Entry], paint: Paint) -> String {
         .map(|r| clean(&r.status.cluster))
         .find(|name| !name.is_empty());
     let ready = entries.iter().filter(|e| e.ready()).count();
-    let findings: usize = reports().map(|r| r.status.findings.len()).sum();
+    let findings: usize = entries.iter().map(|e| e.findings().count()).sum();
     let tone = match ready {
         n if n == entries.len() => Tone::Good,
         0 => Tone::Bad,
@@ -81,18 +87,15 @@ fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{plural}")
 }
 
+/// The heading comes first.
 fn table(rows: &[Row], paint: Paint) -> String {
-    let head = cells::head();
+    let columns = rows.first().map_or(0, Vec::len);
     let width = |i: usize| {
-        let of = |row: &Row| row[i].text.chars().count();
-        rows.iter().chain([&head]).map(of).max().unwrap_or(0)
+        let of = |row: &Row| row.get(i).map_or(0, |cell| cell.text.chars().count());
+        rows.iter().map(of).max().unwrap_or(0)
     };
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let mut text = String::new();
-    for row in std::iter::once(&head).chain(rows) {
-        text.push_str(&line(row, &widths, paint));
-    }
-    text
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    rows.iter().map(|row| line(row, &widths, paint)).collect()
 }
 
 fn line(row: &Row, widths: &[usize], paint: Paint) -> String {

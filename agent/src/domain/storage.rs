@@ -4,6 +4,7 @@
 //! data directory (`ftsmessagehandler.c`). Where that cannot work, older releases fail over for nothing and newer ones lose
 //! their detector for hung disks. Since Linux 6.6 tmpfs accepts O_DIRECT, so that trial alone proves nothing.
 
+pub mod fts_probe;
 pub mod kinds;
 pub mod mounts;
 mod observation;

@@ -4,7 +4,7 @@ mod environment;
 mod replica;
 
 pub use environment::GreenplumError;
-pub(super) use replica::observe_replica;
+pub(super) use replica::receiver;
 
 use crate::domain::gp_version::{Family, GpVersion};
 use crate::sys::postgres::tools::Tools;

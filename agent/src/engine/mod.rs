@@ -2,13 +2,14 @@
 //! this folder asks which engine it is; what follows from the difference has names of its own ([`Making`]).
 
 mod greenplum;
+pub mod limits;
 mod postgres;
 
 pub use greenplum::{Greenplum, GreenplumError};
 pub use postgres::{Clone, Create, Postgres};
 
 use crate::domain::config::{Config, EngineKind};
-use crate::domain::observation::Observation;
+use crate::domain::observation::Receiver;
 use crate::sys::postgres::directory::{Examined, examine};
 use crate::sys::postgres::tools::{ToolError, Tools};
 use std::io;
@@ -135,11 +136,11 @@ impl Engine {
         }
     }
 
-    /// What a replica that refuses SQL while it is healthy does, from its processes; `None` where replicas answer SQL.
-    pub fn observe_replica(&self, postmaster: i32) -> Option<Observation> {
+    /// What a replica that refuses SQL while it is healthy receives, from its processes; `None` where replicas answer SQL.
+    pub fn receiver(&self, postmaster: i32) -> Option<Receiver> {
         match self {
             Engine::Postgres(_) => None,
-            Engine::Greenplum(_) => Some(greenplum::observe_replica(postmaster)),
+            Engine::Greenplum(_) => Some(greenplum::receiver(postmaster)),
         }
     }
 

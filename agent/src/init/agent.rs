@@ -1,10 +1,12 @@
 //! The agent as init sees it: one child, its beats, and the restarts.
 
+use super::locks::Locks;
 use super::log::warning;
 use super::options::{SHORTEST_GRACE, parse_seconds};
-use crate::sys::heartbeat::{FD_VARIABLE, RESTARTS_VARIABLE};
-use rustix::io::{Errno, FdFlags, fcntl_setfd};
-use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
+use crate::sys::descriptors::receive;
+use crate::sys::heartbeat::{FD_VARIABLE, LOCK_WORD, RESTARTS_VARIABLE};
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsString;
 use std::io;
@@ -27,6 +29,15 @@ pub struct Agent {
     misspoke: bool,
 }
 
+/// What an agent has said.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// The last grace period that it named.
+    pub grace: Option<Duration>,
+    /// The locks that it entrusted.
+    pub locks: Vec<OwnedFd>,
+}
+
 /// What the watchdog thinks of the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pulse {
@@ -43,12 +54,13 @@ impl Agent {
     ///
     /// # Errors
     /// Those of socketpair, fork and exec.
-    pub fn start(program: &[OsString], restarts: u64) -> io::Result<Agent> {
+    pub fn start(program: &[OsString], restarts: u64, locks: &Locks) -> io::Result<Agent> {
         // Not blocking on both ends: the agent must not wait for init either.
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (line, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
         // init has one thread, so nothing else can be started while this end is inheritable.
         fcntl_setfd(&theirs, FdFlags::empty())?;
+        locks.hand_down(&line);
         let child = command(program)
             .env(FD_VARIABLE, theirs.as_raw_fd().to_string())
             .env(RESTARTS_VARIABLE, restarts.to_string())
@@ -86,39 +98,43 @@ impl Agent {
         self.line.as_ref().map(AsFd::as_fd)
     }
 
-    /// Hears what it said; gives the last grace period that it named, if any.
-    pub fn listen(&mut self, now: Instant) -> Option<Duration> {
-        let mut grace = None;
+    /// Hears what it said.
+    pub fn listen(&mut self, now: Instant) -> Heard {
+        let mut heard = Heard::default();
         for _ in 0..WORDS_PER_TURN {
             let Some(line) = &self.line else { break };
             let mut buffer = [0; 64];
-            match recv(line, &mut buffer, RecvFlags::DONTWAIT) {
+            match receive(line, &mut buffer) {
                 // An empty packet is the end: the agent closed its side, or is gone.
-                Ok((_, 0)) => self.line = None,
-                Ok((_, n)) => grace = self.hear(buffer.get(..n).unwrap_or(&buffer), now).or(grace),
-                Err(Errno::INTR) => (),
-                Err(Errno::AGAIN) => break,
+                Ok((0, _)) => self.line = None,
+                Ok((n, lock)) => {
+                    let word = buffer.get(..n).unwrap_or(&buffer);
+                    self.hear(word, lock, now, &mut heard);
+                }
+                Err(why) if why.kind() == io::ErrorKind::Interrupted => (),
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock => break,
                 Err(_) => self.line = None,
             }
         }
-        grace
+        heard
     }
 
-    fn hear(&mut self, word: &[u8], now: Instant) -> Option<Duration> {
+    fn hear(&mut self, word: &[u8], lock: Option<OwnedFd>, now: Instant, heard: &mut Heard) {
         let word = str::from_utf8(word).unwrap_or("(not UTF-8)");
-        if word == "beat" {
-            self.last_beat = Some(now);
-            return None;
-        }
         let grace = word.strip_prefix("grace ").and_then(parse_seconds);
-        if grace.is_none() && !self.misspoke {
-            self.misspoke = true;
-            warning!(
-                "the agent said something that init does not know pid={} word={word:?}",
-                self.pid
-            );
+        match (word, grace, lock) {
+            ("beat", ..) => self.last_beat = Some(now),
+            (LOCK_WORD, _, Some(lock)) => heard.locks.push(lock),
+            (_, Some(grace), _) => heard.grace = Some(grace.max(SHORTEST_GRACE)),
+            _ if self.misspoke => (),
+            _ => {
+                self.misspoke = true;
+                warning!(
+                    "the agent said something that init does not know pid={} word={word:?}",
+                    self.pid
+                );
+            }
         }
-        grace.map(|grace| grace.max(SHORTEST_GRACE))
     }
 
     /// When the beats will have been missing for too long.
@@ -197,7 +213,7 @@ mod tests {
         let (mut agent, line) = agent();
         let now = Instant::now();
         say(&line, b"grace 90");
-        assert_eq!(agent.listen(now), Some(Duration::from_secs(90)));
+        assert_eq!(agent.listen(now).grace, Some(Duration::from_secs(90)));
         assert_eq!(agent.hangs_at(PERIOD), None);
         assert_eq!(
             agent.pulse(PERIOD, now + Duration::from_secs(3600)),
@@ -211,7 +227,7 @@ mod tests {
         let now = Instant::now();
         let at = |seconds: f64| now + Duration::from_secs_f64(seconds);
         say(&line, b"beat");
-        assert_eq!(agent.listen(now), None);
+        assert_eq!(agent.listen(now).grace, None);
         assert_eq!(agent.pulse(PERIOD, at(29.0)), Pulse::Fine);
         assert_eq!(
             agent.pulse(PERIOD, at(100.0)),
@@ -229,12 +245,20 @@ mod tests {
     fn nonsense_is_passed_over_and_a_closed_line_is_given_up() {
         let (mut agent, line) = agent();
         let now = Instant::now();
-        for word in [&b"grace soon"[..], b"\xff\xfe", &[b'x'; 200], b"grace 0.1"] {
+        for word in [
+            &b"grace soon"[..],
+            b"\xff\xfe",
+            &[b'x'; 200],
+            b"lock",
+            b"grace 0.1",
+        ] {
             say(&line, word);
         }
         drop(line);
-        assert_eq!(agent.listen(now), Some(SHORTEST_GRACE));
+        let heard = agent.listen(now);
+        assert_eq!(heard.grace, Some(SHORTEST_GRACE));
+        assert!(heard.locks.is_empty());
         assert!(agent.fd().is_none());
-        assert_eq!(agent.listen(now), None);
+        assert_eq!(agent.listen(now).grace, None);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::agent::{Agent, Pulse};
 use super::leftovers::{Leftovers, Scope};
+use super::locks::Locks;
 use super::log::{error, info, warning};
 use super::options::InitOptions;
 use super::outcome::Outcome;
@@ -9,6 +10,7 @@ use super::signals::{Signals, asks_for_the_end};
 use crate::domain::backoff::Backoff;
 use crate::domain::ladder::{Ladder, Plan, Stage};
 use crate::sys::process::{Ended, signal_name};
+use crate::sys::resident;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, wait};
@@ -23,6 +25,7 @@ pub struct Keeper {
     options: InitOptions,
     signals: Signals,
     agent: Option<Agent>,
+    locks: Locks,
     backoff: Backoff,
     started_once: bool,
     restarts: u64,
@@ -56,6 +59,7 @@ impl Keeper {
             options,
             signals,
             agent: None,
+            locks: Locks::default(),
             backoff: Backoff::new(),
             started_once: false,
             restarts: 0,
@@ -81,9 +85,7 @@ impl Keeper {
             Ok(signals) => signals.into_iter().for_each(|s| self.on_signal(s, now)),
             Err(why) => error!("cannot read which signals came: {why}"),
         }
-        if let Some(grace) = self.agent.as_mut().and_then(|agent| agent.listen(now)) {
-            self.set_grace(grace);
-        }
+        self.listen(now);
         let reaped = self.reap();
         if let Some(ended) = reaped.agent {
             self.on_agent_end(ended, now);
@@ -95,8 +97,11 @@ impl Keeper {
         self.start_when_due(now)
     }
 
-    fn set_grace(&mut self, grace: Duration) {
-        if grace != self.options.grace {
+    fn listen(&mut self, now: Instant) {
+        let Some(agent) = &mut self.agent else { return };
+        let heard = agent.listen(now);
+        self.locks.keep(heard.locks);
+        if let Some(grace) = heard.grace.filter(|grace| *grace != self.options.grace) {
             info!("the configuration sets the grace period grace={grace:?}");
             self.options.grace = grace;
         }
@@ -160,6 +165,8 @@ impl Keeper {
     }
 
     fn on_agent_end(&mut self, ended: Ended, now: Instant) {
+        // Its last words came after the ones that this turn has heard.
+        self.listen(now);
         let Some(agent) = self.agent.take() else {
             return;
         };
@@ -212,13 +219,15 @@ impl Keeper {
         if self.started_once {
             self.restarts += 1;
         }
-        match Agent::start(&self.options.program, self.restarts) {
+        match Agent::start(&self.options.program, self.restarts, &self.locks) {
             Ok(agent) => {
                 let restarts = self.restarts;
                 info!("the agent started pid={} restarts={restarts}", agent.pid());
                 self.agent = Some(agent);
                 self.start_at = None;
                 self.started_once = true;
+                // What follows is waiting. Where it fails, only memory is lost.
+                let _ = resident::drop_code();
             }
             // Nothing runs yet, so nothing is lost; later there may be a database to look after.
             Err(why) if !self.started_once => return Some(Outcome::of_start(why)),

@@ -5,6 +5,7 @@ use crate::domain::status::{Phase, PodStatus};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
 
 /// Unix seconds now.
 pub fn now() -> u64 {
@@ -17,6 +18,7 @@ pub fn now() -> u64 {
 #[derive(Debug)]
 pub struct Board {
     inner: Mutex<Inner>,
+    changes: watch::Sender<()>,
 }
 
 #[derive(Debug)]
@@ -33,6 +35,7 @@ impl Board {
                 status,
                 findings: BTreeMap::new(),
             }),
+            changes: watch::Sender::new(()),
         }
     }
 
@@ -54,6 +57,12 @@ impl Board {
     /// Changes some of it.
     pub fn update(&self, change: impl FnOnce(&mut PodStatus)) {
         change(&mut self.lock().status);
+        self.changes.send_replace(());
+    }
+
+    /// Sees every change from now on.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     /// One look at it.
@@ -75,6 +84,7 @@ impl Board {
         status.phase = phase;
         status.reason.clone_from(&reason);
         drop(inner);
+        self.changes.send_replace(());
         match phase {
             Phase::Refused | Phase::CrashLoop | Phase::Hung => {
                 tracing::error!(?phase, "{reason}");
@@ -92,6 +102,7 @@ impl Board {
             .insert(source, findings.clone())
             .unwrap_or_default();
         drop(inner);
+        self.changes.send_replace(());
         for finding in findings.iter().filter(|f| !old.contains(f)) {
             match finding.severity {
                 Severity::Error => tracing::error!("{finding}"),

@@ -36,35 +36,58 @@ pub fn told(pod: &Pod, content: Option<i32>) -> CatalogAnswer {
     }
 }
 
+/// The whole catalog, for people to look at; `None` where there is none, and while nobody knows it.
+pub async fn whole(pod: &Pod) -> Option<Catalog> {
+    if matches!(pod.engine.making(), Making::EachPod(_)) {
+        return None;
+    }
+    let best = match told(pod, None) {
+        CatalogAnswer::Known(catalog) if catalog.live => Some(CatalogAnswer::Known(catalog)),
+        _ => ask_heads(pod, None).await,
+    };
+    match best? {
+        CatalogAnswer::Known(catalog) => Some(catalog),
+        _ => None,
+    }
+}
+
 /// Asks every coordinator pod's agent, this one included, about this pod's content; `None` when none answers.
 pub async fn ask(pod: &Pod) -> Option<CatalogAnswer> {
-    let heads = pod.topology.members.iter().filter(|m| m.content == -1);
-    let asked = heads.map(|head| async move {
-        if head.pod == pod.me.pod {
-            return Some(told(pod, Some(pod.me.content)));
-        }
-        ask_head(pod, head).await
-    });
-    let answers = futures_util::future::join_all(asked).await;
-    let best = CatalogAnswer::best(answers.into_iter().flatten());
+    let best = ask_heads(pod, Some(pod.me.content)).await;
     if let Some(CatalogAnswer::Known(catalog)) = &best {
         created(pod, catalog.timeline);
     }
     best
 }
 
-async fn ask_head(pod: &Pod, head: &Member) -> Option<CatalogAnswer> {
+/// The best answer of the coordinator pods' agents, about everything or one content.
+async fn ask_heads(pod: &Pod, content: Option<i32>) -> Option<CatalogAnswer> {
+    let path = content.map_or("/catalog".to_string(), |content| {
+        format!("/catalog/{content}")
+    });
+    let heads = pod.topology.members.iter().filter(|m| m.content == -1);
+    let asked = heads.map(|head| async {
+        if head.pod == pod.me.pod {
+            return Some(told(pod, content));
+        }
+        ask_head(pod, head, &path).await
+    });
+    let answers = futures_util::future::join_all(asked).await;
+    CatalogAnswer::best(answers.into_iter().flatten())
+}
+
+async fn ask_head(pod: &Pod, head: &Member, path: &str) -> Option<CatalogAnswer> {
     let addresses = pod.peers.borrow().get(&head.pod)?.addresses.clone();
     let port = pod.config.borrow().http.port;
-    let path = format!("/catalog/{}", pod.me.content);
     for address in addresses {
-        let body = http_client::get(SocketAddr::new(address, port), &path, ANSWER_WITHIN).await;
+        let body = http_client::get(SocketAddr::new(address, port), path, ANSWER_WITHIN).await;
         match body.map(|body| serde_json::from_slice(&body)) {
             Ok(Ok(answer)) => return Some(answer),
             Ok(Err(error)) => tracing::debug!(pod = head.pod, "not a catalog: {error}"),
             Err(error) => tracing::debug!(pod = head.pod, "{error}"),
         }
     }
+    pod.doubts.about(&head.pod);
     None
 }
 

@@ -1,8 +1,10 @@
 //! Every pod's status in one document: this one's own, and what the peers' agents answer.
 
 use crate::domain::cluster::{Entry, Report};
+use crate::domain::contradictions;
 use crate::domain::topology::Member;
 use crate::lifecycle::board::{Board, now};
+use crate::lifecycle::catalog;
 use crate::lifecycle::pod::Pod;
 use crate::sys::gather::{self, Pace, PeerAddress};
 use std::sync::Arc;
@@ -13,10 +15,13 @@ pub async fn gather(board: &Board, pod: Option<&Arc<Pod>>) -> String {
     let entries = match pod {
         None => vec![own()],
         Some(pod) => {
-            let mut entries = peers(pod).await;
+            let (mut entries, catalog) = tokio::join!(peers(pod), catalog::whole(pod));
             let members = &pod.topology.members;
             let mine = members.iter().position(|m| m.pod == pod.me.pod);
             entries.insert(mine.unwrap_or(0), own());
+            if let Some(catalog) = catalog {
+                contradictions::annotate(&mut entries, &pod.topology, &catalog);
+            }
             entries
         }
     };
@@ -41,5 +46,9 @@ pub async fn ask(pod: &Pod, members: impl Iterator<Item = &Member>, pace: Pace) 
         members.map(address).collect()
     };
     let port = pod.config.borrow().http.port;
-    gather::gather(&pod.topology.cluster, asked, port, pace).await
+    let entries = gather::gather(&pod.topology.cluster, asked, port, pace).await;
+    for silent in entries.iter().filter(|entry| entry.status.is_none()) {
+        pod.doubts.about(&silent.pod);
+    }
+    entries
 }

@@ -12,7 +12,6 @@ mod tool;
 use crate::domain::catalog::CatalogAnswer;
 use crate::domain::cluster::Entry;
 use crate::domain::gpinitsystem::{INPUT_FILE, PARAMETERS_FILE, Plan, Request, render};
-use crate::domain::names::NameVerdict;
 use crate::domain::status::Phase;
 use crate::domain::topology::Role;
 use crate::engine::{Greenplum, Making};
@@ -141,16 +140,16 @@ async fn attempt(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Resul
             record.reason.as_deref().unwrap_or("it was broken off")
         );
     }
-    let locale = hosts::preflight(pod, greenplum).await?;
-    let folder = request_folder(pod)?;
-    let logs = logs(pod);
-    tool::keep_old_logs(&logs, record.attempts + 1)
-        .with_context(|| format!("cannot rename old logs in {}", logs.display()))?;
-    let plan = plan(pod, greenplum, &folder, &locale)?;
     if record.state == State::Unfinished {
         tell(pod, "setting aside what an earlier attempt left");
         hosts::clear(pod, pod.topology.members.iter()).await?;
     }
+    let locale = hosts::preflight(pod, greenplum).await;
+    let folder = request_folder(pod)?;
+    let logs = logs(pod);
+    tool::keep_old_logs(&logs, record.attempts + 1)
+        .with_context(|| format!("cannot rename old logs in {}", logs.display()))?;
+    let plan = plan(pod, greenplum, &folder, &locale).await?;
     record.state = State::Unfinished;
     record.attempts += 1;
     record.store(pod)?;
@@ -192,46 +191,50 @@ pub fn forgive(pod: &Pod) {
 
 /// gpinitsystem writes to the folder of its input file, and to the one of its logs.
 fn request_folder(pod: &Pod) -> Result<PathBuf> {
-    let folder = host::run_dir().join("gpinitsystem");
-    std::fs::create_dir_all(&folder)
-        .with_context(|| format!("cannot make {}", folder.display()))?;
-    std::fs::create_dir_all(logs(pod))
-        .with_context(|| format!("cannot make {}", logs(pod).display()))?;
+    let (folder, logs) = folders(&pod.account.home);
+    for folder in [&folder, &logs] {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
+    }
     Ok(folder)
 }
 
-/// Where the Greenplum tools keep their logs. gpsegstart makes this folder on other hosts, but none below it.
-fn logs(pod: &Pod) -> PathBuf {
-    pod.account.home.join("gpAdminLogs")
+/// The folder of what gpinitsystem is told, and the one where the Greenplum tools keep their logs: gpsegstart makes that on
+/// other hosts, but none below it. `home` is the user's home directory.
+pub fn folders(home: &Path) -> (PathBuf, PathBuf) {
+    (
+        host::run_dir().join("gpinitsystem"),
+        home.join("gpAdminLogs"),
+    )
 }
 
-fn with_request<T>(
+fn logs(pod: &Pod) -> PathBuf {
+    folders(&pod.account.home).1
+}
+
+/// Uses the request for the tools. Their host names in pg_hba.conf are of use only where lookups find them.
+async fn with_request<T>(
     pod: &Pod,
     greenplum: &Greenplum,
     folder: &Path,
     locale: &str,
     use_it: impl FnOnce(&Request<'_>) -> T,
 ) -> T {
+    let hba_host_names = peers::all_verified(pod).await;
     let config = pod.config.borrow().clone();
-    // Names are of use only where the tools' lookups find them.
-    let verified = pod.topology.peers(&pod.me).all(|member| {
-        let peers = pod.peers.borrow();
-        let verdict = peers.get(&member.pod).map(|p| &p.verdict);
-        matches!(verdict, Some(NameVerdict::Verified(_)))
-    });
     use_it(&Request {
         topology: &pod.topology,
         family: greenplum.version().family,
         locale,
-        hba_host_names: verified,
+        hba_host_names,
         parameters: &config.parameters,
         folder,
         logs: &logs(pod),
     })
 }
 
-fn plan(pod: &Pod, greenplum: &Greenplum, folder: &Path, locale: &str) -> Result<Plan> {
-    let plan = with_request(pod, greenplum, folder, locale, render);
+async fn plan(pod: &Pod, greenplum: &Greenplum, folder: &Path, locale: &str) -> Result<Plan> {
+    let plan = with_request(pod, greenplum, folder, locale, render).await;
     let plan = plan.map_err(|findings| {
         let words: Vec<String> = findings.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("gpinitsystem cannot be told this: {}", words.join("; "))

@@ -27,6 +27,21 @@ enum Command {
     InHba(BTreeSet<String>, oneshot::Sender<()>),
 }
 
+/// Where to say that an address of a peer may be an old one.
+#[derive(Clone)]
+pub struct Doubts {
+    commands: mpsc::Sender<Command>,
+}
+
+impl Doubts {
+    /// Has this pod's addresses looked up again: call it when nobody answers there, or another pod does. However often it
+    /// is called, lookups of one pod are [`Pace::recheck`] apart.
+    pub fn about(&self, pod: &str) {
+        // A full queue means that questions are under way already; without a discovery nobody asks.
+        let _ = self.commands.try_send(Command::Recheck(pod.to_string()));
+    }
+}
+
 /// What is still to be waited for; a channel of its own, as looking through all peers at every change is slow for many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Counts {
@@ -121,10 +136,11 @@ impl Discovery {
         )
     }
 
-    /// Asks for this pod's addresses at once: call it when a connection to it fails.
-    pub fn recheck(&self, pod: &str) {
-        // A full queue means that questions are under way already.
-        let _ = self.commands.try_send(Command::Recheck(pod.to_string()));
+    /// For whoever connects to the peers.
+    pub fn doubts(&self) -> Doubts {
+        Doubts {
+            commands: self.commands.clone(),
+        }
     }
 
     /// Says which pods this pod's pg_hba.conf names: their names are checked through libc, at once, again every

@@ -6,11 +6,13 @@ use crate::domain::status::{Phase, PodStatus};
 use crate::engine::Making;
 use crate::lifecycle::partner;
 use crate::lifecycle::pod::Pod;
+use futures_util::future::join_all;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 /// The signals of one deletion reach the pods one after another.
 const SIGNALS_ARRIVE_WITHIN: Duration = Duration::from_secs(1);
+const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// For a segment that ends: returns when the coordinator's server is stopped or gone, or is not stopping at all (then this
@@ -38,16 +40,11 @@ pub async fn coordinator_first(pod: &Pod) {
     }
 }
 
-/// The status of the pod whose server is the coordinator, or is one that drains.
+/// The status of the pod whose server is the coordinator, or of one that could be.
 async fn coordinator(pod: &Pod) -> Option<PodStatus> {
     let heads = pod.topology.members.iter().filter(|m| m.content == -1);
-    let mut first = None;
-    for head in heads {
-        let status = partner::status_of(pod, head).await;
-        match status {
-            Some(status) if status.directory.kind == "primary" => return Some(status),
-            other => first = first.or(other),
-        }
-    }
-    first
+    let asked = heads.map(|head| partner::status_within(pod, head, ANSWER_WITHIN));
+    let mut answers = join_all(asked).await;
+    answers.sort_by_key(|a| a.as_ref().map(|s| s.directory.kind != "primary"));
+    answers.into_iter().flatten().next()
 }

@@ -39,10 +39,10 @@ pub async fn watch(pod: &Pod) {
         let segments = pod.topology.members.iter().filter(|m| m.content >= 0);
         let entries = cluster::ask(pod, segments, PACE).await;
         let now = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-        if let Some(why) = watch.look(&catalog, &pod.topology, &entries, now) {
-            if !ask_fts(pod, &mut session, &why).await {
-                watch.unheard();
-            }
+        if let Some(why) = watch.look(&catalog, &pod.topology, &entries, now)
+            && !ask_fts(pod, &mut session, &why).await
+        {
+            watch.unheard();
         }
     }
 }

@@ -10,13 +10,14 @@ use crate::engine;
 use crate::lifecycle::board::{Board, now};
 use crate::lifecycle::discover::Discovery;
 use crate::lifecycle::pod::Pod;
+use crate::lifecycle::role_label::RoleLabel;
 use crate::lifecycle::ssh::{Setup, Ssh};
 use crate::lifecycle::supervise::Command;
 use crate::lifecycle::{catalog, cluster, configuration, peers, volume};
 use crate::sys::account::Account;
 use crate::sys::config_file;
 use crate::sys::files::VolumeLock;
-use crate::sys::heartbeat::restarts_from_env;
+use crate::sys::heartbeat::{Heartbeat, restarts_from_env};
 use crate::sys::http::{Agent, Reply};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
@@ -125,6 +126,8 @@ pub async fn prepare(
     config_path: &Path,
     board: &Arc<Board>,
     shutdown: watch::Receiver<bool>,
+    init: Option<&Arc<Heartbeat>>,
+    label: RoleLabel,
 ) -> Result<Prepared> {
     let (config, account, topology, me) = loop {
         let config = configuration::wait_for_valid(config_path, board).await;
@@ -142,7 +145,8 @@ pub async fn prepare(
     };
     board.findings("identity", Vec::new());
     introduce(board, &config, &topology, &me);
-    let lock = volume::wait_for(&config, &me, board).await;
+    label.configure(config.kubernetes.labels);
+    let lock = volume::wait_for(&config, &me, board, init).await;
     let engine = loop {
         match engine::find(&config).await {
             Ok(engine) => break engine,
@@ -162,6 +166,8 @@ pub async fn prepare(
         engine,
         board: board.clone(),
         peers: discovery.peers(),
+        doubts: discovery.doubts(),
+        label,
         shutdown,
         refused_settings: Default::default(),
         settings_changed: Notify::new(),

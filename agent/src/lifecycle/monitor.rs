@@ -1,9 +1,10 @@
 //! Asks the server once a second, on a connection that is kept, what it is and how it does.
 
-use crate::domain::observation::{self, Answer, Observation};
+use crate::domain::observation::{self, Answer, Observation, Receiver};
 use crate::domain::start::DirectoryKind;
 use crate::domain::status::{Phase, PodStatus};
 use crate::lifecycle::board::now;
+use crate::lifecycle::partner;
 use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::directory::has_standby_marker;
 use crate::sys::postgres::session::{NoAnswer, Session};
@@ -55,7 +56,7 @@ async fn ask(pod: &Pod, session: &mut Session) -> Answer {
             None => Answer::Refused("no answer about itself".into()),
         },
         Err(NoAnswer::NoServer) => Answer::NoServer,
-        Err(NoAnswer::NotNow(words)) => match replica(pod) {
+        Err(NoAnswer::NotNow(words)) => match replica(pod).await {
             Some(seen) => Answer::Ok(seen),
             None => Answer::NotNow(words),
         },
@@ -64,12 +65,29 @@ async fn ask(pod: &Pod, session: &mut Session) -> Answer {
     }
 }
 
-/// A replica that refuses SQL while it is healthy.
-fn replica(pod: &Pod) -> Option<Observation> {
+/// A replica that refuses SQL while it is healthy. Where its own processes do not tell, the sending end knows.
+async fn replica(pod: &Pod) -> Option<Observation> {
     let postmaster = pod.board.read(|s| s.postmaster.pid)?;
-    has_standby_marker(pod.dir())
-        .then(|| pod.engine.observe_replica(postmaster))
-        .flatten()
+    if !has_standby_marker(pod.dir()) {
+        return None;
+    }
+    let receiving = match pod.engine.receiver(postmaster)? {
+        Receiver::Absent => false,
+        Receiver::Streaming => true,
+        Receiver::Present => partner_sends(pod).await,
+    };
+    Some(Observation::of_replica(receiving))
+}
+
+async fn partner_sends(pod: &Pod) -> bool {
+    let Some(partner) = pod.partner() else {
+        return false;
+    };
+    let sends = |s: PodStatus| {
+        let mut links = s.replication.into_iter();
+        links.any(|l| !l.sync_state.is_empty() && l.state == "streaming")
+    };
+    partner::status_of(pod, partner).await.is_some_and(sends)
 }
 
 fn forget(status: &mut PodStatus) {

@@ -34,10 +34,15 @@ pub async fn ask(pod: &Pod) -> Partner {
 
 /// What that pod's agent says of it, when it answers.
 pub async fn status_of(pod: &Pod, member: &Member) -> Option<PodStatus> {
+    status_within(pod, member, ANSWER_WITHIN).await
+}
+
+/// The same, each of its addresses within this time.
+pub async fn status_within(pod: &Pod, member: &Member, limit: Duration) -> Option<PodStatus> {
     let addresses = pod.peers.borrow().get(&member.pod)?.addresses.clone();
     let port = pod.config.borrow().http.port;
     for address in addresses {
-        let body = http_client::get(SocketAddr::new(address, port), "/status", ANSWER_WITHIN).await;
+        let body = http_client::get(SocketAddr::new(address, port), "/status", limit).await;
         match body.map(|body| serde_json::from_slice::<PodStatus>(&body)) {
             Ok(Ok(status))
                 if status.pod == member.pod && status.cluster == pod.topology.cluster =>
@@ -51,5 +56,6 @@ pub async fn status_of(pod: &Pod, member: &Member) -> Option<PodStatus> {
             Err(error) => tracing::debug!(pod = member.pod, "{error}"),
         }
     }
+    pod.doubts.about(&member.pod);
     None
 }

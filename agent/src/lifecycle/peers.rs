@@ -2,6 +2,7 @@
 
 use crate::domain::finding::Finding;
 use crate::domain::hba;
+use crate::domain::names::NameVerdict;
 use crate::domain::pace::Pace;
 use crate::domain::peers::PeerMap;
 use crate::domain::status::Phase;
@@ -13,6 +14,8 @@ use crate::sys::names::Names;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+/// Verdicts follow the names within a second or two; one that is wrong stays so.
+const VERIFIED_WITHIN: Duration = Duration::from_secs(5);
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 
 /// Discovery through the container's own resolv.conf and libc.
@@ -72,4 +75,19 @@ pub async fn all_found(pod: &Pod) {
         // The sender lives as long as the pod.
         let _ = peers.wait_for(complete).await;
     }
+}
+
+/// Whether every peer's name leads to it and back, once names that were just found have been looked at.
+pub async fn all_verified(pod: &Pod) -> bool {
+    let mut peers = pod.peers.clone();
+    let verified = |map: &PeerMap| {
+        let verdict = |m: &Member| map.get(&m.pod).map(|p| &p.verdict);
+        let mut members = pod.topology.peers(&pod.me);
+        members.all(|m| matches!(verdict(m), Some(NameVerdict::Verified(_))))
+    };
+    let settled = peers.wait_for(verified);
+    matches!(
+        tokio::time::timeout(VERIFIED_WITHIN, settled).await,
+        Ok(Ok(_))
+    )
 }

@@ -6,6 +6,8 @@ use crate::domain::peers::PeerMap;
 use crate::domain::topology::{Member, Topology};
 use crate::engine::Engine;
 use crate::lifecycle::board::Board;
+use crate::lifecycle::discover::Doubts;
+use crate::lifecycle::role_label::RoleLabel;
 use crate::sys::account::Account;
 use crate::sys::postgres::session::{Session, Target};
 use std::path::{Path, PathBuf};
@@ -29,6 +31,10 @@ pub struct Pod {
     pub board: Arc<Board>,
     /// Peers and their names, as discovery sees them.
     pub peers: watch::Receiver<PeerMap>,
+    /// Told when an address of a peer is wrong.
+    pub doubts: Doubts,
+    /// The label of the active role on the pod's object in Kubernetes.
+    pub label: RoleLabel,
     /// Turns true once, when the pod has to end.
     pub shutdown: watch::Receiver<bool>,
     /// The last gp-agent.conf that the server program refused; not tried again.

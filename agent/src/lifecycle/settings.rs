@@ -5,8 +5,10 @@ use crate::domain::config::Config;
 use crate::domain::finding::{Area, Finding};
 use crate::domain::hba::{self, BlockRequest};
 use crate::domain::pg_conf;
+use crate::engine::limits::judge_limits;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::view;
+use crate::sys::cgroup;
 use crate::sys::files::write_atomically;
 use crate::sys::postgres::session::Session;
 use anyhow::{Context, Result};
@@ -20,7 +22,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// Writes both files below `dir`. Returns whether anything changed.
 pub fn write(pod: &Pod, dir: &Path) -> Result<bool> {
     let config = pod.config.borrow().clone();
-    let conf = pg_conf::render(&pod.engine.own_parameters(&pod.me.pod), &config.parameters);
+    let conf = own_file(pod, &config);
     let main = dir.join("postgresql.conf");
     let included = pg_conf::with_include(&read(&main)?);
     let mut changed = !pod.was_refused(&conf)
@@ -30,10 +32,21 @@ pub fn write(pod: &Pod, dir: &Path) -> Result<bool> {
     Ok(changed)
 }
 
+/// gp-agent.conf as it should be. The limits are read each time: a container can be resized while it runs.
+fn own_file(pod: &Pod, config: &Config) -> String {
+    let limits = cgroup::limits();
+    let judged = judge_limits(config.engine, &limits);
+    pod.board.findings("limits", judged.into_iter().collect());
+    let derived = pod.engine.derive(&limits, &config.parameters);
+    let own = pod.engine.own_parameters(&pod.me.pod);
+    pg_conf::render(&own, &derived, &config.parameters)
+}
+
 fn write_hba(pod: &Pod, config: &Config, dir: &Path) -> Result<bool> {
     let path = dir.join("pg_hba.conf");
     let existing = read(&path)?;
-    let peers = view::hba_peers(&pod.topology, &pod.me, &pod.peers.borrow());
+    let mut peers = view::hba_peers(&pod.topology, &pod.me, &pod.peers.borrow());
+    hba::keep_names(&existing, &pod.topology, &pod.account.name, &mut peers);
     let block = hba::render_block(&BlockRequest {
         topology: &pod.topology,
         me: &pod.me,
@@ -80,10 +93,7 @@ pub async fn write_proven(pod: &Pod) -> Result<bool> {
     let conf = pod.dir().join(pg_conf::FILE);
     let before = std::fs::read(&conf).ok();
     let changed = write(pod, pod.dir())?;
-    let wanted = pg_conf::render(
-        &pod.engine.own_parameters(&pod.me.pod),
-        &pod.config.borrow().parameters,
-    );
+    let wanted = own_file(pod, &pod.config.borrow());
     if pod.was_refused(&wanted) {
         return Ok(changed);
     }

@@ -2,8 +2,10 @@
 
 mod adopt;
 mod ended;
+mod lock_file;
 mod others;
 mod prepare;
+mod primaries;
 mod stop;
 
 use crate::domain::backoff::Backoff;
@@ -41,7 +43,7 @@ pub struct Supervisor<'a> {
 
 /// Why the supervisor stopped watching a running postmaster.
 enum Left {
-    Ended(Ended),
+    Ended(ended::End),
     Draining,
     SteppedDown(String),
 }
@@ -110,6 +112,7 @@ impl<'a> Supervisor<'a> {
         if self.pod.me.role == Role::Coordinator {
             self.pod.created.send_replace(true);
         }
+        self.pod.label.allow();
         match held::read(self.pod) {
             Some(reason) => self.pod.board.phase(Phase::Held, format!("held: {reason}")),
             None => self.pod.board.phase(Phase::Starting, what),
@@ -148,11 +151,17 @@ impl<'a> Supervisor<'a> {
     async fn watch(&mut self, process: &mut Process) -> Left {
         let pod = self.pod;
         let mut partner_tick = tokio::time::interval(PARTNER_EVERY);
+        let mut lock_file = lock_file::LockFile::default();
+        let mut lock_file_tick = tokio::time::interval(lock_file::EVERY);
         loop {
             tokio::select! {
-                ended = process.ended() => return Left::Ended(ended.unwrap_or(Ended::Unknown)),
+                ended = process.ended() => return Left::Ended(ended::End {
+                    how: ended.unwrap_or(Ended::Unknown),
+                    lock_file_lost: lock_file.lost(),
+                }),
                 () = pod.ending() => return Left::Draining,
                 Some(command) = self.commands.recv() => self.obey(command),
+                _ = lock_file_tick.tick() => lock_file.look(pod.dir(), process.pid()),
                 _ = partner_tick.tick() => {
                     if let Some(why) = decide::must_step_down(pod).await {
                         return Left::SteppedDown(why);

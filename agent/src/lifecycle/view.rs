@@ -5,6 +5,7 @@ use crate::domain::hba::{self, HbaPeer, PeerAddress, ResolvedView, View};
 use crate::domain::names::NameVerdict;
 use crate::domain::peers::{PeerMap, PeerView};
 use crate::domain::topology::{Member, Topology};
+use crate::engine::Making;
 use crate::lifecycle::pod::Pod;
 use crate::sys::interfaces::{interfaces, own_addresses};
 use std::path::Path;
@@ -53,18 +54,23 @@ fn resolved(topology: &Topology, me: &Member, map: &PeerMap) -> ResolvedView {
     resolved
 }
 
-/// Evaluates the pg_hba.conf in `dir` as PostgreSQL would, for every connection that the topology needs.
+/// Evaluates the pg_hba.conf in `dir` as PostgreSQL would, for every connection that the topology needs; `fts`: whether
+/// Greenplum's FTS has to come in as well.
 pub fn prove_hba(
     topology: &Topology,
     me: &Member,
     user: &str,
     dir: &Path,
     map: &PeerMap,
+    fts: bool,
 ) -> Vec<Finding> {
     let path = dir.join("pg_hba.conf");
     match std::fs::read_to_string(&path) {
         Ok(text) => {
-            let needs = hba::needs(topology, me, user);
+            let mut needs = hba::needs(topology, me, user);
+            if fts {
+                needs.extend(hba::needs_of_fts(topology, me, user));
+            }
             hba::prove(&hba::parse(&text), &needs, &resolved(topology, me, map))
         }
         Err(error) => vec![Finding::error(
@@ -79,6 +85,8 @@ pub fn prove_hba(
 /// Puts the proof on the board.
 pub fn report_hba(pod: &Pod) {
     let map = pod.peers.borrow().clone();
-    let findings = prove_hba(&pod.topology, &pod.me, &pod.account.name, pod.dir(), &map);
+    let fts = matches!(pod.engine.making(), Making::Coordinator(_));
+    let user = &pod.account.name;
+    let findings = prove_hba(&pod.topology, &pod.me, user, pod.dir(), &map, fts);
     pod.board.findings("hba", findings);
 }

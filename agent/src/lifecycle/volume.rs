@@ -8,20 +8,28 @@ use crate::domain::topology::Member;
 use crate::lifecycle::board::Board;
 use crate::lifecycle::owner;
 use crate::sys::files::VolumeLock;
+use crate::sys::heartbeat::Heartbeat;
 use crate::sys::storage::{prove_all, shm_bytes};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
 
 const TRY_AGAIN: Duration = Duration::from_secs(3);
 
 /// Waits until the volume is ours and passes; what is wrong stays on the board meanwhile. The lock lasts as long as the
-/// value lives.
-pub async fn wait_for(config: &Config, me: &Member, board: &Board) -> VolumeLock {
+/// value lives, and as long as init, when there is one.
+pub async fn wait_for(
+    config: &Config,
+    me: &Member,
+    board: &Board,
+    init: Option<&Arc<Heartbeat>>,
+) -> VolumeLock {
     loop {
         let storage = config.storage.clone();
         let taken = tokio::task::spawn_blocking({
             let (me, cluster) = (me.clone(), config.cluster.clone());
-            move || take(&storage, &cluster, &me)
+            let init = init.cloned();
+            move || take(&storage, &cluster, &me, init.as_deref())
         })
         .await;
         let (lock, statuses, findings) = taken.unwrap_or_else(|e| {
@@ -35,7 +43,10 @@ pub async fn wait_for(config: &Config, me: &Member, board: &Board) -> VolumeLock
         board.update(|s| s.storage = statuses);
         board.findings("storage", findings);
         match (lock, refused) {
-            (Some(lock), None) => return lock,
+            (Some(mut lock), None) => {
+                entrust(&mut lock, init.map(Arc::as_ref));
+                return lock;
+            }
             (_, Some(finding)) => board.phase(Phase::Refused, finding.to_string()),
             (None, None) => {}
         }
@@ -45,14 +56,26 @@ pub async fn wait_for(config: &Config, me: &Member, board: &Board) -> VolumeLock
 
 type Taken = (Option<VolumeLock>, Vec<StorageStatus>, Vec<Finding>);
 
-fn take(config: &StorageConfig, cluster: &str, me: &Member) -> Taken {
+/// A postmaster outlives this agent, so the lock has to as well: init keeps it.
+fn entrust(lock: &mut VolumeLock, init: Option<&Heartbeat>) {
+    let Some(init) = init else { return };
+    if let Err(why) = lock.share(|lock| init.entrust_lock(lock)) {
+        tracing::warn!(
+            path = %lock.path().display(),
+            "cannot hand the lock to init: {why}; if this agent dies, another pod could take the volume before the next agent does"
+        );
+    }
+}
+
+fn take(config: &StorageConfig, cluster: &str, me: &Member, init: Option<&Heartbeat>) -> Taken {
     let exists = me.data_dir.join("global/pg_control").exists();
     let (statuses, mut findings) = prove(config, exists);
     findings.extend(judge_shm(shm_bytes()));
     if findings.iter().any(|f| f.severity == Severity::Error) {
         return (None, statuses, findings);
     }
-    let lock = match VolumeLock::acquire(&config.path, &me.pod) {
+    let kept = init.map(Heartbeat::kept_locks).unwrap_or_default();
+    let lock = match VolumeLock::acquire_kept(&config.path, &me.pod, kept) {
         Ok(lock) => Some(lock),
         Err(error) => {
             findings.push(Finding::error(

@@ -1,16 +1,14 @@
-//! The agent's end of the line to init: "I am alive", "this is the grace period".
+//! The agent's end of the line to init: "I am alive", "this is the grace period", "keep this lock for me".
 //!
 //! init hands down one end of a socket pair (AF_UNIX, SOCK_SEQPACKET, so messages keep their bounds) and its number in
-//! [`FD_VARIABLE`]. The messages are words: `beat`, and `grace <seconds>`.
+//! [`FD_VARIABLE`]. The messages are words: `beat`, `grace <seconds>`, and [`LOCK_WORD`] with a descriptor. The only
+//! word in the other direction is [`LOCK_WORD`]: init gives each new agent the locks that an earlier one left with it,
+//! before it starts.
 
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketType,
-    recvmsg, send, sockopt,
-};
-use std::io::{IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::os::unix::net::UnixStream;
+use crate::sys::descriptors::{own, receive, send};
+use rustix::net::{AddressFamily, SocketType, sockopt};
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 /// Environment variable with the number of the inherited descriptor.
@@ -19,10 +17,14 @@ pub const FD_VARIABLE: &str = "GP_AGENT_INIT_FD";
 /// Environment variable that says how many times init had to start the agent again.
 pub const RESTARTS_VARIABLE: &str = "GP_AGENT_RESTARTS";
 
-/// The agent's end of the line to init. Nothing here ever blocks or fails: without init nobody listens.
+/// The word that goes with the descriptor of a lock, in both directions.
+pub const LOCK_WORD: &str = "lock";
+
+/// The agent's end of the line to init. Nothing here ever blocks: without init nobody listens.
 #[derive(Debug)]
 pub struct Heartbeat {
     socket: OwnedFd,
+    kept: Vec<OwnedFd>,
 }
 
 impl Heartbeat {
@@ -44,7 +46,22 @@ impl Heartbeat {
         }
         // The inherited one lacks close-on-exec: postmasters would keep it.
         nix::unistd::close(number).ok()?;
-        Some(Heartbeat { socket })
+        let kept = std::iter::from_fn(|| kept_lock(&socket)).collect();
+        Some(Heartbeat { socket, kept })
+    }
+
+    /// The locks that earlier agents entrusted to this init. They are the same open files, so what they lock is locked
+    /// for this agent too (flock(2)).
+    pub fn kept_locks(&self) -> &[OwnedFd] {
+        &self.kept
+    }
+
+    /// Gives init a duplicate of a lock, which then lasts until init ends, whatever becomes of this agent.
+    ///
+    /// # Errors
+    /// EAGAIN when init does not read, ECONNRESET or EPIPE when it is gone.
+    pub fn entrust_lock(&self, lock: BorrowedFd<'_>) -> io::Result<()> {
+        send(&self.socket, LOCK_WORD.as_bytes(), Some(lock))
     }
 
     /// Tells init that the agent's loop turns. The first beat starts init's watchdog.
@@ -58,10 +75,16 @@ impl Heartbeat {
     }
 
     fn say(&self, message: &str) {
-        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         // When init is gone or does not read, there is nothing the agent could do better than go on.
-        let _ = send(&self.socket, message.as_bytes(), flags);
+        let _ = send(&self.socket, message.as_bytes(), None);
     }
+}
+
+/// The next lock that init sent before it started this agent.
+fn kept_lock(socket: &OwnedFd) -> Option<OwnedFd> {
+    let mut word = [0; 16];
+    let (n, lock) = receive(socket, &mut word).ok()?;
+    lock.filter(|_| word.get(..n) == Some(LOCK_WORD.as_bytes()))
 }
 
 /// Times that init had to start the agent again, 0 when there is no init.
@@ -72,39 +95,12 @@ pub fn restarts_from_env() -> u64 {
         .unwrap_or(0)
 }
 
-/// An owned duplicate of the descriptor of that number, with close-on-exec; nothing when there is none.
-///
-/// Rust cannot own a bare number without `unsafe`. Sent through a socket to ourselves it comes back owned (unix(7),
-/// SCM_RIGHTS); pidfd_getfd would do as well, but container engines forbid it.
-fn own(number: RawFd) -> Option<OwnedFd> {
-    use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
-    let (here, there) = UnixStream::pair().ok()?;
-    let rights = [number];
-    sendmsg::<()>(
-        here.as_raw_fd(),
-        &[IoSlice::new(b"f")],
-        &[ControlMessage::ScmRights(&rights)],
-        MsgFlags::empty(),
-        None,
-    )
-    .ok()?;
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let mut byte = [0];
-    let into = &mut [IoSliceMut::new(&mut byte)];
-    recvmsg(&there, into, &mut control, RecvFlags::CMSG_CLOEXEC).ok()?;
-    control.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
-        _ => None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use rustix::io::{FdFlags, fcntl_getfd};
-    use rustix::net::{SocketFlags, recv, socketpair};
-    use std::os::fd::IntoRawFd;
+    use rustix::net::{RecvFlags, SocketFlags, recv, socketpair};
+    use std::os::fd::{AsFd, AsRawFd, IntoRawFd};
 
     fn pair(kind: SocketType) -> (OwnedFd, OwnedFd) {
         socketpair(AddressFamily::UNIX, kind, SocketFlags::empty(), None).unwrap()
@@ -135,9 +131,35 @@ mod tests {
     }
 
     #[test]
+    fn locks_go_to_init_and_come_back_to_the_next_agent() {
+        let file = || tempfile::tempfile().unwrap();
+        let (init, agent) = pair(SocketType::SEQPACKET);
+        let (first, second) = (file(), file());
+        for lock in [&first, &second] {
+            send(&init, LOCK_WORD.as_bytes(), Some(lock.as_fd())).unwrap();
+        }
+        let heartbeat = Heartbeat::from_number(agent.into_raw_fd()).unwrap();
+        let inode = |fd: BorrowedFd<'_>| rustix::fs::fstat(fd).unwrap().st_ino;
+        let kept: Vec<_> = heartbeat
+            .kept_locks()
+            .iter()
+            .map(|l| inode(l.as_fd()))
+            .collect();
+        assert_eq!(kept, [inode(first.as_fd()), inode(second.as_fd())]);
+        heartbeat.entrust_lock(second.as_fd()).unwrap();
+        let mut word = [0; 64];
+        let (n, lock) = receive(&init, &mut word).unwrap();
+        assert_eq!(&word[..n], b"lock");
+        assert_eq!(inode(lock.unwrap().as_fd()), inode(second.as_fd()));
+    }
+
+    #[test]
     fn nobody_listening_is_no_error_and_a_full_line_does_not_block() {
         let (init, agent) = pair(SocketType::SEQPACKET);
-        let heartbeat = Heartbeat { socket: agent };
+        let heartbeat = Heartbeat {
+            socket: agent,
+            kept: Vec::new(),
+        };
         for _ in 0..100_000 {
             heartbeat.beat();
         }

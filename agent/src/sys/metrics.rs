@@ -150,6 +150,8 @@ fn findings(registry: &mut Registry, status: &PodStatus) {
         Area::Hba,
         Area::Ssh,
         Area::Postgres,
+        Area::Limits,
+        Area::Kubernetes,
     ];
     let severities = [Severity::Info, Severity::Warning, Severity::Error];
     let mut values: Vec<(Labels, f64)> = Vec::new();

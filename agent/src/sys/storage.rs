@@ -3,6 +3,7 @@
 //! Everything here blocks, a hung disk for ever: call it from a thread that may wait.
 
 mod error;
+pub mod fts_probe;
 mod probe;
 
 pub use error::StorageError;
@@ -144,7 +145,7 @@ fn file_system(path: &Path, metadata: &Metadata) -> io::Result<FileSystem> {
         kind: mount.map_or_else(|| kinds::name(magic), |m| m.kind.clone()),
         source: mount.map_or_else(String::new, |m| m.source.clone()),
         mount_point: mount.map_or(real, |m| m.point.clone()),
-        device: block_device(metadata.dev()),
+        device: block_device(metadata.dev()).or_else(|| source_device(&mount?.source)),
         device_number: metadata.dev(),
     })
 }
@@ -160,12 +161,20 @@ fn mount_id(path: &Path) -> Option<u64> {
     has(&seen, StatxFlags::MNT_ID).then_some(seen.stx_mnt_id)
 }
 
-/// The kernel's name of the device a file system is on; none for tmpfs, overlay, btrfs and whatever has no number of its
-/// own, or where /sys is not mounted.
+/// The kernel's name of the device a file system is on; none for tmpfs, overlay, btrfs and whatever has a number of no
+/// device, or where /sys is not mounted.
 fn block_device(device: u64) -> Option<String> {
     let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
     let link = std::fs::read_link(format!("/sys/dev/block/{major}:{minor}")).ok()?;
     Some(link.file_name()?.to_string_lossy().into_owned())
+}
+
+/// The same from the mount table: `loop0` for `/dev/loop0`, `dm-1` for a link to it where /dev shows one.
+fn source_device(source: &str) -> Option<String> {
+    let source = Path::new(source).strip_prefix("/dev").ok()?;
+    let path = Path::new("/dev").join(source);
+    let real = std::fs::canonicalize(&path).unwrap_or(path);
+    Some(real.file_name()?.to_string_lossy().into_owned())
 }
 
 fn space(file: &File) -> io::Result<Space> {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod doubts;
 #[path = "../fake_dns/mod.rs"]
 mod fake_dns;
 mod libc;
@@ -78,6 +79,7 @@ fn quick() -> Pace {
         names: (ms(50), ms(0)),
         names_longest: ms(50),
         names_recovering: ms(20),
+        recheck: ms(10),
         progress: ms(10),
         ..Pace::default()
     }

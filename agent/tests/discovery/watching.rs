@@ -87,12 +87,34 @@ async fn a_recheck_asks_at_once() {
     let discovery = discover(&dns, no_names(), slow);
     discovery.all_found().await;
     dns.set_addresses(&fqdn("segment-a-1"), &["10.0.7.7"]);
-    discovery.recheck("segment-a-1");
-    discovery.recheck("nobody");
+    discovery.doubts().about("segment-a-1");
+    discovery.doubts().about("nobody");
     until(&discovery, "segment-a-1", |p| {
         p.addresses == ips(&["10.0.7.7"])
     })
     .await;
+}
+
+#[tokio::test]
+async fn rechecks_are_no_storm() {
+    let dns = FakeDns::local().await;
+    set_all(&dns);
+    let hour = Duration::from_secs(3600);
+    let slow = Pace {
+        far: (hour, Duration::ZERO),
+        recheck: hour,
+        ..quick()
+    };
+    let discovery = discover(&dns, no_names(), slow);
+    discovery.all_found().await;
+    for _ in 0..1000 {
+        discovery.doubts().about("segment-a-1");
+    }
+    // What is sent later is done later.
+    discovery.set_in_hba(BTreeSet::new()).await;
+    let near = format!("{} A", fqdn("segment-b-0"));
+    dns.wait_asked(&near, dns.asked(&near) + 3).await;
+    assert_eq!(dns.asked(&format!("{} A", fqdn("segment-a-1"))), 1);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! A real server with a pretended agent, and clients that write bytes.
 
+use gp_agent::domain::catalog::CatalogAnswer;
 use gp_agent::domain::cluster::{Entry, Report};
 use gp_agent::domain::status::{Phase, PodStatus, PostmasterStatus};
 use gp_agent::domain::topology::{Member, Role};
@@ -67,6 +68,12 @@ impl Agent for Fake {
             entries.insert(0, own);
             serde_json::to_string(&entries).unwrap()
         })
+    }
+
+    fn catalog(&self, content: Option<i32>) -> CatalogAnswer {
+        CatalogAnswer::NotCreated {
+            what: format!("{content:?}"),
+        }
     }
 
     fn hold(&self, reason: String) -> Reply<'_, Result<(), String>> {

@@ -67,8 +67,20 @@ pub fn run(program: &str, arguments: &[&str]) {
 
 /// An ext4 of `mib` MiB in a file, mounted through a loop device.
 pub fn ext4(parent: &Private, mib: u64, mkfs: &[&str], options: &str) -> Option<PathBuf> {
-    if !Path::new("/dev/loop-control").exists() {
-        skip("there is no /dev/loop-control to mount an ext4 with");
+    disk(parent, "ext4", mib, mkfs, options)
+}
+
+/// A disk's file system of `mib` MiB in a file, mounted through a loop device.
+pub fn disk(
+    parent: &Private,
+    kind: &str,
+    mib: u64,
+    mkfs: &[&str],
+    options: &str,
+) -> Option<PathBuf> {
+    let program = format!("mkfs.{kind}");
+    if let Some(why) = no_disk(kind, &program) {
+        skip(&format!("{kind} cannot be tried: {why}"));
         return None;
     }
     let image = parent.path().join("image");
@@ -78,12 +90,28 @@ pub fn ext4(parent: &Private, mib: u64, mkfs: &[&str], options: &str) -> Option<
     let point = parent.path().join("green plum");
     fs::create_dir(&point).unwrap();
     let (image, target) = (image.to_str().unwrap(), point.to_str().unwrap());
-    run(
-        "mkfs.ext4",
-        &[&["-q", "-F", "-m", "0"], mkfs, &[image]].concat(),
-    );
-    run("mount", &["-o", options, image, target]);
+    let always: &[&str] = match kind {
+        "ext4" => &["-q", "-F", "-m", "0"],
+        _ => &["-q"],
+    };
+    run(&program, &[always, mkfs, &[image]].concat());
+    run("mount", &["-t", kind, "-o", options, image, target]);
     Some(point)
+}
+
+/// Why there cannot be such a file system here.
+fn no_disk(kind: &str, mkfs: &str) -> Option<String> {
+    if !Path::new("/dev/loop-control").exists() {
+        return Some("there is no /dev/loop-control to mount it with".into());
+    }
+    if let Err(e) = Command::new(mkfs).arg("-V").output() {
+        return Some(format!("{mkfs}: {e}; tests/run installs it"));
+    }
+    // A kernel with modules loads it at the first mount; modprobe says whether it has it.
+    let known = fs::read_to_string("/proc/filesystems").unwrap();
+    let built_in = known.lines().any(|line| line.trim() == kind);
+    let loads = || Command::new("modprobe").args(["-q", kind]).status();
+    (!built_in && !loads().is_ok_and(|s| s.success())).then(|| "this kernel lacks it".into())
 }
 
 pub fn entries(directory: &Path) -> Vec<String> {

@@ -42,7 +42,7 @@ macro_rules! types {
 }
 
 types!(oldest, k8s_openapi_1_20, v1beta1, "policy/v1beta1");
-types!(newest, k8s_openapi, v1, "policy/v1");
+types!(newest, k8s_openapi_latest, v1, "policy/v1");
 
 fn check(objects: &[Value], types: fn(&str, &str) -> Option<Check>) -> Vec<String> {
     let problems = objects.iter().flat_map(|object| {

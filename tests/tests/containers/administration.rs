@@ -1,10 +1,10 @@
 //! What administrators do to a running cluster.
 
-use crate::shared::Shared;
 use anyhow::{Context, Result, ensure};
 use cluster_tests::cluster::Cluster;
 use cluster_tests::settings::Settings;
-use cluster_tests::{secret, wait};
+use cluster_tests::suite::Shared;
+use cluster_tests::wait;
 use std::os::unix::fs::PermissionsExt;
 
 /// Whether the key in `file` of one pod opens the door of another, whatever ~/.ssh/config says.
@@ -36,7 +36,7 @@ pub fn key_rotation(shared: &Shared) -> Result<()> {
         let key = cluster.status(to)?["ssh"]["key"].clone();
         cluster.exec(from, &["cp", "/etc/ssh-key/id_ed25519", "/tmp/old-key"])?;
         opens(cluster, "/tmp/old-key", from, to)?;
-        secret::rotate(&cluster.secret_dir())?;
+        cluster.rotate_secret()?;
         for pod in [from, to] {
             cluster.wait_status(pod, "the new key", |s| s["ssh"]["key"] != key)?;
         }
@@ -117,6 +117,62 @@ pub fn pg_ctl(shared: &Shared) -> Result<()> {
         )?;
         cluster.wait_status(pod, "adopted", |s| {
             s["phase"] == "running" && s["postmaster"]["adopted"] == true
+        })?;
+        cluster.wait_ready(pod)
+    })
+}
+
+pub fn immediate_stop(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let (pod, dir) = (cluster.pod("segment-a-1"), "/greenplum/gpseg1");
+        // Adopted postmasters end as crashes: nobody tells the agent how.
+        cluster.container_do(&["restart", "--time", "40"], pod)?;
+        cluster.wait_ready(pod)?;
+        cluster.sql(pod, "create table kept as select 7 as n")?;
+        cluster.exec(pod, &["pg_ctl", "stop", "-D", dir, "-m", "immediate", "-s"])?;
+        let stopped = cluster.wait_status(pod, "stopped", |s| s["phase"] == "stopped")?;
+        ensure!(
+            stopped["reason"]
+                .as_str()
+                .is_some_and(|r| r.contains("immediate mode")),
+            "the reason does not say how: {stopped}"
+        );
+        wait_for_turns(cluster, pod, &stopped["loopTurnedAt"])?;
+        let status = cluster.status(pod)?;
+        ensure!(
+            status["phase"] == "stopped" && status["postmaster"]["pid"].is_null(),
+            "does not stay stopped: {status}"
+        );
+        cluster.exec(pod, &["gp-agent", "resume"])?;
+        cluster.wait_ready(pod)?;
+        ensure!(cluster.sql(pod, "select n from kept")? == "7");
+        cluster.sql(pod, "drop table kept").map(drop)
+    })
+}
+
+/// A server whose lock file is gone asks itself for an immediate shutdown, once a minute; here the test asks.
+pub fn removed_lock_file(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let pod = cluster.pod("segment-b-1");
+        cluster.container_do(&["restart", "--time", "40"], pod)?;
+        cluster.wait_ready(pod)?;
+        let pid = cluster.status(pod)?["postmaster"]["pid"]
+            .as_i64()
+            .context("no postmaster")?;
+        let since = Cluster::now()?;
+        cluster.exec(
+            pod,
+            &["bash", "-c", "rm $(find /greenplum -name postmaster.pid)"],
+        )?;
+        wait::until("the agent misses the file", || {
+            let log = cluster.logs_since(pod, &since)?;
+            ensure!(log.contains("removed or changed the lock file"), "{log}");
+            Ok(())
+        })?;
+        cluster.signal(pod, "QUIT", pid)?;
+        cluster.wait_status(pod, "another postmaster", |s| {
+            let now = s["postmaster"]["pid"].as_i64();
+            now.is_some_and(|now| now != pid)
         })?;
         cluster.wait_ready(pod)
     })

@@ -1,7 +1,7 @@
 //! What a cluster is like that came up from empty volumes.
 
-use crate::shared::Shared;
 use anyhow::{Result, ensure};
+use cluster_tests::suite::Shared;
 use cluster_tests::{http, wait};
 
 pub fn comes_up(shared: &Shared) -> Result<()> {

@@ -1,9 +1,9 @@
 //! Data directories that lie, are lost, or are half made.
 
-use crate::shared::Shared;
 use anyhow::{Context, Result, ensure};
 use cluster_tests::cluster::Cluster;
 use cluster_tests::settings::Settings;
+use cluster_tests::suite::Shared;
 use cluster_tests::wait;
 
 const OWN_DIRECTORY: &str = "/greenplum/gpseg0";

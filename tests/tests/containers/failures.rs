@@ -1,8 +1,8 @@
 //! Single processes that die.
 
-use crate::shared::Shared;
 use anyhow::{Context, Result, ensure};
 use cluster_tests::cluster::Cluster;
+use cluster_tests::suite::Shared;
 use cluster_tests::wait;
 use serde_json::Value;
 
@@ -24,6 +24,10 @@ pub fn agent_killed(shared: &Shared) -> Result<()> {
                 "the postmaster's PID changed from {before} to {after}"
             );
             cluster.wait_ready(pod)?;
+            // The lock was init's all the time, and is still one only.
+            let links = cluster.exec(pod, &["bash", "-c", "readlink /proc/1/fd/*"])?;
+            let locks = links.lines().filter(|l| l.ends_with("/.gp-agent/lock"));
+            ensure!(locks.count() == 1, "init keeps: {links}");
         }
         Ok(())
     })

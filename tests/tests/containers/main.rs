@@ -6,15 +6,11 @@ mod directories;
 mod failures;
 mod refusals;
 mod restarts;
-mod shared;
 
-use cluster_tests::{cluster, docker};
-use libtest_mimic::{Arguments, Failed, Trial};
-use shared::Shared;
+use cluster_tests::docker;
+use cluster_tests::settings::Settings;
+use cluster_tests::suite::{Suite, Test};
 use std::process::ExitCode;
-use std::sync::Arc;
-
-type Test = fn(&Shared) -> anyhow::Result<()>;
 
 const TESTS: &[(&str, Test)] = &[
     ("comes_up_from_empty_volumes", bring_up::comes_up),
@@ -42,12 +38,24 @@ const TESTS: &[(&str, Test)] = &[
         administration::pg_ctl,
     ),
     (
+        "stopped_in_immediate_mode_stays_stopped",
+        administration::immediate_stop,
+    ),
+    (
+        "server_that_lost_its_lock_file_comes_back",
+        administration::removed_lock_file,
+    ),
+    (
         "changed_settings_are_applied",
         administration::changed_settings,
     ),
     (
         "containers_killed_come_back_in_any_order",
         restarts::all_killed,
+    ),
+    (
+        "names_in_pg_hba_conf_outlive_a_restart",
+        restarts::names_are_kept,
     ),
     (
         "sigterm_under_load_loses_nothing",
@@ -90,27 +98,11 @@ const TESTS: &[(&str, Test)] = &[
 ];
 
 fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    // They share a cluster.
-    arguments.test_threads = Some(1);
-    let missing = docker::missing();
-    if let Some(why) = &missing {
-        eprintln!("tests across containers are left out: {why}");
-        if std::env::var_os("GP_TESTS_REQUIRE_CONTAINERS").is_some() {
-            return ExitCode::FAILURE;
-        }
-    } else if !arguments.list {
-        cluster::sweep();
-    }
-    let shared = Arc::new(Shared::default());
-    let trials = TESTS.iter().map(|(name, test)| {
-        let shared = shared.clone();
-        Trial::test(*name, move || {
-            test(&shared).map_err(|e| Failed::from(format!("{e:#}")))
-        })
-        .with_ignored_flag(missing.is_some())
-    });
-    let conclusion = libtest_mimic::run(&arguments, trials.collect());
-    drop(shared);
-    conclusion.exit_code()
+    let suite = Suite {
+        image: docker::image(),
+        settings: Settings::default,
+        prepare: |_| Ok(()),
+        tests: TESTS.to_vec(),
+    };
+    suite.main()
 }

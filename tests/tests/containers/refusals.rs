@@ -1,9 +1,9 @@
 //! Surroundings that are not as they should be.
 
-use crate::shared::Shared;
 use anyhow::{Result, ensure};
 use cluster_tests::cluster::Cluster;
 use cluster_tests::settings::{Names, Settings};
+use cluster_tests::suite::Shared;
 use cluster_tests::wait;
 
 pub fn wrong_reverse_names(_: &Shared) -> Result<()> {

@@ -1,8 +1,8 @@
 //! Containers that end, politely and not.
 
-use crate::shared::Shared;
 use anyhow::{Context, Result, bail, ensure};
 use cluster_tests::cluster::Cluster;
+use cluster_tests::suite::Shared;
 use cluster_tests::writers::{self, Writers};
 use cluster_tests::{docker, wait};
 use std::process::{Child, Stdio};
@@ -35,6 +35,30 @@ pub fn all_killed(shared: &Shared) -> Result<()> {
             cluster.sql(pod, "drop table killed")?;
         }
         Ok(())
+    })
+}
+
+/// The mirror's first connection may come before discovery has found it again.
+pub fn names_are_kept(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let (pod, mirror) = (cluster.pod("segment-a-0"), cluster.pod("segment-b-0"));
+        let line = format!("host replication gpadmin {mirror}.{}", cluster.domain());
+        let hba = || cluster.exec(pod, &["cat", "/greenplum/gpseg0/pg_hba.conf"]);
+        wait::until("the mirror's name in pg_hba.conf", || {
+            ensure!(hba()?.contains(&line));
+            Ok(())
+        })?;
+        // Without its container the mirror has no name either.
+        cluster.container_do(&["stop", "--time", LATE], mirror)?;
+        cluster.container_do(&["restart", "--time", LATE], pod)?;
+        cluster.wait_status(pod, "running, and the mirror not found", |s| {
+            s["phase"] == "running" && s["peers"]["waiting"].to_string().contains(mirror)
+        })?;
+        let kept = hba()?;
+        ensure!(kept.contains(&line), "the mirror would be refused:\n{kept}");
+        cluster.container_do(&["start"], mirror)?;
+        cluster.wait_ready(mirror)?;
+        cluster.wait_ready(pod)
     })
 }
 

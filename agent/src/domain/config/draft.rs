@@ -8,7 +8,7 @@ use super::{
     Auth, Config, CoordinatorConfig, EngineKind, GreenplumConfig, HbaConfig, HttpConfig, Require,
     SegmentsConfig, ShutdownConfig, SshConfig, StorageConfig,
 };
-use super::{keys, parameters};
+use super::{keys, kubernetes, parameters};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -43,6 +43,7 @@ pub(super) struct Draft {
     ssh_port: Option<Read<u16>>,
     http_port: Option<Read<u16>>,
     greenplum: Greenplum,
+    kubernetes: kubernetes::Draft,
     grace_seconds: Option<Read<u32>>,
 }
 
@@ -74,6 +75,7 @@ impl Draft {
             ssh_port: port(r, &keys::SSH_PORT),
             http_port: port(r, &keys::HTTP_PORT),
             greenplum: Greenplum::read(r),
+            kubernetes: kubernetes::Draft::read(r),
             grace_seconds: whole(r, &keys::SHUTDOWN_GRACE_SECONDS, 5, 86_400),
         }
     }
@@ -235,6 +237,7 @@ impl Draft {
                 port: self.http_port?.value,
             },
             greenplum: self.greenplum.finish()?,
+            kubernetes: self.kubernetes.finish()?,
             shutdown: ShutdownConfig {
                 grace_seconds: self.grace_seconds?.value,
             },
@@ -304,7 +307,11 @@ fn whole<T: TryFrom<u64>>(r: &mut Reader, key: &keys::Key, min: u64, max: u64) -
     })
 }
 
-fn choice<T: Copy>(r: &mut Reader, key: &keys::Key, words: &[(&str, T)]) -> Option<Read<T>> {
+pub(super) fn choice<T: Copy>(
+    r: &mut Reader,
+    key: &keys::Key,
+    words: &[(&str, T)],
+) -> Option<Read<T>> {
     r.scalar(key, Kind::Text, |text| {
         let found = words.iter().find(|(word, _)| *word == text);
         found.map(|(_, value)| *value).ok_or_else(|| {

@@ -217,6 +217,16 @@ pub const GREENPLUM_SQL: Key = Key::scalar(
     Or("/etc/greenplum-sql"),
     "Directory whose `*.sql` files are run once after the creation, in the order of their names",
 );
+pub const KUBERNETES_LABELS: Key = Key::scalar(
+    "kubernetes.labels",
+    Or("auto"),
+    "Whether the pod gets the label `greenplum.io/role` while its role is active: `auto` (where there is an API) or `off`",
+);
+pub const KUBERNETES_EVENTS: Key = Key::scalar(
+    "kubernetes.events",
+    Or("auto"),
+    "Whether the agent writes Events about its pod: `auto` (where there is an API) or `off`",
+);
 pub const SHUTDOWN_GRACE_SECONDS: Key = Key::scalar(
     "shutdown.graceSeconds",
     Or("30"),
@@ -252,6 +262,8 @@ pub const KEYS: &[Key] = &[
     GREENPLUM_ATTEMPTS,
     GREENPLUM_DATABASE,
     GREENPLUM_SQL,
+    KUBERNETES_LABELS,
+    KUBERNETES_EVENTS,
     SHUTDOWN_GRACE_SECONDS,
 ];
 

@@ -55,7 +55,12 @@ prop_compose! {
             "[a-zA-Z][a-zA-Z0-9_.@-]{0,20}",
             "[a-z_][a-z0-9_-]{0,20}",
         ),
-        (attempts, sql) in (1u32..=10, path()),
+        (attempts, sql, labels, events) in (
+            1u32..=10,
+            path(),
+            proptest::sample::select(UseApi::WORDS),
+            proptest::sample::select(UseApi::WORDS),
+        ),
         parameters in proptest::collection::btree_map("x_[a-z0-9_.]{0,10}", "[ -~\u{a1}-\u{d7ff}]{0,20}", 0..4),
     ) -> Config {
         let wal = paths.1.filter(|wal| *wal != paths.0);
@@ -71,6 +76,7 @@ prop_compose! {
             ssh: SshConfig { secret: paths.3, port: ssh_port },
             http,
             greenplum: GreenplumConfig { home, locale, attempts, database, sql },
+            kubernetes: KubernetesConfig { labels: labels.1, events: events.1 },
             shutdown: ShutdownConfig { grace_seconds: numbers.1 },
         }
     }

@@ -63,6 +63,29 @@ pub fn needs(topology: &Topology, me: &Member, user: &str) -> Vec<Connection> {
     needs
 }
 
+/// What Greenplum needs besides: FTS, from the coordinator's and the standby's host into every primary. It names no
+/// database, so libpq asks for the one called like the user (ftsprobe.c, `ftsConnect`); into mirrors, and for dispatch,
+/// pg_hba.conf is not asked (auth.c). Mirrors are meant too, for they may be promoted.
+pub fn needs_of_fts(topology: &Topology, me: &Member, user: &str) -> Vec<Connection> {
+    heads(topology)
+        .filter(|_| me.content >= 0)
+        .map(|member| Connection {
+            from: member.pod.clone(),
+            fqdn: member.fqdn.clone(),
+            via: Via::Network,
+            database: Database::Named(user.to_string()),
+            user: user.to_string(),
+            purpose: "FTS",
+        })
+        .collect()
+}
+
+/// The pods that are the coordinator, or may be tomorrow.
+fn heads(topology: &Topology) -> impl Iterator<Item = &Member> {
+    let is_head = |member: &&Member| matches!(member.role, Role::Coordinator | Role::Standby);
+    topology.members.iter().filter(is_head)
+}
+
 /// The pods that need `me` over the network; `me` first, by its own name.
 pub(super) fn sources<'a>(topology: &'a Topology, me: &'a Member) -> Vec<Source<'a>> {
     let source = |member, database, purpose| Source {
@@ -81,12 +104,8 @@ pub(super) fn sources<'a>(topology: &'a Topology, me: &'a Member) -> Vec<Source<
         sources.push(source(partner, any_database(), "pg_rewind"));
     }
     if me.content >= 0 {
-        let heads = topology
-            .members
-            .iter()
-            .filter(|member| matches!(member.role, Role::Coordinator | Role::Standby));
-        sources
-            .extend(heads.map(|member| source(member, any_database(), "the coordinator's work")));
+        let work = "the coordinator's work";
+        sources.extend(heads(topology).map(|member| source(member, any_database(), work)));
     }
     sources
 }
@@ -148,6 +167,27 @@ pub(super) mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn fts_comes_from_both_coordinator_pods_into_segments_alone() {
+        let topology = topology(1);
+        let fts = |pod: &str| {
+            needs_of_fts(&topology, topology.member(pod).unwrap(), "gpadmin")
+                .into_iter()
+                .map(|c| (c.from, c.database))
+                .collect::<Vec<_>>()
+        };
+        let database = Database::Named("gpadmin".into());
+        let both = ["coordinator-0", "coordinator-1"].map(|pod| (pod.into(), database.clone()));
+        assert_eq!(
+            (fts("segment-a-0"), fts("segment-b-0")),
+            (both.to_vec(), both.to_vec())
+        );
+        assert_eq!(
+            (fts("coordinator-0"), fts("coordinator-1")),
+            (vec![], vec![])
+        );
     }
 
     #[test]

@@ -46,6 +46,22 @@ fn without_blocks(existing: &str, block: &str) -> String {
     rest
 }
 
+/// The lines inside the agent's blocks. A block that lost its end marker counts as none: its lines may be anybody's.
+pub(super) fn blocks(existing: &str) -> String {
+    let mut inside = String::new();
+    let mut block = None;
+    for line in existing.split_inclusive('\n') {
+        if line.starts_with(BEGIN) {
+            block = Some(String::new());
+        } else if line.starts_with(END) {
+            inside.push_str(&block.take().unwrap_or_default());
+        } else if let Some(block) = &mut block {
+            block.push_str(line);
+        }
+    }
+    inside
+}
+
 /// Where the lines that are not the agent's go on, after a begin marker just before `from`.
 fn after_block(lines: &[&str], from: usize, block: &str) -> usize {
     let markers = lines[from..]

@@ -10,7 +10,11 @@ pub(super) struct Cell {
     pub tone: Tone,
 }
 
-pub(super) type Row = [Cell; 8];
+/// As many cells as the heading has.
+pub(super) type Row = Vec<Cell>;
+
+/// Where the catalog's column is put.
+const CATALOG: usize = 2;
 
 fn cell(tone: Tone, text: impl AsRef<str>) -> Cell {
     Cell {
@@ -19,8 +23,9 @@ fn cell(tone: Tone, text: impl AsRef<str>) -> Cell {
     }
 }
 
-pub(super) fn head() -> Row {
-    [
+/// `catalog`: whether there is a column for it.
+pub(super) fn head(catalog: bool) -> Row {
+    let words = [
         "POD",
         "ROLE",
         "PHASE",
@@ -29,34 +34,56 @@ pub(super) fn head() -> Row {
         "REPLICATION",
         "FINDINGS",
         "SINCE",
-    ]
-    .map(|word| cell(Tone::Quiet, word))
+    ];
+    let mut row: Row = words.map(|word| cell(Tone::Quiet, word)).into();
+    if catalog {
+        row.insert(CATALOG, cell(Tone::Quiet, "CATALOG"));
+    }
+    row
 }
 
-pub(super) fn row(entry: &Entry) -> Row {
-    let pod = cell(Tone::Plain, &entry.pod);
-    match &entry.status {
-        Some(report) => answered(pod, entry, report),
-        None => silent(pod, entry),
+pub(super) fn row(entry: &Entry, catalog: bool) -> Row {
+    let mut row: Row = match &entry.status {
+        Some(report) => answered(entry, report).into(),
+        None => silent(entry).into(),
+    };
+    if catalog {
+        row.insert(CATALOG, listing(entry));
+    }
+    row
+}
+
+/// Role, preferred role, mode and status; in brackets when it is what the catalog last said; with `!` when the pod
+/// contradicts it.
+fn listing(entry: &Entry) -> Cell {
+    let (text, plain) = match &entry.catalog {
+        Some(listing) if listing.live => (listing.row.to_string(), Tone::Plain),
+        Some(listing) => (format!("({})", listing.row), Tone::Quiet),
+        None => ("-".to_string(), Tone::Quiet),
+    };
+    match entry.contradictions.iter().map(|f| f.severity).max() {
+        None | Some(Severity::Info) => cell(plain, text),
+        Some(Severity::Warning) => cell(Tone::Waiting, format!("{text} !")),
+        Some(Severity::Error) => cell(Tone::Bad, format!("{text} !")),
     }
 }
 
-fn silent(pod: Cell, entry: &Entry) -> Row {
+fn silent(entry: &Entry) -> [Cell; 8] {
     let role = entry.role.map_or("-".into(), |r| format!("({r})"));
     let dash = || cell(Tone::Quiet, "-");
     [
-        pod,
+        cell(Tone::Plain, &entry.pod),
         cell(Tone::Quiet, role),
         cell(Tone::Bad, "no answer"),
         cell(Tone::Bad, "no"),
         dash(),
         dash(),
-        dash(),
+        findings(entry),
         dash(),
     ]
 }
 
-fn answered(pod: Cell, entry: &Entry, report: &Report) -> Row {
+fn answered(entry: &Entry, report: &Report) -> [Cell; 8] {
     let status = &report.status;
     let ready = if report.ready.ok {
         cell(Tone::Good, "yes")
@@ -65,13 +92,13 @@ fn answered(pod: Cell, entry: &Entry, report: &Report) -> Row {
     };
     let since = ago(report.now.saturating_sub(status.phase_since));
     [
-        pod,
+        cell(Tone::Plain, &entry.pod),
         role(entry, status),
         cell(phase(status.phase), status.phase.word()),
         ready,
         postmaster(status),
         replication(status),
-        findings(status),
+        findings(entry),
         cell(Tone::Plain, since),
     ]
 }
@@ -136,14 +163,14 @@ fn replication(status: &PodStatus) -> Cell {
     )
 }
 
-fn findings(status: &PodStatus) -> Cell {
-    let tone = match status.findings.iter().map(|f| f.severity).max() {
+fn findings(entry: &Entry) -> Cell {
+    let tone = match entry.findings().map(|f| f.severity).max() {
         None => return cell(Tone::Quiet, "-"),
         Some(Severity::Error) => Tone::Bad,
         Some(Severity::Warning) => Tone::Waiting,
         Some(Severity::Info) => Tone::Plain,
     };
-    cell(tone, status.findings.len().to_string())
+    cell(tone, entry.findings().count().to_string())
 }
 
 /// `0 B`, `1023 B`, `1.0 KiB`, ...

@@ -6,7 +6,7 @@ use crate::domain::finding::{Finding, Severity};
 
 pub(super) fn notes(entries: &[Entry], paint: Paint) -> String {
     [
-        stars(entries),
+        legend(entries),
         section("not ready", not_ready(entries), paint),
         section(
             "waits for a restart of the postmaster",
@@ -19,6 +19,21 @@ pub(super) fn notes(entries: &[Entry], paint: Paint) -> String {
     .filter(|part| !part.is_empty())
     .map(|part| format!("\n{part}"))
     .collect()
+}
+
+fn legend(entries: &[Entry]) -> String {
+    let contradicts = |e: &Entry| e.contradictions.iter().any(|f| f.severity > Severity::Info);
+    let mut text = stars(entries);
+    if entries.iter().any(contradicts) {
+        text.push_str("! catalog and agents contradict each other, or something wants doing: see the findings\n");
+    }
+    let last_said = |e: &Entry| e.catalog.as_ref().is_some_and(|listing| !listing.live);
+    if entries.iter().any(last_said) {
+        text.push_str(
+            "(catalog) in brackets: what the coordinator last said; it does not answer now\n",
+        );
+    }
+    text
 }
 
 fn stars(entries: &[Entry]) -> String {
@@ -66,8 +81,7 @@ fn section(title: &str, lines: Vec<(&str, String)>, paint: Paint) -> String {
 fn findings(entries: &[Entry], paint: Paint) -> String {
     let mut shared: Vec<(&Finding, Vec<&str>)> = Vec::new();
     for entry in entries {
-        let found = entry.status.iter().flat_map(|r| &r.status.findings);
-        for finding in found {
+        for finding in entry.findings() {
             match shared.iter_mut().find(|(f, _)| *f == finding) {
                 Some((_, pods)) => pods.push(&entry.pod),
                 None => shared.push((finding, vec![&entry.pod])),

@@ -1,9 +1,14 @@
 use super::*;
+use crate::domain::catalog::Catalog;
+use crate::domain::catalog::tests::row;
 use crate::domain::cluster::Report;
+use crate::domain::config::load;
+use crate::domain::contradictions::annotate;
 use crate::domain::finding::{Area, Finding};
 use crate::domain::health::tests::status;
+use crate::domain::start::DirectoryKind;
 use crate::domain::status::{Phase, PodStatus, ReplicationStatus};
-use crate::domain::topology::Role;
+use crate::domain::topology::{Role, Topology};
 use proptest::prelude::*;
 
 const NOW: u64 = 100;
@@ -92,12 +97,90 @@ fn a_cluster_in_trouble() {
         pod: "segment-b-1".into(),
         role: Some(Role::Mirror),
         content: 1,
-        status: None,
         error: Some("cannot reach 10.0.0.9:8008: Connection refused".into()),
+        ..Entry::default()
     };
     let mut entries: Vec<Entry> = [coordinator, standby, a0, a1, b0].map(entry).into();
     entries.push(gone);
     insta::assert_snapshot!(render(&entries, false));
+}
+
+fn greenplum() -> (Topology, Vec<PodStatus>) {
+    let text = "cluster: warehouse\nengine: greenplum\ncoordinator: { standby: true }\nsegments: { count: 2, mirrors: segment-b }\n";
+    let config = load(text, "cluster.yaml", std::iter::empty()).unwrap();
+    let mut pods = pods();
+    for pod in &mut pods {
+        let kind = match pod.preferred_role.is_some_and(Role::is_writable) {
+            true => DirectoryKind::Primary,
+            false => DirectoryKind::Standby,
+        };
+        pod.directory.kind = kind.word().into();
+        pod.active_role = pod.preferred_role;
+    }
+    (Topology::new(&config, "gp"), pods.into())
+}
+
+const ROWS: [&str; 6] = [
+    "1|-1|p|p|n|u|5432|coordinator-0.gp|coordinator-0.gp|/greenplum/gpseg-1",
+    "6|-1|m|m|s|u|5432|coordinator-1.gp|coordinator-1.gp|/greenplum/gpseg-1",
+    "2|0|p|p|s|u|40000|segment-a-0.gp|segment-a-0.gp|/greenplum/gpseg0",
+    "4|0|m|m|s|u|50000|segment-b-0.gp|segment-b-0.gp|/greenplum/mirror/gpseg0",
+    "3|1|p|p|s|u|40000|segment-a-1.gp|segment-a-1.gp|/greenplum/gpseg1",
+    "5|1|m|m|s|u|50000|segment-b-1.gp|segment-b-1.gp|/greenplum/mirror/gpseg1",
+];
+
+fn annotated(topology: &Topology, pods: Vec<PodStatus>, rows: &[&str], live: bool) -> Vec<Entry> {
+    let catalog = Catalog {
+        segments: rows.iter().map(|text| row(text)).collect(),
+        coordinator: "coordinator-0".into(),
+        live,
+        ..Catalog::default()
+    };
+    let mut entries: Vec<Entry> = pods.into_iter().map(entry).collect();
+    annotate(&mut entries, topology, &catalog);
+    entries
+}
+
+#[test]
+fn a_greenplum_cluster_that_is_well() {
+    let (topology, pods) = greenplum();
+    let text = render(&annotated(&topology, pods, &ROWS, true), false);
+    insta::assert_snapshot!(text);
+    let widest = text.lines().map(|l| l.chars().count()).max();
+    assert!(widest <= Some(100), "{text}");
+}
+
+#[test]
+fn a_degraded_greenplum_cluster() {
+    let (topology, mut pods) = greenplum();
+    let mut rows = ROWS;
+    rows[2] = "2|0|m|p|n|d|40000|segment-a-0.gp|segment-a-0.gp|/greenplum/gpseg0";
+    rows[3] = "4|0|p|m|n|u|50000|segment-b-0.gp|segment-b-0.gp|/greenplum/mirror/gpseg0";
+    pods[2].phase = Phase::Refused;
+    pods[2].reason = "this directory is a primary's, but the catalog calls it a mirror".into();
+    pods[2].active_role = None;
+    pods[2].postmaster.pid = None;
+    pods[2].replication.clear();
+    pods[4].active_role = Some(Role::Primary);
+    pods[4].directory.kind = "primary".into();
+    pods[1].active_role = None;
+    pods[1].reason = "replays, but receives no stream".into();
+    let mut entries = annotated(&topology, pods, &rows, true);
+    insta::assert_snapshot!(render(&entries, false));
+    entries[2].catalog = None;
+    let colour = render(&entries, true);
+    assert!(colour.contains("\x1b[31m- !\x1b[0m"), "{colour}");
+    assert_eq!(unpainted(&colour), render(&entries, false));
+}
+
+#[test]
+fn a_greenplum_cluster_whose_coordinator_starts() {
+    let (topology, mut pods) = greenplum();
+    pods[0].phase = Phase::Starting;
+    pods[0].reason = "waiting for distributed transaction recovery to complete".into();
+    pods[0].active_role = None;
+    pods[0].replication.clear();
+    insta::assert_snapshot!(render(&annotated(&topology, pods, &ROWS, false), false));
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub struct Mount {
     pub kind: String,
     /// What is mounted: a device, `server:/export`, or any word.
     pub source: String,
+    /// Options of the file system itself ("super options"), with commas between them.
+    pub options: String,
 }
 
 /// All mounts, in the order of mounting; lines that are none are passed over.
@@ -48,6 +50,11 @@ fn parse_line(line: &str) -> Option<Mount> {
         source: unescape(fields.get(hyphen + 2)?)
             .to_string_lossy()
             .into_owned(),
+        options: fields
+            .get(hyphen + 3)
+            .copied()
+            .unwrap_or_default()
+            .to_string(),
     })
 }
 

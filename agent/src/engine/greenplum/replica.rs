@@ -1,12 +1,11 @@
 //! A mirror or standby of Greenplum refuses SQL while it is healthy (hot_standby = off). What it does shows in the titles
 //! of its processes.
 
-use crate::domain::observation::Observation;
-use crate::domain::status::ReplicationStatus;
+use crate::domain::observation::Receiver;
 use crate::sys::process;
 
-/// What the children of this postmaster, a replica's, do.
-pub fn observe_replica(postmaster: i32) -> Observation {
+/// What the receiving process among the children of this postmaster, a replica's, does.
+pub fn receiver(postmaster: i32) -> Receiver {
     let titles = process::processes()
         .unwrap_or_default()
         .into_iter()
@@ -16,41 +15,32 @@ pub fn observe_replica(postmaster: i32) -> Observation {
 }
 
 /// `walreceiver` since PostgreSQL 10, `wal receiver process` before (walreceiver.c, postmaster.c); `streaming X/Y` follows
-/// once write-ahead log arrives.
-fn from_titles(titles: impl Iterator<Item = String>) -> Observation {
-    let receiver = |title: &String| title.contains("walreceiver") || title.contains("wal receiver");
-    let receiving = titles.filter(receiver).any(|t| t.contains("streaming "));
-    let link = ReplicationStatus {
-        state: "streaming".into(),
-        ..ReplicationStatus::default()
-    };
-    Observation {
-        in_recovery: true,
-        timeline: None,
-        replication: receiving.then_some(link).into_iter().collect(),
-        receiving,
-    }
+/// when write-ahead log is flushed.
+fn from_titles(titles: impl Iterator<Item = String>) -> Receiver {
+    titles
+        .filter(|t| t.contains("walreceiver") || t.contains("wal receiver"))
+        .map(|t| match t.contains("streaming ") {
+            true => Receiver::Streaming,
+            false => Receiver::Present,
+        })
+        .max()
+        .unwrap_or(Receiver::Absent)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn receiving(titles: &[&str]) -> bool {
-        from_titles(titles.iter().map(|t| t.to_string())).receiving
-    }
-
     #[test]
-    fn a_wal_receiver_that_streams_is_seen() {
+    fn a_wal_receiver_is_seen_among_other_processes() {
+        let see = |titles: &[&str]| from_titles(titles.iter().map(|t| t.to_string()));
         let startup = "postgres:  7000, startup   recovering 000000010000000000000003";
-        assert!(receiving(&[
-            startup,
-            "postgres:  7000, walreceiver   streaming 0/C000158"
-        ]));
-        assert!(receiving(&[
-            "postgres: 7000, wal receiver process   streaming 0/C000158"
-        ]));
-        assert!(!receiving(&[startup, "postgres:  7000, walreceiver"]));
-        assert!(!receiving(&["postgres:  7000, checkpointer"]));
+        let streaming = "postgres:  7000, walreceiver   streaming 0/C000158";
+        assert_eq!(see(&[startup, streaming]), Receiver::Streaming);
+        let before_10 = "postgres: 7000, wal receiver process   streaming 0/C000158";
+        assert_eq!(see(&[before_10]), Receiver::Streaming);
+        let idle = "postgres:  7000, walreceiver";
+        assert_eq!(see(&[startup, idle]), Receiver::Present);
+        assert_eq!(see(&["postgres:  7000, checkpointer"]), Receiver::Absent);
     }
 }

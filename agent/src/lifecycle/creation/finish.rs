@@ -79,7 +79,8 @@ async fn mend(pod: &Pod, greenplum: &Greenplum, folder: &Path, lacks: &Lacks) ->
             folder,
             &locale(pod),
             gpinitstandby_arguments,
-        );
+        )
+        .await;
         let arguments = arguments.map_err(words)?.context("there is no standby")?;
         tool::run(pod, greenplum, "gpinitstandby", &arguments).await?;
     }
@@ -87,13 +88,14 @@ async fn mend(pod: &Pod, greenplum: &Greenplum, folder: &Path, lacks: &Lacks) ->
         tell(pod, "adding the mirrors (gpaddmirrors)");
         let mirrors = pod.topology.members.iter();
         hosts::clear(pod, mirrors.filter(|m| lacks.mirrors.contains(&m.pod))).await?;
-        let text = with_request(pod, greenplum, folder, &locale(pod), gpaddmirrors_file);
+        let text = with_request(pod, greenplum, folder, &locale(pod), gpaddmirrors_file).await;
         write_atomically(
             &folder.join(GPADDMIRRORS_FILE),
             text.map_err(words)?.as_bytes(),
             0o600,
         )?;
-        let arguments = with_request(pod, greenplum, folder, &locale(pod), gpaddmirrors_arguments);
+        let arguments =
+            with_request(pod, greenplum, folder, &locale(pod), gpaddmirrors_arguments).await;
         tool::run(pod, greenplum, "gpaddmirrors", &arguments).await?;
     } else if !lacks.down.is_empty() {
         tell(pod, "recovering the mirrors (gprecoverseg)");

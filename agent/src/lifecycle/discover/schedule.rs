@@ -30,9 +30,12 @@ impl Schedule {
         self.order.insert((at, peer));
     }
 
-    /// Whether the peer waits here, as opposed to being asked for at the moment.
-    pub(super) fn waits(&self, peer: usize) -> bool {
-        self.due.get(peer).is_some_and(Option::is_some)
+    /// Makes a peer due at `at` if it would be later; one that is being asked for at the moment is left alone.
+    pub(super) fn sooner(&mut self, peer: usize, at: Instant) {
+        let waits_longer = |due: &Option<Instant>| due.is_some_and(|due| due > at);
+        if self.due.get(peer).is_some_and(waits_longer) {
+            self.set(peer, at);
+        }
     }
 
     /// When the next peer is due.
@@ -67,12 +70,28 @@ mod tests {
         schedule.set(0, later);
         assert_eq!(schedule.next(), Some(now));
         assert_eq!((schedule.pop(now), schedule.pop(now)), (Some(1), None));
-        assert!(schedule.waits(0) && !schedule.waits(1));
+        schedule.sooner(1, now);
+        assert_eq!(schedule.pop(later), Some(0), "1 is being asked for");
+        assert_eq!(schedule.next(), None);
+        schedule.set(0, later);
         schedule.set(1, later);
         assert_eq!(
             (schedule.pop(later), schedule.pop(later)),
             (Some(0), Some(1))
         );
         assert_eq!(schedule.next(), None);
+    }
+
+    #[test]
+    fn sooner_is_never_later() {
+        let now = Instant::now();
+        let at = |seconds| now + Duration::from_secs(seconds);
+        let mut schedule = Schedule::new(1, at(5));
+        for (wanted, due) in [(9, 5), (3, 3), (4, 3)] {
+            schedule.sooner(0, at(wanted));
+            assert_eq!(schedule.next(), Some(at(due)));
+        }
+        schedule.sooner(7, now);
+        assert_eq!((schedule.pop(at(9)), schedule.pop(at(9))), (Some(0), None));
     }
 }

@@ -34,8 +34,6 @@ struct Peer {
     found: bool,
     failures: u32,
     asked: Option<Instant>,
-    /// Ask again as soon as the present answer is there.
-    again: bool,
 }
 
 type Lookup = (usize, Families, Result<Answer, DnsError>);
@@ -88,7 +86,6 @@ impl Watcher {
                     found: false,
                     failures: 0,
                     asked: None,
-                    again: false,
                 }
             })
             .collect();
@@ -181,18 +178,14 @@ impl Watcher {
                 let Some(&i) = self.index.get(&pod) else {
                     return;
                 };
-                let waits = self.schedule.waits(i);
+                let pause = self.pace.recheck(self.peers.len());
                 let Some(peer) = self.peers.get_mut(i) else {
                     return;
                 };
                 peer.families = Families::Both;
-                if waits {
-                    let soonest = peer.asked.map(|at| at + self.pace.first_retry);
-                    let now = Instant::now();
-                    self.schedule.set(i, soonest.map_or(now, |at| at.max(now)));
-                } else {
-                    peer.again = true;
-                }
+                let now = Instant::now();
+                let soonest = peer.asked.map_or(now, |asked| now.max(asked + pause));
+                self.schedule.sooner(i, soonest);
             }
             Command::InHba(pods, done) => {
                 self.set_in_hba(pods);

@@ -1,6 +1,7 @@
 //! What follows the end of a postmaster: a crash is started again, a clean stop by an administrator is respected.
 
 use super::{Command, LOOK_FOR_RETURN, Supervisor};
+use crate::domain::ending::{Ending, Evidence, Exit};
 use crate::domain::status::Phase;
 use crate::lifecycle::held;
 use crate::sys::postgres::pidfile::{self, Occupant};
@@ -8,33 +9,55 @@ use crate::sys::process::Ended;
 use std::time::Duration;
 use tokio::time::sleep;
 
+/// How a watched postmaster ended.
+pub(super) struct End {
+    /// As far as the agent could see it.
+    pub how: Ended,
+    /// See [`Evidence::lock_file_lost`].
+    pub lock_file_lost: bool,
+}
+
 impl Supervisor<'_> {
-    /// Tells a clean stop by an administrator from a crash, by pg_control, since an adopted postmaster has no exit status.
-    pub(super) async fn after_end(&mut self, ended: Ended, ran_for: Duration) {
+    /// Tells a stop by an administrator from a crash.
+    pub(super) async fn after_end(&mut self, end: End, ran_for: Duration) {
         let pod = self.pod;
-        let examined = pod.engine.examine(pod.dir()).await.ok();
-        let clean = examined.is_some_and(|e| {
-            pod.board.update(|s| s.directory = e.status());
-            e.control.shut_down_cleanly()
-        });
-        // A start that failed leaves pg_control as the last clean stop left it.
-        let clean = clean
-            && !matches!(ended, Ended::Exited(code) if code != 0)
-            && !matches!(ended, Ended::Signaled(_));
-        let words = if clean {
-            "stopped cleanly".to_string()
-        } else {
-            format!("ended: {ended}")
+        let ending = self.judge(&end).await;
+        let words = match ending {
+            Ending::Clean => "stopped cleanly".to_string(),
+            Ending::Immediate => "stopped in immediate mode".to_string(),
+            Ending::Crash => format!("ended: {}", end.how),
         };
         pod.board
             .update(|s| s.postmaster.last_end = Some(words.clone()));
         if held::read(pod).is_some() {
             return;
         }
-        if clean {
-            self.wait_for_return().await;
-            return;
+        if ending.was_asked_for() {
+            self.wait_for_return(ending).await;
+        } else {
+            self.after_crash(&words, ran_for).await;
         }
+    }
+
+    async fn judge(&self, end: &End) -> Ending {
+        let pod = self.pod;
+        let examined = pod.engine.examine(pod.dir()).await.ok();
+        if let Some(examined) = &examined {
+            pod.board.update(|s| s.directory = examined.status());
+        }
+        let control = examined.map(|e| e.control).filter(|c| c.state.is_some());
+        Ending::of(Evidence {
+            exit: match end.how {
+                Ended::Exited(code) => Exit::Code(code),
+                Ended::Signaled(_) => Exit::Signal,
+                Ended::Unknown => Exit::Unknown,
+            },
+            shut_down: control.map(|c| c.shut_down_cleanly()),
+            lock_file_lost: end.lock_file_lost,
+        })
+    }
+
+    async fn after_crash(&mut self, words: &str, ran_for: Duration) {
         let pause = self.backoff.after_end(ran_for);
         let phase = if self.backoff.is_loop() {
             Phase::CrashLoop
@@ -46,7 +69,7 @@ impl Supervisor<'_> {
         } else {
             format!("in {} s", pause.as_secs())
         };
-        pod.board.phase(
+        self.pod.board.phase(
             phase,
             format!("the postmaster {words} (crash {} in a row); starting it again {again}; its own log lines above say why", self.backoff.crashes()),
         );
@@ -54,10 +77,16 @@ impl Supervisor<'_> {
     }
 
     /// Somebody stopped it on purpose: it stays stopped until somebody starts it, or `gp-agent resume` is called.
-    async fn wait_for_return(&mut self) {
+    async fn wait_for_return(&mut self, ending: Ending) {
+        let how = match ending {
+            Ending::Immediate => " (immediate mode; the next start recovers)",
+            _ => "",
+        };
         self.pod.board.phase(
             Phase::Stopped,
-            "stopped by an administrator; start it with pg_ctl, or call gp-agent resume",
+            format!(
+                "stopped by an administrator{how}; start it with pg_ctl, or call gp-agent resume"
+            ),
         );
         let pod = self.pod;
         loop {

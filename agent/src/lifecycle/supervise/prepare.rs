@@ -62,7 +62,12 @@ impl Supervisor<'_> {
                     sleep(ASK_AGAIN).await;
                     Ok(None)
                 }
-                None => self.start().await.map(Some),
+                None => {
+                    if examined.directory.kind == DirectoryKind::Primary {
+                        self.primaries_first().await;
+                    }
+                    self.start().await.map(Some)
+                }
             },
         }
     }

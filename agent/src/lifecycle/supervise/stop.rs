@@ -9,11 +9,13 @@ use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
 impl Supervisor<'_> {
-    /// Fast at once, immediate when the ladder that began at `begun` says so; never SIGKILL.
+    /// The role's label goes first, in a bounded time. Then fast, immediate when the ladder that began at `begun` says so;
+    /// never SIGKILL.
     pub(super) async fn stop(&self, process: &mut Process, begun: Instant) {
         let ladder = Ladder::new(Duration::from_secs(
             self.pod.config.borrow().shutdown.grace_seconds.into(),
         ));
+        self.pod.label.withdraw(ladder.immediate() / 4).await;
         if let Err(error) = process.signal(Signal::INT) {
             tracing::warn!(pid = process.pid(), "cannot signal the postmaster: {error}");
         }

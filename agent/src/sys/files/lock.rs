@@ -1,11 +1,11 @@
 //! One owner per volume.
 
 use crate::domain::utc::Utc;
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, flock, fstat};
 use rustix::io::Errno;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,16 +14,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const STATE_DIR: &str = ".gp-agent";
 
 /// The longest holder line that is read back, in bytes.
-const LONGEST: u64 = 512;
+const LONGEST: usize = 512;
 
-/// The right to touch a volume: flock(2) on `<volume>/.gp-agent/lock`, for as long as this value lives.
+/// The right to touch a volume: flock(2) on `<volume>/.gp-agent/lock`, for as long as this value lives, or, once shared
+/// with init, as long as init does.
 ///
-/// The descriptor is close-on-exec, so no postmaster or sshd keeps the lock alive: it ends with the agent, and the next
-/// agent takes it. The file itself is never deleted, for a lock on a deleted file keeps nobody out.
+/// The descriptor is close-on-exec, so no postmaster or sshd keeps the lock alive. The file itself is never deleted, for
+/// a lock on a deleted file keeps nobody out.
 #[derive(Debug)]
 pub struct VolumeLock {
     file: File,
     path: PathBuf,
+    shared: bool,
 }
 
 /// Why the volume is not ours.
@@ -82,6 +84,19 @@ impl VolumeLock {
     /// # Errors
     /// [`LockError::Held`] says who has it; the others, why it could not be tried.
     pub fn acquire(volume: &Path, holder: &str) -> Result<VolumeLock, LockError> {
+        VolumeLock::acquire_kept(volume, holder, &[])
+    }
+
+    /// The same for an agent that may have inherited the lock: when one of the `kept` descriptors is the lock file of
+    /// this volume, the lock is taken through it, and it stays with whoever kept it.
+    ///
+    /// # Errors
+    /// Those of [`VolumeLock::acquire`].
+    pub fn acquire_kept(
+        volume: &Path,
+        holder: &str,
+        kept: &[OwnedFd],
+    ) -> Result<VolumeLock, LockError> {
         let directory = volume.join(STATE_DIR);
         make_private(&directory)?;
         let path = directory.join("lock");
@@ -94,6 +109,9 @@ impl VolumeLock {
             .mode(0o600)
             .open(&path)
             .map_err(LockError::unusable("open", &path))?;
+        let kept = find_same(&file, kept).map_err(LockError::unusable("examine", &path))?;
+        let shared = kept.is_some();
+        let file = kept.unwrap_or(file);
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {
@@ -106,7 +124,22 @@ impl VolumeLock {
             }
         }
         write_holder(&file, &describe(holder)).map_err(LockError::unusable("write", &path))?;
-        Ok(VolumeLock { file, path })
+        Ok(VolumeLock { file, path, shared })
+    }
+
+    /// Gives somebody else a duplicate of the lock, once; from then on this value's end no longer unlocks.
+    ///
+    /// # Errors
+    /// Those of `hand_over`.
+    pub fn share(
+        &mut self,
+        hand_over: impl FnOnce(BorrowedFd<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        if !self.shared {
+            hand_over(self.file.as_fd())?;
+            self.shared = true;
+        }
+        Ok(())
     }
 
     /// The lock file.
@@ -115,19 +148,25 @@ impl VolumeLock {
     }
 }
 
-/// Unlocks by word and not only by closing: a child between its fork and its exec still has the descriptor.
+/// Unlocks by word and not only by closing: a child between its fork and its exec still has the descriptor. The word
+/// would unlock what is shared for everybody.
 impl Drop for VolumeLock {
     fn drop(&mut self) {
-        // Nothing is left to do where this fails: closing unlocks as well.
-        let _ = flock(&self.file, FlockOperation::Unlock);
+        if !self.shared {
+            // Nothing is left to do where this fails: closing unlocks as well.
+            let _ = flock(&self.file, FlockOperation::Unlock);
+        }
     }
 }
 
-/// For handing a duplicate to another process, which then keeps the lock when this one is killed.
-impl AsFd for VolumeLock {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
-    }
+/// The open file among `kept` that is the same file as `file`.
+fn find_same(file: &File, kept: &[OwnedFd]) -> io::Result<Option<File>> {
+    let wanted = fstat(file)?;
+    let same = |kept: &&OwnedFd| {
+        fstat(kept).is_ok_and(|s| (s.st_dev, s.st_ino) == (wanted.st_dev, wanted.st_ino))
+    };
+    let found = kept.iter().find(same).map(OwnedFd::try_clone);
+    Ok(found.transpose()?.map(File::from))
 }
 
 fn make_private(directory: &Path) -> Result<(), LockError> {
@@ -169,12 +208,16 @@ fn write_holder(file: &File, line: &str) -> io::Result<()> {
 }
 
 fn read_holder(file: &File) -> String {
-    let mut text = Vec::new();
-    // What cannot be read is told as unknown: the lock itself is the answer that counts.
-    let _ = file.take(LONGEST).read_to_end(&mut text);
-    let text = String::from_utf8_lossy(&text);
+    let mut text = [0; LONGEST];
+    // What cannot be read is told as unknown: the lock itself is the answer that counts. Read at 0: the position of a
+    // shared open file is shared too.
+    let n = file.read_at(&mut text, 0).unwrap_or(0);
+    let text = String::from_utf8_lossy(text.get(..n).unwrap_or_default());
     match text.lines().next().map(str::trim) {
         Some(line) if !line.is_empty() => line.chars().filter(|c| !c.is_control()).collect(),
         _ => "it has not said who it is".to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,5 @@
 use super::*;
 use std::os::unix::fs::symlink;
-use std::os::unix::process::CommandExt;
 
 const NOW: u64 = 951_782_400;
 
@@ -95,66 +94,4 @@ fn set_aside_never_overwrites() {
     let gone = set_aside(&data).unwrap_err();
     assert_eq!(gone.kind(), io::ErrorKind::NotFound);
     assert!(gone.to_string().contains("gpseg-1"), "{gone}");
-}
-
-#[test]
-fn a_second_agent_is_told_who_holds_the_volume() {
-    let dir = tempfile::tempdir().unwrap();
-    let first = VolumeLock::acquire(dir.path(), "segment-a-0").unwrap();
-    let refused = VolumeLock::acquire(dir.path(), "segment-a-1").unwrap_err();
-    let LockError::Held { path, holder } = &refused else {
-        panic!("{refused}")
-    };
-    assert_eq!(path, first.path());
-    let pid = format!("pod segment-a-0, pid {}, host ", std::process::id());
-    assert!(holder.starts_with(&pid), "{holder}");
-    assert!(!refused.to_string().contains('\n'));
-    drop(first);
-    // A shorter line replaces the longer one completely, and the file outlives its lock.
-    let next = VolumeLock::acquire(dir.path(), "a").unwrap();
-    let text = std::fs::read_to_string(next.path()).unwrap();
-    assert_eq!(text.lines().count(), 1);
-    assert!(
-        text.starts_with("pod a, ") && text.ends_with("Z\n"),
-        "{text}"
-    );
-    assert_eq!(mode(&dir.path().join(".gp-agent")), 0o700);
-    assert_eq!(mode(next.path()), 0o600);
-}
-
-#[test]
-fn the_state_directory_is_made_private_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let state = dir.path().join(".gp-agent");
-    std::fs::create_dir(&state).unwrap();
-    std::fs::set_permissions(&state, Permissions::from_mode(0o2775)).unwrap();
-    drop(VolumeLock::acquire(dir.path(), "p").unwrap());
-    assert_eq!(mode(&state), 0o700);
-}
-
-#[test]
-fn an_impossible_state_directory_is_named() {
-    let dir = tempfile::tempdir().unwrap();
-    let state = dir.path().join(".gp-agent");
-    std::fs::write(&state, "").unwrap();
-    let error = VolumeLock::acquire(dir.path(), "p")
-        .unwrap_err()
-        .to_string();
-    assert!(error.contains("not a directory"), "{error}");
-    assert!(error.contains(state.to_str().unwrap()), "{error}");
-}
-
-#[test]
-fn children_do_not_inherit_the_lock() {
-    let dir = tempfile::tempdir().unwrap();
-    let lock = VolumeLock::acquire(dir.path(), "first").unwrap();
-    let mut child = std::process::Command::new("cat")
-        .stdin(std::process::Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .unwrap();
-    drop(lock);
-    VolumeLock::acquire(dir.path(), "second").unwrap();
-    drop(child.stdin.take());
-    child.wait().unwrap();
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Greenplum's BLCKSZ: what its FTS writes and reads back, aligned to itself.
-const BLOCK: usize = 32_768;
+pub(super) const BLOCK: usize = 32_768;
 
 /// What PostgreSQL writes at least when a transaction commits: one page of write-ahead log.
 const PAGE: usize = 8192;
@@ -169,7 +169,7 @@ fn round_trip(file: &File) -> Result<(), Failure> {
 }
 
 /// The block inside `memory` (twice as long) that begins at a multiple of its own length.
-fn aligned(memory: &mut [u8]) -> &mut [u8] {
+pub(super) fn aligned(memory: &mut [u8]) -> &mut [u8] {
     let start = memory.as_ptr().align_offset(BLOCK);
     &mut memory[start..start + BLOCK]
 }

@@ -18,14 +18,7 @@ impl Watcher {
             Ok(answer) => self.on_answer(i, asked, answer, now),
             Err(error) => self.on_error(i, asked, &error),
         };
-        let Some(peer) = self.peers.get_mut(i) else {
-            return;
-        };
-        let pause = if std::mem::take(&mut peer.again) {
-            Duration::ZERO
-        } else {
-            jittered(pause, rand::random_range(0.0..1.0))
-        };
+        let pause = jittered(pause, rand::random_range(0.0..1.0));
         self.schedule.set(i, now + pause);
     }
 

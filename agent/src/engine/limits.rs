@@ -1,0 +1,38 @@
+//! What follows from the container's limits, for each engine.
+
+use super::Engine;
+use crate::domain::config::EngineKind;
+use crate::domain::finding::Finding;
+use crate::domain::limits::{Derived, Limits, greenplum, judge, postgres};
+use std::collections::BTreeMap;
+
+impl Engine {
+    /// The parameters that follow from `limits` and that `configured` does not set.
+    pub fn derive(&self, limits: &Limits, configured: &BTreeMap<String, String>) -> Vec<Derived> {
+        let kind = match self {
+            Engine::Postgres(_) => EngineKind::Postgres,
+            Engine::Greenplum(_) => EngineKind::Greenplum,
+        };
+        derive(kind, limits, configured)
+    }
+}
+
+/// The same before the engine's programs have been found.
+pub fn derive(
+    kind: EngineKind,
+    limits: &Limits,
+    configured: &BTreeMap<String, String>,
+) -> Vec<Derived> {
+    match kind {
+        EngineKind::Postgres => postgres::derive(limits, configured),
+        EngineKind::Greenplum => greenplum::derive(limits, configured),
+    }
+}
+
+/// Limits with which the database will not do its work.
+pub fn judge_limits(kind: EngineKind, limits: &Limits) -> Option<Finding> {
+    match kind {
+        EngineKind::Postgres => judge(limits, "PostgreSQL", postgres::LEAST),
+        EngineKind::Greenplum => judge(limits, "Greenplum", greenplum::LEAST),
+    }
+}

@@ -1,0 +1,184 @@
+//! A peer that moved is looked up again because it does not answer, long before its turn.
+
+use super::*;
+use gp_agent::domain::cluster::Report;
+use gp_agent::domain::config::{self, Config, UseApi};
+use gp_agent::domain::start::Partner;
+use gp_agent::domain::status::PodStatus;
+use gp_agent::engine;
+use gp_agent::lifecycle::board::Board;
+use gp_agent::lifecycle::pod::Pod;
+use gp_agent::lifecycle::role_label::RoleLabel;
+use gp_agent::lifecycle::{catalog, cluster, partner};
+use gp_agent::sys::account::Account;
+use gp_agent::sys::gather;
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+const PARTNER: &str = "segment-b-0";
+
+/// An agent that gives `body` to every question.
+async fn answers(at: SocketAddr, body: String) -> SocketAddr {
+    let listener = TcpListener::bind(at).await.unwrap();
+    let at = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut question = Vec::new();
+            while !question.ends_with(b"\r\n\r\n") {
+                let byte = client.read_u8().await;
+                question.push(byte.unwrap());
+            }
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n", body.len());
+            let answer = format!("{head}connection: close\r\n\r\n{body}");
+            let _ = client.write_all(answer.as_bytes()).await;
+        }
+    });
+    at
+}
+
+fn status_of(pod: &str) -> String {
+    let mut status = PodStatus::unknown(pod);
+    status.cluster = "test".into();
+    status.directory.kind = "standby".into();
+    serde_json::to_string(&Report::new(status, 1)).unwrap()
+}
+
+fn config(port: u16) -> Config {
+    let text = format!(
+        "cluster: test\nengine: postgres\ndomain: {DOMAIN}\nhttp: {{ port: {port} }}\n\
+         coordinator: {{ standby: true }}\nsegments: {{ count: 2, mirrors: segment-b }}\n"
+    );
+    config::load(&text, "cluster.yaml", std::iter::empty()).unwrap()
+}
+
+/// A pod that asks peers on `port` and looks nobody up in this hour, unless somebody is doubted.
+async fn pod(dns: &FakeDns, port: u16) -> Option<(Pod, Discovery)> {
+    let config = config(port);
+    let Ok(engine) = engine::find(&config).await else {
+        println!("SKIPPED: doubts of a pod need PostgreSQL's programs");
+        return None;
+    };
+    let hour = (Duration::from_secs(3600), Duration::ZERO);
+    let slow = Pace {
+        near: hour,
+        far: hour,
+        ..quick()
+    };
+    let discovery = discover(dns, no_names(), slow);
+    discovery.all_found().await;
+    let topology = topology();
+    let me = topology.member("segment-a-0").unwrap().clone();
+    let board = Arc::new(Board::new(PodStatus::unknown("segment-a-0")));
+    let shutdown = watch::channel(false).1;
+    let pod = Pod {
+        label: RoleLabel::start(
+            None,
+            UseApi::Off,
+            Default::default(),
+            &board,
+            shutdown.clone(),
+        ),
+        config: watch::channel(Arc::new(config)).1,
+        me,
+        topology: Arc::new(topology),
+        account: Account::current().unwrap(),
+        engine,
+        board,
+        peers: discovery.peers(),
+        doubts: discovery.doubts(),
+        shutdown,
+        refused_settings: Default::default(),
+        settings_changed: Default::default(),
+        catalog: catalog::unknown("a test"),
+        created: watch::Sender::new(false),
+    };
+    Some((pod, discovery))
+}
+
+/// Asks until there is an answer, each time after the address has changed or some time has passed.
+async fn insist<T>(discovery: &Discovery, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asking = async {
+        let mut peers = discovery.peers();
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            let _ = tokio::time::timeout(Duration::from_millis(100), peers.changed()).await;
+        }
+    };
+    let patience = Duration::from_secs(60);
+    match tokio::time::timeout(patience, asking).await {
+        Ok(answer) => answer,
+        Err(_) => panic!("the old address is still believed"),
+    }
+}
+
+/// Both ports are the same on two loopback addresses: the old one, where `old` answers or nobody, and the new one.
+async fn moved(dns: &FakeDns, old: Option<String>, new: String) -> Option<(Pod, Discovery)> {
+    let there = answers(([127, 0, 77, 2], 0).into(), new).await;
+    if let Some(old) = old {
+        answers(([127, 0, 77, 1], there.port()).into(), old).await;
+    }
+    set_all(dns);
+    for head_or_partner in ["coordinator-0", PARTNER] {
+        dns.set_addresses(&fqdn(head_or_partner), &["127.0.77.1"]);
+    }
+    let pod = pod(dns, there.port()).await?;
+    for head_or_partner in ["coordinator-0", PARTNER] {
+        dns.set_addresses(&fqdn(head_or_partner), &["127.0.77.2"]);
+    }
+    Some(pod)
+}
+
+#[tokio::test]
+async fn a_partner_that_does_not_answer_is_looked_up_again() {
+    let dns = FakeDns::local().await;
+    let Some((pod, discovery)) = moved(&dns, None, status_of(PARTNER)).await else {
+        return;
+    };
+    insist(&discovery, async || match partner::ask(&pod).await {
+        Partner::Silent => None,
+        other => Some(other),
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_partner_whose_address_another_pod_has_now_is_looked_up_again() {
+    let dns = FakeDns::local().await;
+    let stranger = Some(status_of("segment-b-1"));
+    let Some((pod, discovery)) = moved(&dns, stranger, status_of(PARTNER)).await else {
+        return;
+    };
+    insist(&discovery, async || match partner::ask(&pod).await {
+        Partner::Silent => None,
+        other => Some(other),
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn gathering_the_cluster_looks_silent_pods_up_again() {
+    let dns = FakeDns::local().await;
+    let Some((pod, discovery)) = moved(&dns, None, status_of(PARTNER)).await else {
+        return;
+    };
+    insist(&discovery, async || {
+        let asked = pod.topology.member(PARTNER).into_iter();
+        let entries = cluster::ask(&pod, asked, gather::Pace::default()).await;
+        entries.into_iter().find_map(|entry| entry.status)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_coordinator_whose_catalog_cannot_be_read_is_looked_up_again() {
+    let dns = FakeDns::local().await;
+    let unknown = serde_json::to_string(&*catalog::unknown("not yet").borrow()).unwrap();
+    let Some((pod, discovery)) = moved(&dns, None, unknown).await else {
+        return;
+    };
+    insist(&discovery, async || catalog::ask(&pod).await).await;
+}
