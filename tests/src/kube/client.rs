@@ -12,8 +12,12 @@ use std::time::Duration;
 /// psql on this machine, in a session through an address.
 #[derive(Clone, Debug)]
 pub struct Client {
-    address: String,
-    password: String,
+    /// Host, or IP address.
+    pub address: String,
+    /// TCP port.
+    pub port: u64,
+    /// gpadmin's password.
+    pub password: String,
 }
 
 impl Client {
@@ -23,7 +27,20 @@ impl Client {
     /// When the release has no address or no password.
     pub fn of(release: &Release) -> Result<Client> {
         Ok(Client {
-            address: release.address()?,
+            address: release.address("greenplum")?,
+            port: 5432,
+            password: release.password()?,
+        })
+    }
+
+    /// A client of one pod's own address, where pods can be reached from this machine.
+    ///
+    /// # Errors
+    /// When the pod or the password is not there.
+    pub fn of_pod(release: &Release, pod: &str) -> Result<Client> {
+        Ok(Client {
+            address: release.ip(pod)?.to_string(),
+            port: release.port(pod)?,
             password: release.password()?,
         })
     }
@@ -38,7 +55,8 @@ impl Client {
     fn ask(&self, query: &str) -> Result<Output> {
         Command::new("psql")
             .args(["-XAtqw", "-v", "ON_ERROR_STOP=1", "-U", "gpadmin"])
-            .args(["-h", &self.address, "-d", "postgres", "-c", query])
+            .args(["-h", &self.address, "-p", &self.port.to_string()])
+            .args(["-d", "postgres", "-c", query])
             .env("PGPASSWORD", &self.password)
             .env("PGCONNECT_TIMEOUT", "3")
             .stdin(Stdio::null())

@@ -126,6 +126,26 @@ impl Release {
         output(&[&["--namespace", &self.namespace], args].concat())
     }
 
+    /// Creates an object in its namespace, or changes it.
+    ///
+    /// # Errors
+    /// What kubectl said.
+    pub fn apply(&self, object: &Value) -> Result<()> {
+        let file = ValuesFile::new(object)?;
+        self.kubectl(&["apply", "--filename", &file.path()])
+            .map(drop)
+    }
+
+    /// Changes fields of an object, as `kubectl patch` does.
+    ///
+    /// # Errors
+    /// What kubectl said.
+    pub fn patch(&self, kind: &str, name: &str, fields: &Value) -> Result<()> {
+        let fields = fields.to_string();
+        self.kubectl(&["patch", kind, name, "--type=merge", "--patch", &fields])
+            .map(drop)
+    }
+
     /// An object of the core API, such as `services/greenplum`.
     ///
     /// # Errors
@@ -172,13 +192,13 @@ impl Release {
         self.kubectl(&["get", "secret", "greenplum-password", "-o", template])
     }
 
-    /// Where clients connect from outside: the load balancer's address.
+    /// Where clients connect from outside: the address of a Service of type LoadBalancer.
     ///
     /// # Errors
     /// When none is given out in time.
-    pub fn address(&self) -> Result<String> {
+    pub fn address(&self, service: &str) -> Result<String> {
         wait::until("an address of the load balancer", || {
-            let service = self.object("services/greenplum")?;
+            let service = self.object(&format!("services/{service}"))?;
             let ingress = &service["status"]["loadBalancer"]["ingress"][0];
             let address = ingress["ip"].as_str().or(ingress["hostname"].as_str());
             address.map(String::from).context("not given out yet")
