@@ -24,6 +24,7 @@ pub mod role_label;
 pub mod seen;
 pub mod settings;
 pub mod signals;
+pub mod speaker;
 pub mod ssh;
 pub mod supervise;
 pub mod view;
@@ -49,6 +50,7 @@ pub async fn run(config_path: &Path) -> Result<()> {
     let host = Arc::new(Host::new(board.clone(), commands));
     tokio::spawn(signals::follow(signals.clone(), board.clone()));
     let init = Heartbeat::from_env().map(Arc::new);
+    tokio::spawn(speaker::follow(board.clone()));
     tokio::spawn(turn(board.clone(), init.clone()));
     let door = door::open(&host, config_path)?;
     let label = role_label::begin(config_path, &board, shutdown.clone());

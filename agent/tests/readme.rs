@@ -1,5 +1,7 @@
 //! What the README says of the code is so.
 
+#![allow(clippy::unwrap_used, reason = "a helper of tests fails by panicking")]
+
 use gp_agent::domain::config::{reference, variables_reference};
 use std::path::{Path, PathBuf};
 

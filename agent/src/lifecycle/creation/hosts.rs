@@ -11,6 +11,7 @@ use crate::sys::preflight::{self, Surroundings, unix_millis};
 use crate::sys::ssh;
 use anyhow::{Result, bail};
 use futures_util::{StreamExt, stream};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -18,13 +19,18 @@ const AT_ONCE: usize = 32;
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 
+/// What ssh is told of the peers; there once the keys are installed.
+pub fn client_config(pod: &Pod) -> PathBuf {
+    pod.account.home.join(".ssh/config")
+}
+
 /// Runs a command line on every one of the hosts but this one; with each answer the time that it took.
 async fn everywhere<'a>(
     pod: &Pod,
     members: impl Iterator<Item = &'a Member>,
     command: impl Fn(&Member) -> String,
 ) -> Vec<(&'a Member, Span, Result<String, ssh::ToolError>)> {
-    let config = pod.account.home.join(".ssh/config");
+    let config = client_config(pod);
     let calls = members.filter(|m| m.pod != pod.me.pod).map(|member| {
         let (config, command) = (&config, command(member));
         async move {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 /// A coordinator that has just been restarted recovers distributed transactions before it answers.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 const ASK_AGAIN: Duration = Duration::from_millis(300);
 
@@ -18,11 +18,11 @@ const ASK_AGAIN: Duration = Duration::from_millis(300);
 const DISTRIBUTED: &str = "select count(*) from gp_dist_random('gp_id')";
 const STREAMING: &str = "select count(*) from pg_stat_replication where state = 'streaming'";
 
-/// What the cluster lacks.
+/// What the cluster lacks; asks again for as long as `patience` while there is no answer.
 ///
 /// # Errors
 /// The coordinator does not answer, or not every primary does.
-pub async fn lacks(pod: &Pod) -> Result<Lacks> {
+pub async fn lacks(pod: &Pod, patience: Duration) -> Result<Lacks> {
     let mut session = pod.session(ANSWER_WITHIN);
     let begin = Instant::now();
     loop {
@@ -30,7 +30,7 @@ pub async fn lacks(pod: &Pod) -> Result<Lacks> {
             Ok(lacks) => return Ok(lacks),
             Err(error) => error,
         };
-        if begin.elapsed() >= PATIENCE || !runs(pod) {
+        if begin.elapsed() >= patience || !runs(pod) {
             return Err(error);
         }
         sleep(ASK_AGAIN).await;
