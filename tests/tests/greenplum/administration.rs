@@ -54,13 +54,7 @@ pub fn standby_by_hand(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let (head, standby) = (coordinator(cluster), cluster.pod("coordinator-1"));
         cluster.tool(head, "gpinitstandby -a -r")?;
-        let missing = |s: &serde_json::Value| {
-            s["phase"] == "refused"
-                && s["reason"]
-                    .as_str()
-                    .is_some_and(|r| r.contains("gpinitstandby"))
-        };
-        cluster.wait_status(standby, "says that it has to be made", missing)?;
+        cluster.wait_status(standby, "stopped", |s| postmaster(s).is_none())?;
         let name = format!("{standby}.{}", cluster.domain());
         cluster.tool(
             head,
