@@ -4,6 +4,8 @@
 
 #[path = "kubernetes/client.rs"]
 mod client;
+#[path = "kubernetes/events.rs"]
+mod events;
 #[path = "kubernetes/fake.rs"]
 mod fake;
 #[path = "kubernetes/fake_objects.rs"]
