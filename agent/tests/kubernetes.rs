@@ -12,3 +12,5 @@ mod fake;
 mod fake_objects;
 #[path = "kubernetes/labels.rs"]
 mod labels;
+#[path = "kubernetes/real.rs"]
+mod real;
