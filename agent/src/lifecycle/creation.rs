@@ -70,6 +70,7 @@ pub async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
     record.reason = None;
     record.store(pod)?;
     tracing::info!("the cluster is created");
+    pod.board.findings("preflight", Vec::new());
     pod.created.send_replace(true);
     Ok(())
 }
