@@ -29,8 +29,12 @@ impl Shared {
         let made = slot.get_or_insert_with(|| self.make().map_err(|e| format!("{e:#}")));
         match made {
             Ok(cluster) => {
-                cluster.wait_all_ready()?;
-                test(cluster)
+                let result = cluster.wait_all_ready().and_then(|()| test(cluster));
+                if result.is_err() {
+                    // The next test shall not suffer for it.
+                    *slot = None;
+                }
+                result
             }
             Err(why) => {
                 let why = std::mem::replace(why, "see the first test".into());

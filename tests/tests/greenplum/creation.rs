@@ -115,7 +115,7 @@ pub fn lost_coordinator(_: &Shared) -> Result<()> {
     cluster.lose_volume(head)?;
     cluster.create(head, &[])?;
     cluster.wait_status(head, "creates nothing over the segments", |s| {
-        refused(s, &["segments belong to a cluster that was created"])
+        refused(s, &["bring the coordinator's lost volume back"])
     })?;
     ensure!(
         !cluster

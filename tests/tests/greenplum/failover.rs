@@ -55,9 +55,13 @@ pub fn primary(shared: &Shared) -> Result<()> {
 /// Status and doctor say what is wrong while `gone` is.
 fn degraded(cluster: &Cluster, gone: &str) -> Result<()> {
     let head = coordinator(cluster);
-    let table = cluster.exec(head, &["gp-agent", "status"])?;
+    // Its exit code says that not all is well.
+    let status = cluster.try_exec(head, &["gp-agent", "status"])?;
+    let table = String::from_utf8_lossy(&status.stdout).into_owned();
     ensure!(
-        table.contains(gone) && table.contains("not the role that the pod was made for"),
+        !status.status.success()
+            && table.contains(gone)
+            && table.contains("not the role that the pod was made for"),
         "{table}"
     );
     let doctor = cluster.try_exec(head, &["gp-agent", "check"])?;
@@ -98,6 +102,11 @@ pub fn old_coordinator(_: &Shared) -> Result<()> {
     cluster.container_do(&["start"], old)?;
     cluster.wait_status(old, "fenced", |s| refused(s, &["activated"]))?;
     // Even when the new one is silent: the segments remember.
+    for segment in ["segment-a-0", "segment-b-0"].map(|pod| cluster.pod(pod)) {
+        cluster.wait_status(segment, "has seen the new coordinator", |s| {
+            s["seenCoordinator"].as_u64() >= Some(2)
+        })?;
+    }
     cluster.container_do(&["stop", "--time", "60"], new)?;
     cluster.container_do(&["restart", "--time", "60"], old)?;
     cluster.wait_status(old, "still fenced", |s| refused(s, &["activated"]))?;
