@@ -202,6 +202,35 @@ fn init_passes_on_what_waits_when_no_agent_comes_any_more() {
 }
 
 #[test]
+fn a_message_that_is_longer_than_the_pipe_comes_through_in_parts() {
+    let script = format!(
+        r#"
+        IFS=, read -r r w <<< "$GP_AGENT_LOG_FDS"
+        p="1709251199.123 [7] 00000 u@d"
+        {{
+            printf '%s LOG:  ' "$p"
+            head -c 3000000 /dev/zero | tr '\0' x
+            printf '\n%s LOG:  last\n' "$p"
+        }} 1>&"$w" &
+        exec {GP_AGENT} run"#
+    );
+    let mut init = Init::start("json", &script, 0);
+    let mut length = 0;
+    while let Some(record) = init.next() {
+        assert!(record.to_string().len() < 16 * 1024);
+        let message = record["message"].as_str().unwrap();
+        if message.chars().all(|c| c == 'x') {
+            length += message.len();
+        }
+        if message == "last" {
+            init.signal(init.child.id() as i32, Signal::TERM);
+        }
+    }
+    assert_eq!(length, 3_000_000);
+    assert!(init.child.wait().unwrap().success());
+}
+
+#[test]
 fn in_text_servers_write_to_standard_error_themselves() {
     let dir = tempfile::tempdir().unwrap();
     let output = Command::new(GP_AGENT)

@@ -147,16 +147,20 @@ impl Passer {
     /// Those of the pipe. What cannot be written is dropped: nobody is left to read it.
     pub fn pass(&mut self, patience: Patience) -> io::Result<Passed> {
         let mut most = ROUND;
+        let mut limit = None;
         loop {
             let seen = self.peeker.peek(most)?.to_vec();
-            let cut = seen.len() >= most;
-            // A message that is longer than the pipe is as whole as it will get.
-            let whole = self.rest.is_some_and(|rest| rest.has_settled(seen.len()))
-                || cut && most >= self.peeker.size();
+            let more = self.unread() > seen.len();
+            let settled = !more && self.rest.is_some_and(|rest| rest.has_settled(seen.len()));
+            // A message that is longer than what can be seen at once is as whole as it will get.
+            let whole = settled || limit == Some(seen.len());
             match self.pass_seen(&seen, whole, patience)? {
                 None => return Ok(Passed::Stuck),
-                Some(0) if cut => most = self.peeker.size(),
-                Some(_) if cut => most = ROUND,
+                Some(0) if more => {
+                    limit = (most >= self.peeker.size()).then_some(seen.len());
+                    most = self.peeker.size();
+                }
+                Some(_) if more => (most, limit) = (ROUND, None),
                 Some(done) => return Ok(self.leave(seen.get(done..).unwrap_or_default())),
             }
         }
