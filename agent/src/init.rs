@@ -20,6 +20,8 @@ pub mod locks;
 pub mod log;
 pub mod options;
 pub mod outcome;
+pub mod server_log;
+mod shutdown;
 pub mod signals;
 
 pub use options::InitOptions;

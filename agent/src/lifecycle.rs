@@ -10,9 +10,11 @@ pub mod decide;
 pub mod discover;
 pub mod door;
 pub mod drain_order;
+pub mod events;
 pub mod fts;
 pub mod held;
 pub mod host;
+pub mod in_cluster;
 pub mod keys;
 pub mod monitor;
 pub mod owner;
@@ -24,6 +26,7 @@ pub mod role_label;
 pub mod seen;
 pub mod settings;
 pub mod signals;
+pub mod speaker;
 pub mod ssh;
 pub mod supervise;
 pub mod view;
@@ -49,15 +52,17 @@ pub async fn run(config_path: &Path) -> Result<()> {
     let host = Arc::new(Host::new(board.clone(), commands));
     tokio::spawn(signals::follow(signals.clone(), board.clone()));
     let init = Heartbeat::from_env().map(Arc::new);
+    tokio::spawn(speaker::follow(board.clone()));
     tokio::spawn(turn(board.clone(), init.clone()));
     let door = door::open(&host, config_path)?;
-    let label = role_label::begin(config_path, &board, shutdown.clone());
+    let (label, events) = in_cluster::begin(config_path, &board, shutdown.clone());
     let ending = wait_for(shutdown.clone());
     let prepared = tokio::select! {
         prepared = host::prepare(config_path, &board, shutdown.clone(), init.as_ref(), label) => Some(prepared?),
         () = ending => None,
     };
     if let Some(prepared) = prepared {
+        events.configure(prepared.pod.config.borrow().kubernetes.events);
         host.attach(&prepared.pod);
         live(prepared, config_path, &signals, obeyed).await;
     }

@@ -4,9 +4,13 @@
 
 #[path = "kubernetes/client.rs"]
 mod client;
+#[path = "kubernetes/events.rs"]
+mod events;
 #[path = "kubernetes/fake.rs"]
 mod fake;
 #[path = "kubernetes/fake_objects.rs"]
 mod fake_objects;
 #[path = "kubernetes/labels.rs"]
 mod labels;
+#[path = "kubernetes/real.rs"]
+mod real;

@@ -76,7 +76,7 @@ fn the_limits_of_a_real_cgroup_are_found_and_explained() {
     let config = dir.path().join("cluster.yaml");
     std::fs::write(&config, CONFIG).unwrap();
     let Some(group) = Group::with(512 * MIB, 500) else {
-        eprintln!("skipped: this process may not make cgroups");
+        eprintln!("SKIPPED: limits of a real cgroup: this process may not make cgroups");
         return;
     };
     let output = group.check_limits(&config);

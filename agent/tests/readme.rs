@@ -33,8 +33,8 @@ fn the_one_exception_is_the_one_that_the_readme_names() {
 }
 
 fn sources(dir: &Path, into: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
         if path.is_dir() {
             sources(&path, into);
         } else if path.extension().is_some_and(|e| e == "rs") {

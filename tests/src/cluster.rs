@@ -1,5 +1,6 @@
 //! A cluster of containers, from empty volumes until it is dropped.
 
+mod happen;
 mod observe;
 mod sweep;
 mod with_greenplum;

@@ -1,5 +1,6 @@
 //! Which Greenplum the tests have: the stand-in of `tests/standin`, or a real one in the base image or mounted.
 
+use crate::docker;
 use std::path::PathBuf;
 
 /// Its two kinds.
@@ -22,7 +23,7 @@ pub fn kind() -> Kind {
 /// The image: `GP_TESTS_GREENPLUM_IMAGE`, or the one that `tests/run` builds for the stand-in.
 pub fn image() -> String {
     let named = std::env::var("GP_TESTS_GREENPLUM_IMAGE");
-    named.unwrap_or_else(|_| "gp-agent:standin-greenplum".into())
+    named.unwrap_or_else(|_| format!("{}-standin", docker::image()))
 }
 
 /// The directory of this machine that is mounted as GPHOME: `GP_TESTS_GPHOME`, or where `tests/run` puts the stand-in

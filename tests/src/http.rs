@@ -1,4 +1,4 @@
-//! A GET over HTTP/1.1, nothing more.
+//! A GET over HTTP/1.0, nothing more: no answer comes in chunks then.
 
 use anyhow::{Context, Result};
 use std::io::{Read, Write};
@@ -14,10 +14,7 @@ pub fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
     let mut stream = TcpStream::connect_timeout(&address, limit)
         .with_context(|| format!("cannot connect to {address}"))?;
     stream.set_read_timeout(Some(limit))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
     let mut answer = String::new();
     stream
         .read_to_string(&mut answer)

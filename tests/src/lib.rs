@@ -8,6 +8,7 @@ pub mod docker;
 pub mod greenplum;
 pub mod helm;
 pub mod http;
+pub mod kube;
 pub mod secret;
 pub mod settings;
 pub mod suite;

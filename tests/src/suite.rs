@@ -29,8 +29,12 @@ impl Shared {
         let made = slot.get_or_insert_with(|| self.make().map_err(|e| format!("{e:#}")));
         match made {
             Ok(cluster) => {
-                cluster.wait_all_ready()?;
-                test(cluster)
+                let result = cluster.wait_all_ready().and_then(|()| test(cluster));
+                if result.is_err() {
+                    // The next test shall not suffer for it.
+                    *slot = None;
+                }
+                result
             }
             Err(why) => {
                 let why = std::mem::replace(why, "see the first test".into());
@@ -64,7 +68,8 @@ pub struct Suite {
 impl Suite {
     /// Runs the tests that the command line asks for, one after the other.
     pub fn main(self) -> ExitCode {
-        let mut arguments = Arguments::from_args();
+        let (options, names) = split(std::env::args());
+        let mut arguments = Arguments::from_iter(options);
         arguments.test_threads = Some(1);
         let missing = docker::missing(&self.image);
         if let Some(why) = &missing {
@@ -80,7 +85,9 @@ impl Suite {
             prepare: self.prepare,
             made: Mutex::new(None),
         });
-        let trials = self.tests.into_iter().map(|(name, test)| {
+        let wanted = |name: &str| names.is_empty() || names.iter().any(|n| name.contains(n));
+        let tests = self.tests.into_iter().filter(|(name, _)| wanted(name));
+        let trials = tests.map(|(name, test)| {
             let shared = shared.clone();
             Trial::test(name, move || {
                 test(&shared).map_err(|e| Failed::from(format!("{e:#}")))
@@ -90,5 +97,42 @@ impl Suite {
         let conclusion = libtest_mimic::run(&arguments, trials.collect());
         drop(shared);
         conclusion.exit_code()
+    }
+}
+
+/// Options, and the names that are wanted: libtest-mimic takes one name, cargo's own harness any number.
+fn split(arguments: impl Iterator<Item = String>) -> (Vec<String>, Vec<String>) {
+    const WITH_VALUE: &[&str] = &[
+        "--skip",
+        "--format",
+        "--logfile",
+        "--test-threads",
+        "--color",
+    ];
+    let (mut options, mut names): (Vec<String>, Vec<String>) = Default::default();
+    for (i, argument) in arguments.enumerate() {
+        let value = options
+            .last()
+            .is_some_and(|o| WITH_VALUE.contains(&o.as_str()));
+        match i == 0 || argument.starts_with('-') || value {
+            true => options.push(argument),
+            false => names.push(argument),
+        }
+    }
+    (options, names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_from_options() {
+        let line = "program --list one --skip other two"
+            .split(' ')
+            .map(String::from);
+        let (options, names) = split(line);
+        assert_eq!(options, ["program", "--list", "--skip", "other"]);
+        assert_eq!(names, ["one", "two"]);
     }
 }

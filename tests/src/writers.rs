@@ -4,10 +4,13 @@ use crate::cluster::Cluster;
 use crate::docker;
 use anyhow::{Context, Result, ensure};
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::JoinHandle;
+
+/// psql as a session for programs.
+pub const PSQL: [&str; 2] = ["psql", "-XAtq"];
 
 /// Running writers; every row is a transaction of its own.
 #[derive(Debug)]
@@ -22,10 +25,21 @@ impl Writers {
     /// # Errors
     /// When the pod's agent does not answer or docker cannot be started.
     pub fn start(cluster: &Cluster, pod: &str, table: &str, count: i64) -> Result<Writers> {
+        let port = cluster.port(pod)?.to_string();
+        let exec = ["exec", "-i", &cluster.container(pod)];
+        let psql = || docker::command(&[&exec[..], &PSQL, &["-p", &port]].concat());
+        Writers::spawn(psql, table, count)
+    }
+
+    /// Starts `count` sessions of the psql that `psql` gives.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn spawn(psql: impl Fn() -> Command, table: &str, count: i64) -> Result<Writers> {
         let acknowledged = Arc::new(AtomicI64::new(0));
         let threads = (0..count)
             .map(|writer| {
-                let session = Session::open(cluster, pod)?;
+                let session = Session::open(psql())?;
                 let (table, seen) = (table.to_string(), acknowledged.clone());
                 Ok(std::thread::spawn(move || {
                     session.write(&table, writer, &seen)
@@ -62,7 +76,14 @@ impl Writers {
 /// # Errors
 /// Names rows that are missing.
 pub fn check(cluster: &Cluster, pod: &str, table: &str, rows: &[i64]) -> Result<()> {
-    let found = cluster.sql(pod, &format!("select id from {table}"))?;
+    check_among(&cluster.sql(pod, &format!("select id from {table}"))?, rows)
+}
+
+/// Checks that every acknowledged row is among those found, one a line.
+///
+/// # Errors
+/// Names rows that are missing.
+pub fn check_among(found: &str, rows: &[i64]) -> Result<()> {
     let found: std::collections::HashSet<i64> =
         found.lines().map(str::parse).collect::<Result<_, _>>()?;
     let lost: Vec<_> = rows.iter().filter(|row| !found.contains(row)).collect();
@@ -81,10 +102,8 @@ struct Session {
 }
 
 impl Session {
-    fn open(cluster: &Cluster, pod: &str) -> Result<Session> {
-        let port = cluster.port(pod)?.to_string();
-        let container = cluster.container(pod);
-        let mut psql = docker::command(&["exec", "-i", &container, "psql", "-XAtq", "-p", &port])
+    fn open(mut psql: Command) -> Result<Session> {
+        let mut psql = psql
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -11,6 +11,7 @@ Environment:
   GP_AGENT_RUN_DIR    directory of the agent's socket, on a tmpfs [default: /run/gp-agent]
   GP_AGENT_HOST_NAME  host name to use in place of the pod's own
   GP_AGENT_LOG        what is logged: error, warn, info, debug or trace [default: info]
+  GP_AGENT_LOG_FORMAT text, json or auto: JSON in Kubernetes [default: auto]
   GP_AGENT_<KEY>      overrides one key of the configuration file: GP_AGENT_SEGMENTS_COUNT=4
                       stands for `segments: { count: 4 }`
 
@@ -325,6 +326,7 @@ mod tests {
           GP_AGENT_RUN_DIR    directory of the agent's socket, on a tmpfs [default: /run/gp-agent]
           GP_AGENT_HOST_NAME  host name to use in place of the pod's own
           GP_AGENT_LOG        what is logged: error, warn, info, debug or trace [default: info]
+          GP_AGENT_LOG_FORMAT text, json or auto: JSON in Kubernetes [default: auto]
           GP_AGENT_<KEY>      overrides one key of the configuration file: GP_AGENT_SEGMENTS_COUNT=4
                               stands for `segments: { count: 4 }`
 

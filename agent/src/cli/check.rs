@@ -2,7 +2,7 @@
 
 use super::args::CheckArea;
 use super::{check_config, check_limits};
-use crate::domain::config::{Config, EngineKind};
+use crate::domain::config::Config;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::peers::PeerMap;
 use crate::domain::storage::fts_probe::judge_probe_file;
@@ -110,7 +110,7 @@ async fn storage(subject: &Subject) -> (Vec<Finding>, String) {
     let looked = tokio::task::spawn_blocking(move || volume::prove(&config, exists)).await;
     let (statuses, mut findings) = looked.unwrap_or_default();
     findings.extend(judge_shm(shm_bytes()));
-    if has_fts(subject) {
+    if subject.config.engine.has_catalog() {
         findings.extend(fts_probe(subject).await);
     }
     let good = statuses.iter().map(|s| {
@@ -141,12 +141,14 @@ async fn fts_probe(subject: &Subject) -> Option<Finding> {
 
 fn hba(s: &Subject, peers: &PeerMap) -> Vec<Finding> {
     let (user, dir) = (&s.account.name, &s.me.data_dir);
-    view::prove_hba(&s.topology, &s.me, user, dir, peers, has_fts(s))
-}
-
-/// FTS is Greenplum's.
-fn has_fts(s: &Subject) -> bool {
-    s.config.engine == EngineKind::Greenplum
+    view::prove_hba(
+        &s.topology,
+        &s.me,
+        user,
+        dir,
+        peers,
+        s.config.engine.has_catalog(),
+    )
 }
 
 fn report(area: CheckArea, findings: &[Finding], good: &str) -> u8 {

@@ -14,10 +14,10 @@ mod set_aside;
 mod status;
 
 use crate::lifecycle;
+use crate::sys::log;
 use args::{Cli, Verb};
 use clap::Parser;
 use std::future::Future;
-use std::io::IsTerminal;
 
 /// Exit code of a wrong command line (sysexits.h: EX_USAGE).
 const USAGE: u8 = 64;
@@ -47,18 +47,8 @@ pub fn main() -> u8 {
 }
 
 fn run(config: &std::path::Path) -> u8 {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("GP_AGENT_LOG").unwrap_or_else(|_| {
-        tracing_subscriber::EnvFilter::new(
-            "info,hickory_resolver=error,hickory_net=error,hickory_proto=error,kube_client=off",
-        )
-    });
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
-    block_on(async {
+    let forwarder = log::start();
+    let code = block_on(async {
         match lifecycle::run(config).await {
             Ok(()) => 0,
             Err(error) => {
@@ -66,7 +56,11 @@ fn run(config: &std::path::Path) -> u8 {
                 1
             }
         }
-    })
+    });
+    if let Some(forwarder) = forwarder {
+        forwarder.finish();
+    }
+    code
 }
 
 fn block_on(verb: impl Future<Output = u8>) -> u8 {

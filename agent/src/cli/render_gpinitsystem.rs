@@ -1,6 +1,6 @@
 //! `gp-agent render gpinitsystem`: the files that gpinitsystem is given, and how it is called.
 
-use crate::domain::config::{Config, EngineKind};
+use crate::domain::config::Config;
 use crate::domain::gp_version::Family;
 use crate::domain::gpinitsystem::{INPUT_FILE, PARAMETERS_FILE, Request, render};
 use crate::domain::identity::domain_for;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// As it would be written here and now; outside of a cluster with what is usual.
 pub(super) async fn render_gpinitsystem(config: &Config) -> Result<String, String> {
-    if config.engine != EngineKind::Greenplum {
+    if !config.engine.has_catalog() {
         return Err("engine: postgres has no gpinitsystem; it is Greenplum's".into());
     }
     let own = match config.domain {

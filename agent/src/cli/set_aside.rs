@@ -29,8 +29,10 @@ async fn clear(config: &Path, cluster: &str) -> Result<String> {
     );
     let (_, _, me) = host::identify(&config).map_err(|f| anyhow::anyhow!("{f}"))?;
     let remembered = seen::read(&config.storage.path.join(".gp-agent"));
-    Ok(match aside::clear(&me.data_dir, remembered).await? {
-        Some(aside) => aside.display().to_string(),
-        None => "nothing was there".into(),
-    })
+    Ok(
+        match aside::clear(&me.data_dir, me.port, remembered).await? {
+            Some(aside) => aside.display().to_string(),
+            None => "nothing was there".into(),
+        },
+    )
 }

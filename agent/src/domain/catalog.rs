@@ -159,6 +159,20 @@ pub enum CatalogAnswer {
 }
 
 impl CatalogAnswer {
+    /// The same, unless it is the catalog of a coordinator on an older timeline than one that was `seen`: a standby was
+    /// activated since, and what its predecessor knew no longer counts.
+    pub fn not_older_than(self, seen: u32) -> CatalogAnswer {
+        match self {
+            CatalogAnswer::Known(catalog) if catalog.timeline < seen => CatalogAnswer::Unknown {
+                why: format!(
+                    "{} was coordinator on timeline {}, but there has been one on {seen} since; start that one",
+                    catalog.coordinator, catalog.timeline
+                ),
+            },
+            answer => answer,
+        }
+    }
+
     /// The best of the answers of several coordinator pods: the newest timeline, then a live one; a catalog before the
     /// word that there is none, and that before no word.
     pub fn best(answers: impl IntoIterator<Item = CatalogAnswer>) -> Option<CatalogAnswer> {
@@ -221,6 +235,9 @@ pub(crate) mod tests {
                 ..Catalog::default()
             })
         };
+        assert_eq!(known(2, false).not_older_than(2), known(2, false));
+        let overtaken = known(1, true).not_older_than(2);
+        assert!(matches!(overtaken, CatalogAnswer::Unknown { .. }));
         let unknown = CatalogAnswer::Unknown { why: String::new() };
         let none = CatalogAnswer::NotCreated {
             what: String::new(),

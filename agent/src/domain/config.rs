@@ -41,6 +41,13 @@ pub enum EngineKind {
 }
 
 impl EngineKind {
+    /// Whether one catalog, made by gpinitsystem and watched by FTS, rules all servers.
+    pub fn has_catalog(self) -> bool {
+        self == EngineKind::Greenplum
+    }
+}
+
+impl EngineKind {
     const WORDS: &[(&str, EngineKind)] = &[
         ("greenplum", EngineKind::Greenplum),
         ("postgres", EngineKind::Postgres),

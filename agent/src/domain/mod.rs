@@ -9,6 +9,7 @@ pub mod contradictions;
 pub mod control_data;
 pub mod creation;
 pub mod ending;
+pub mod events;
 pub mod finding;
 pub mod fts;
 pub mod gp_output;

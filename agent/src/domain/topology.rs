@@ -1,6 +1,6 @@
 //! Who is in the cluster: every pod's name, role, content, port and data directory.
 
-use crate::domain::config::{Config, EngineKind};
+use crate::domain::config::Config;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
@@ -142,8 +142,8 @@ impl Topology {
 /// What the data directory of a pod made for `role` lies in.
 fn parent(config: &Config, role: Role) -> PathBuf {
     let volume = &config.storage.path;
-    match (config.engine, role) {
-        (EngineKind::Greenplum, Role::Mirror) => volume.join("mirror"),
+    match role {
+        Role::Mirror if config.engine.has_catalog() => volume.join("mirror"),
         _ => volume.clone(),
     }
 }

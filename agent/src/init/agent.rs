@@ -3,6 +3,7 @@
 use super::locks::Locks;
 use super::log::warning;
 use super::options::{SHORTEST_GRACE, parse_seconds};
+use super::server_log::ServerLog;
 use crate::sys::descriptors::receive;
 use crate::sys::heartbeat::{FD_VARIABLE, LOCK_WORD, RESTARTS_VARIABLE};
 use rustix::io::{FdFlags, fcntl_setfd};
@@ -54,14 +55,23 @@ impl Agent {
     ///
     /// # Errors
     /// Those of socketpair, fork and exec.
-    pub fn start(program: &[OsString], restarts: u64, locks: &Locks) -> io::Result<Agent> {
+    pub fn start(
+        program: &[OsString],
+        restarts: u64,
+        locks: &Locks,
+        log: Option<&ServerLog>,
+    ) -> io::Result<Agent> {
         // Not blocking on both ends: the agent must not wait for init either.
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (line, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
         // init has one thread, so nothing else can be started while this end is inheritable.
         fcntl_setfd(&theirs, FdFlags::empty())?;
         locks.hand_down(&line);
-        let child = command(program)
+        let mut command = command(program);
+        if let Some(log) = log {
+            log.hand_down(&mut command);
+        }
+        let child = command
             .env(FD_VARIABLE, theirs.as_raw_fd().to_string())
             .env(RESTARTS_VARIABLE, restarts.to_string())
             .process_group(0)

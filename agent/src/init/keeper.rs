@@ -6,18 +6,17 @@ use super::locks::Locks;
 use super::log::{error, info, warning};
 use super::options::InitOptions;
 use super::outcome::Outcome;
+use super::server_log::{self, ServerLog};
+use super::shutdown::{LOOK_AGAIN, Shutdown};
 use super::signals::{Signals, asks_for_the_end};
 use crate::domain::backoff::Backoff;
-use crate::domain::ladder::{Ladder, Plan, Stage};
+use crate::domain::ladder::Stage;
 use crate::sys::process::{Ended, signal_name};
 use crate::sys::resident;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, wait};
 use std::time::{Duration, Instant};
-
-/// While init stops what is left, it looks that often for processes that have come meanwhile.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Everything that init remembers.
 #[derive(Debug)]
@@ -26,23 +25,13 @@ pub struct Keeper {
     signals: Signals,
     agent: Option<Agent>,
     locks: Locks,
+    log: Option<ServerLog>,
     backoff: Backoff,
     started_once: bool,
     restarts: u64,
     /// When the agent is to be started (again).
     start_at: Option<Instant>,
     shutdown: Option<Shutdown>,
-}
-
-/// A shutdown under way.
-#[derive(Debug)]
-struct Shutdown {
-    since: Instant,
-    /// When the agent ended, and how; without a how, it did not run when the shutdown began.
-    agent_ended: Option<(Duration, Option<Ended>)>,
-    left: Leftovers,
-    stage: Stage,
-    looked: Option<Instant>,
 }
 
 /// What one round of waiting brought.
@@ -60,6 +49,7 @@ impl Keeper {
             signals,
             agent: None,
             locks: Locks::default(),
+            log: ServerLog::create(),
             backoff: Backoff::new(),
             started_once: false,
             restarts: 0,
@@ -73,7 +63,10 @@ impl Keeper {
         loop {
             let now = Instant::now();
             match self.turn(now) {
-                Some(outcome) => return outcome,
+                Some(outcome) => {
+                    self.log.as_mut().map(ServerLog::finish);
+                    return outcome;
+                }
                 None => self.sleep(),
             }
         }
@@ -91,6 +84,9 @@ impl Keeper {
             self.on_agent_end(ended, now);
         }
         self.check_pulse(now);
+        if let Some(log) = self.log.as_mut().filter(|_| self.agent.is_none()) {
+            log.mind(self.shutdown.is_some());
+        }
         if self.shutdown.is_some() {
             return self.climb(now, reaped.childless);
         }
@@ -219,7 +215,12 @@ impl Keeper {
         if self.started_once {
             self.restarts += 1;
         }
-        match Agent::start(&self.options.program, self.restarts, &self.locks) {
+        match Agent::start(
+            &self.options.program,
+            self.restarts,
+            &self.locks,
+            self.log.as_ref(),
+        ) {
             Ok(agent) => {
                 let restarts = self.restarts;
                 info!("the agent started pid={} restarts={restarts}", agent.pid());
@@ -300,7 +301,10 @@ impl Keeper {
             let rung = shutdown.since.checked_add(next.unwrap_or(elapsed));
             shutdown.looks_again().into_iter().chain(rung).min()
         });
-        [self.start_at, hangs_at, rung].into_iter().flatten().min()
+        let log = self.log.as_ref().filter(|_| self.agent.is_none());
+        let log = log.and_then(|_| Instant::now().checked_add(server_log::LOOK_AGAIN));
+        let all = [self.start_at, hangs_at, rung, log];
+        all.into_iter().flatten().min()
     }
 
     fn sleep(&self) {
@@ -318,26 +322,6 @@ impl Keeper {
                 error!("cannot wait for events: {why}");
                 std::thread::sleep(LOOK_AGAIN);
             }
-        }
-    }
-}
-
-impl Shutdown {
-    fn plan(&self, grace: Duration) -> Plan {
-        Ladder::new(grace).plan(self.agent_ended.map(|(at, _)| at))
-    }
-
-    fn looks_again(&self) -> Option<Instant> {
-        self.looked?.checked_add(LOOK_AGAIN)
-    }
-
-    fn outcome(&self) -> Outcome {
-        match self.agent_ended.and_then(|(_, ended)| ended) {
-            _ if self.left.killed_database => Outcome::DatabaseKilled,
-            _ if self.left.killed => Outcome::Killed,
-            _ if self.left.quit => Outcome::Immediate,
-            None | Some(Ended::Exited(0)) => Outcome::Drained,
-            Some(ended) => Outcome::AgentFailed(ended),
         }
     }
 }

@@ -26,6 +26,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// A cluster that was whole when its creation was broken off answers soon.
+const BROKEN_OFF_ANSWERS_WITHIN: Duration = Duration::from_secs(8);
 
 /// Whether this pod's coordinator is half created: then nothing is adopted or started, but the creation taken up again.
 pub fn unfinished(pod: &Pod) -> Option<&Greenplum> {
@@ -53,6 +55,7 @@ pub async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
     tell(pod, "waiting for the names of all peers");
     peers::all_found(pod).await;
     let entries = all_agents(pod).await;
+    own_keys(pod).await;
     let broken_off = record.state == State::Unfinished;
     if broken_off && complete(pod).await {
         tracing::info!("the cluster of the last attempt is whole after all");
@@ -67,13 +70,18 @@ pub async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
     record.reason = None;
     record.store(pod)?;
     tracing::info!("the cluster is created");
+    pod.board.findings("preflight", Vec::new());
     pod.created.send_replace(true);
     Ok(())
 }
 
 /// Shows what the creation does, here and to the pods that wait for it.
 fn tell(pod: &Pod, what: &str) {
-    pod.board.phase(Phase::Bootstrapping, what);
+    show(pod, Phase::Bootstrapping, what);
+}
+
+fn show(pod: &Pod, phase: Phase, what: &str) {
+    pod.board.phase(phase, what);
     pod.catalog
         .send_replace(CatalogAnswer::NotCreated { what: what.into() });
 }
@@ -108,6 +116,14 @@ async fn all_agents(pod: &Pod) -> Vec<Entry> {
     }
 }
 
+/// Until the Secret's keys are installed no host lets us in.
+async fn own_keys(pod: &Pod) {
+    while !hosts::client_config(pod).is_file() {
+        tell(pod, "waiting for the SSH keys of this pod");
+        sleep(ASK_AGAIN).await;
+    }
+}
+
 /// Nothing was begun here, so whatever lies on another volume is somebody's data.
 fn refuse_over_data(entries: &[Entry]) -> Result<()> {
     let holds = |entry: &Entry| {
@@ -127,8 +143,10 @@ fn refuse_over_data(entries: &[Entry]) -> Result<()> {
 
 async fn complete(pod: &Pod) -> bool {
     tool::end_leftovers();
-    let whole = pod.dir().join("global/pg_control").exists();
-    whole && judge::lacks(pod).await.is_ok_and(|l| l.servers.is_empty())
+    judge::runs(pod)
+        && judge::lacks(pod, BROKEN_OFF_ANSWERS_WITHIN)
+            .await
+            .is_ok_and(|l| l.servers.is_empty())
 }
 
 /// One run of gpinitsystem, from a clean field to a catalog that lists every server.
@@ -161,7 +179,7 @@ async fn attempt(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Resul
         ),
     );
     let ran = tool::gpinitsystem(pod, greenplum, &plan, &logs).await;
-    let judged = judge::lacks(pod).await;
+    let judged = judge::lacks(pod, judge::PATIENCE).await;
     match judged {
         Ok(lacks) if lacks.servers.is_empty() => return Ok(()),
         Ok(lacks) => record.reason = Some(format!("{}; {}", ran.words(), lacks.words())),

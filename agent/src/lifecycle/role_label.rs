@@ -5,9 +5,7 @@ use crate::domain::config::UseApi;
 use crate::domain::kubernetes::Trouble;
 use crate::domain::role_label::{LABEL, Pace, Reconciler, Step, Wanted, finding, wanted};
 use crate::lifecycle::board::{Board, now};
-use crate::sys::config_file;
-use crate::sys::kubernetes::{Kubernetes, Place};
-use std::path::Path;
+use crate::sys::kubernetes::Kubernetes;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -23,13 +21,6 @@ const TELL_AFTER: u32 = 3;
 pub struct RoleLabel {
     orders: watch::Sender<Orders>,
     seen: watch::Receiver<Seen>,
-}
-
-/// Begins to keep this pod's label, if it is in Kubernetes: before anything else, since the label of a container that was
-/// killed is still there. The configuration decides as soon as it can be read.
-pub fn begin(config_path: &Path, board: &Arc<Board>, shutdown: watch::Receiver<bool>) -> RoleLabel {
-    let labels = config_file::read(config_path).map_or(UseApi::Auto, |c| c.kubernetes.labels);
-    RoleLabel::start(Place::find(), labels, Pace::default(), board, shutdown)
 }
 
 /// What the task is told.
@@ -52,10 +43,10 @@ struct Seen {
 }
 
 impl RoleLabel {
-    /// Begins to keep the label of the pod at `place`, if there is one.
+    /// Begins to keep the label of the pod that `api` is for, if there is one.
     /// A pod whose `shutdown` turns true serves nothing from that moment on.
     pub fn start(
-        place: Option<Place>,
+        api: Option<Arc<Kubernetes>>,
         labels: UseApi,
         pace: Pace,
         board: &Arc<Board>,
@@ -71,9 +62,9 @@ impl RoleLabel {
             number: 0,
             gone: false,
         });
-        if let Some(place) = place {
+        if let Some(api) = api {
             let keeper = Keeper {
-                api: Kubernetes::new(place),
+                api,
                 board: board.clone(),
                 reconciler: Reconciler::new(pace),
                 began: Instant::now(),
@@ -126,7 +117,7 @@ impl RoleLabel {
 }
 
 struct Keeper {
-    api: Kubernetes,
+    api: Arc<Kubernetes>,
     board: Arc<Board>,
     reconciler: Reconciler,
     began: Instant,

@@ -10,6 +10,7 @@ use crate::lifecycle::pod::Pod;
 use crate::lifecycle::view;
 use crate::sys::cgroup;
 use crate::sys::files::write_atomically;
+use crate::sys::log;
 use crate::sys::postgres::session::Session;
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
@@ -38,7 +39,8 @@ fn own_file(pod: &Pod, config: &Config) -> String {
     let judged = judge_limits(config.engine, &limits);
     pod.board.findings("limits", judged.into_iter().collect());
     let derived = pod.engine.derive(&limits, &config.parameters);
-    let own = pod.engine.own_parameters(&pod.me.pod);
+    let mut own = pod.engine.own_parameters(&pod.me.pod);
+    own.extend(log::server_parameters());
     pg_conf::render(&own, &derived, &config.parameters)
 }
 

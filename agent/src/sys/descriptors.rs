@@ -61,6 +61,14 @@ pub fn own(number: RawFd) -> Option<OwnedFd> {
     receive(&there, &mut [0]).ok()?.1
 }
 
+/// Takes the inherited descriptor of that number out of the way of this process's own children, which must not keep it.
+/// Nothing when there is none; 0, 1 and 2 belong to the standard streams.
+pub fn take(number: RawFd) -> Option<OwnedFd> {
+    let taken = own(number).filter(|_| number > 2)?;
+    nix::unistd::close(number).ok()?;
+    Some(taken)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

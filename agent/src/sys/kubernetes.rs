@@ -3,6 +3,7 @@
 //! The kube crate reads the ServiceAccount's token and the API server's CA again about once a minute, so rotated ones are
 //! followed.
 
+mod event;
 mod place;
 
 pub use place::{DIRECTORY, Place};

@@ -13,6 +13,7 @@ pub mod http;
 pub mod http_client;
 pub mod interfaces;
 pub mod kubernetes;
+pub mod log;
 pub mod log_tail;
 pub mod metrics;
 pub mod names;

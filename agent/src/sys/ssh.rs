@@ -232,7 +232,7 @@ pub async fn test_config(config: &Path) -> Result<(), ToolError> {
     }
 }
 
-/// sshd in the foreground, with its log on the agent's stderr (which outlives the agent: it is the container's).
+/// sshd in the foreground, with its log where servers log (which outlives the agent).
 pub fn sshd(config: &Path) -> std::process::Command {
     let mut command = std::process::Command::new(find("sshd"));
     command
@@ -241,6 +241,7 @@ pub fn sshd(config: &Path) -> std::process::Command {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .current_dir("/");
+    crate::sys::log::attach(&mut command);
     command
 }
 

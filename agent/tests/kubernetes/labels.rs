@@ -7,6 +7,7 @@ use gp_agent::domain::status::{Phase, PodStatus};
 use gp_agent::domain::topology::Role;
 use gp_agent::lifecycle::board::{Board, now};
 use gp_agent::lifecycle::role_label::{RoleLabel, WITHDRAW_WITHIN};
+use gp_agent::sys::kubernetes::Kubernetes;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -37,7 +38,10 @@ impl Pod {
     fn on(server: ApiServer, status: PodStatus, labels: UseApi, pace: Pace) -> Pod {
         let board = Arc::new(Board::new(status));
         let (end, shutdown) = watch::channel(false);
-        let label = RoleLabel::start(Some(server.place()), labels, pace, &board, shutdown);
+        let label = {
+            let api = Arc::new(Kubernetes::new(server.place()));
+            RoleLabel::start(Some(api), labels, pace, &board, shutdown)
+        };
         Pod {
             server,
             board,

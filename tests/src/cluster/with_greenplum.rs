@@ -3,7 +3,7 @@
 use super::Cluster;
 use crate::greenplum::{self, Kind};
 use crate::settings::Engine;
-use crate::{docker, wait};
+use crate::wait;
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::path::PathBuf;
@@ -157,17 +157,5 @@ impl Cluster {
             Kind::Real => format!("create table {name} (id bigint) distributed by (id)"),
         };
         self.sql(coordinator, &sql).map(drop)
-    }
-
-    /// `docker` with several pods at once, in random order: all of them at the same time.
-    ///
-    /// # Errors
-    /// What docker said.
-    pub fn all_do(&self, verb: &[&str]) -> Result<()> {
-        use rand::seq::SliceRandom;
-        let mut containers: Vec<String> = self.pods.iter().map(|p| self.container(p)).collect();
-        containers.shuffle(&mut rand::rng());
-        let containers: Vec<&str> = containers.iter().map(String::as_str).collect();
-        docker::docker(&[verb, &containers].concat()).map(drop)
     }
 }

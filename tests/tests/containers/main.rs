@@ -5,6 +5,8 @@ mod bare;
 mod bring_up;
 mod directories;
 mod failures;
+mod limits;
+mod logs;
 mod refusals;
 mod restarts;
 
@@ -93,6 +95,11 @@ const TESTS: &[(&str, Test)] = &[
     (
         "parameter_that_would_stop_the_server_is_refused",
         directories::bad_parameter,
+    ),
+    ("limits_become_parameters", limits::become_parameters),
+    (
+        "no_line_of_the_log_is_lost_with_the_agent",
+        logs::none_lost_with_the_agent,
     ),
     ("volume_in_memory_is_refused", refusals::volume_in_memory),
     ("strange_host_name_is_refused", refusals::strange_host_name),

@@ -29,7 +29,12 @@ pub const OTHER_VARIABLES: &[(&str, &str)] = &[
         "GP_AGENT_LOG",
         "What is logged: `error`, `warn`, `info`, `debug` or `trace`",
     ),
+    (
+        "GP_AGENT_LOG_FORMAT",
+        "How it is logged: `text`, `json` (a record a line), or `auto`: JSON in Kubernetes, unless standard error is a terminal",
+    ),
     ("GP_AGENT_INIT_FD", ""),
+    ("GP_AGENT_LOG_FDS", ""),
     ("GP_AGENT_RESTARTS", ""),
 ];
 

@@ -8,7 +8,10 @@ use serde_json::{Map, Value};
 const KEPT: usize = 2500;
 
 /// Bytes, as JSON writes them, of each further record's text.
-const CARRIED: usize = 14_000;
+const CARRIED: usize = 12_000;
+
+/// Bytes, as JSON writes them, of a field that goes with every record; there are about a dozen of those.
+const SHORT: usize = 200;
 
 /// The record with shortened texts, and further ones with the rest of each. A short field goes with every one of them, so
 /// that they can be found together.
@@ -28,7 +31,11 @@ pub(super) fn split(record: &Record) -> Vec<Record> {
     let common: Map<String, Value> = first
         .fields
         .iter()
-        .filter(|(name, _)| !rests.iter().any(|(long, _)| long == *name))
+        .filter(|(_, value)| {
+            value
+                .as_str()
+                .is_none_or(|text| fitting(text, SHORT) == text.len())
+        })
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     first.fields.insert("part".into(), 1.into());

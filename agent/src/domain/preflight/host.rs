@@ -242,8 +242,9 @@ fn judge_port(member: &Member, seen: &Seen) -> Vec<Finding> {
         findings.push(Finding::error(
             Area::Postgres,
             &member.pod,
-            words,
-            "a port taken on one family alone makes gpinitsystem wait for ten minutes; free it, or configure another port",
+            // The rest is what to do, which is said below.
+            words.split(';').next().unwrap_or(words),
+            "free it (ss -ltnp shows who holds it), or configure another port: taken on one family alone it makes gpinitsystem wait for ten minutes",
         ));
     } else if seen.socket_lock && member.content == -1 {
         let file = format!("/tmp/.s.PGSQL.{port}.lock");

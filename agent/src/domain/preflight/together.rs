@@ -12,7 +12,7 @@ const TOLD: usize = 8;
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judgement {
-    /// Everything that is wrong anywhere, each with the pod as its subject.
+    /// Everything that is wrong anywhere, each with the pod, or pods, as its subject.
     pub findings: Vec<Finding>,
     /// The locale as the coordinator spells it, which is the spelling that gpinitsystem accepts.
     pub locale: Option<String>,
@@ -64,6 +64,7 @@ pub fn judge(answers: &[Answer<'_>], rules: &Rules<'_>) -> Judgement {
             )),
         }
     }
+    let mut findings = merged(findings);
     findings.extend(same("Greenplum", answers, |seen| seen.version.clone().ok()));
     findings.extend(same("the user", answers, |seen| Some(seen.user.clone())));
     Judgement {
@@ -78,6 +79,42 @@ fn spelling(answers: &[Answer<'_>]) -> Option<String> {
         .find(|a| a.member.role == Role::Coordinator)?;
     let locales = coordinator.said.as_ref().ok()?.locales.as_ref().ok()?;
     locales.first().cloned()
+}
+
+/// The first three names, and how many more.
+fn few(pods: &[&str]) -> String {
+    match pods {
+        [first, second, third, rest @ ..] if !rest.is_empty() => {
+            format!("{first}, {second}, {third} and {} more", rest.len())
+        }
+        pods => pods.join(", "),
+    }
+}
+
+/// What several hosts have in common is told once.
+fn merged(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut groups: Vec<(Finding, Vec<String>)> = Vec::new();
+    for finding in findings {
+        let pod = finding.subject.clone();
+        let alike = |known: &Finding| {
+            let subject = known.subject.clone();
+            *known
+                == Finding {
+                    subject,
+                    ..finding.clone()
+                }
+        };
+        match groups.iter_mut().find(|(known, _)| alike(known)) {
+            Some((_, pods)) => pods.push(pod),
+            None => groups.push((finding, vec![pod])),
+        }
+    }
+    let told = groups.into_iter().map(|(finding, pods)| {
+        let pods: Vec<&str> = pods.iter().map(String::as_str).collect();
+        let subject = few(&pods);
+        Finding { subject, ..finding }
+    });
+    told.collect()
 }
 
 /// A finding when the hosts differ: who has what, the most common first.
@@ -97,12 +134,6 @@ fn same(
     }
     let mut groups: Vec<_> = pods.into_iter().collect();
     groups.sort_by_key(|(_, pods)| std::cmp::Reverse(pods.len()));
-    let few = |pods: &[&str]| match pods {
-        [first, second, third, rest @ ..] if !rest.is_empty() => {
-            format!("{first}, {second}, {third} and {} more", rest.len())
-        }
-        pods => pods.join(", "),
-    };
     let words: Vec<String> = groups
         .iter()
         .map(|(value, pods)| format!("{value:?} on {}", few(pods)))

@@ -12,10 +12,10 @@ pub const FILE: &str = "fts_probe_file.bak";
 pub enum ProbeFile {
     /// There is none; FTS makes it at its first probe.
     Absent,
-    /// The whole block was read.
+    /// The whole file was read.
     Whole,
-    /// Fewer bytes than a block.
-    Short(usize),
+    /// So many bytes, which are no block of any server: BLCKSZ is a power of two from 1 to 32 KiB (configure.in).
+    NoBlock(u64),
     /// A step failed: `open` or `read`.
     Failed {
         /// The step.
@@ -32,7 +32,7 @@ pub fn judge_probe_file(data_dir: &Path, seen: &ProbeFile) -> Option<Finding> {
     let path = data_dir.join(FILE).display().to_string();
     let (what, remedy) = match seen {
         ProbeFile::Absent | ProbeFile::Whole => return None,
-        ProbeFile::Short(bytes) => (
+        ProbeFile::NoBlock(bytes) => (
             format!("FTS finds {bytes} bytes where it reads a block: its next probe fails"),
             format!("remove it, FTS makes it anew: rm {path}"),
         ),
@@ -64,7 +64,7 @@ mod tests {
         let shown: Vec<String> = [
             ProbeFile::Absent,
             ProbeFile::Whole,
-            ProbeFile::Short(0),
+            ProbeFile::NoBlock(0),
             failed("open", "Invalid argument (os error 22)", true),
             failed("open", "Permission denied (os error 13)", false),
             failed("read", "Input/output error (os error 5)", false),

@@ -12,12 +12,13 @@ use std::time::Duration;
 
 const ENDS_WITHIN: Duration = Duration::from_secs(20);
 
-/// Clears `dir`. Returns where its contents are now; `None` when there was nothing. `seen_coordinator` is what this pod
+/// Clears `dir`, and the socket's lock file of a server on `port` that is gone. Returns where its contents are now; `None` when there was nothing. `seen_coordinator` is what this pod
 /// remembers of created clusters.
 ///
 /// # Errors
 /// The directory belongs to a created cluster, or something that runs on it cannot be stopped.
-pub async fn clear(dir: &Path, seen_coordinator: u32) -> Result<Option<PathBuf>> {
+pub async fn clear(dir: &Path, port: u16, seen_coordinator: u32) -> Result<Option<PathBuf>> {
+    pidfile::remove_stale_socket_lock(Path::new("/tmp"), port)?;
     if !dir.try_exists()? {
         return Ok(None);
     }
@@ -29,6 +30,7 @@ pub async fn clear(dir: &Path, seen_coordinator: u32) -> Result<Option<PathBuf>>
     }
     end_tools(dir).await?;
     stop_server(dir).await?;
+    pidfile::remove_stale_socket_lock(Path::new("/tmp"), port)?;
     let empty = dir.is_dir() && std::fs::read_dir(dir)?.next().is_none();
     if empty {
         std::fs::remove_dir(dir)?;

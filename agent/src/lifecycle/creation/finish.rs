@@ -27,7 +27,7 @@ const TRIES: u32 = 2;
 /// The cluster itself does not answer.
 pub async fn finish(pod: &Pod, greenplum: &Greenplum, folder: &Path) -> Result<()> {
     lock_password(pod).await?;
-    let mut lacks = judge::lacks(pod).await?;
+    let mut lacks = judge::lacks(pod, judge::PATIENCE).await?;
     for _ in 0..TRIES {
         if let Err(error) = mend(pod, greenplum, folder, &lacks).await {
             tracing::error!("{error:#}");
@@ -117,7 +117,7 @@ fn words(findings: Vec<Finding>) -> anyhow::Error {
 async fn caught_up(pod: &Pod) -> Result<Lacks> {
     let begin = Instant::now();
     loop {
-        let lacks = judge::lacks(pod).await?;
+        let lacks = judge::lacks(pod, judge::PATIENCE).await?;
         let only_behind = lacks.standby.is_none()
             && [&lacks.servers, &lacks.mirrors, &lacks.down]
                 .iter()

@@ -1,6 +1,6 @@
 //! What the coordinator's agent does on every host over ssh, all hosts at once.
 
-use super::{aside, tell};
+use super::{aside, show, tell};
 use crate::domain::preflight::{Answer, Judgement, Rules, Wanted, arguments, judge, read_answer};
 use crate::domain::status::Phase;
 use crate::domain::topology::Member;
@@ -11,6 +11,7 @@ use crate::sys::preflight::{self, Surroundings, unix_millis};
 use crate::sys::ssh;
 use anyhow::{Result, bail};
 use futures_util::{StreamExt, stream};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -18,13 +19,18 @@ const AT_ONCE: usize = 32;
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 
+/// What ssh is told of the peers; there once the keys are installed.
+pub fn client_config(pod: &Pod) -> PathBuf {
+    pod.account.home.join(".ssh/config")
+}
+
 /// Runs a command line on every one of the hosts but this one; with each answer the time that it took.
 async fn everywhere<'a>(
     pod: &Pod,
     members: impl Iterator<Item = &'a Member>,
     command: impl Fn(&Member) -> String,
 ) -> Vec<(&'a Member, Span, Result<String, ssh::ToolError>)> {
-    let config = pod.account.home.join(".ssh/config");
+    let config = client_config(pod);
     let calls = members.filter(|m| m.pod != pod.me.pod).map(|member| {
         let (config, command) = (&config, command(member));
         async move {
@@ -55,7 +61,7 @@ pub async fn clear<'a>(pod: &Pod, members: impl Iterator<Item = &'a Member> + Cl
     let mut failed = Vec::new();
     if members.clone().any(|m| m.pod == pod.me.pod) {
         let seen = seen::read(&pod.state_dir());
-        if let Err(error) = aside::clear(pod.dir(), seen).await {
+        if let Err(error) = aside::clear(pod.dir(), pod.me.port, seen).await {
             failed.push(format!("{}: {error:#}", pod.me.pod));
         }
     }
@@ -107,8 +113,7 @@ pub async fn preflight(pod: &Pod, greenplum: &Greenplum) -> String {
             Some(locale) if judgement.passes() => return locale.clone(),
             _ => {
                 let what = format!("the hosts are not ready: {}", judgement.words());
-                tell(pod, &what);
-                pod.board.phase(Phase::Refused, what);
+                show(pod, Phase::Refused, &what);
                 sleep(LOOK_AGAIN).await;
             }
         }

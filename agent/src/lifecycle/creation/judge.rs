@@ -3,13 +3,14 @@
 use crate::domain::catalog::{self, Catalog, CatalogRole};
 use crate::domain::creation::Lacks;
 use crate::lifecycle::pod::Pod;
+use crate::sys::postgres::pidfile::{self, Occupant};
 use crate::sys::postgres::session::Session;
 use anyhow::{Context, Result, bail};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 /// A coordinator that has just been restarted recovers distributed transactions before it answers.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 const ASK_AGAIN: Duration = Duration::from_millis(300);
 
@@ -17,11 +18,11 @@ const ASK_AGAIN: Duration = Duration::from_millis(300);
 const DISTRIBUTED: &str = "select count(*) from gp_dist_random('gp_id')";
 const STREAMING: &str = "select count(*) from pg_stat_replication where state = 'streaming'";
 
-/// What the cluster lacks.
+/// What the cluster lacks; asks again for as long as `patience` while there is no answer.
 ///
 /// # Errors
 /// The coordinator does not answer, or not every primary does.
-pub async fn lacks(pod: &Pod) -> Result<Lacks> {
+pub async fn lacks(pod: &Pod, patience: Duration) -> Result<Lacks> {
     let mut session = pod.session(ANSWER_WITHIN);
     let begin = Instant::now();
     loop {
@@ -29,11 +30,16 @@ pub async fn lacks(pod: &Pod) -> Result<Lacks> {
             Ok(lacks) => return Ok(lacks),
             Err(error) => error,
         };
-        if begin.elapsed() >= PATIENCE || !pod.dir().join("postmaster.pid").exists() {
+        if begin.elapsed() >= patience || !runs(pod) {
             return Err(error);
         }
         sleep(ASK_AGAIN).await;
     }
+}
+
+/// Whether the coordinator's server runs at all.
+pub fn runs(pod: &Pod) -> bool {
+    matches!(pidfile::occupant(pod.dir()), Ok(Occupant::Postmaster(_)))
 }
 
 async fn look(pod: &Pod, session: &mut Session) -> Result<Lacks> {

@@ -89,6 +89,7 @@ pub async fn gpinitsystem(pod: &Pod, greenplum: &Greenplum, plan: &Plan, folder:
         never = watch => never,
     };
     look(&mut tail);
+    tracing::info!("gpinitsystem ended");
     Ran {
         end: match end {
             Ok(status) => format!("gpinitsystem: {status}"),

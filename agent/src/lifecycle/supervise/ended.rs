@@ -3,6 +3,7 @@
 use super::{Command, LOOK_FOR_RETURN, Supervisor};
 use crate::domain::ending::{Ending, Evidence, Exit};
 use crate::domain::status::Phase;
+use crate::engine::Making;
 use crate::lifecycle::held;
 use crate::sys::postgres::pidfile::{self, Occupant};
 use crate::sys::process::Ended;
@@ -99,6 +100,10 @@ impl Supervisor<'_> {
                 },
                 () = sleep(LOOK_FOR_RETURN) => {
                     if matches!(pidfile::occupant(pod.dir()), Ok(Occupant::Postmaster(_))) {
+                        return;
+                    }
+                    // A tool removed what it stopped (gpinitstandby -r): there is nothing to start any more.
+                    if matches!(pod.engine.making(), Making::Coordinator(_)) && !pod.dir().exists() {
                         return;
                     }
                 }

@@ -7,6 +7,7 @@ use crate::domain::status::Phase;
 use crate::engine::Making;
 use crate::lifecycle::{bootstrap, creation, decide, peers, settings};
 use crate::sys::files::set_aside;
+use crate::sys::log;
 use crate::sys::ports;
 use crate::sys::postgres::directory::Examined;
 use crate::sys::process::Process;
@@ -108,12 +109,10 @@ impl Supervisor<'_> {
         ports::check_free(pod.me.port)?;
         settings::write_proven(pod).await?;
         pod.engine.check_settings(pod.dir()).await?;
-        let process = Process::spawn(&mut pod.engine.start_command(
-            pod.dir(),
-            pod.me.port,
-            pod.me.content,
-        ))
-        .context("cannot start the postmaster")?;
+        let (port, content) = (pod.me.port, pod.me.content);
+        let mut command = pod.engine.start_command(pod.dir(), port, content);
+        log::attach(&mut command);
+        let process = Process::spawn(&mut command).context("cannot start the postmaster")?;
         self.starts += 1;
         self.note_running(&process, format!("postmaster {} started", process.pid()));
         Ok(process)

@@ -1,6 +1,7 @@
 //! Whether somebody's tool is at work on a data directory: an administrator's pg_ctl, or what gprecoverseg, gpinitstandby
 //! and gpstart run here over ssh.
 
+use super::pidfile::is_server;
 use crate::sys::process::{self, ProcessInfo};
 use std::io;
 use std::path::Path;
@@ -12,7 +13,7 @@ pub fn at_work(dir: &Path) -> io::Result<Option<ProcessInfo>> {
     let dir = dir.display().to_string();
     let found = process::processes()?
         .into_iter()
-        .filter(|p| p.pid != me && p.state != 'Z')
+        .filter(|p| p.pid != me && p.state != 'Z' && !is_server(p))
         .find(|p| works_on(&p.args, &dir));
     Ok(found)
 }
@@ -35,11 +36,13 @@ fn names(args: &[String], dir: &str) -> bool {
     })
 }
 
+/// By its name; a word with more in it is an argument of something else, such as `gp_role=dispatch`.
 fn is_tool(word: &str) -> bool {
     let name = word.rsplit('/').next().unwrap_or(word);
-    name != "gp-agent"
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    name.chars().all(plain)
+        && name != "gp-agent"
         && (name.starts_with("pg_") || name.starts_with("gp") || name == "initdb")
-        && !name.contains(char::is_whitespace)
         && !is_data_directory(name)
 }
 
@@ -82,7 +85,13 @@ mod tests {
         assert!(!works(&["less", "/greenplum/gpseg1/log/x.csv"]));
         assert!(!works(&["ls", "/greenplum/gpseg1"]));
         assert!(!works(&["gp-agent", "set-aside", "/greenplum/gpseg1"]));
-        assert!(!works(&["/opt/gp/bin/postgres", "-D", "/greenplum/gpseg1"]));
+        assert!(!works(&[
+            "postgres",
+            "-D",
+            "/greenplum/gpseg1",
+            "-c",
+            "gp_role=execute"
+        ]));
         assert!(!works(&[]));
     }
 

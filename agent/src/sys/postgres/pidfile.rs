@@ -38,7 +38,8 @@ pub fn occupant(dir: &Path) -> io::Result<Occupant> {
     Ok(Occupant::Leftovers(on_dir.iter().map(|p| p.pid).collect()))
 }
 
-fn is_server(p: &ProcessInfo) -> bool {
+/// Whether this is a postmaster or one of its processes, by the program's name.
+pub fn is_server(p: &ProcessInfo) -> bool {
     matches!(p.comm.as_str(), "postgres" | "postmaster")
 }
 
@@ -61,5 +62,43 @@ pub fn remove_stale(dir: &Path) -> io::Result<bool> {
         Ok(()) => Ok(true),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(e) => Err(e),
+    }
+}
+
+/// Removes the lock file of the server socket on `port` in `folder` when the process it names is gone. PostgreSQL does so
+/// itself when it starts (miscinit.c); Greenplum's tools take the file alone for a running server.
+pub fn remove_stale_socket_lock(folder: &Path, port: u16) -> io::Result<bool> {
+    let lock = folder.join(format!(".s.PGSQL.{port}.lock"));
+    let text = match std::fs::read_to_string(&lock) {
+        Ok(text) => text,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(e) => return Err(e),
+    };
+    let pid = text.lines().next().and_then(|l| l.trim().parse().ok());
+    if pid
+        .and_then(process::process)
+        .is_some_and(|p| is_server(&p))
+    {
+        return Ok(false);
+    }
+    std::fs::remove_file(&lock)?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_lock_of_a_server_that_is_gone_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = dir.path().join(".s.PGSQL.5432.lock");
+        assert!(!remove_stale_socket_lock(dir.path(), 5432).unwrap());
+        // This test's process lives, and is no server: the PID was given to somebody else since.
+        for pid in [i32::MAX, std::process::id() as i32] {
+            std::fs::write(&lock, format!("{pid}\n/data\n")).unwrap();
+            assert!(remove_stale_socket_lock(dir.path(), 5432).unwrap());
+            assert!(!lock.exists());
+        }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Needs root (PID namespaces), Docker, and Debian's tini, dumb-init and catatonit: `tests/bench` sees to all of that.
 
+mod greenplum;
 mod inits;
 mod pods;
 mod samples;
@@ -49,6 +50,8 @@ fn measure(gp_agent: &Path) -> Result<()> {
     pods::resident(&cluster, &mut table).context("resident memory")?;
     pods::probes(&cluster, &mut table).context("probes")?;
     pods::restarts(&cluster, &mut table).context("restarts")?;
+    drop(cluster);
+    greenplum::measure(&mut table).context("Greenplum")?;
     println!("{table}");
     Ok(())
 }

@@ -1,0 +1,83 @@
+//! The pipe that servers log into: init holds it open, and passes on what would make servers wait while no agent does.
+
+use super::log::error;
+use crate::domain::log::Format;
+use crate::sys::log::format;
+use crate::sys::log::forward::{Passed, Passer};
+use crate::sys::log::out::Patience;
+use crate::sys::log::pipe::{FDS_VARIABLE, LogPipe};
+use rustix::io::{FdFlags, fcntl_setfd};
+use std::io;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// How often init looks while no agent runs.
+pub const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// At the end of the container init waits so long for whoever collects the log.
+const FINISH_WITHIN: Duration = Duration::from_secs(1);
+
+/// The pipe, and what passes its content on.
+#[derive(Debug)]
+pub struct ServerLog {
+    pipe: LogPipe,
+    passer: Passer,
+    complained: bool,
+}
+
+impl ServerLog {
+    /// A new pipe, where the log is JSON. Without one servers write to the container's standard error.
+    pub fn create() -> Option<ServerLog> {
+        if format() == Format::Text {
+            return None;
+        }
+        let made = || -> io::Result<ServerLog> {
+            let pipe = LogPipe::create()?;
+            for end in pipe.ends() {
+                // Only agents are started by init.
+                fcntl_setfd(end, FdFlags::empty())?;
+            }
+            Ok(ServerLog {
+                passer: Passer::new(pipe.peeker()?),
+                pipe,
+                complained: false,
+            })
+        };
+        made()
+            .inspect_err(|why| {
+                error!("cannot make a pipe for the servers' log, which goes on as text: {why}")
+            })
+            .ok()
+    }
+
+    /// Lets the agent inherit the pipe.
+    pub fn hand_down(&self, command: &mut Command) {
+        command.env(FDS_VARIABLE, self.pipe.numbers());
+    }
+
+    /// While no agent runs: passes on what would soon make servers wait, or all of it when no agent will come (`ends`). The
+    /// rest is the next agent's.
+    pub fn mind(&mut self, ends: bool) {
+        if ends || self.passer.unread() > self.passer.size() / 2 {
+            self.pass();
+        }
+    }
+
+    fn pass(&mut self) -> Passed {
+        self.passer.pass(Patience::None).unwrap_or_else(|why| {
+            if !self.complained {
+                error!("cannot pass on the servers' log: {why}");
+                self.complained = true;
+            }
+            Passed::Stuck
+        })
+    }
+
+    /// Passes on all that is left.
+    pub fn finish(&mut self) {
+        let begun = Instant::now();
+        while self.pass() != Passed::All && begun.elapsed() < FINISH_WITHIN {
+            std::thread::sleep(LOOK_AGAIN / 10);
+        }
+    }
+}

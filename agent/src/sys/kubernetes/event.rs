@@ -1,0 +1,74 @@
+//! Events about this pod (core/v1, which every server knows).
+
+use super::{Kubernetes, trouble, within};
+use crate::domain::events::Parcel;
+use crate::domain::kubernetes::Trouble;
+use crate::domain::utc::Utc;
+use k8s_openapi::api::core::v1::Event;
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Who says so.
+const COMPONENT: &str = "gp-agent";
+
+impl Kubernetes {
+    /// Creates the Event, or brings it up to date; gives its name.
+    ///
+    /// # Errors
+    /// What the server refused, or why it could not be asked; [`Trouble::Missing`] for an Event that is gone.
+    pub async fn send_event(&self, parcel: &Parcel) -> Result<String, Trouble> {
+        let events: Api<Event> = Api::namespaced(self.client()?, &self.place.namespace);
+        match &parcel.name {
+            Some(name) => {
+                let patch = Patch::Merge(json!({
+                    "count": parcel.count, "message": parcel.message, "lastTimestamp": time(parcel.last),
+                }));
+                let parameters = PatchParams::default();
+                self.note(within(events.patch_metadata(name, &parameters, &patch)).await)?;
+                Ok(name.clone())
+            }
+            None => {
+                let name = format!("{}.{:x}", self.place.pod, nanoseconds());
+                let event = self.event(&name, parcel).await?;
+                let parameters = PostParams::default();
+                self.note(within(events.create(&parameters, &event)).await)?;
+                Ok(name)
+            }
+        }
+    }
+
+    async fn event(&self, name: &str, parcel: &Parcel) -> Result<Event, Trouble> {
+        if self.uid.get().is_none() {
+            // Asked for its uid: `kubectl describe` finds Events by it. Without the right to ask it is left out.
+            let _ = self.role_label().await;
+        }
+        let place = &self.place;
+        let about = json!({
+            "apiVersion": "v1", "kind": "Pod", "namespace": place.namespace, "name": place.pod, "uid": self.uid.get(),
+        });
+        from_json(json!({
+            "apiVersion": "v1", "kind": "Event",
+            "metadata": { "name": name, "namespace": place.namespace },
+            "involvedObject": about,
+            "type": parcel.kind.word(), "reason": parcel.reason, "message": parcel.message,
+            "count": parcel.count, "firstTimestamp": time(parcel.first), "lastTimestamp": time(parcel.last),
+            "source": { "component": COMPONENT },
+            "reportingComponent": COMPONENT, "reportingInstance": place.pod,
+        }))
+    }
+}
+
+fn from_json(event: Value) -> Result<Event, Trouble> {
+    serde_json::from_value(event).map_err(|error| trouble(&kube::Error::SerdeError(error)))
+}
+
+fn time(unix: u64) -> String {
+    Utc::from_unix(unix).to_string()
+}
+
+/// As the Kubernetes client of Go names Events: unique enough, since a pod's agent sends one at a time.
+fn nanoseconds() -> u128 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_nanos())
+}

@@ -1,0 +1,244 @@
+//! The same against a real API server, where KUBECONFIG leads to one: what the pretended one does has to be true.
+
+use gp_agent::domain::events::{Due, Kind, Notice, Outbox, Pace, Parcel};
+use gp_agent::domain::kubernetes::Trouble;
+use gp_agent::domain::topology::Role;
+use gp_agent::sys::kubernetes::{Kubernetes, Place};
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+fn kubectl(args: &[&str], input: &str) -> String {
+    let mut child = Command::new("kubectl")
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "kubectl {args:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn kubectl_json(args: &[&str], input: &str) -> Value {
+    serde_json::from_str(&kubectl(args, input)).unwrap()
+}
+
+/// A namespace with a pod that no node takes, and its ServiceAccount; removed with the value.
+struct Namespace {
+    name: String,
+    directory: TempDir,
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        kubectl(&["delete", "namespace", &self.name, "--wait=false"], "");
+    }
+}
+
+impl Namespace {
+    fn create() -> Option<Namespace> {
+        let config = std::env::var_os("KUBECONFIG")?;
+        if !Path::new(&config).exists() {
+            return None;
+        }
+        let name = format!("gp-agent-test-{}", std::process::id());
+        kubectl(&["create", "namespace", &name], "");
+        let namespace = Namespace {
+            name,
+            directory: tempfile::tempdir().unwrap(),
+        };
+        let rules = json!([
+            { "apiGroups": [""], "resources": ["pods"], "verbs": ["get", "patch"] },
+            { "apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"] },
+        ]);
+        namespace.apply("v1", "ServiceAccount", "segment", json!({}));
+        let rbac = "rbac.authorization.k8s.io/v1";
+        namespace.apply(rbac, "Role", "segment", json!({ "rules": rules }));
+        namespace.apply(rbac, "RoleBinding", "segment", json!({
+            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "segment" },
+            "subjects": [{ "kind": "ServiceAccount", "name": "segment" }],
+        }));
+        namespace.create_pod();
+        Some(namespace)
+    }
+
+    fn apply(&self, version: &str, kind: &str, name: &str, mut object: Value) {
+        object["apiVersion"] = version.into();
+        object["kind"] = kind.into();
+        object["metadata"] = json!({ "name": name, "namespace": self.name });
+        kubectl(&["create", "-f", "-"], &object.to_string());
+    }
+
+    fn create_pod(&self) {
+        let spec = json!({
+            "serviceAccountName": "segment", "nodeSelector": { "no": "node" },
+            "containers": [{ "name": "segment", "image": "none" }],
+        });
+        self.apply("v1", "Pod", "segment-a-0", json!({ "spec": spec }));
+    }
+
+    fn pod(&self) -> Value {
+        kubectl_json(
+            &["get", "pod", "segment-a-0", "-n", &self.name, "-o", "json"],
+            "",
+        )
+    }
+
+    /// The place of the pod, with a token as kubelet mounts it.
+    fn place(&self) -> Place {
+        let uid = self.pod()["metadata"]["uid"].as_str().unwrap().to_string();
+        let path = format!(
+            "/api/v1/namespaces/{}/serviceaccounts/segment/token",
+            self.name
+        );
+        let wish = json!({
+            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+            "spec": { "boundObjectRef": { "apiVersion": "v1", "kind": "Pod", "name": "segment-a-0", "uid": uid } },
+        });
+        let answer = kubectl_json(&["create", "--raw", &path, "-f", "-"], &wish.to_string());
+        let token = answer["status"]["token"].as_str().unwrap();
+        std::fs::write(self.directory.path().join("token"), token).unwrap();
+        let config = kubectl_json(&["config", "view", "--raw", "--minify", "-o", "json"], "");
+        let cluster = &config["clusters"][0]["cluster"];
+        let ca = self.directory.path().join("ca.crt");
+        match cluster["certificate-authority"].as_str() {
+            Some(file) => drop(std::fs::copy(file, &ca).unwrap()),
+            None => {
+                let data = cluster["certificate-authority-data"].as_str().unwrap();
+                use base64::Engine;
+                let pem = base64::engine::general_purpose::STANDARD
+                    .decode(data)
+                    .unwrap();
+                std::fs::write(&ca, pem).unwrap();
+            }
+        }
+        Place {
+            server: cluster["server"].as_str().unwrap().to_string(),
+            directory: self.directory.path().to_path_buf(),
+            namespace: self.name.clone(),
+            pod: "segment-a-0".into(),
+            uid: Some(uid),
+        }
+    }
+}
+
+fn parcel(outbox: &Outbox) -> Parcel {
+    match outbox.next(Duration::from_secs(1000)) {
+        Due::Send(parcel) => *parcel,
+        Due::Wait(_) => panic!("nothing is due"),
+    }
+}
+
+#[tokio::test]
+async fn a_real_server_answers_as_the_pretended_one() {
+    let Some(namespace) = Namespace::create() else {
+        eprintln!("SKIPPED: the client of a real API server: KUBECONFIG does not lead to a cluster");
+        return;
+    };
+    let place = namespace.place();
+    let api = Kubernetes::new(place.clone());
+    labels(&namespace, &api).await;
+    events(&namespace, &api).await;
+    refusals(&place).await;
+    replacement(&namespace, &place).await;
+}
+
+async fn labels(namespace: &Namespace, api: &Kubernetes) {
+    let label = |pod: &Value| pod["metadata"]["labels"]["greenplum.io/role"].clone();
+    assert_eq!(api.role_label().await, Ok(None));
+    assert_eq!(
+        api.set_role_label(Some(Role::Primary)).await,
+        Ok(Some("primary".into()))
+    );
+    assert_eq!(label(&namespace.pod()), "primary");
+    assert_eq!(api.role_label().await, Ok(Some("primary".into())));
+    let before = namespace.pod()["metadata"]["resourceVersion"].clone();
+    assert_eq!(
+        api.set_role_label(Some(Role::Primary)).await,
+        Ok(Some("primary".into()))
+    );
+    assert_eq!(
+        namespace.pod()["metadata"]["resourceVersion"],
+        before,
+        "no change, no write"
+    );
+    assert_eq!(api.set_role_label(None).await, Ok(None));
+    assert_eq!(label(&namespace.pod()), Value::Null);
+}
+
+async fn events(namespace: &Namespace, api: &Kubernetes) {
+    let mut outbox = Outbox::new(Pace::default());
+    let notice = Notice {
+        kind: Kind::Warning,
+        reason: "CrashLoop",
+        message: "crash 3 in a row".into(),
+        topic: String::new(),
+    };
+    outbox.note(notice.clone(), 1_700_000_000);
+    let first = parcel(&outbox);
+    let name = api.send_event(&first).await.unwrap();
+    outbox.sent(&first, name.clone(), Duration::ZERO);
+    outbox.note(notice, 1_700_000_060);
+    assert_eq!(api.send_event(&parcel(&outbox)).await, Ok(name.clone()));
+    let described = kubectl(
+        &["describe", "pod", "segment-a-0", "-n", &namespace.name],
+        "",
+    );
+    assert!(described.contains("crash 3 in a row"), "{described}");
+    let stored = kubectl_json(
+        &["get", "event", &name, "-n", &namespace.name, "-o", "json"],
+        "",
+    );
+    assert_eq!(stored["count"], 2);
+    kubectl(&["delete", "event", &name, "-n", &namespace.name], "");
+    let gone = api.send_event(&parcel(&outbox)).await;
+    assert!(matches!(gone, Err(Trouble::Missing(_))), "{gone:?}");
+}
+
+async fn refusals(place: &Place) {
+    let mut other = place.clone();
+    other.namespace = "default".into();
+    let refused = Kubernetes::new(other).role_label().await;
+    assert!(matches!(refused, Err(Trouble::Denied(_))), "{refused:?}");
+    let mut other = place.clone();
+    other.pod = "segment-a-9".into();
+    let missing = Kubernetes::new(other).role_label().await;
+    assert!(matches!(missing, Err(Trouble::Missing(_))), "{missing:?}");
+}
+
+/// A pod of the same name with another uid.
+async fn replacement(namespace: &Namespace, old: &Place) {
+    kubectl(
+        &[
+            "delete",
+            "pod",
+            "segment-a-0",
+            "-n",
+            &namespace.name,
+            "--grace-period=0",
+            "--force",
+        ],
+        "",
+    );
+    namespace.create_pod();
+    // The old pod's token is bound to it; this one is the new pod's.
+    let mut place = namespace.place();
+    place.uid.clone_from(&old.uid);
+    let api = Kubernetes::new(place);
+    assert_eq!(
+        api.set_role_label(Some(Role::Primary)).await,
+        Err(Trouble::Replaced)
+    );
+    assert_eq!(api.role_label().await, Err(Trouble::Replaced));
+    assert_eq!(namespace.pod()["metadata"]["labels"], Value::Null);
+}

@@ -1,0 +1,8 @@
+//! The log as JSON: below a real init, under kills, and with a real server.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // Helpers of tests are tests.
+
+#[path = "log/kills.rs"]
+mod kills;
+#[path = "log/server.rs"]
+mod server;

@@ -1,0 +1,149 @@
+//! Clients of the load balancer: they write one row after the other, connect again when they lose their session, and remember
+//! what was acknowledged.
+
+use super::Release;
+use anyhow::{Context, Result, ensure};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// psql on this machine, in a session through an address.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Host, or IP address.
+    pub address: String,
+    /// TCP port.
+    pub port: u64,
+    /// gpadmin's password.
+    pub password: String,
+}
+
+impl Client {
+    /// A client of the load balancer of a release.
+    ///
+    /// # Errors
+    /// When the release has no address or no password.
+    pub fn of(release: &Release) -> Result<Client> {
+        Ok(Client {
+            address: release.address("greenplum")?,
+            port: 5432,
+            password: release.password()?,
+        })
+    }
+
+    /// A client of one pod's own address, where pods can be reached from this machine.
+    ///
+    /// # Errors
+    /// When the pod or the password is not there.
+    pub fn of_pod(release: &Release, pod: &str) -> Result<Client> {
+        Ok(Client {
+            address: release.ip(pod)?.to_string(),
+            port: release.port(pod)?,
+            password: release.password()?,
+        })
+    }
+
+    /// Why there can be none here, if so.
+    pub fn missing() -> Option<String> {
+        let psql = Command::new("psql").arg("--version").output();
+        psql.is_err()
+            .then(|| "there is no psql on this machine; tests/run installs it".into())
+    }
+
+    fn ask(&self, query: &str) -> Result<Output> {
+        Command::new("psql")
+            .args(["-XAtqw", "-v", "ON_ERROR_STOP=1", "-U", "gpadmin"])
+            .args(["-h", &self.address, "-p", &self.port.to_string()])
+            .args(["-d", "postgres", "-c", query])
+            .env("PGPASSWORD", &self.password)
+            .env("PGCONNECT_TIMEOUT", "3")
+            .stdin(Stdio::null())
+            .output()
+            .context("cannot run psql")
+    }
+
+    /// Rows of a query.
+    ///
+    /// # Errors
+    /// What psql said.
+    pub fn sql(&self, query: &str) -> Result<String> {
+        let output = self.ask(query)?;
+        let words = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{}: {words}", self.address);
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_string())
+    }
+}
+
+/// Clients that write until they are stopped.
+#[derive(Debug)]
+pub struct Clients {
+    threads: Vec<JoinHandle<Vec<i64>>>,
+    acknowledged: Arc<AtomicI64>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Clients {
+    /// Starts `count` of them; each inserts distinct numbers into `table (id bigint)`.
+    pub fn start(client: &Client, table: &str, count: i64) -> Clients {
+        let (acknowledged, stop) = (
+            Arc::new(AtomicI64::new(0)),
+            Arc::new(AtomicBool::new(false)),
+        );
+        let threads = (0..count).map(|writer| {
+            let (client, table) = (client.clone(), table.to_string());
+            let (seen, stop) = (acknowledged.clone(), stop.clone());
+            std::thread::spawn(move || write(&client, &table, writer, &seen, &stop))
+        });
+        Clients {
+            threads: threads.collect(),
+            acknowledged,
+            stop,
+        }
+    }
+
+    /// How many rows have been acknowledged so far.
+    pub fn acknowledged(&self) -> i64 {
+        self.acknowledged.load(Ordering::Relaxed)
+    }
+
+    /// Stops them; the rows that were acknowledged.
+    ///
+    /// # Errors
+    /// When one of them panicked.
+    pub fn stop(self) -> Result<Vec<i64>> {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut rows = Vec::new();
+        for thread in self.threads {
+            let written = thread.join();
+            rows.extend(written.map_err(|_| anyhow::anyhow!("a client panicked"))?);
+        }
+        Ok(rows)
+    }
+}
+
+fn write(
+    client: &Client,
+    table: &str,
+    writer: i64,
+    seen: &AtomicI64,
+    stop: &AtomicBool,
+) -> Vec<i64> {
+    let mut rows = Vec::new();
+    for row in (0..).map(|n| n * 1000 + writer) {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let answer = client.sql(&format!("insert into {table} values ({row}) returning id"));
+        match answer {
+            Ok(id) if id == row.to_string() => {
+                rows.push(row);
+                seen.fetch_add(1, Ordering::Relaxed);
+            }
+            // Nobody answers for a while: no need to hammer.
+            _ => std::thread::sleep(Duration::from_millis(100)),
+        }
+    }
+    rows
+}

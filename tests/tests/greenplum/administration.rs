@@ -1,0 +1,69 @@
+//! Greenplum's own tools, called by hand beside the agents.
+
+use crate::support::{check, coordinator, fill, postmaster};
+use anyhow::{Result, ensure};
+use cluster_tests::cluster::Cluster;
+use cluster_tests::suite::Shared;
+
+fn wait_all(
+    cluster: &Cluster,
+    what: &str,
+    wanted: impl Fn(&serde_json::Value) -> bool,
+) -> Result<()> {
+    let mut pods = cluster.pods.iter();
+    pods.try_for_each(|pod| cluster.wait_status(pod, what, &wanted).map(drop))
+}
+
+fn wait_adopted(cluster: &Cluster) -> Result<()> {
+    wait_all(cluster, "adopted", |s| {
+        s["phase"] == "running" && s["postmaster"]["adopted"] == true
+    })?;
+    cluster.wait_all_ready()?;
+    cluster.wait_in_place(coordinator(cluster))
+}
+
+pub fn stop_and_start(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let head = coordinator(cluster);
+        fill(cluster, head, "by_hand")?;
+        cluster.tool(head, "gpstop -a -M fast")?;
+        wait_all(cluster, "stays stopped", |s| s["phase"] == "stopped" && postmaster(s).is_none())?;
+        cluster.tool(head, "gpstart -a")?;
+        wait_adopted(cluster)?;
+        check(cluster, head, "by_hand")?;
+        cluster.tool(head, "gpstop -a -r -M fast")?;
+        wait_adopted(cluster)?;
+        check(cluster, head, "by_hand")?;
+        // The coordinator alone, for maintenance.
+        cluster.tool(head, "gpstop -a -M fast")?;
+        wait_all(cluster, "stopped", |s| s["phase"] == "stopped")?;
+        cluster.tool(head, "gpstart -a -m")?;
+        cluster.wait_status(head, "adopted as it is", |s| s["postmaster"]["adopted"] == true)?;
+        let utility = cluster.tool(head, "PGOPTIONS='-c gp_role=utility' psql -XAtqc 'select count(*) from gp_segment_configuration'")?;
+        ensure!(utility.trim() == "6", "{utility}");
+        cluster.tool(head, "gpstop -a -m -M fast")?;
+        cluster.wait_status(head, "stopped", |s| s["phase"] == "stopped")?;
+        cluster.tool(head, "gpstart -a")?;
+        wait_adopted(cluster)?;
+        check(cluster, head, "by_hand")?;
+        cluster.sql(head, "drop table by_hand").map(drop)
+    })
+}
+
+pub fn standby_by_hand(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let (head, standby) = (coordinator(cluster), cluster.pod("coordinator-1"));
+        cluster.tool(head, "gpinitstandby -a -r")?;
+        cluster.wait_status(standby, "stopped", |s| postmaster(s).is_none())?;
+        let name = format!("{standby}.{}", cluster.domain());
+        cluster.tool(
+            head,
+            &format!("gpinitstandby -a -s {name} -P 5432 -S /greenplum/gpseg-1"),
+        )?;
+        cluster.wait_status(standby, "adopted", |s| {
+            s["postmaster"]["adopted"] == true && s["activeRole"] == "standby"
+        })?;
+        cluster.wait_all_ready()?;
+        cluster.wait_in_place(head)
+    })
+}

@@ -1,0 +1,140 @@
+//! What a cluster is like that came up from empty volumes.
+
+use crate::support::coordinator;
+use anyhow::{Result, ensure};
+use cluster_tests::cluster::Cluster;
+use cluster_tests::suite::Shared;
+use cluster_tests::{http, wait};
+
+pub fn comes_up(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        for pod in &cluster.pods {
+            let status = cluster.wait_status(pod, "in its role, replicating", |s| {
+                let ends = s["replication"].as_array().into_iter().flatten();
+                s["activeRole"] == s["preferredRole"]
+                    && ends.filter(|end| end["state"] == "streaming").count() == 1
+            })?;
+            let findings = status["findings"].as_array().into_iter().flatten();
+            let errors: Vec<_> = findings.filter(|f| f["severity"] == "error").collect();
+            ensure!(errors.is_empty(), "{pod}: {errors:?}");
+            ensure!(
+                cluster.exec(pod, &["id", "-u"])? != "0",
+                "{pod} runs as root"
+            );
+        }
+        cluster.wait_in_place(coordinator(cluster))?;
+        let table = cluster.exec(coordinator(cluster), &["gp-agent", "status"])?;
+        for pod in &cluster.pods {
+            ensure!(
+                table.contains(pod.as_str()),
+                "{pod} is not in the table:\n{table}"
+            );
+            let doctor = cluster.try_exec(pod, &["gp-agent", "check"])?;
+            ensure!(doctor.status.success(), "the doctor of {pod}: {doctor:?}");
+        }
+        Ok(())
+    })
+}
+
+/// For [`sql_files`]: each needs what the one before it made.
+pub fn add_sql_files(cluster: &Cluster) -> Result<()> {
+    cluster.add_sql("20-rows.sql", "insert into settled values (1);\n")?;
+    cluster.add_sql("10-table.sql", "create table settled (n int);\n")
+}
+
+pub fn sql_files(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let query = [
+            "psql",
+            "-XAtqd",
+            "gpadmin",
+            "-c",
+            "select count(*) from settled",
+        ];
+        wait::until("the files have run", || {
+            let rows = cluster.exec(coordinator(cluster), &query)?;
+            ensure!(rows == "1", "{rows} rows");
+            Ok(())
+        })
+    })
+}
+
+pub fn distributed(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let segments = cluster.settings().segments.to_string();
+        let answers = cluster.sql(
+            coordinator(cluster),
+            "select count(*) from gp_dist_random('gp_id')",
+        )?;
+        ensure!(
+            answers == segments,
+            "{answers} of {segments} primaries answer"
+        );
+        // Clients do not get past the coordinator.
+        let port = cluster.port(cluster.pod("segment-a-0"))?.to_string();
+        let direct = ["psql", "-XAtqp", &port, "-c", "select 1"];
+        ensure!(
+            !cluster
+                .try_exec(cluster.pod("segment-a-0"), &direct)?
+                .status
+                .success()
+        );
+        Ok(())
+    })
+}
+
+pub fn hba(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let peers = [
+            ("coordinator-0", "coordinator-1"),
+            ("segment-a-1", "segment-b-1"),
+            ("segment-a-1", "coordinator-0"),
+        ];
+        for (pod, peer) in peers.map(|(pod, peer)| (cluster.pod(pod), cluster.pod(peer))) {
+            let file = format!("{}/pg_hba.conf", cluster.data_dir(pod));
+            let name = format!("{peer}.{}", cluster.domain());
+            wait::until("names in pg_hba.conf", || {
+                let hba = cluster.exec(pod, &["cat", &file])?;
+                let mut lines = hba
+                    .lines()
+                    .filter(|line| !line.trim_start().starts_with('#'));
+                ensure!(
+                    lines.clone().any(|line| line.contains(&name)),
+                    "{name} is not in {file} of {pod}:\n{hba}"
+                );
+                let wide = |line: &str| line.contains("samenet") || line.contains("/0 ");
+                ensure!(
+                    !lines.any(wide),
+                    "a line that is too wide in {file} of {pod}:\n{hba}"
+                );
+                Ok(())
+            })?;
+        }
+        Ok(())
+    })
+}
+
+pub fn http_roles(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let active = [
+            ("coordinator-0", "coordinator"),
+            ("coordinator-1", "standby"),
+            ("segment-a-0", "primary"),
+            ("segment-b-0", "mirror"),
+        ];
+        for (pod, role) in active {
+            let address = cluster.address(cluster.pod(pod))?;
+            for (_, path) in active {
+                let (code, body) = http::get(address, &format!("/{path}"))?;
+                let expected = if path == role { 200 } else { 503 };
+                ensure!(code == expected, "{pod}: /{path} answered {code}: {body}");
+            }
+        }
+        let (code, catalog) = http::get(cluster.address(coordinator(cluster))?, "/catalog")?;
+        ensure!(
+            code == 200 && catalog.contains(cluster.pod("segment-b-1")),
+            "/catalog: {code} {catalog}"
+        );
+        Ok(())
+    })
+}

@@ -1,0 +1,127 @@
+//! Mirrors and standbys that take over, and those whose place they took.
+
+use crate::support::{check, coordinator, fill, one_pair, refused};
+use anyhow::{Result, ensure};
+use cluster_tests::cluster::Cluster;
+use cluster_tests::suite::Shared;
+use cluster_tests::wait;
+
+pub fn primary(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let (head, old, new) = (
+            coordinator(cluster),
+            cluster.pod("segment-a-0"),
+            cluster.pod("segment-b-0"),
+        );
+        fill(cluster, head, "failed_over")?;
+        // A pod that is gone: its agent is silent, and FTS probes in an hour unless it is asked.
+        cluster.container_do(&["kill"], old)?;
+        cluster.wait_status(new, "takes over", |s| s["activeRole"] == "primary")?;
+        wait::until("a distributed write", || {
+            cluster.sql(head, "insert into failed_over values (0)")
+        })?;
+        degraded(cluster, old)?;
+        cluster.container_do(&["start"], old)?;
+        let status =
+            cluster.wait_status(old, "waits for recovery", |s| refused(s, &["gprecoverseg"]))?;
+        ensure!(
+            status["findings"].to_string().contains("gprecoverseg"),
+            "no finding: {status}"
+        );
+        cluster.tool(head, "gprecoverseg -a")?;
+        cluster.wait_status(old, "adopted as a mirror", |s| {
+            s["postmaster"]["adopted"] == true && s["activeRole"] == "mirror"
+        })?;
+        cluster.wait_all_ready()?;
+        wait::until("in sync", || {
+            let catalog = cluster.catalog(head)?;
+            ensure!(
+                catalog.contains("0|p|m|s|u") && catalog.contains("0|m|p|s|u"),
+                "{catalog}"
+            );
+            Ok(())
+        })?;
+        cluster.tool(head, "gprecoverseg -a -r")?;
+        cluster.wait_in_place(head)?;
+        cluster.wait_all_ready()?;
+        wait::until("a distributed read", || {
+            cluster.sql(head, "delete from failed_over where id = 0")
+        })?;
+        check(cluster, head, "failed_over")?;
+        cluster.sql(head, "drop table failed_over").map(drop)
+    })
+}
+
+/// Status and doctor say what is wrong while `gone` is.
+fn degraded(cluster: &Cluster, gone: &str) -> Result<()> {
+    let head = coordinator(cluster);
+    // Its exit code says that not all is well.
+    let status = cluster.try_exec(head, &["gp-agent", "status"])?;
+    let table = String::from_utf8_lossy(&status.stdout).into_owned();
+    ensure!(
+        !status.status.success()
+            && table.contains(gone)
+            && table.contains("not the role that the pod was made for"),
+        "{table}"
+    );
+    let doctor = cluster.try_exec(head, &["gp-agent", "check"])?;
+    let said = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    ensure!(
+        !doctor.status.success() && said.contains(gone),
+        "the doctor finds nothing: {doctor:?}"
+    );
+    ensure!(
+        cluster.catalog(head)?.contains("0|m|p|n|d"),
+        "{}",
+        cluster.catalog(head)?
+    );
+    Ok(())
+}
+
+pub fn coordinator_activated(cluster: &Cluster) -> Result<(&str, &str)> {
+    let (old, new) = (coordinator(cluster), cluster.pod("coordinator-1"));
+    fill(cluster, old, "kept")?;
+    wait::until("the standby has it", || {
+        let lag = "select count(*) from pg_stat_replication where state = 'streaming' and replay_lsn = pg_current_wal_lsn()";
+        ensure!(cluster.sql(old, lag)? != "0");
+        Ok(())
+    })?;
+    cluster.container_do(&["kill"], old)?;
+    cluster.tool(new, "gpactivatestandby -a -f -d /greenplum/gpseg-1")?;
+    cluster.wait_status(new, "active as coordinator", |s| {
+        s["activeRole"] == "coordinator"
+    })?;
+    cluster.wait_ready(new)?;
+    check(cluster, new, "kept")?;
+    Ok((old, new))
+}
+
+pub fn old_coordinator(_: &Shared) -> Result<()> {
+    let cluster = Cluster::up(one_pair())?;
+    let (old, new) = coordinator_activated(&cluster)?;
+    cluster.container_do(&["start"], old)?;
+    cluster.wait_status(old, "fenced", |s| refused(s, &["activated"]))?;
+    // Even when the new one is silent: the segments remember.
+    for segment in ["segment-a-0", "segment-b-0"].map(|pod| cluster.pod(pod)) {
+        cluster.wait_status(segment, "has seen the new coordinator", |s| {
+            s["seenCoordinator"].as_u64() >= Some(2)
+        })?;
+    }
+    cluster.container_do(&["stop", "--time", "60"], new)?;
+    cluster.container_do(&["restart", "--time", "60"], old)?;
+    cluster.wait_status(old, "still fenced", |s| refused(s, &["activated"]))?;
+    cluster.container_do(&["start"], new)?;
+    cluster.wait_ready(new)?;
+    check(&cluster, new, "kept")?;
+    cluster.exec(old, &["gp-agent", "hold", "becoming the standby"])?;
+    cluster.wait_status(old, "held", |s| s["phase"] == "held")?;
+    cluster.exec(old, &["mv", "/greenplum/gpseg-1", "/greenplum/moved"])?;
+    cluster.exec(old, &["gp-agent", "resume"])?;
+    let name = format!("{old}.{}", cluster.domain());
+    cluster.tool(
+        new,
+        &format!("gpinitstandby -a -s {name} -P 5432 -S /greenplum/gpseg-1"),
+    )?;
+    cluster.wait_status(old, "follows as standby", |s| s["activeRole"] == "standby")?;
+    cluster.wait_all_ready()
+}

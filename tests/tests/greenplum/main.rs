@@ -1,0 +1,128 @@
+//! Whole clusters with Greenplum: the stand-in, or a real engine when `tests/run` is given one.
+
+mod administration;
+mod bring_up;
+mod creation;
+mod failover;
+mod failures;
+mod restarts;
+mod support;
+mod surroundings;
+
+use cluster_tests::cluster::Cluster;
+use cluster_tests::greenplum::{self, Kind};
+use cluster_tests::settings::Settings;
+use cluster_tests::suite::{Suite, Test};
+use std::process::ExitCode;
+
+/// Run with either.
+const TESTS: &[(&str, Test)] = &[
+    ("comes_up_from_empty_volumes", bring_up::comes_up),
+    ("sql_files_ran_once_in_order", bring_up::sql_files),
+    (
+        "primaries_answer_a_distributed_query",
+        bring_up::distributed,
+    ),
+    ("pg_hba_conf_holds_names_and_nothing_wide", bring_up::hba),
+    ("http_answers_for_the_role", bring_up::http_roles),
+    (
+        "agent_killed_leaves_the_postmaster_alone",
+        failures::agent_killed,
+    ),
+    (
+        "killed_postmasters_are_back_before_fts_fails_over",
+        failures::postmasters_killed,
+    ),
+    (
+        "stopped_pods_come_back_in_their_places",
+        restarts::all_stopped,
+    ),
+    ("killed_pods_come_back_in_any_order", restarts::all_killed),
+    (
+        "segments_wait_for_the_coordinator",
+        restarts::segments_first,
+    ),
+    (
+        "stopped_and_started_by_the_tools_is_adopted",
+        administration::stop_and_start,
+    ),
+    (
+        "standby_made_by_hand_is_adopted",
+        administration::standby_by_hand,
+    ),
+    (
+        "lost_primary_is_failed_over_and_recovered_by_hand",
+        failover::primary,
+    ),
+    ("names_that_are_gone_harm_nobody", surroundings::dns_gone),
+    (
+        "activated_standby_fences_the_old_coordinator",
+        failover::old_coordinator,
+    ),
+    (
+        "lost_coordinator_is_not_created_over_its_segments",
+        creation::lost_coordinator,
+    ),
+    (
+        "creation_broken_off_is_understood_and_begun_again",
+        creation::broken_off,
+    ),
+    (
+        "every_host_that_is_not_ready_is_named_at_once",
+        creation::hosts_not_ready,
+    ),
+    ("shell_characters_are_refused", creation::shell_characters),
+];
+
+/// What a real engine cannot be told to do.
+const STAND_IN_ALONE: &[(&str, Test)] = &[
+    (
+        "exhausted_attempts_are_refused_until_resumed",
+        creation::exhausted,
+    ),
+    (
+        "standby_and_mirrors_that_failed_are_finished",
+        creation::finished,
+    ),
+    ("greenplum_6_is_created", creation::greenplum_6),
+    ("cloudberry_is_created", creation::cloudberry),
+    ("skewed_clock_is_reported", surroundings::clock_skew),
+];
+
+fn settings() -> Settings {
+    let mut settings = Settings::greenplum();
+    if greenplum::kind() == Kind::Real {
+        support::probe_seldom(&mut settings);
+    }
+    settings
+}
+
+fn prepare(cluster: &Cluster) -> anyhow::Result<()> {
+    // FTS probes when it is asked, so that what happens soon is the agent's doing.
+    cluster.switch_on("probe_interval", "3600")?;
+    bring_up::add_sql_files(cluster)
+}
+
+fn main() -> ExitCode {
+    let mut tests = TESTS.to_vec();
+    match greenplum::kind() {
+        Kind::StandIn => {
+            tests.extend(STAND_IN_ALONE);
+            eprintln!(
+                "SKIPPED: the Greenplum tests against a real engine: none is given (tests/run --gphome DIR)"
+            );
+        }
+        Kind::Real => {
+            for (name, _) in STAND_IN_ALONE {
+                eprintln!("SKIPPED: {name}: a real engine cannot be told to fail");
+            }
+        }
+    }
+    let suite = Suite {
+        image: greenplum::image(),
+        settings,
+        prepare,
+        tests,
+    };
+    suite.main()
+}

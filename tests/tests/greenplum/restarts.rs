@@ -1,0 +1,93 @@
+//! Whole clusters that go down and come back.
+
+use crate::support::{changes, check, coordinator, fill, postmaster};
+use anyhow::{Result, ensure};
+use cluster_tests::cluster::Cluster;
+use cluster_tests::suite::Shared;
+
+/// More than the grace period: who is still there then was killed by Docker, with exit code 137.
+const LATE: &str = "60";
+
+fn drop_table(cluster: &Cluster, table: &str) -> Result<()> {
+    cluster
+        .sql(coordinator(cluster), &format!("drop table {table}"))
+        .map(drop)
+}
+
+pub fn all_stopped(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let head = coordinator(cluster);
+        fill(cluster, head, "stopped")?;
+        let history = changes(cluster, head)?;
+        cluster.all_do(&["stop", "--time", LATE])?;
+        for pod in &cluster.pods {
+            let code = cluster.inspect(pod, "{{.State.ExitCode}}")?;
+            ensure!(
+                code == "0",
+                "{pod} ended with {code}:\n{}",
+                cluster.logs(pod)
+            );
+        }
+        let since = Cluster::now()?;
+        cluster.start_shuffled()?;
+        cluster.wait_all_ready()?;
+        cluster.wait_in_place(head)?;
+        check(cluster, head, "stopped")?;
+        ensure!(
+            changes(cluster, head)? == history,
+            "FTS took the end of the cluster for a failure"
+        );
+        for pod in &cluster.pods {
+            let log = cluster.logs_since(pod, &since)?;
+            ensure!(
+                !log.contains("was not properly shut down"),
+                "crash recovery on {pod}:\n{log}"
+            );
+        }
+        drop_table(cluster, "stopped")
+    })
+}
+
+pub fn all_killed(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let head = coordinator(cluster);
+        fill(cluster, head, "killed")?;
+        cluster.all_do(&["kill"])?;
+        cluster.start_shuffled()?;
+        cluster.wait_all_ready()?;
+        check(cluster, head, "killed")?;
+        cluster.wait_in_place(head)?;
+        drop_table(cluster, "killed")
+    })
+}
+
+pub fn segments_first(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let head = coordinator(cluster);
+        fill(cluster, head, "waiting")?;
+        cluster.all_do(&["stop", "--time", LATE])?;
+        for short in ["segment-a-0", "segment-b-0", "segment-a-1", "segment-b-1"] {
+            cluster.container_do(&["start"], cluster.pod(short))?;
+        }
+        // A mirror harms nobody; a primary asks first whether it still is one.
+        cluster.wait_status(cluster.pod("segment-b-0"), "started at once", |s| {
+            postmaster(s).is_some()
+        })?;
+        let status = cluster.wait_status(cluster.pod("segment-a-0"), "waits", |s| {
+            s["reason"]
+                .as_str()
+                .is_some_and(|reason| reason.contains("coordinator"))
+        })?;
+        ensure!(
+            postmaster(&status).is_none(),
+            "started without being told: {status}"
+        );
+        for short in ["coordinator-1", "coordinator-0"] {
+            cluster.container_do(&["start"], cluster.pod(short))?;
+        }
+        cluster.wait_all_ready()?;
+        check(cluster, head, "waiting")?;
+        cluster.wait_in_place(head)?;
+        drop_table(cluster, "waiting")
+    })
+}

@@ -1,0 +1,207 @@
+//! What administrators change while the cluster runs.
+
+use crate::shared::{Shared, all_well};
+use anyhow::{Context, Result, ensure};
+use cluster_tests::helm::ValuesFile;
+use cluster_tests::kube::{Client, Clients, Release, Tool, kubectl};
+use cluster_tests::{wait, writers};
+use serde_json::{Value, json};
+
+fn uids(release: &Release) -> Result<Vec<String>> {
+    release.pods()?.iter().map(|pod| release.uid(pod)).collect()
+}
+
+pub fn rotation(shared: &Shared) -> Result<()> {
+    shared.with(|release| {
+        let (before, old_password) = (uids(release)?, release.password()?);
+        let (from, to) = ("coordinator-0", "segment-a-0");
+        let keys = [from, to].map(|pod| release.status(pod).map(|s| s["ssh"]["key"].clone()));
+        let make = "rm -f /tmp/new && ssh-keygen -q -t ed25519 -N '' -f /tmp/new && cat /tmp/new";
+        let key = release.exec(from, &["bash", "-c", make])? + "\n";
+        // The old kind of key goes, the new one comes.
+        let new = json!({ "stringData": { "id_ed25519": key }, "data": { "id_ecdsa": null } });
+        release.patch("secret", "greenplum-ssh-key", &new)?;
+        release.patch(
+            "secret",
+            "greenplum-password",
+            &json!({ "stringData": { "password": "another one" } }),
+        )?;
+        for (pod, old) in [from, to].into_iter().zip(keys) {
+            let old = old?;
+            release.wait_status(pod, "the new key", |s| s["ssh"]["key"] != old)?;
+        }
+        wait::until("the new key opens the door", || {
+            release.exec(from, &["ssh", "-o", "BatchMode=yes", to, "true"])
+        })?;
+        let login = |password: &str| {
+            let psql =
+                format!("PGPASSWORD='{password}' psql -XAtwh 127.0.0.1 -c 'select 1' postgres");
+            release.exec(from, &["bash", "-c", &psql])
+        };
+        wait::until("the new password opens", || login("another one"))?;
+        ensure!(
+            login(&old_password).is_err(),
+            "the old password still opens"
+        );
+        // An upgrade brings new settings, and leaves the Secrets as they are.
+        release.upgrade(&json!({ "parameters": { "log_statement": "ddl" } }))?;
+        for pod in release.pods()? {
+            wait::until(&format!("{pod} has the new setting"), || {
+                let value = release.sql(&pod, "show log_statement")?;
+                ensure!(value == "ddl", "log_statement is {value}");
+                Ok(())
+            })?;
+        }
+        ensure!(
+            release.password()? == "another one",
+            "the upgrade made a new password"
+        );
+        ensure!(uids(release)? == before, "a pod was replaced");
+        release.upgrade(&json!({}))
+    })
+}
+
+pub fn rolling_update(shared: &Shared) -> Result<()> {
+    shared.with(|release| {
+        let next = std::env::var("GP_IMAGE_NEXT")?;
+        let (repository, tag) = next.rsplit_once(':').context("GP_IMAGE_NEXT has no tag")?;
+        let client = Client::of(release)?;
+        client.sql("create table written (id bigint)")?;
+        let clients = Clients::start(&client, "written", 2);
+        let image = json!({ "image": { "repository": repository, "tag": tag } });
+        let updated = release
+            .upgrade(&image)
+            .and_then(|()| wait_for_update(release, &next));
+        let before = clients.acknowledged();
+        let served = wait::until("clients write after the update", || {
+            ensure!(
+                clients.acknowledged() > before + 10,
+                "{} rows",
+                clients.acknowledged()
+            );
+            Ok(())
+        });
+        let rows = clients.stop()?;
+        updated?;
+        served?;
+        all_well(release)?;
+        writers::check_among(&client.sql("select id from written")?, &rows)?;
+        client.sql("drop table written").map(drop)
+    })
+}
+
+fn wait_for_update(release: &Release, image: &str) -> Result<()> {
+    for set in ["coordinator", "segment-a", "segment-b"] {
+        wait::until(&format!("{set} is updated"), || {
+            let status = release.set(set)?["status"].clone();
+            let done = status["currentRevision"] == status["updateRevision"]
+                && status["readyReplicas"] == status["replicas"];
+            ensure!(done, "{status}");
+            Ok(())
+        })?;
+    }
+    for pod in release.pods()? {
+        let used = release.pod(&pod)?["spec"]["containers"][0]["image"].clone();
+        ensure!(used == image, "{pod} runs {used}");
+    }
+    Ok(())
+}
+
+/// Asks for the eviction of a pod, as a drain does.
+fn evict(release: &Release, pod: &str) -> Result<()> {
+    let namespace = &release.namespace;
+    let newest = kubectl(&["get", "--raw", "/apis/policy/v1"]).is_ok();
+    let version = if newest {
+        "policy/v1"
+    } else {
+        "policy/v1beta1"
+    };
+    let eviction = json!({
+        "apiVersion": version, "kind": "Eviction", "metadata": { "name": pod, "namespace": namespace },
+    });
+    let file = ValuesFile::new(&eviction)?;
+    let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/eviction");
+    kubectl(&["create", "--raw", &path, "--filename", &file.path()]).map(drop)
+}
+
+pub fn evictions(shared: &Shared) -> Result<()> {
+    shared.with(|release| {
+        wait::until("the budgets allow an eviction", || {
+            let path = "jsonpath={.items[*].status.disruptionsAllowed}";
+            let allowed = release.kubectl(&["get", "poddisruptionbudgets", "-o", path])?;
+            ensure!(allowed == "1 1", "{allowed}");
+            Ok(())
+        })?;
+        let uid = release.uid("segment-a-0")?;
+        evict(release, "segment-a-0")?;
+        let refused = evict(release, "segment-b-0")
+            .err()
+            .context("both of a pair were evicted")?;
+        ensure!(
+            refused.to_string().contains("disruption budget"),
+            "{refused:#}"
+        );
+        // The coordinator has a budget of its own.
+        let coordinator = release.uid("coordinator-1")?;
+        evict(release, "coordinator-1")?;
+        ensure!(
+            evict(release, "coordinator-0").is_err(),
+            "coordinator and standby were evicted"
+        );
+        release.wait_replaced("segment-a-0", &uid)?;
+        release.wait_replaced("coordinator-1", &coordinator)
+    })
+}
+
+pub fn drain(shared: &Shared) -> Result<()> {
+    shared.with(|release| {
+        let _tool = Tool::find().map_err(anyhow::Error::msg)?;
+        let node = release.node("segment-b-0")?;
+        let selector = "--pod-selector=greenplum.io/cluster,app.kubernetes.io/name=gp-agent";
+        let how = [
+            "--ignore-daemonsets",
+            "--delete-emptydir-data",
+            "--timeout=80s",
+        ];
+        let drained = kubectl(&[&["drain", &node, selector], &how[..]].concat());
+        let left = || -> Result<Vec<String>> {
+            let pods = release.pods()?.into_iter();
+            Ok(pods
+                .filter(|pod| release.node(pod).is_ok_and(|n| n == node))
+                .collect())
+        };
+        let left = left();
+        kubectl(&["uncordon", &node])?;
+        drained?;
+        ensure!(left?.is_empty(), "pods are left on {node}");
+        all_well(release)
+    })
+}
+
+pub fn wrong_values(shared: &Shared) -> Result<()> {
+    shared.with(|release| {
+        let generations = || -> Result<Vec<Value>> {
+            ["coordinator", "segment-a", "segment-b"]
+                .iter()
+                .map(|set| Ok(release.set(set)?["metadata"]["generation"].clone()))
+                .collect()
+        };
+        let before = generations()?;
+        for (wrong, named) in [
+            (json!({ "segments": { "count": 0 } }), "/segments/count"),
+            (
+                json!({ "parameters": { "max_connections": 100 } }),
+                "/parameters/max_connections",
+            ),
+            (json!({ "segment": {} }), "segment"),
+        ] {
+            let refusal = release.upgrade(&wrong).err().context("not refused")?;
+            ensure!(refusal.to_string().contains(named), "{refusal:#}");
+        }
+        ensure!(
+            generations()? == before,
+            "a refused upgrade changed a StatefulSet"
+        );
+        Ok(())
+    })
+}

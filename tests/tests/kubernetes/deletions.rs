@@ -1,0 +1,105 @@
+//! Pods that are taken away, and come back elsewhere with other addresses.
+
+use crate::shared::{PAIRS, Shared, all_well, check_rows, write_rows};
+use anyhow::{Context, Result, ensure};
+use cluster_tests::kube::{self, Release};
+use cluster_tests::wait;
+use cluster_tests::writers::{self, PSQL, Writers};
+use serde_json::json;
+use std::net::IpAddr;
+
+/// Deletes pods and waits for those that take their names.
+fn delete(release: &Release, pods: &[&str]) -> Result<()> {
+    let before = pods
+        .iter()
+        .map(|pod| Ok((release.uid(pod)?, release.ip(pod)?)))
+        .collect::<Result<Vec<(String, IpAddr)>>>()?;
+    release.kubectl(&[&["delete", "pod", "--wait=false"], pods].concat())?;
+    for (pod, (uid, _)) in pods.iter().zip(&before) {
+        release.wait_replaced(pod, uid)?;
+    }
+    for (pod, (_, address)) in pods.iter().zip(&before) {
+        ensure!(release.ip(pod)? != *address, "{pod} has its old address");
+    }
+    Ok(())
+}
+
+pub fn each_pod(shared: &Shared) -> Result<()> {
+    shared.with(|release| {
+        write_rows(release, "before")?;
+        // One of each pair at a time.
+        delete(release, &PAIRS.map(|(pod, _)| pod))?;
+        all_well(release)?;
+        delete(release, &PAIRS.map(|(_, partner)| partner))?;
+        all_well(release)?;
+        check_rows(release, "before")
+    })
+}
+
+pub fn each_set(shared: &Shared) -> Result<()> {
+    shared.with(|release| {
+        write_rows(release, "before")?;
+        for set in ["coordinator", "segment-a", "segment-b"] {
+            release.kubectl(&["delete", "statefulset", set])?;
+            wait::until(&format!("the pods of {set} are gone"), || {
+                let selector = format!("app.kubernetes.io/component={set}");
+                let pods = release.kubectl(&["get", "pods", "-o", "name", "-l", &selector])?;
+                ensure!(pods.is_empty(), "{pods}");
+                Ok(())
+            })?;
+            release.upgrade(&json!({}))?;
+            all_well(release).with_context(|| format!("after {set} was deleted"))?;
+        }
+        check_rows(release, "before")
+    })
+}
+
+pub fn all_pods(shared: &Shared) -> Result<()> {
+    shared.with(|release| {
+        write_rows(release, "before")?;
+        let pods = release.pods()?;
+        delete(
+            release,
+            &pods.iter().map(String::as_str).collect::<Vec<_>>(),
+        )?;
+        all_well(release)?;
+        check_rows(release, "before")
+    })
+}
+
+pub fn under_load(shared: &Shared) -> Result<()> {
+    shared.with(|release| {
+        let pod = "segment-a-0";
+        release.sql(pod, "create table written (id bigint)")?;
+        let exec = ["-n", &release.namespace, "exec", "-i", pod, "--"];
+        let psql = || kube::command(&[&exec[..], &PSQL, &["-p", "40000"]].concat());
+        let load = Writers::spawn(psql, "written", 3)?;
+        wait::until("a load", || {
+            ensure!(load.acknowledged() > 200, "{} rows", load.acknowledged());
+            Ok(())
+        })?;
+        let uid = release.uid(pod)?;
+        release.kubectl(&["delete", "pod", pod, "--wait=false"])?;
+        // The kubelet of Kubernetes 1.20 keeps the object for some seconds after the container's end.
+        let code = wait::until("the container's exit code", || {
+            let old = release.pod(pod)?;
+            ensure!(old["metadata"]["uid"] == *uid, "the pod is gone already");
+            let state = &old["status"]["containerStatuses"][0]["state"]["terminated"];
+            state["exitCode"].as_i64().context("it runs still")
+        })?;
+        ensure!(code == 0, "the container ended with {code}");
+        let rows = load.ended()?;
+        release.wait_replaced(pod, &uid)?;
+        writers::check_among(&release.sql(pod, "select id from written")?, &rows)?;
+        let log = release.logs(pod);
+        ensure!(
+            log.contains("database system was shut down at"),
+            "no clean end:\n{log}"
+        );
+        ensure!(
+            !log.contains("automatic recovery"),
+            "crash recovery:\n{log}"
+        );
+        release.sql(pod, "drop table written").map(drop)
+    })
+}

@@ -1,0 +1,214 @@
+//! Nodes without power, cables cut, DNS gone wrong, no API server.
+
+use crate::shared::{PAIRS, Shared, all_well, check_rows, write_rows};
+use anyhow::{Context, Result, ensure};
+use cluster_tests::kube::{Client, Clients, Release, Tool, kubectl};
+use cluster_tests::{http, wait, writers};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::process::Command;
+
+fn tool() -> Result<Tool> {
+    Tool::find().map_err(anyhow::Error::msg)
+}
+
+fn restarts(release: &Release) -> Result<Vec<u64>> {
+    let pods = release.pods()?;
+    pods.iter().map(|pod| release.restarts(pod)).collect()
+}
+
+/// The pods that are written to and do not run on a node.
+fn elsewhere(release: &Release, node: &str) -> Result<Vec<&'static str>> {
+    let mut pods = Vec::new();
+    for (pod, _) in PAIRS {
+        if release.node(pod)? != node {
+            pods.push(pod);
+        }
+    }
+    Ok(pods)
+}
+
+pub fn node(shared: &Shared) -> Result<()> {
+    shared.with(|release| {
+        let tool = tool()?;
+        write_rows(release, "before")?;
+        let node = release.node("segment-a-0")?;
+        let others = elsewhere(release, &node)?;
+        tool.run(&["node", "stop", &node])?;
+        let survived = others.iter().try_for_each(|pod| {
+            let rows = release.sql(
+                pod,
+                "create table meanwhile as select 7 as n; select n from meanwhile",
+            )?;
+            ensure!(rows == "7", "{pod} has {rows}");
+            Ok(())
+        });
+        tool.run(&["node", "start", &node])?;
+        survived.context("while the node was off")?;
+        all_well(release)?;
+        for pod in others {
+            ensure!(release.sql(pod, "select n from meanwhile")? == "7");
+            release.sql(pod, "drop table meanwhile")?;
+        }
+        check_rows(release, "before")
+    })
+}
+
+pub fn partition(shared: &Shared) -> Result<()> {
+    shared.with(|release| {
+        let tool = tool()?;
+        let before = restarts(release)?;
+        let (primary, mirror) = ("segment-a-0", "segment-b-0");
+        let nodes = [release.node(primary)?, release.node(mirror)?];
+        tool.run(&["partition", &nodes[0], &nodes[1]])?;
+        write_rows(release, "meanwhile").context("while the nodes were apart")?;
+        // Nothing is lost in silence: the mirror says that it receives nothing.
+        release.wait_status(mirror, "misses its stream", |s| {
+            let ends = s["replication"].as_array().into_iter().flatten();
+            ends.filter(|end| end["state"] == "streaming").count() == 0
+        })?;
+        tool.run(&["heal"])?;
+        all_well(release)?;
+        check_rows(release, "meanwhile")?;
+        ensure!(restarts(release)? == before, "a container was restarted");
+        Ok(())
+    })
+}
+
+fn ready(node: &str) -> Result<bool> {
+    let path = "jsonpath={.status.conditions[?(@.type==\"Ready\")].status}";
+    Ok(kubectl(&["get", "node", node, "-o", path])? == "True")
+}
+
+fn wait_for_node(node: &str, wanted: bool) -> Result<()> {
+    wait::until(&format!("{node} ready: {wanted}"), || {
+        ensure!(ready(node)? == wanted);
+        Ok(())
+    })
+}
+
+pub fn lost_master(shared: &Shared) -> Result<()> {
+    shared.with(|release| {
+        let tool = tool()?;
+        let before = restarts(release)?;
+        let node = release.node("segment-a-1")?;
+        // Asked at its own address, since nothing of the API reaches it now.
+        let client = Client::of_pod(release, "segment-a-1")?;
+        tool.run(&["partition", &node, "master"])?;
+        wait_for_node(&node, false)?;
+        let answered =
+            client.sql("create table meanwhile as select 7 as n; select n from meanwhile");
+        tool.run(&["heal"])?;
+        ensure!(answered.context("while the node was alone")? == "7");
+        wait_for_node(&node, true)?;
+        all_well(release)?;
+        release.sql("segment-a-1", "drop table meanwhile")?;
+        ensure!(restarts(release)? == before, "a container was restarted");
+        Ok(())
+    })
+}
+
+pub fn dns(shared: &Shared) -> Result<()> {
+    shared.with(|release| {
+        let tool = tool()?;
+        let before = restarts(release)?;
+        for fault in ["servfail", "drop", "stale"] {
+            tool.run(&["dns", fault])?;
+            let tested = without_dns(release, fault);
+            tool.run(&["dns", "ok"])?;
+            tested.with_context(|| format!("while DNS did {fault}"))?;
+            all_well(release).with_context(|| format!("after DNS did {fault}"))?;
+        }
+        ensure!(restarts(release)? == before, "a container was restarted");
+        Ok(())
+    })
+}
+
+/// Streams go on, servers are written to, one that crashes comes back; who has noticed says so.
+fn without_dns(release: &Release, fault: &str) -> Result<()> {
+    write_rows(release, "meanwhile")?;
+    check_rows(release, "meanwhile")?;
+    let pod = "segment-a-1";
+    let pid = release.status(pod)?["postmaster"]["pid"]
+        .as_i64()
+        .context("no postmaster")?;
+    release.exec(pod, &["kill", "-s", "KILL", &pid.to_string()])?;
+    release.wait_status(pod, "another postmaster", |s| {
+        s["postmaster"]["pid"]
+            .as_i64()
+            .is_some_and(|new| new != pid)
+    })?;
+    release.wait_ready(pod)?;
+    if fault == "stale" {
+        // A new address that DNS does not tell: the stream comes back when it does.
+        let uid = release.uid("segment-b-0")?;
+        release.kubectl(&["delete", "pod", "segment-b-0", "--wait=false"])?;
+        return wait::until("segment-b-0 replaced", || {
+            ensure!(release.uid("segment-b-0")? != uid);
+            release.status("segment-b-0")
+        })
+        .map(drop);
+    }
+    let told = |s: &Value| s["findings"].to_string().contains("\"dns\"");
+    release
+        .wait_status("segment-b-1", "says that DNS fails", told)
+        .map(drop)
+}
+
+/// Stops a process of this machine while it lives.
+struct Stopped(Pid);
+
+impl Stopped {
+    fn named(name: &str) -> Result<Stopped> {
+        let found = Command::new("pgrep").args(["-x", name]).output()?;
+        let pid = String::from_utf8_lossy(&found.stdout).trim().parse();
+        let pid = Pid::from_raw(pid.with_context(|| format!("no single {name} runs here"))?);
+        let pid = pid.context("PID 0")?;
+        kill_process(pid, Signal::STOP)?;
+        Ok(Stopped(pid))
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = kill_process(self.0, Signal::CONT);
+    }
+}
+
+/// Seconds on the clock of an agent, asked at its own address.
+fn clock(agent: SocketAddr) -> Result<u64> {
+    let (_, body) = http::get(agent, "/status")?;
+    let status: Value = serde_json::from_str(&body)?;
+    status["loopTurnedAt"].as_u64().context("no time")
+}
+
+pub fn api_down(shared: &Shared) -> Result<()> {
+    shared.with(|release| {
+        let _tool = tool()?;
+        let before = restarts(release)?;
+        let client = Client::of(release)?;
+        client.sql("create table written (id bigint)")?;
+        let agent = SocketAddr::new(release.ip("coordinator-0")?, 8008);
+        let clients = Clients::start(&client, "written", 1);
+        let down = Stopped::named("kube-apiserver")?;
+        let (since, first) = (clock(agent)?, clients.acknowledged());
+        let minute = wait::until("a minute", || {
+            ensure!(clock(agent)? >= since + 60);
+            Ok(clients.acknowledged())
+        });
+        drop(down);
+        let rows = clients.stop()?;
+        ensure!(
+            minute? > first + 100,
+            "clients were not served: {} rows",
+            rows.len()
+        );
+        wait::until("the API server answers again", || release.pods())?;
+        all_well(release)?;
+        writers::check_among(&client.sql("select id from written")?, &rows)?;
+        client.sql("drop table written")?;
+        ensure!(restarts(release)? == before, "a container was restarted");
+        Ok(())
+    })
+}

@@ -1,0 +1,85 @@
+//! The release that most tests share: coordinator, standby, two primaries with mirrors.
+
+use anyhow::{Context, Result, bail, ensure};
+use cluster_tests::kube::Release;
+use cluster_tests::wait;
+use serde_json::json;
+use std::sync::{Mutex, PoisonError};
+
+/// The pairs of the shared release, who is written to first.
+pub const PAIRS: [(&str, &str); 3] = [
+    ("coordinator-0", "coordinator-1"),
+    ("segment-a-0", "segment-b-0"),
+    ("segment-a-1", "segment-b-1"),
+];
+
+/// Made when the first test asks for it.
+#[derive(Debug, Default)]
+pub struct Shared(Mutex<Option<Result<Release, String>>>);
+
+impl Shared {
+    /// Hands the release over with every pod ready and every pair replicating.
+    pub fn with(&self, test: impl FnOnce(&Release) -> Result<()>) -> Result<()> {
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = slot.get_or_insert_with(|| Release::up(json!({})).map_err(|e| format!("{e:#}")));
+        match made {
+            Ok(release) => {
+                all_well(release).context("before the test")?;
+                test(release)
+            }
+            Err(why) => {
+                let why = std::mem::replace(why, "see the first test".into());
+                bail!("the shared release did not come up: {why}")
+            }
+        }
+    }
+}
+
+/// Waits until every pod is ready, every pair replicates and clients would be sent to the coordinator.
+pub fn all_well(release: &Release) -> Result<()> {
+    release.wait_all_ready()?;
+    PAIRS
+        .iter()
+        .try_for_each(|(_, receiver)| release.wait_streaming(receiver))?;
+    wait::until("the Service has one pod, the coordinator", || {
+        let addresses = service_addresses(release)?;
+        let coordinator = release.ip("coordinator-0")?.to_string();
+        ensure!(addresses == [coordinator], "{addresses:?}");
+        Ok(())
+    })
+}
+
+/// Addresses of the pods behind the clients' Service.
+pub fn service_addresses(release: &Release) -> Result<Vec<String>> {
+    let endpoints = release.object("endpoints/greenplum")?;
+    let subsets = endpoints["subsets"].as_array().into_iter().flatten();
+    let ready = subsets.flat_map(|s| s["addresses"].as_array().into_iter().flatten());
+    Ok(ready
+        .filter_map(|address| address["ip"].as_str().map(String::from))
+        .collect())
+}
+
+/// Writes a table with a thousand rows where each pair is written to.
+pub fn write_rows(release: &Release, table: &str) -> Result<()> {
+    for (pod, _) in PAIRS {
+        let rows = "select generate_series(1, 1000) as id";
+        release.sql(pod, &format!("create table {table} as {rows}"))?;
+    }
+    Ok(())
+}
+
+/// Checks that each thousand is still there, on both ends of each pair, and drops the table.
+pub fn check_rows(release: &Release, table: &str) -> Result<()> {
+    let query = format!("select count(*), sum(id) from {table}");
+    for (pod, mirror) in PAIRS {
+        let rows = release.sql(pod, &query)?;
+        ensure!(rows == "1000|500500", "{pod} has {rows}");
+        wait::until(&format!("{mirror} has the rows"), || {
+            let rows = release.sql(mirror, &query)?;
+            ensure!(rows == "1000|500500", "{mirror} has {rows}");
+            Ok(())
+        })?;
+        release.sql(pod, &format!("drop table {table}"))?;
+    }
+    Ok(())
+}
