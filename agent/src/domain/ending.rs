@@ -23,7 +23,7 @@ pub struct Evidence {
     pub exit: Exit,
     /// Whether pg_control says "shut down"; nothing where there is no readable one.
     pub shut_down: Option<bool>,
-    /// postmaster.pid, once there, was missing or another server's while the postmaster still ran.
+    /// postmaster.pid was missing, or another server's, while the postmaster still ran.
     pub lock_file_lost: bool,
 }
 

@@ -7,8 +7,11 @@ use std::time::Duration;
 /// How often to look.
 pub(super) const EVERY: Duration = Duration::from_secs(1);
 
-/// Missing once, it may just have been removed by a postmaster that ends.
+/// Looks without it after which it counts as lost. Missing once, it may just have been removed by a postmaster that ends.
 const LOST: u32 = 2;
+
+/// The same while it was never there: a postmaster that has just been started writes it first of all, in its own time.
+const NEVER_SEEN: u32 = 10;
 
 /// What was seen of it while the postmaster ran.
 #[derive(Debug, Default)]
@@ -18,20 +21,19 @@ pub(super) struct LockFile {
 }
 
 impl LockFile {
-    /// Looks whether it names this postmaster. One that has just been started has not written it yet.
+    /// Looks whether it names this postmaster.
     pub(super) fn look(&mut self, dir: &Path, postmaster: i32) {
         let Ok(listed) = pidfile::read_pid(dir) else {
             return;
         };
         if listed == Some(postmaster) {
-            *self = LockFile {
-                seen: true,
-                missed: 0,
-            };
-        } else if self.seen {
-            self.missed = self.missed.saturating_add(1);
+            self.seen = true;
+            self.missed = 0;
+            return;
         }
-        if self.missed == LOST {
+        let known = self.lost();
+        self.missed = self.missed.saturating_add(1);
+        if self.lost() && !known {
             tracing::error!(
                 path = %dir.join("postmaster.pid").display(),
                 "somebody removed or changed the lock file of postmaster {postmaster}: it will stop itself at once when it notices, and is then started again; never touch this file"
@@ -39,9 +41,9 @@ impl LockFile {
         }
     }
 
-    /// Whether it was another's, or missing after it had been there.
+    /// Whether it is missing, or another server's.
     pub(super) fn lost(&self) -> bool {
-        self.missed >= LOST
+        self.missed >= if self.seen { LOST } else { NEVER_SEEN }
     }
 }
 
@@ -50,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_file_that_was_there_can_be_lost_and_not_at_once() {
+    fn a_file_is_lost_that_stays_away() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("postmaster.pid");
         let mut lock = LockFile::default();
@@ -71,5 +73,17 @@ mod tests {
         assert!(look(None));
         assert!(!look(Some("42\n/data\n")));
         assert!(!look(None));
+    }
+
+    #[test]
+    fn a_file_that_was_removed_before_anybody_looked_is_lost_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut lock = LockFile::default();
+        let mut look = || {
+            lock.look(dir.path(), 42);
+            lock.lost()
+        };
+        assert!((1..NEVER_SEEN).all(|_| !look()));
+        assert!(look());
     }
 }
