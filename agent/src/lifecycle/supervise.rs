@@ -85,6 +85,12 @@ impl<'a> Supervisor<'a> {
             }
             return Ok(None);
         }
+        if let Some(pid) = self.standalone()? {
+            let reason = format!("a single-user server (process {pid}) works on the directory");
+            self.pod.board.phase(Phase::Starting, reason);
+            self.pause(ASK_AGAIN).await;
+            return Ok(None);
+        }
         if let Some(process) = self.adopt().await? {
             return Ok(Some(process));
         }
