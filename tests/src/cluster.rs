@@ -168,7 +168,15 @@ impl Cluster {
     /// # Errors
     /// What docker said.
     pub fn create(&self, pod: &str, extra: &[&str]) -> Result<()> {
-        let (container, domain, image) = (self.container(pod), self.domain(), self.image());
+        self.create_from(&self.image(), pod, extra)
+    }
+
+    /// The same from another image.
+    ///
+    /// # Errors
+    /// What docker said.
+    pub fn create_from(&self, image: &str, pod: &str, extra: &[&str]) -> Result<()> {
+        let (container, domain) = (self.container(pod), self.domain());
         let config = format!("{}:/etc/greenplum:ro", self.config_dir().display());
         let keys = format!("{}:/etc/ssh-key:ro", self.secret_dir().display());
         let volume = format!("{}:/greenplum", self.volume(pod));
@@ -184,7 +192,7 @@ impl Cluster {
         args.extend(greenplum.iter().map(String::as_str));
         args.extend(LIKE_COMPOSE);
         args.extend(extra);
-        args.push(&image);
+        args.push(image);
         docker::docker(&args).map(drop)
     }
 

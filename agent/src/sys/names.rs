@@ -236,9 +236,9 @@ impl Names {
         let words = program.to_string_lossy();
         match timeout_at(deadline, command.output()).await {
             Err(_) => Call::TimedOut,
-            Ok(Err(e)) if e.kind() == io::ErrorKind::NotFound => {
-                Call::Failed(format!("{words} is not in this image"))
-            }
+            Ok(Err(e)) if e.kind() == io::ErrorKind::NotFound => Call::Failed(format!(
+                "{words} is not in this image; add it (Debian, Ubuntu: libc-bin; RHEL: glibc-common; Alpine: musl-utils)"
+            )),
             Ok(Err(e)) => Call::Failed(format!("{words} cannot be started: {e}")),
             // 2: at least one key was not found.
             Ok(Ok(out)) if matches!(out.status.code(), Some(0 | 2)) => {

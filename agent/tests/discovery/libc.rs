@@ -85,7 +85,11 @@ async fn an_image_without_getent_is_said_so() {
     let reverse = no_names().reverse(&key).await;
     assert_eq!(
         reverse[&key[0]],
-        Reverse::Failed("/nonexistent/getent is not in this image".into())
+        Reverse::Failed(
+            "/nonexistent/getent is not in this image; add it (Debian, Ubuntu: libc-bin; RHEL: \
+             glibc-common; Alpine: musl-utils)"
+                .into()
+        )
     );
 }
 

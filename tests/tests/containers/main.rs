@@ -1,6 +1,7 @@
 //! The containers of a cluster under everything that happens to containers.
 
 mod administration;
+mod bare;
 mod bring_up;
 mod directories;
 mod failures;
@@ -102,6 +103,7 @@ const TESTS: &[(&str, Test)] = &[
     ),
     ("volume_in_memory_is_refused", refusals::volume_in_memory),
     ("strange_host_name_is_refused", refusals::strange_host_name),
+    ("needs_nothing_of_its_base_image", bare::needs_nothing),
 ];
 
 fn main() -> ExitCode {
