@@ -3,6 +3,7 @@
 //! Needs root (PID namespaces), Docker, and Debian's tini, dumb-init and catatonit: `tests/bench` sees to all of that.
 
 mod inits;
+mod kube;
 mod pods;
 mod samples;
 mod table;
@@ -29,7 +30,13 @@ fn run() -> Result<()> {
     match args.next().as_deref() {
         Some(inits::ECHO) => inits::echo(),
         Some("--help" | "-h") => {
-            println!("Usage: bench PATH-OF-GP-AGENT");
+            println!("Usage: bench PATH-OF-GP-AGENT | kubernetes");
+            Ok(())
+        }
+        Some("kubernetes") => {
+            let mut table = Table::default();
+            kube::measure(&mut table).context("Kubernetes")?;
+            println!("{table}");
             Ok(())
         }
         Some(path) => measure(Path::new(path)),
