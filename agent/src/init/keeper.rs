@@ -228,7 +228,7 @@ impl Keeper {
                 self.start_at = None;
                 self.started_once = true;
                 // What follows is waiting. Where it fails, only memory is lost.
-                let _ = resident::drop_code();
+                let _ = resident::unmap_program();
             }
             // Nothing runs yet, so nothing is lost; later there may be a database to look after.
             Err(why) if !self.started_once => return Some(Outcome::of_start(why)),

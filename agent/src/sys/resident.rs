@@ -1,8 +1,8 @@
 //! The pages of the program that only its start needed.
 //!
 //! A page fault maps the 64 KiB around it (fault-around, mm/memory.c), and what starts a program, the C library's and
-//! Rust's own beginnings above all, lies scattered over megabytes. init stays small by dropping its program's code once
-//! it is up: what it goes on using comes back with a few faults, from the page cache and without a read.
+//! Rust's own beginnings above all, lies scattered over megabytes. init stays small by unmapping its program's code and
+//! constants once it is up: what it goes on using comes back with a few faults, from the page cache and without a read.
 
 #![allow(
     unsafe_code,
@@ -13,33 +13,40 @@ use rustix::mm::{Advice, madvise};
 use std::io;
 use std::ops::Range;
 
-/// Unmaps this program's code, which is mapped again as it runs. Returns the bytes of the mappings concerned.
+/// Unmaps this program's code and constants, which are mapped again as they are used. Returns the bytes of the mappings
+/// concerned.
 ///
 /// # Errors
 /// /proc is not there, or madvise(2) refuses (locked memory); nothing is lost then.
-pub fn drop_code() -> io::Result<usize> {
-    let mut dropped = 0;
-    for range in untouched_code(&std::fs::read_to_string("/proc/self/smaps")?) {
+pub fn unmap_program() -> io::Result<usize> {
+    let mut unmapped = 0;
+    for range in unchanged(&std::fs::read_to_string("/proc/self/smaps")?) {
         let length = range.end - range.start;
         let start = std::ptr::with_exposed_provenance_mut(range.start);
-        // SAFETY: a mapping of a file that is not writable and of which no page is this process's own copy (`Anonymous`
-        // is 0). Dropping such a page changes no byte that anybody reads: the next access maps it again from the same
-        // file, as it does whenever the kernel itself reclaims the page.
+        // SAFETY: a private mapping of a file that cannot be written and has no page that is this process's own, in
+        // memory (`Anonymous` is 0) or swapped out (`Swap` is 0). So every page is the file's, and dropping it changes no
+        // byte that anybody reads: the next access maps it again, as when the kernel itself reclaims it.
         unsafe { madvise(start, length, Advice::LinuxDontNeed)? };
-        dropped += length;
+        unmapped += length;
     }
-    Ok(dropped)
+    Ok(unmapped)
 }
 
-/// The mappings of files that can be executed but not written, and that hold no private copy of a page.
-fn untouched_code(smaps: &str) -> Vec<Range<usize>> {
+/// The mappings of files that cannot be written and hold no page of this process's own.
+fn unchanged(smaps: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    let mut code = None;
+    let mut candidate: Option<Range<usize>> = None;
+    let mut anonymous = None;
     for line in smaps.lines() {
         if let Some(mapping) = Mapping::parse(line) {
-            code = mapping.is_code.then_some(mapping.range);
-        } else if let Some(anonymous) = line.strip_prefix("Anonymous:") {
-            found.extend(code.take().filter(|_| anonymous.trim() == "0 kB"));
+            candidate = mapping.is_file.then_some(mapping.range);
+            anonymous = None;
+        } else if let Some(size) = line.strip_prefix("Anonymous:") {
+            anonymous = Some(size.trim());
+        } else if let Some(size) = line.strip_prefix("Swap:")
+            && (anonymous, size.trim()) == (Some("0 kB"), "0 kB")
+        {
+            found.extend(candidate.take());
         }
     }
     found
@@ -47,7 +54,8 @@ fn untouched_code(smaps: &str) -> Vec<Range<usize>> {
 
 struct Mapping {
     range: Range<usize>,
-    is_code: bool,
+    /// Private, of a file, and not writable.
+    is_file: bool,
 }
 
 impl Mapping {
@@ -57,10 +65,10 @@ impl Mapping {
         let (start, end) = words.next()?.split_once('-')?;
         let address = |hex| usize::from_str_radix(hex, 16).ok();
         let range = address(start)?..address(end)?;
-        let code = words.next() == Some("r-xp");
+        let read_only = matches!(words.next(), Some("r-xp" | "r--p"));
         let file = words.nth(3).is_some_and(|path| path.starts_with('/'));
-        let is_code = code && file && !range.is_empty();
-        Some(Mapping { range, is_code })
+        let is_file = read_only && file && !range.is_empty();
+        Some(Mapping { range, is_file })
     }
 }
 
@@ -68,45 +76,51 @@ impl Mapping {
 mod tests {
     use super::*;
 
-    const SMAPS: &str = "\
-00200000-0034d000 r--p 00000000 fe:00 5980188   /usr/local/bin/gp-agent
-Rss:                 576 kB
-Anonymous:             0 kB
-0034d000-007a3000 r-xp 0014c000 fe:00 5980188   /usr/local/bin/gp-agent
-Rss:                2260 kB
-Anonymous:             0 kB
-AnonHugePages:         0 kB
-VmFlags: rd ex mr mw me
-007a8000-007ad000 rwxp 005a5000 fe:00 5980188   /usr/local/bin/gp-agent
-Anonymous:             0 kB
-7f0000000000-7f0000001000 r-xp 00000000 fe:00 77   /usr/lib/with a breakpoint.so (deleted)
-Anonymous:             4 kB
-7f0000002000-7f0000004000 r-xp 00000000 fe:00 78   /usr/lib/libc.so.6 (deleted)
-Anonymous:             0 kB
-7f0000005000-7f0000006000 r-xp 00000000 00:00 0
-Anonymous:             0 kB
-7f451efc3000-7f451efc5000 r-xp 00000000 00:00 0   [vdso]
-Anonymous:             0 kB
-ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0   [vsyscall]
-Anonymous:             0 kB
-";
-
-    #[test]
-    fn only_code_that_is_in_the_file_byte_for_byte_is_dropped() {
-        let expected = [0x0034_d000..0x007a_3000, 0x7f00_0000_2000..0x7f00_0000_4000];
-        assert_eq!(untouched_code(SMAPS), expected);
-        // Without the line that says so nothing is known of private copies.
-        let silent = SMAPS.replace("Anonymous:", "Anon:");
-        assert!(untouched_code(&silent).is_empty());
+    fn smaps(mappings: &[(&str, &str, &str)]) -> String {
+        let mapping = |(first, anonymous, swap): &(&str, &str, &str)| {
+            format!(
+                "{first}\nRss:   8 kB\nAnonymous: {anonymous}\nAnonHugePages: 0 kB\nSwap: {swap}\n\
+                 SwapPss: 0 kB\nVmFlags: rd ex mr mw me\n"
+            )
+        };
+        mappings.iter().map(mapping).collect()
     }
 
     #[test]
-    fn a_program_goes_on_without_its_code() {
-        let text = std::fs::read_to_string("/proc/self/smaps").unwrap();
-        let expected: usize = untouched_code(&text).iter().map(Range::len).sum();
-        assert!(expected > 0);
+    fn only_what_is_the_files_byte_for_byte_is_unmapped() {
+        let (no, page) = ("       0 kB", "       4 kB");
+        let text = smaps(&[
+            ("1000-2000 r--p 00000000 fe:00 5 /bin/gp-agent", no, no),
+            ("2000-4000 r-xp 00001000 fe:00 5 /bin/gp-agent", no, no),
+            // Relocated at the start, then protected: pages of this process alone, perhaps swapped out by now.
+            ("4000-5000 r--p 00003000 fe:00 5 /bin/gp-agent", page, no),
+            ("5000-6000 r--p 00003000 fe:00 5 /bin/gp-agent", no, page),
+            ("6000-7000 rw-p 00004000 fe:00 5 /bin/gp-agent", no, no),
+            ("7000-8000 rwxp 00004000 fe:00 5 /bin/gp-agent", no, no),
+            ("8000-9000 r--s 00004000 fe:00 5 /bin/gp-agent", no, no),
+            ("9000-a000 ---p 00004000 fe:00 5 /bin/gp-agent", no, no),
+            (
+                "a000-b000 r-xp 00000000 fe:00 6 /lib/of an old image (deleted)",
+                no,
+                no,
+            ),
+            ("b000-c000 r-xp 00000000 00:00 0", no, no),
+            ("c000-d000 r-xp 00000000 00:00 0 [vdso]", no, no),
+        ]);
+        let expected = [0x1000..0x2000, 0x2000..0x4000, 0xa000..0xb000];
+        assert_eq!(unchanged(&text), expected);
+        // Of what a kernel does not say, nothing is assumed.
+        for silent in ["Anonymous:", "Swap:"] {
+            assert!(unchanged(&text.replace(silent, "Other:")).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_program_goes_on_without_its_pages() {
+        let constants = include_str!("resident.rs");
         for _ in 0..3 {
-            assert_eq!(drop_code().unwrap(), expected);
+            assert!(unmap_program().unwrap() > 0);
+            assert!(constants.ends_with("}\n"));
         }
     }
 }
