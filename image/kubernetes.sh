@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What image/up-kubernetes, image/down-kubernetes and tests/run share beside image/lib.sh. Sourced, never run.
+# What image/up-kubernetes, image/down-kubernetes, tests/run and tests/bench share beside image/lib.sh. Sourced, never run.
 
 HELM_SDK=helm-python-sdk==0.2.2
 HELM=()
@@ -86,4 +86,52 @@ load_image() {
         kind) quietly kind load docker-image "$image" --name "${KIND_CLUSTER:-$(kubectl config current-context | sed 's/^kind-//')}" ;;
         *) die "how does an image get into this cluster? say --registry REGISTRY, or set GP_KUBE_LOAD to a command that loads one" ;;
     esac
+}
+
+# Leaves KUBECONFIG set: to the caller's cluster, or to one that the tool GP_KUBE (or ../shared/kube/kube) brings up until
+# end_test_cluster. Returns 1 when there is neither; no_cluster says why.
+made_cluster=""
+# For those who source this.
+# shellcheck disable=SC2034
+no_cluster=""
+need_test_cluster() {
+    local tool=$ROOT/../shared/kube/kube
+    if [[ -z ${KUBECONFIG:-} ]]; then
+        if [[ -z ${GP_KUBE:-} && -x $tool ]]; then
+            GP_KUBE=$(realpath "$tool")
+        fi
+        if [[ -z ${GP_KUBE:-} ]]; then
+            no_cluster="KUBECONFIG is not set, and there is no tool that brings a cluster up (GP_KUBE)"
+            return 1
+        fi
+        if [[ $EUID -ne 0 ]]; then
+            # shellcheck disable=SC2034
+            no_cluster="KUBECONFIG is not set, and only root can bring a cluster up with $GP_KUBE"
+            return 1
+        fi
+        export GP_KUBE
+        need_command kubectl kubernetes-client
+        step "bringing a Kubernetes cluster up"
+        made_cluster=yes
+        quietly "$GP_KUBE" down || true
+        # A node counts as lost after 20 s rather than 40, so that less time goes by waiting for that.
+        quietly "$GP_KUBE" up --grace 20 || die "$GP_KUBE up failed (see above)"
+    fi
+    need_cluster
+}
+
+end_test_cluster() {
+    [[ -z $made_cluster ]] || quietly "$GP_KUBE" down
+}
+
+# The image under two tags, so that there is one to go on to; where it has to be pulled, it must have been pushed.
+load_test_images() {
+    local kind next=${GP_IMAGE%:*}:next
+    kind=$(cluster_kind)
+    [[ $kind == given || $kind == kind ]] || return 0
+    step "loading the image into the cluster"
+    docker_ tag "$GP_IMAGE" "$next"
+    load_image "$GP_IMAGE" "$kind" || die "the image could not be loaded (see above)"
+    load_image "$next" "$kind" || die "the image could not be loaded (see above)"
+    export GP_IMAGE_NEXT=$next
 }

@@ -157,7 +157,11 @@ async fn refresh(pod: &Pod, session: &mut Session) {
         false => None,
     };
     match segments.and_then(|rows| Catalog::segments_from_rows(&rows)) {
-        Some(segments) if !segments.is_empty() => publish(pod, segments),
+        Some(segments) if !segments.is_empty() => {
+            if publish(pod, segments) {
+                seen::tell_segments(pod).await;
+            }
+        }
         _ => {
             pod.catalog.send_if_modified(|answer| match answer {
                 CatalogAnswer::Known(catalog) if catalog.live => {
@@ -170,8 +174,9 @@ async fn refresh(pod: &Pod, session: &mut Session) {
     }
 }
 
-/// Tells what was just read, and keeps it on the volume when it is new.
-pub fn publish(pod: &Pod, segments: Vec<catalog::Segment>) {
+/// Tells what was just read, and keeps it on the volume when it is new. Returns whether this coordinator is new itself: on
+/// a timeline that nothing was known of.
+fn publish(pod: &Pod, segments: Vec<catalog::Segment>) -> bool {
     let catalog = Catalog {
         segments,
         coordinator: pod.me.pod.clone(),
@@ -194,8 +199,10 @@ pub fn publish(pod: &Pod, segments: Vec<catalog::Segment>) {
             );
         }
     }
+    let new = old.is_none_or(|(_, timeline)| timeline < catalog.timeline);
     created(pod, catalog.timeline);
     pod.catalog.send_replace(CatalogAnswer::Known(catalog));
+    new
 }
 
 fn keep_snapshot(pod: &Pod, catalog: &Catalog) -> std::io::Result<bool> {

@@ -80,6 +80,12 @@ impl Agent for Host {
         }
     }
 
+    fn look_again(&self) {
+        if let Some(pod) = self.pod.get() {
+            pod.look_again.notify_one();
+        }
+    }
+
     fn hold(&self, reason: String) -> Reply<'_, Result<(), String>> {
         Box::pin(self.command(Command::Hold(reason)))
     }
@@ -173,6 +179,7 @@ pub async fn prepare(
         settings_changed: Notify::new(),
         catalog: catalog::unknown("the agent starts"),
         created: watch::Sender::new(false),
+        look_again: Notify::new(),
     });
     Ok(Prepared {
         pod,

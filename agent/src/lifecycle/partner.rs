@@ -59,3 +59,22 @@ pub async fn status_within(pod: &Pod, member: &Member, limit: Duration) -> Optio
     pod.doubts.about(&member.pod);
     None
 }
+
+/// Has that pod's agent ask the coordinator pods again, if it answers.
+pub async fn look_again(pod: &Pod, member: &Member) {
+    let known = pod
+        .peers
+        .borrow()
+        .get(&member.pod)
+        .map(|p| p.addresses.clone());
+    let port = pod.config.borrow().http.port;
+    for address in known.unwrap_or_default() {
+        let at = SocketAddr::new(address, port);
+        if http_client::get(at, "/look-again", ANSWER_WITHIN)
+            .await
+            .is_ok()
+        {
+            return;
+        }
+    }
+}

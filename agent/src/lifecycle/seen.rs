@@ -2,8 +2,8 @@
 //! comes back after its standby was activated is told so by the segments, even when the standby itself is silent.
 
 use crate::domain::cluster::Entry;
-use crate::lifecycle::cluster;
 use crate::lifecycle::pod::Pod;
+use crate::lifecycle::{cluster, partner};
 use crate::sys::files::write_atomically;
 use crate::sys::gather::Pace;
 use std::path::{Path, PathBuf};
@@ -48,6 +48,14 @@ pub fn note(pod: &Pod, timeline: u32) {
             file(pod).display()
         ),
     }
+}
+
+/// Has the segments that would be asked remember this pod's coordinator now, and not at their next look: a predecessor
+/// that comes back in between must hear of it.
+pub async fn tell_segments(pod: &Pod) {
+    let segments = pod.topology.members.iter().filter(|m| m.content >= 0);
+    let told = segments.take(ASKED).map(|m| partner::look_again(pod, m));
+    futures_util::future::join_all(told).await;
 }
 
 /// The newest that any of the segments, or this pod itself, remembers.

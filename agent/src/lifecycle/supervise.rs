@@ -85,6 +85,12 @@ impl<'a> Supervisor<'a> {
             }
             return Ok(None);
         }
+        if let Some(pid) = self.standalone()? {
+            let reason = format!("a single-user server (process {pid}) works on the directory");
+            self.pod.board.phase(Phase::Starting, reason);
+            self.pause(ASK_AGAIN).await;
+            return Ok(None);
+        }
         if let Some(process) = self.adopt().await? {
             return Ok(Some(process));
         }
@@ -162,6 +168,7 @@ impl<'a> Supervisor<'a> {
                 () = pod.ending() => return Left::Draining,
                 Some(command) = self.commands.recv() => self.obey(command),
                 _ = lock_file_tick.tick() => lock_file.look(pod.dir(), process.pid()),
+                () = pod.look_again.notified() => partner_tick.reset_immediately(),
                 _ = partner_tick.tick() => {
                     if let Some(why) = decide::must_step_down(pod).await {
                         return Left::SteppedDown(why);

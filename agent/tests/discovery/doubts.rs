@@ -93,6 +93,7 @@ async fn pod(dns: &FakeDns, port: u16) -> Option<(Pod, Discovery)> {
         settings_changed: Default::default(),
         catalog: catalog::unknown("a test"),
         created: watch::Sender::new(false),
+        look_again: Default::default(),
     };
     Some((pod, discovery))
 }

@@ -76,6 +76,8 @@ impl Agent for Fake {
         }
     }
 
+    fn look_again(&self) {}
+
     fn hold(&self, reason: String) -> Reply<'_, Result<(), String>> {
         Box::pin(async move { self.done(format!("hold {reason}")) })
     }

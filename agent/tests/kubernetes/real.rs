@@ -142,7 +142,9 @@ fn parcel(outbox: &Outbox) -> Parcel {
 #[tokio::test]
 async fn a_real_server_answers_as_the_pretended_one() {
     let Some(namespace) = Namespace::create() else {
-        eprintln!("SKIPPED: the client of a real API server: KUBECONFIG does not lead to a cluster");
+        eprintln!(
+            "SKIPPED: the client of a real API server: KUBECONFIG does not lead to a cluster"
+        );
         return;
     };
     let place = namespace.place();

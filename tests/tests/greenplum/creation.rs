@@ -184,9 +184,8 @@ pub fn hosts_not_ready(_: &Shared) -> Result<()> {
 
 pub fn shell_characters(_: &Shared) -> Result<()> {
     let cluster = Cluster::new(one_pair())?;
-    cluster.edit_configuration(|text| {
-        text.replace("primaries: ", "primaries: x$(touch${IFS}/tmp/owned)-")
-    })?;
+    cluster
+        .edit_configuration(|text| text.replace("primaries: ", "primaries: x$(id>/tmp/owned)-"))?;
     let head = coordinator(&cluster);
     cluster.create(head, &[])?;
     cluster.wait_log(head, "segments.primaries")?;

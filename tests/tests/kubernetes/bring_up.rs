@@ -24,8 +24,11 @@ pub fn comes_up(shared: &Shared) -> Result<()> {
         }
         let doctor = release.try_exec("segment-b-1", &["gp-agent", "check"])?;
         ensure!(doctor.status.success(), "the doctor: {doctor:?}");
-        let ssh = ["ssh", "-o", "BatchMode=yes", "segment-b-0", "hostname"];
-        ensure!(release.exec("coordinator-0", &ssh)? == "segment-b-0");
+        wait::until("ssh", || {
+            let ssh = ["ssh", "-o", "BatchMode=yes", "segment-b-0", "hostname"];
+            ensure!(release.exec("coordinator-0", &ssh)? == "segment-b-0");
+            Ok(())
+        })?;
         if Client::missing().is_none() {
             let address = Client::of(release)?.sql("select host(inet_server_addr())")?;
             ensure!(

@@ -16,7 +16,7 @@ impl<'a> Bare<'a> {
     fn start(release: &'a Release, pod: &str, hba: &str) -> Result<Bare<'a>> {
         let script = format!(
             "rm -rf /tmp/bare && initdb -D /tmp/bare -U gpadmin --no-sync >/dev/null && printf '%s\\n' '{hba}' >/tmp/bare/pg_hba.conf && \
-             pg_ctl start -w -s -D /tmp/bare -l /tmp/bare/log -o '-p 6000 -c listen_addresses=* -c shared_buffers=1MB'"
+             pg_ctl start -w -s -D /tmp/bare -l /tmp/bare/log -o '-p 6000 -c listen_addresses=* -c unix_socket_directories=/tmp -c shared_buffers=1MB' || {{ cat /tmp/bare/log >&2; exit 1; }}"
         );
         release.exec(pod, &["bash", "-c", &script])?;
         Ok(Bare {

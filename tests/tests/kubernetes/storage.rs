@@ -11,7 +11,8 @@ fn two_pods(coordinator: &str, primary: &str, require: &str) -> Value {
         "coordinator": { "standby": false, "storage": { "storageClass": coordinator } },
         "segments": { "count": 1 }, "mirrors": { "enabled": false },
         "primaries": { "storage": { "storageClass": primary } },
-        "storage": { "require": require },
+        // A ramfs says that it has no room at all.
+        "storage": { "require": require, "minFreeMib": 0 },
     })
 }
 

@@ -31,7 +31,9 @@ fn the_life_of_a_pod() {
         Finding::warning(Area::Storage, "/dev/shm", "it is small", "enlarge it"),
         Finding::warning(Area::Kubernetes, "pod", "not allowed", "allow it"),
     ];
-    [0, 10, 20].map(|now| see(&refused, now));
+    for now in [0, 10, 20] {
+        see(&refused, now);
+    }
     see(&status(Phase::Bootstrapping, "initdb"), 30);
     see(&status(Phase::Starting, ""), 31);
     let mut running = status(Phase::Running, "");
@@ -43,7 +45,9 @@ fn the_life_of_a_pod() {
         "too wide",
         "narrow it",
     )];
-    [40, 50].map(|now| see(&running, now));
+    for now in [40, 50] {
+        see(&running, now);
+    }
     running.active_role = Some(Role::Primary);
     see(&running, 51);
     see(&status(Phase::Crashed, "once"), 60);

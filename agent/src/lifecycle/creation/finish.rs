@@ -99,7 +99,9 @@ async fn mend(pod: &Pod, greenplum: &Greenplum, folder: &Path, lacks: &Lacks) ->
         tool::run(pod, greenplum, "gpaddmirrors", &arguments).await?;
     } else if !lacks.down.is_empty() {
         tell(pod, "recovering the mirrors (gprecoverseg)");
-        tool::run(pod, greenplum, "gprecoverseg", &["-a".to_string()]).await?;
+        // Whole copies: a mirror that failed inside gpinitsystem may have no directory, and no primary has much yet.
+        let whole = ["-a", "-F"].map(String::from);
+        tool::run(pod, greenplum, "gprecoverseg", &whole).await?;
     }
     Ok(())
 }

@@ -31,6 +31,8 @@ impl Supervisor<'_> {
                 );
                 Ok(Some(process))
             }
+            // [`Supervisor::obtain`] waits for its end; it began just now.
+            Occupant::Standalone(_) => Ok(None),
             Occupant::Leftovers(pids) => {
                 self.end_leftovers(&pids).await?;
                 Ok(None)
@@ -42,6 +44,18 @@ impl Supervisor<'_> {
                 Ok(None)
             }
         }
+    }
+
+    /// The single-user server that works on the directory: initdb's, or an administrator's.
+    pub(super) fn standalone(&self) -> Result<Option<i32>> {
+        let dir = self.pod.dir();
+        if !dir.try_exists()? {
+            return Ok(None);
+        }
+        Ok(match pidfile::occupant(dir)? {
+            Occupant::Standalone(pid) => Some(pid),
+            _ => None,
+        })
     }
 
     async fn end_leftovers(&self, pids: &[i32]) -> Result<()> {

@@ -27,6 +27,8 @@ pub trait Agent: Send + Sync {
     fn cluster(&self) -> Reply<'_, String>;
     /// What this pod knows of the catalog: all of it, or one content's rows.
     fn catalog(&self, content: Option<i32>) -> CatalogAnswer;
+    /// Has this pod ask the coordinator pods again, soon: one of them has news. Whoever says so is believed in nothing else.
+    fn look_again(&self);
     /// Takes the postmaster out of supervision. Words when it cannot be.
     fn hold(&self, reason: String) -> Reply<'_, Result<(), String>>;
     /// Gives it back. Words when it cannot be.
@@ -41,7 +43,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 /// Of the OpenMetrics 1.0 specification.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-const PATHS: &str = "no such path; there are /startupz, /livez, /readyz, /status, /cluster, /catalog, /metrics, \
+const PATHS: &str = "no such path; there are /startupz, /livez, /readyz, /status, /cluster, /catalog, /look-again, /metrics, \
     /coordinator, /standby, /primary and /mirror";
 
 #[derive(Clone, Copy)]
@@ -52,6 +54,7 @@ enum Route {
     Status,
     Cluster,
     Catalog(Option<i32>),
+    LookAgain,
     Metrics,
     Role(Role),
     Hold,
@@ -67,6 +70,7 @@ impl Route {
             "/status" => Route::Status,
             "/cluster" => Route::Cluster,
             "/catalog" => Route::Catalog(None),
+            "/look-again" => Route::LookAgain,
             "/metrics" => Route::Metrics,
             "/coordinator" => Route::Role(Role::Coordinator),
             "/standby" => Route::Role(Role::Standby),
@@ -110,6 +114,10 @@ async fn read(server: &Server, route: Route) -> Response<Body> {
     match route {
         Route::Cluster => return cluster(server).await,
         Route::Catalog(content) => return json(&server.agent.catalog(content)),
+        Route::LookAgain => {
+            server.agent.look_again();
+            return text(StatusCode::OK, "soon");
+        }
         _ => {}
     }
     let (status, now) = (server.agent.status(), server.agent.now());

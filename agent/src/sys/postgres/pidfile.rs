@@ -11,6 +11,8 @@ pub enum Occupant {
     Nobody,
     /// A postmaster, by PID.
     Postmaster(i32),
+    /// A single-user server, such as initdb runs, by PID.
+    Standalone(i32),
     /// Server processes whose postmaster is gone; they end by themselves as soon as they notice.
     Leftovers(Vec<i32>),
 }
@@ -34,6 +36,10 @@ pub fn occupant(dir: &Path) -> io::Result<Occupant> {
     }
     if on_dir.is_empty() {
         return Ok(Occupant::Nobody);
+    }
+    // Such a server writes its PID as a negative number (miscinit.c, CreateLockFile).
+    if let Some(p) = on_dir.iter().find(|p| Some(-p.pid) == listed) {
+        return Ok(Occupant::Standalone(p.pid));
     }
     Ok(Occupant::Leftovers(on_dir.iter().map(|p| p.pid).collect()))
 }
@@ -88,6 +94,31 @@ pub fn remove_stale_socket_lock(folder: &Path, port: u16) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_single_user_server_is_no_leftover() {
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("postgres");
+        std::fs::copy("/bin/sleep", &program).unwrap();
+        let data = dir.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        let mut server = std::process::Command::new(&program)
+            .arg("1000")
+            .current_dir(&data)
+            .spawn()
+            .unwrap();
+        let pid = server.id() as i32;
+        let listed = |text: String| {
+            std::fs::write(data.join("postmaster.pid"), text).unwrap();
+            occupant(&data).unwrap()
+        };
+        assert_eq!(listed(format!("{pid}\n")), Occupant::Postmaster(pid));
+        assert_eq!(listed(format!("-{pid}\n")), Occupant::Standalone(pid));
+        assert_eq!(listed("1\n".into()), Occupant::Leftovers(vec![pid]));
+        server.kill().unwrap();
+        server.wait().unwrap();
+        assert_eq!(occupant(&data).unwrap(), Occupant::Nobody);
+    }
 
     #[test]
     fn only_the_lock_of_a_server_that_is_gone_is_removed() {

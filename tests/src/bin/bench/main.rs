@@ -4,6 +4,7 @@
 
 mod greenplum;
 mod inits;
+mod kube;
 mod pods;
 mod samples;
 mod table;
@@ -30,7 +31,13 @@ fn run() -> Result<()> {
     match args.next().as_deref() {
         Some(inits::ECHO) => inits::echo(),
         Some("--help" | "-h") => {
-            println!("Usage: bench PATH-OF-GP-AGENT");
+            println!("Usage: bench PATH-OF-GP-AGENT | kubernetes");
+            Ok(())
+        }
+        Some("kubernetes") => {
+            let mut table = Table::default();
+            kube::measure(&mut table).context("Kubernetes")?;
+            println!("{table}");
             Ok(())
         }
         Some(path) => measure(Path::new(path)),
