@@ -8,7 +8,7 @@ use crate::domain::catalog::{Catalog, CatalogRole, Segment};
 use crate::domain::cluster::Entry;
 use crate::domain::status::Phase;
 use crate::domain::topology::{Role, Topology};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Milliseconds that a server may take to come back by itself before FTS is asked. A primary that was killed and is back
 /// within FTS's own retries (5, one second apart) is never failed over.
@@ -59,12 +59,14 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Whether FTS should be asked now, and why. `now_ms` never goes backwards.
+    /// Whether FTS should be asked now, and why. `nameless` are pods whose names cannot be looked up: FTS goes by names, and
+    /// would fail a server over to another that it cannot find either. `now_ms` never goes backwards.
     pub fn look(
         &mut self,
         catalog: &Catalog,
         topology: &Topology,
         entries: &[Entry],
+        nameless: &BTreeSet<String>,
         now_ms: u64,
     ) -> Option<String> {
         let mut why = None;
@@ -87,7 +89,11 @@ impl Watch {
                 Sight::Gone(words) => (0, words),
             };
             let since = *self.missing_since.entry(row.dbid).or_insert(now_ms);
-            if now_ms - since >= patience && can_change(catalog, row) {
+            let other_named = || {
+                let mut pair = topology.members.iter().filter(|m| m.content == row.content);
+                pair.all(|m| m.pod == entry.pod || !nameless.contains(&m.pod))
+            };
+            if now_ms - since >= patience && can_change(catalog, row) && other_named() {
                 why.get_or_insert(format!("{}: {words}", entry.pod));
             }
         }
@@ -175,7 +181,10 @@ mod tests {
         let all = [serving("a", Role::Primary), serving("b", Role::Mirror)];
         let mut watch = Watch::default();
         for now in [0, 10_000, 100_000] {
-            assert_eq!(watch.look(&catalog(IN_SYNC), &topology(), &all, now), None);
+            assert_eq!(
+                watch.look(&catalog(IN_SYNC), &topology(), &all, &BTreeSet::new(), now),
+                None
+            );
         }
     }
 
@@ -185,7 +194,9 @@ mod tests {
         for gone in [silent("a"), entry("a", Phase::CrashLoop, None)] {
             let all = [gone, mirror.clone()];
             let mut watch = Watch::default();
-            let ask = |w: &mut Watch, now| w.look(&catalog(IN_SYNC), &topology(), &all, now);
+            let ask = |w: &mut Watch, now| {
+                w.look(&catalog(IN_SYNC), &topology(), &all, &BTreeSet::new(), now)
+            };
             assert!(ask(&mut watch, 1).unwrap().starts_with("a: "));
             assert_eq!(ask(&mut watch, AGAIN_MS), None, "FTS needs a moment");
             assert!(ask(&mut watch, 1 + AGAIN_MS).is_some());
@@ -198,7 +209,7 @@ mod tests {
     fn a_primary_that_restarts_gets_its_time() {
         let all = [entry("a", Phase::Crashed, None), serving("b", Role::Mirror)];
         let mut watch = Watch::default();
-        let mut ask = |now| watch.look(&catalog(IN_SYNC), &topology(), &all, now);
+        let mut ask = |now| watch.look(&catalog(IN_SYNC), &topology(), &all, &BTreeSet::new(), now);
         assert_eq!(ask(0), None);
         assert_eq!(ask(PATIENCE_MS - 1), None);
         assert!(ask(PATIENCE_MS).is_some());
@@ -209,18 +220,24 @@ mod tests {
         let all = [silent("a"), serving("b", Role::Mirror)];
         let out_of_sync = catalog("3|0|m|m|n|u|1|b.gp|b.gp|/g");
         assert_eq!(
-            Watch::default().look(&out_of_sync, &topology(), &all, 9),
+            Watch::default().look(&out_of_sync, &topology(), &all, &BTreeSet::new(), 9),
             None
         );
         let down = catalog("3|0|m|m|n|d|1|b.gp|b.gp|/g");
         let mirror_gone = [serving("a", Role::Primary), silent("b")];
         assert_eq!(
-            Watch::default().look(&down, &topology(), &mirror_gone, 9),
+            Watch::default().look(&down, &topology(), &mirror_gone, &BTreeSet::new(), 9),
             None
         );
         assert!(
             Watch::default()
-                .look(&catalog(IN_SYNC), &topology(), &mirror_gone, 9)
+                .look(
+                    &catalog(IN_SYNC),
+                    &topology(),
+                    &mirror_gone,
+                    &BTreeSet::new(),
+                    9
+                )
                 .is_some()
         );
     }
@@ -230,5 +247,16 @@ mod tests {
         let held = entry("a", Phase::Held, None);
         let primary = row("2|0|p|p|s|u|1|a.gp|a.gp|/g");
         assert!(matches!(sight(&primary, &held), Sight::Coming(_)));
+    }
+
+    #[test]
+    fn nobody_is_asked_while_the_other_server_has_no_name() {
+        let all = [silent("a"), serving("b", Role::Mirror)];
+        let look = |nameless: &[&str]| {
+            let nameless = nameless.iter().map(|n| n.to_string()).collect();
+            Watch::default().look(&catalog(IN_SYNC), &topology(), &all, &nameless, 9)
+        };
+        assert!(look(&["a"]).is_some(), "a pod that is gone has no name");
+        assert_eq!(look(&["a", "b"]), None, "names are gone");
     }
 }

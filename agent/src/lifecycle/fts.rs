@@ -7,6 +7,7 @@ use crate::lifecycle::cluster;
 use crate::lifecycle::pod::Pod;
 use crate::sys::gather::Pace;
 use crate::sys::postgres::session::Session;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
@@ -39,7 +40,7 @@ pub async fn watch(pod: &Pod) {
         let segments = pod.topology.members.iter().filter(|m| m.content >= 0);
         let entries = cluster::ask(pod, segments, PACE).await;
         let now = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-        if let Some(why) = watch.look(&catalog, &pod.topology, &entries, now)
+        if let Some(why) = watch.look(&catalog, &pod.topology, &entries, &nameless(pod), now)
             && !ask_fts(pod, &mut session, &why).await
         {
             watch.unheard();
@@ -55,6 +56,13 @@ fn acting(pod: &Pod) -> Option<Catalog> {
         }
         _ => None,
     }
+}
+
+/// Pods whose last lookup failed.
+fn nameless(pod: &Pod) -> BTreeSet<String> {
+    let peers = pod.peers.borrow();
+    let failed = peers.iter().filter(|(_, peer)| peer.error.is_some());
+    failed.map(|(name, _)| name.clone()).collect()
 }
 
 fn every(pod: &Pod) -> Duration {
