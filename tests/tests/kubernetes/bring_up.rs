@@ -24,8 +24,10 @@ pub fn comes_up(shared: &Shared) -> Result<()> {
         }
         let doctor = release.try_exec("segment-b-1", &["gp-agent", "check"])?;
         ensure!(doctor.status.success(), "the doctor: {doctor:?}");
+        let status = release.status("segment-b-0")?;
+        let name = status["fqdn"].as_str().unwrap_or_default();
         wait::until("ssh", || {
-            let ssh = ["ssh", "-o", "BatchMode=yes", "segment-b-0", "hostname"];
+            let ssh = ["ssh", "-o", "BatchMode=yes", name, "hostname"];
             ensure!(release.exec("coordinator-0", &ssh)? == "segment-b-0");
             Ok(())
         })?;
