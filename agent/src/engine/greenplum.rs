@@ -72,10 +72,9 @@ impl Greenplum {
         }
     }
 
-    /// Segments answer clients in utility mode alone.
-    pub(super) fn session_options(&self, content: i32) -> Option<String> {
-        let setting = self.version.family.utility_setting();
-        (content >= 0).then(|| format!("-c {setting}"))
+    /// `options` of a session that is of this server alone.
+    pub(super) fn utility_options(&self) -> String {
+        format!("-c {}", self.version.family.utility_setting())
     }
 
     /// PostgreSQL 10 renamed xlog to wal and location to lsn.

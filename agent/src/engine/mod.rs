@@ -116,7 +116,17 @@ impl Engine {
     pub fn session_options(&self, content: i32) -> Option<String> {
         match self {
             Engine::Postgres(_) => None,
-            Engine::Greenplum(greenplum) => greenplum.session_options(content),
+            // Segments answer clients in utility mode alone.
+            Engine::Greenplum(greenplum) => (content >= 0).then(|| greenplum.utility_options()),
+        }
+    }
+
+    /// The same for a session that asks this server alone: a coordinator answers it also before its distributed
+    /// transactions are recovered (cdb_setup in cdbutil.c).
+    pub fn utility_options(&self) -> Option<String> {
+        match self {
+            Engine::Postgres(_) => None,
+            Engine::Greenplum(greenplum) => Some(greenplum.utility_options()),
         }
     }
 

@@ -1,9 +1,9 @@
 //! The catalog among the pods: the coordinator's agent reads it from its server and keeps a snapshot on its volume; every
 //! pod asks the coordinator pods' agents.
 
-use crate::domain::catalog::{self, Catalog, CatalogAnswer};
+use crate::domain::catalog::{self, Catalog, CatalogAnswer, Segment};
 use crate::domain::status::PodStatus;
-use crate::domain::topology::{Member, Role};
+use crate::domain::topology::Member;
 use crate::engine::Making;
 use crate::lifecycle::board::now;
 use crate::lifecycle::pod::Pod;
@@ -135,34 +135,53 @@ pub fn load(pod: &Pod) {
     }
 }
 
-/// Reads the catalog once a second where this pod's server is the active coordinator. Runs as long as the pod.
+/// Reads the catalog once a second where this pod's server is a coordinator's. That it recovers distributed transactions is
+/// no hindrance: for those it needs primaries, and they wait for the catalog. Runs as long as the pod.
 pub async fn keep(pod: &Pod) {
     if pod.me.content != -1 || matches!(pod.engine.making(), Making::EachPod(_)) {
         return std::future::pending().await;
     }
-    let mut session = pod.session(SERVER_ANSWERS_WITHIN);
+    let mut session = pod.utility_session(SERVER_ANSWERS_WITHIN);
     loop {
-        refresh(pod, &mut session).await;
+        if *pod.created.borrow() {
+            refresh(pod, &mut session).await;
+        }
         sleep(READ_EVERY).await;
     }
 }
 
-async fn refresh(pod: &Pod, session: &mut Session) {
-    if !*pod.created.borrow() {
-        return;
+/// Of a cluster that was just created: should it go down in the next moment, its pods know each other's roles.
+///
+/// # Errors
+/// The data directory cannot be examined.
+pub async fn first(pod: &Pod) -> std::io::Result<()> {
+    let examined = pod.engine.examine(pod.dir()).await?;
+    pod.board.update(|s| s.directory = examined.status());
+    let mut session = pod.utility_session(SERVER_ANSWERS_WITHIN);
+    if let Some(segments) = read(&mut session).await {
+        publish(pod, segments);
     }
-    let acting = |s: &PodStatus| s.active_role == Some(Role::Coordinator);
-    let segments = match pod.board.read(acting) {
-        true => session.ask(catalog::SQL).await.ok(),
+    Ok(())
+}
+
+async fn read(session: &mut Session) -> Option<Vec<Segment>> {
+    let rows = session.ask(catalog::SQL).await.ok()?;
+    Catalog::segments_from_rows(&rows).filter(|segments| !segments.is_empty())
+}
+
+async fn refresh(pod: &Pod, session: &mut Session) {
+    let runs = |s: &PodStatus| s.postmaster.pid.is_some() && s.directory.kind == "primary";
+    let segments = match pod.board.read(runs) {
+        true => read(session).await,
         false => None,
     };
-    match segments.and_then(|rows| Catalog::segments_from_rows(&rows)) {
-        Some(segments) if !segments.is_empty() => {
+    match segments {
+        Some(segments) => {
             if publish(pod, segments) {
                 seen::tell_segments(pod).await;
             }
         }
-        _ => {
+        None => {
             pod.catalog.send_if_modified(|answer| match answer {
                 CatalogAnswer::Known(catalog) if catalog.live => {
                     catalog.live = false;
@@ -176,7 +195,7 @@ async fn refresh(pod: &Pod, session: &mut Session) {
 
 /// Tells what was just read, and keeps it on the volume when it is new. Returns whether this coordinator is new itself: on
 /// a timeline that nothing was known of.
-fn publish(pod: &Pod, segments: Vec<catalog::Segment>) -> bool {
+fn publish(pod: &Pod, segments: Vec<Segment>) -> bool {
     let catalog = Catalog {
         segments,
         coordinator: pod.me.pod.clone(),

@@ -16,7 +16,7 @@ use crate::domain::status::Phase;
 use crate::domain::topology::Role;
 use crate::engine::{Greenplum, Making};
 use crate::lifecycle::pod::Pod;
-use crate::lifecycle::{cluster, host, peers};
+use crate::lifecycle::{catalog, cluster, host, peers};
 use crate::sys::files::write_atomically;
 use crate::sys::gather::Pace;
 use anyhow::{Context, Result, bail};
@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::sleep;
 
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+const ASK_AGAIN: Duration = Duration::from_millis(200);
 /// A cluster that was whole when its creation was broken off answers soon.
 const BROKEN_OFF_ANSWERS_WITHIN: Duration = Duration::from_secs(8);
 
@@ -69,6 +69,7 @@ pub async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
     record.state = State::Created;
     record.reason = None;
     record.store(pod)?;
+    catalog::first(pod).await?;
     tracing::info!("the cluster is created");
     pod.board.findings("preflight", Vec::new());
     pod.created.send_replace(true);

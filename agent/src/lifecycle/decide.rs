@@ -1,6 +1,7 @@
 //! Ask before starting: gathers what the decision about a data directory rests on.
 
 use crate::domain::catalog_start::{self, Question};
+use crate::domain::pauses::Pauses;
 use crate::domain::start::{self, Decision, Directory, DirectoryKind, Partner};
 use crate::domain::status::Phase;
 use crate::domain::topology::Role;
@@ -9,11 +10,11 @@ use crate::lifecycle::pod::Pod;
 use crate::lifecycle::{catalog, partner, seen};
 use crate::sys::postgres::directory::Examined;
 use std::time::{Duration, Instant};
-use tokio::time::sleep;
+use tokio::time::timeout;
 
 /// How long an existing primary waits for its partner's word before it starts alone.
 const PARTNER_SILENT_FOR: Duration = Duration::from_secs(5);
-const ASK_AGAIN: Duration = Duration::from_millis(200);
+const ASK_AGAIN: Pauses = Pauses::new(Duration::from_millis(20), Duration::from_millis(500));
 
 /// What to do with this pod's directory.
 pub async fn decide(pod: &Pod, examined: &Examined) -> Decision {
@@ -58,6 +59,8 @@ fn partner_name(pod: &Pod) -> &str {
 
 async fn partner_of(pod: &Pod, own: &Directory) -> Partner {
     let patience = Instant::now();
+    let mut pauses = ASK_AGAIN;
+    let mut peers = pod.peers.clone();
     loop {
         let partner = partner::ask(pod).await;
         let settled = partner != Partner::Silent
@@ -70,7 +73,8 @@ async fn partner_of(pod: &Pod, own: &Directory) -> Partner {
         let name = partner_name(pod);
         let reason = format!("asking {name} about its data directory before starting this one");
         pod.board.phase(Phase::Starting, reason);
-        sleep(ASK_AGAIN).await;
+        // Its name may just have been found.
+        let _ = timeout(pauses.pause(), peers.changed()).await;
     }
 }
 

@@ -2,6 +2,8 @@
 
 use crate::domain::catalog::{Catalog, CatalogAnswer};
 use crate::domain::fts::Watch;
+use crate::domain::status::PodStatus;
+use crate::domain::topology::Role;
 use crate::engine::Making;
 use crate::lifecycle::cluster;
 use crate::lifecycle::pod::Pod;
@@ -50,6 +52,10 @@ pub async fn watch(pod: &Pod) {
 
 /// The catalog, where this pod's server is the active coordinator and stays so.
 fn acting(pod: &Pod) -> Option<Catalog> {
+    let active = |s: &PodStatus| s.active_role == Some(Role::Coordinator);
+    if !pod.board.read(active) {
+        return None;
+    }
     match &*pod.catalog.borrow() {
         CatalogAnswer::Known(catalog) if catalog.live && !*pod.shutdown.borrow() => {
             Some(catalog.clone())

@@ -1,6 +1,7 @@
 //! Asks the server once a second, on a connection that is kept, what it is and how it does.
 
 use crate::domain::observation::{self, Answer, Observation, Receiver};
+use crate::domain::pauses::Pauses;
 use crate::domain::start::DirectoryKind;
 use crate::domain::status::{Phase, PodStatus};
 use crate::lifecycle::board::now;
@@ -11,7 +12,8 @@ use crate::sys::postgres::session::{NoAnswer, Session};
 use std::time::{Duration, Instant};
 
 const EVERY: Duration = Duration::from_secs(1);
-const STARTING_EVERY: Duration = Duration::from_millis(100);
+/// While a server starts. One that recovers for long is asked less often: it logs each refusal.
+const STARTING_EVERY: Pauses = Pauses::new(Duration::from_millis(10), EVERY);
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 
 /// Runs as long as the pod.
@@ -19,12 +21,13 @@ pub async fn watch(pod: &Pod) {
     let mut session = pod.session(ANSWER_WITHIN);
     let mut timeouts = 0;
     let mut slot_made = false;
+    let mut starting = STARTING_EVERY;
     loop {
-        if pod.board.read(|s| s.postmaster.pid).is_none() {
+        if !runs(pod) {
             slot_made = false;
+            starting.reset();
             pod.board.update(forget);
-            tokio::time::sleep(STARTING_EVERY).await;
-            continue;
+            started(pod).await;
         }
         let asked = Instant::now();
         let answer = ask(pod, &mut session).await;
@@ -45,8 +48,22 @@ pub async fn watch(pod: &Pod) {
             };
         }
         let settled = matches!(answer, Answer::Ok(_) | Answer::TimedOut);
-        tokio::time::sleep(if settled { EVERY } else { STARTING_EVERY }).await;
+        if settled {
+            starting.reset();
+        }
+        tokio::time::sleep(if settled { EVERY } else { starting.pause() }).await;
     }
+}
+
+fn runs(pod: &Pod) -> bool {
+    pod.board.read(|s| s.postmaster.pid).is_some()
+}
+
+/// Returns when there is a postmaster.
+async fn started(pod: &Pod) {
+    let mut changes = pod.board.changes();
+    // The board lives as long as the pod.
+    while !runs(pod) && changes.changed().await.is_ok() {}
 }
 
 async fn ask(pod: &Pod, session: &mut Session) -> Answer {

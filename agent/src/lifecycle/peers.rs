@@ -6,7 +6,7 @@ use crate::domain::names::NameVerdict;
 use crate::domain::pace::Pace;
 use crate::domain::peers::PeerMap;
 use crate::domain::status::Phase;
-use crate::domain::topology::{Member, Topology};
+use crate::domain::topology::{Member, Role, Topology};
 use crate::lifecycle::discover::{self, Discovery};
 use crate::lifecycle::pod::Pod;
 use crate::sys::dns::Resolver;
@@ -39,16 +39,29 @@ fn in_hba(topology: &Topology, me: &Member, user: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// Whose names have to be right: a cluster that is created writes all of them into its catalog, and, where lookups find
+/// them, into every pg_hba.conf.
+fn names_that_matter(pod: &Pod, created: bool) -> BTreeSet<String> {
+    if !created && pod.me.role == Role::Coordinator {
+        return pod.topology.peers(&pod.me).map(|m| m.pod.clone()).collect();
+    }
+    in_hba(&pod.topology, &pod.me, &pod.account.name)
+}
+
 /// Runs as long as the pod.
 pub async fn keep(pod: &Pod, discovery: Discovery) {
-    discovery
-        .set_in_hba(in_hba(&pod.topology, &pod.me, &pod.account.name))
-        .await;
     let mut peers = discovery.peers();
+    let mut created = pod.created.subscribe();
+    let mut watched = None;
     loop {
+        let now = *created.borrow_and_update();
+        if watched.replace(now) != Some(now) {
+            discovery.set_in_hba(names_that_matter(pod, now)).await;
+        }
         pod.board.update(|s| s.peers = discovery.status());
         pod.board.findings("dns", discovery.findings());
         tokio::select! {
+            Ok(()) = created.changed() => {}
             // Thousands of peers are found one after another; one report for many.
             Ok(()) = peers.changed() => tokio::time::sleep(Duration::from_millis(200)).await,
             () = tokio::time::sleep(REPORT_EVERY) => {}

@@ -82,11 +82,20 @@ impl Pod {
 
     /// A new connection to the local postmaster, nothing connected yet.
     pub fn session(&self, timeout: Duration) -> Session {
+        self.session_with(self.engine.session_options(self.me.content), timeout)
+    }
+
+    /// The same, to this server alone, also where it is a coordinator.
+    pub fn utility_session(&self, timeout: Duration) -> Session {
+        self.session_with(self.engine.utility_options(), timeout)
+    }
+
+    fn session_with(&self, options: Option<String>, timeout: Duration) -> Session {
         let target = Target {
             socket_dir: PathBuf::from("/tmp"),
             port: self.me.port,
             user: self.account.name.clone(),
-            options: self.engine.session_options(self.me.content),
+            options,
         };
         Session::new(target, timeout)
     }

@@ -89,19 +89,35 @@ fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
+/// What [`write_proven`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// A file is not what it was.
+    pub changed: bool,
+    /// The server program was not asked about the files as they are now.
+    pub stands_unproven: bool,
+}
+
 /// Writes the files and proves them with the server program; a setting that would keep the server from starting is taken
 /// back and reported, so that a bad ConfigMap never survives into the next restart.
-pub async fn write_proven(pod: &Pod) -> Result<bool> {
+pub async fn write_proven(pod: &Pod) -> Result<Written> {
     let conf = pod.dir().join(pg_conf::FILE);
     let before = std::fs::read(&conf).ok();
     let changed = write(pod, pod.dir())?;
     let wanted = own_file(pod, &pod.config.borrow());
+    let unproven = |changed| Written {
+        changed,
+        stands_unproven: true,
+    };
     if pod.was_refused(&wanted) {
-        return Ok(changed);
+        return Ok(unproven(changed));
     }
     let Err(error) = pod.engine.check_settings(pod.dir()).await else {
         pod.board.findings("settings", Vec::new());
-        return Ok(changed);
+        return Ok(Written {
+            changed,
+            stands_unproven: false,
+        });
     };
     let finding = Finding::error(
         Area::Postgres,
@@ -114,9 +130,9 @@ pub async fn write_proven(pod: &Pod) -> Result<bool> {
         Some(before) if before != wanted.as_bytes() => {
             pod.refuse(wanted);
             write_atomically(&conf, &before, MODE)?;
-            Ok(false)
+            Ok(unproven(false))
         }
-        _ => Ok(changed),
+        _ => Ok(unproven(changed)),
     }
 }
 
@@ -145,7 +161,7 @@ async fn refresh(pod: &Pod, session: &mut Session) -> Result<()> {
     if !*pod.created.borrow() || !pod.dir().join("global/pg_control").try_exists()? {
         return Ok(());
     }
-    if write_proven(pod).await?
+    if write_proven(pod).await?.changed
         && let Some(pid) = pod.board.read(|s| s.postmaster.pid).and_then(Pid::from_raw)
     {
         tracing::info!("settings changed; asking the postmaster to reload");

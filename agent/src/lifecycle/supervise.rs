@@ -9,6 +9,7 @@ mod primaries;
 mod stop;
 
 use crate::domain::backoff::Backoff;
+use crate::domain::pauses::Pauses;
 use crate::domain::status::Phase;
 use crate::domain::topology::Role;
 use crate::lifecycle::pod::Pod;
@@ -29,6 +30,8 @@ pub enum Command {
 }
 
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// Between two decisions while somebody else has to act first.
+const DECIDE_AGAIN: Pauses = Pauses::new(Duration::from_millis(100), ASK_AGAIN);
 const LOOK_FOR_RETURN: Duration = Duration::from_millis(500);
 const PARTNER_EVERY: Duration = Duration::from_secs(5);
 
@@ -39,6 +42,7 @@ pub struct Supervisor<'a> {
     backoff: Backoff,
     starts: u64,
     others: others::Others,
+    waiting: Pauses,
 }
 
 /// Why the supervisor stopped watching a running postmaster.
@@ -57,6 +61,7 @@ impl<'a> Supervisor<'a> {
             backoff: Backoff::new(),
             starts: 0,
             others: others::Others::default(),
+            waiting: DECIDE_AGAIN,
         }
     }
 
@@ -113,6 +118,7 @@ impl<'a> Supervisor<'a> {
             s.postmaster.restarts = starts.saturating_sub(1);
         });
         self.others.running();
+        self.waiting.reset();
         self.pod.board.findings("start", Vec::new());
         // A whole coordinator's directory that no creation is at work on.
         if self.pod.me.role == Role::Coordinator {

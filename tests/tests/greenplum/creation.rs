@@ -45,6 +45,18 @@ pub fn broken_off(_: &Shared) -> Result<()> {
     Ok(())
 }
 
+/// In the moment in which the coordinator has said that the cluster is created, nobody else has heard of it.
+pub fn stopped_at_once(_: &Shared) -> Result<()> {
+    let cluster = Cluster::new(one_pair())?;
+    let head = coordinator(&cluster);
+    cluster.create_all()?;
+    cluster.wait_log(head, "the cluster is created")?;
+    cluster.all_do(&["stop", "--time", "60"])?;
+    cluster.start_shuffled()?;
+    cluster.wait_all_ready()?;
+    cluster.wait_in_place(head)
+}
+
 pub fn exhausted(_: &Shared) -> Result<()> {
     let cluster = Cluster::new(Settings {
         standby: false,

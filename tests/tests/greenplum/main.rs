@@ -42,6 +42,11 @@ const TESTS: &[(&str, Test)] = &[
         "segments_wait_for_the_coordinator",
         restarts::segments_first,
     ),
+    ("late_primary_is_let_start_first", restarts::late_primary),
+    (
+        "lost_memory_of_the_catalog_is_made_good",
+        restarts::snapshot_lost,
+    ),
     (
         "stopped_and_started_by_the_tools_is_adopted",
         administration::stop_and_start,
@@ -66,6 +71,10 @@ const TESTS: &[(&str, Test)] = &[
     (
         "creation_broken_off_is_understood_and_begun_again",
         creation::broken_off,
+    ),
+    (
+        "stopped_in_the_moment_of_creation_comes_back_in_place",
+        creation::stopped_at_once,
     ),
     (
         "every_host_that_is_not_ready_is_named_at_once",

@@ -91,3 +91,51 @@ pub fn segments_first(shared: &Shared) -> Result<()> {
         drop_table(cluster, "waiting")
     })
 }
+
+/// Pods that are made anew do not come at the same moment: their volumes follow them, their nodes differ.
+pub fn late_primary(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let head = coordinator(cluster);
+        let history = changes(cluster, head)?;
+        cluster.all_do(&["stop", "--time", LATE])?;
+        let late = cluster.pod("segment-a-1");
+        for pod in cluster.pods.iter().filter(|pod| *pod != late) {
+            cluster.container_do(&["start"], pod)?;
+        }
+        cluster.wait_status(head, "lets it start first", |s| {
+            s["reason"]
+                .as_str()
+                .is_some_and(|reason| reason.contains("letting 1 of 2 primaries start first"))
+        })?;
+        cluster.container_do(&["start"], late)?;
+        cluster.wait_all_ready()?;
+        cluster.wait_in_place(head)?;
+        ensure!(
+            changes(cluster, head)? == history,
+            "FTS took the late primary for a failed one"
+        );
+        Ok(())
+    })
+}
+
+/// What the agents keep beside the database may be lost with nothing else.
+pub fn snapshot_lost(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let head = coordinator(cluster);
+        let history = changes(cluster, head)?;
+        for pod in &cluster.pods {
+            let state =
+                "rm -f /greenplum/.gp-agent/catalog.json /greenplum/.gp-agent/coordinator-timeline";
+            cluster.exec(pod, &["bash", "-c", state])?;
+        }
+        cluster.all_do(&["stop", "--time", LATE])?;
+        cluster.start_shuffled()?;
+        cluster.wait_all_ready()?;
+        cluster.wait_in_place(head)?;
+        ensure!(
+            changes(cluster, head)? == history,
+            "FTS failed a primary over"
+        );
+        Ok(())
+    })
+}

@@ -1,6 +1,6 @@
 //! What comes before a start: look at the directory, ask the partner, make or copy it where there is none.
 
-use super::{ASK_AGAIN, Supervisor};
+use super::Supervisor;
 use crate::domain::finding::{Area, Finding};
 use crate::domain::start::{Decision, Directory, DirectoryKind};
 use crate::domain::status::Phase;
@@ -24,7 +24,7 @@ impl Supervisor<'_> {
                     self.others.refused();
                 }
                 pod.board.phase(waiting_phase(&examined), reason);
-                sleep(ASK_AGAIN).await;
+                sleep(self.waiting.pause()).await;
                 Ok(None)
             }
             Decision::Refuse { what, remedy } => {
@@ -60,7 +60,7 @@ impl Supervisor<'_> {
             Decision::Start => match self.others_first(&examined)? {
                 Some(reason) => {
                     pod.board.phase(Phase::Starting, reason);
-                    sleep(ASK_AGAIN).await;
+                    sleep(self.waiting.pause()).await;
                     Ok(None)
                 }
                 None => {
@@ -107,8 +107,9 @@ impl Supervisor<'_> {
     async fn start(&mut self) -> Result<Process> {
         let pod = self.pod;
         ports::check_free(pod.me.port)?;
-        settings::write_proven(pod).await?;
-        pod.engine.check_settings(pod.dir()).await?;
+        if settings::write_proven(pod).await?.stands_unproven {
+            pod.engine.check_settings(pod.dir()).await?;
+        }
         let (port, content) = (pod.me.port, pod.me.content);
         let mut command = pod.engine.start_command(pod.dir(), port, content);
         log::attach(&mut command);

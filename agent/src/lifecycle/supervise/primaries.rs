@@ -1,20 +1,21 @@
-//! A coordinator that starts before its primaries fails to recover distributed transactions, and tries again only after
-//! seconds (cdbtm.c). So its server starts when theirs answer, or when they have had a moment.
+//! Lets the primaries start before the coordinator's server; see [`crate::domain::primaries`].
 
 use super::Supervisor;
 use crate::domain::catalog::{Catalog, CatalogAnswer, CatalogRole};
-use crate::domain::cluster::Entry;
+use crate::domain::pauses::Pauses;
+use crate::domain::primaries::awaited;
 use crate::domain::status::Phase;
-use crate::domain::topology::{Member, Role};
+use crate::domain::topology::Member;
 use crate::lifecycle::cluster;
 use crate::lifecycle::pod::Pod;
 use crate::sys::gather::Pace;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
-/// Longer than a primary takes that was stopped in order. With one that recovers for longer the coordinator waits by itself.
-const PATIENCE: Duration = Duration::from_secs(4);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// The pods of a cluster that is made anew come one after another, with their volumes. A primary that is lost for good
+/// delays the coordinator's return by this long.
+const PATIENCE: Duration = Duration::from_secs(20);
+const LOOK_AGAIN: Pauses = Pauses::new(Duration::from_millis(50), Duration::from_secs(1));
 const PACE: Pace = Pace {
     peer: Duration::from_millis(500),
     all: Duration::from_secs(1),
@@ -27,19 +28,22 @@ impl Supervisor<'_> {
         let pod = self.pod;
         let Some(catalog) = snapshot(pod) else { return };
         let primaries: Vec<&Member> = primaries(pod, &catalog).collect();
+        let mut pauses = LOOK_AGAIN;
         let begin = Instant::now();
         loop {
             let entries = cluster::ask(pod, primaries.iter().copied(), PACE).await;
-            let missing = entries.iter().filter(|e| !serves(e)).count();
-            if missing == 0 || begin.elapsed() >= PATIENCE {
+            let missing: Vec<_> = entries.iter().filter(|e| awaited(e)).collect();
+            let Some(first) = missing.first().filter(|_| begin.elapsed() < PATIENCE) else {
                 return;
-            }
+            };
             let reason = format!(
-                "letting {missing} of {} primaries start first",
-                entries.len()
+                "letting {} of {} primaries start first; {} does not serve yet",
+                missing.len(),
+                entries.len(),
+                first.pod
             );
             pod.board.phase(Phase::Starting, reason);
-            sleep(LOOK_EVERY).await;
+            sleep(pauses.pause()).await;
         }
     }
 }
@@ -55,9 +59,4 @@ fn primaries<'a>(pod: &'a Pod, catalog: &'a Catalog) -> impl Iterator<Item = &'a
     let rows = catalog.segments.iter();
     let rows = rows.filter(|s| s.content >= 0 && s.role == CatalogRole::Primary);
     rows.filter_map(|row| pod.topology.members.iter().find(|m| row.is(m)))
-}
-
-fn serves(entry: &Entry) -> bool {
-    let status = entry.status.as_ref().map(|r| &r.status);
-    status.is_some_and(|s| s.active_role == Some(Role::Primary))
 }

@@ -16,9 +16,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use table::Table;
 
+const USAGE: &str =
+    "Usage: bench PATH-OF-GP-AGENT PART ...\nParts: init, agent, greenplum, kubernetes";
+
 fn main() -> ExitCode {
     match run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(why) => {
             eprintln!("bench: {why:#}");
             ExitCode::FAILURE
@@ -26,41 +30,50 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<()> {
+fn run() -> Result<bool> {
     let mut args = std::env::args().skip(1);
     match args.next().as_deref() {
-        Some(inits::ECHO) => inits::echo(),
+        Some(inits::ECHO) => inits::echo().map(|()| true),
         Some("--help" | "-h") => {
-            println!("Usage: bench PATH-OF-GP-AGENT | kubernetes");
-            Ok(())
+            println!("{USAGE}");
+            Ok(true)
         }
-        Some("kubernetes") => {
-            let mut table = Table::default();
-            kube::measure(&mut table).context("Kubernetes")?;
-            println!("{table}");
-            Ok(())
-        }
-        Some(path) => measure(Path::new(path)),
+        Some(path) => measure(Path::new(path), &args.collect::<Vec<_>>()),
         None => anyhow::bail!("the path of gp-agent is missing; tests/bench gives it"),
     }
 }
 
-fn measure(gp_agent: &Path) -> Result<()> {
+/// A part that fails does not take the others' rows with it. Returns whether none failed.
+fn measure(gp_agent: &Path, parts: &[String]) -> Result<bool> {
     let mut table = Table::default();
     println!("load of this machine before: {}", load()?);
-    inits::measure(gp_agent, &mut table).context("init")?;
-    pods::binary(gp_agent, &mut table)?;
-    pods::exec_to_livez(gp_agent, &mut table).context("exec to /livez")?;
     cluster::sweep();
+    let mut whole = true;
+    for part in parts {
+        let measured = match part.as_str() {
+            "init" => inits::measure(gp_agent, &mut table),
+            "agent" => agent(gp_agent, &mut table),
+            "greenplum" => greenplum::measure(&mut table),
+            "kubernetes" => kube::measure(&mut table),
+            _ => Err(anyhow::anyhow!("no such part\n{USAGE}")),
+        };
+        if let Err(why) = measured {
+            eprintln!("bench: {part}: {why:#}");
+            whole = false;
+        }
+    }
+    println!("{table}");
+    Ok(whole)
+}
+
+fn agent(gp_agent: &Path, table: &mut Table) -> Result<()> {
+    pods::binary(gp_agent, table)?;
+    pods::exec_to_livez(gp_agent, table).context("exec to /livez")?;
     eprintln!("starting a cluster of six containers");
     let cluster = Cluster::up(Settings::default())?;
-    pods::resident(&cluster, &mut table).context("resident memory")?;
-    pods::probes(&cluster, &mut table).context("probes")?;
-    pods::restarts(&cluster, &mut table).context("restarts")?;
-    drop(cluster);
-    greenplum::measure(&mut table).context("Greenplum")?;
-    println!("{table}");
-    Ok(())
+    pods::resident(&cluster, table).context("resident memory")?;
+    pods::probes(&cluster, table).context("probes")?;
+    pods::restarts(&cluster, table).context("restarts")
 }
 
 fn load() -> Result<String> {
