@@ -8,8 +8,8 @@
 //! `wait4`, and ends that come together share the handler, the `poll` and the read of the pipe; nothing is logged and
 //! /proc is not read. A forwarded signal is handler, `poll`, two `read`s at most and `kill`, and the log line comes
 //! after it. /proc is only read in a shutdown, once the agent is gone or late, at most every 100 ms. Memory is the
-//! pages of the binary that waiting needs and some KiB of heap: what only the start of a process needs is dropped again
-//! ([`crate::sys::resident`]).
+//! pages of the binary that waiting needs and some KiB of heap: what only a start or another rare event needs is
+//! dropped again ([`crate::sys::resident`]).
 //!
 //! The exit codes are [`outcome::Outcome`]'s, the times of a shutdown [`crate::domain::ladder`]'s.
 

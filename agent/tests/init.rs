@@ -319,3 +319,35 @@ fn as_any_user() {
     init.signal(Signal::TERM);
     assert_eq!(init.code(), Some(0), "{}", init.all());
 }
+
+/// Resident KiB (proc_pid_status(5)).
+fn resident(pid: i32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+    let number = line.and_then(|l| l.split_whitespace().next());
+    number.unwrap().parse().unwrap()
+}
+
+#[test]
+fn what_rare_work_needs_is_dropped_again() {
+    let mut init = bash(
+        &[],
+        &format!("trap 'exit 0' TERM; trap : USR1; echo up; {STAY}"),
+    );
+    init.line("up");
+    let pid = init.pid();
+    init.signal(Signal::USR1);
+    init.line("signal=SIGUSR1");
+    let (busy, mut idle) = (resident(pid), u64::MAX);
+    let begin = std::time::Instant::now();
+    while idle >= busy {
+        assert!(
+            begin.elapsed().as_secs() < 30,
+            "{busy} KiB, then {idle} KiB"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        idle = resident(pid);
+    }
+    init.signal(Signal::TERM);
+    assert_eq!(init.code(), Some(0));
+}

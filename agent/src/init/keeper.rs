@@ -18,6 +18,9 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, wait};
 use std::time::{Duration, Instant};
 
+/// What rare work mapped of the program is unmapped when no more of it has come for this long.
+const TIDY_AFTER: Duration = Duration::from_secs(1);
+
 /// Everything that init remembers.
 #[derive(Debug)]
 pub struct Keeper {
@@ -32,6 +35,8 @@ pub struct Keeper {
     /// When the agent is to be started (again).
     start_at: Option<Instant>,
     shutdown: Option<Shutdown>,
+    /// When the program is to be unmapped again.
+    tidy_at: Option<Instant>,
 }
 
 /// What one round of waiting brought.
@@ -55,6 +60,7 @@ impl Keeper {
             restarts: 0,
             start_at: Some(Instant::now()),
             shutdown: None,
+            tidy_at: None,
         }
     }
 
@@ -75,7 +81,12 @@ impl Keeper {
     /// One turn of the loop; an outcome ends init.
     fn turn(&mut self, now: Instant) -> Option<Outcome> {
         match self.signals.take() {
-            Ok(signals) => signals.into_iter().for_each(|s| self.on_signal(s, now)),
+            Ok(signals) => {
+                for signal in signals {
+                    self.on_signal(signal, now);
+                    self.tidy_at = now.checked_add(TIDY_AFTER);
+                }
+            }
             Err(why) => error!("cannot read which signals came: {why}"),
         }
         self.listen(now);
@@ -90,7 +101,13 @@ impl Keeper {
         if self.shutdown.is_some() {
             return self.climb(now, reaped.childless);
         }
-        self.start_when_due(now)
+        let outcome = self.start_when_due(now);
+        if self.tidy_at.is_some_and(|at| at <= now) {
+            self.tidy_at = None;
+            // Where it fails, only memory is lost.
+            let _ = resident::unmap_program();
+        }
+        outcome
     }
 
     fn listen(&mut self, now: Instant) {
@@ -227,8 +244,8 @@ impl Keeper {
                 self.agent = Some(agent);
                 self.start_at = None;
                 self.started_once = true;
-                // What follows is waiting. Where it fails, only memory is lost.
-                let _ = resident::unmap_program();
+                // What follows is waiting.
+                self.tidy_at = Some(now);
             }
             // Nothing runs yet, so nothing is lost; later there may be a database to look after.
             Err(why) if !self.started_once => return Some(Outcome::of_start(why)),
@@ -303,7 +320,8 @@ impl Keeper {
         });
         let log = self.log.as_ref().filter(|_| self.agent.is_none());
         let log = log.and_then(|_| Instant::now().checked_add(server_log::LOOK_AGAIN));
-        let all = [self.start_at, hangs_at, rung, log];
+        let tidy_at = self.tidy_at.filter(|_| self.shutdown.is_none());
+        let all = [self.start_at, hangs_at, rung, log, tidy_at];
         all.into_iter().flatten().min()
     }
 

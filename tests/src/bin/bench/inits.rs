@@ -11,7 +11,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The verb of this program that answers every SIGUSR1 with a byte.
 pub const ECHO: &str = "echo-signals";
@@ -65,7 +65,7 @@ pub fn measure(gp_agent: &Path, table: &mut Table) -> Result<()> {
         .map(|rounds| middle(rounds))
         .collect::<Result<Vec<_>>>()?;
     let rows = [
-        ("resident memory", "KiB", "at most 2048 KiB more"),
+        ("resident memory, idle", "KiB", "at most 2048 KiB more"),
         ("orphans reaped", "/s", "at least the fastest"),
         ("CPU per orphan", "us", ""),
         ("signal to child", "us", "at most the fastest"),
@@ -245,6 +245,8 @@ fn signals(init: &[&str]) -> Result<(f64, f64)> {
         answers.read_exact(&mut byte)?;
         Ok(begin.elapsed().as_secs_f64() * 1e6)
     })?;
+    // Idle again, which is what it is for the rest of its life.
+    std::thread::sleep(Duration::from_secs(2));
     Ok((resident_kib(&running.proc("status")?)?, latency))
 }
 
