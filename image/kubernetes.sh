@@ -20,7 +20,7 @@ need_helm() {
     python3 -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
     step "installing Helm's SDK ($HELM_SDK) into $venv"
     mkdir -p "$CACHE"
-    quietly python3 -m venv "$venv" && quietly "$venv/bin/python" -m pip install --quiet "$HELM_SDK"
+    quietly python3 -m venv --clear "$venv" && quietly "$venv/bin/python" -m pip install --quiet "$HELM_SDK"
 }
 
 # Leaves KUBECONFIG and GP_KUBE_LOAD set when the tool that GP_KUBE names has a cluster up.

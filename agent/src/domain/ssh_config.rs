@@ -94,6 +94,8 @@ Subsystem sftp internal-sftp
 pub struct Client<'a> {
     /// Patterns that fit the names of the pods.
     pub hosts: &'a [String],
+    /// What a pod's short name has to end with to be found from everywhere: on Kubernetes no search list leads to it.
+    pub domain: &'a str,
     /// The peers' port.
     pub port: u16,
     /// The user, the same in every pod.
@@ -116,7 +118,12 @@ pub fn render_client(client: &Client<'_>) -> String {
     }
     let known_hosts = quote_path(client.known_hosts).replace('%', "%%");
     let _ = writeln!(text, "    UserKnownHostsFile {known_hosts}");
-    text + CLIENT_CONSTANTS
+    text.push_str(CLIENT_CONSTANTS);
+    if !client.domain.is_empty() {
+        let _ = writeln!(text, "Host {} !*.*", client.hosts.join(" "));
+        let _ = writeln!(text, "    HostName %h.{}", client.domain);
+    }
+    text
 }
 
 const CLIENT_CONSTANTS: &str = "    GlobalKnownHostsFile /dev/null
@@ -201,6 +208,7 @@ mod tests {
     fn the_clients_file_names_port_user_and_keys_in_order() {
         let text = render_client(&Client {
             hosts: &["a-?".into(), "*.gp.local".into()],
+            domain: "gp.local",
             port: 2222,
             user: "gpadmin",
             identities: &["/h/.ssh/id_ed25519".into(), "/h/.ssh/previous_rsa".into()],
@@ -218,6 +226,7 @@ mod tests {
                 "UserKnownHostsFile \"/h/.ssh/known_hosts\"",
             ]
         );
+        assert!(text.ends_with("\nHost a-? *.gp.local !*.*\n    HostName %h.gp.local\n"));
     }
 
     #[test]

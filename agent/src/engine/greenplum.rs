@@ -72,6 +72,15 @@ impl Greenplum {
         }
     }
 
+    /// PostgreSQL 9.5 brought the parameter; Greenplum 6 waits for 5 s.
+    pub(super) fn own_parameters(&self) -> Vec<(&'static str, &'static str)> {
+        if self.version.family > Family::G6 {
+            vec![super::postgres::RETRY_SOON]
+        } else {
+            Vec::new()
+        }
+    }
+
     /// `options` of a session that is of this server alone.
     pub(super) fn utility_options(&self) -> String {
         format!("-c {}", self.version.family.utility_setting())

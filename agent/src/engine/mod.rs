@@ -134,7 +134,7 @@ impl Engine {
     pub fn own_parameters<'a>(&self, pod: &'a str) -> Vec<(&'static str, &'a str)> {
         match self {
             Engine::Postgres(_) => Postgres::own_parameters(pod),
-            Engine::Greenplum(_) => Vec::new(),
+            Engine::Greenplum(greenplum) => greenplum.own_parameters(),
         }
     }
 

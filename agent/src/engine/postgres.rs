@@ -8,6 +8,10 @@ use std::path::{Path, PathBuf};
 /// The replication slot of every standby and mirror; Greenplum's own name for it (gp_replica_check, walsender).
 pub const SLOT: &str = "internal_wal_replication_slot";
 
+/// A primary that is back after a crash waits with every commit for its mirror, and that tries again after 5 s when left to
+/// itself.
+pub(super) const RETRY_SOON: (&str, &str) = ("wal_retrieve_retry_interval", "1s");
+
 /// The programs of one PostgreSQL and what they need to be told.
 #[derive(Debug)]
 pub struct Postgres {
@@ -69,6 +73,7 @@ impl Postgres {
             ("max_wal_senders", "10"),
             ("max_replication_slots", "10"),
             ("hot_standby", "on"),
+            RETRY_SOON,
         ]
     }
 

@@ -34,8 +34,8 @@ pub struct Doubts {
 }
 
 impl Doubts {
-    /// Has this pod's addresses looked up again: call it when nobody answers there, or another pod does. However often it
-    /// is called, lookups of one pod are [`Pace::recheck`] apart.
+    /// Has this pod's addresses and name looked up again: call it when nobody answers there, or another pod does, or when
+    /// it should have come in and did not. However often it is called, lookups of one pod are [`Pace::recheck`] apart.
     pub fn about(&self, pod: &str) {
         // A full queue means that questions are under way already; without a discovery nobody asks.
         let _ = self.commands.try_send(Command::Recheck(pod.to_string()));

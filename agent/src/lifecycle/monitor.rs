@@ -37,6 +37,7 @@ pub async fn watch(pod: &Pod) {
             0
         };
         record(pod, &answer, timeouts, asked.elapsed());
+        doubt_absent(pod, &answer);
         if let Answer::Ok(seen) = &answer
             && !seen.in_recovery
             && !slot_made
@@ -105,6 +106,17 @@ async fn partner_sends(pod: &Pod) -> bool {
         links.any(|l| !l.sync_state.is_empty() && l.state == "streaming")
     };
     partner::status_of(pod, partner).await.is_some_and(sends)
+}
+
+/// A replica that does not connect may be shut out by its name in pg_hba.conf.
+fn doubt_absent(pod: &Pod, answer: &Answer) {
+    if let Answer::Ok(seen) = answer
+        && !seen.in_recovery
+        && seen.replication.is_empty()
+        && let Some(partner) = pod.partner()
+    {
+        pod.doubts.about(&partner.pod);
+    }
 }
 
 fn forget(status: &mut PodStatus) {

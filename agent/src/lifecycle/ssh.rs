@@ -242,6 +242,7 @@ impl Ssh {
             previous: self.previous.clone(),
             known_hosts: self.known_hosts(keys),
             hosts: patterns(&self.setup.topology),
+            domain: self.setup.topology.domain.clone(),
             port: self.setup.port(),
         };
         let installed = tokio::task::spawn_blocking(move || install::install(&contents)).await;

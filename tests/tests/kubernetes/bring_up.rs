@@ -25,12 +25,14 @@ pub fn comes_up(shared: &Shared) -> Result<()> {
         let doctor = release.try_exec("segment-b-1", &["gp-agent", "check"])?;
         ensure!(doctor.status.success(), "the doctor: {doctor:?}");
         let status = release.status("segment-b-0")?;
-        let name = status["fqdn"].as_str().unwrap_or_default();
-        wait::until("ssh", || {
-            let ssh = ["ssh", "-o", "BatchMode=yes", name, "hostname"];
-            ensure!(release.exec("coordinator-0", &ssh)? == "segment-b-0");
-            Ok(())
-        })?;
+        let fqdn = status["fqdn"].as_str().unwrap_or_default();
+        for name in [fqdn, "segment-b-0"] {
+            wait::until("ssh", || {
+                let ssh = ["ssh", "-o", "BatchMode=yes", name, "hostname"];
+                ensure!(release.exec("coordinator-0", &ssh)? == "segment-b-0");
+                Ok(())
+            })?;
+        }
         if Client::missing().is_none() {
             let address = Client::of(release)?.sql("select host(inet_server_addr())")?;
             ensure!(

@@ -185,9 +185,13 @@ fn foreign(release: &Release, tool: &Tool) -> Result<()> {
     release.kubectl(&["delete", "pod", mirror, "--wait=false"])?;
     release.wait_replaced(mirror, &uid)?;
     release.wait_streaming(mirror)?;
+    // The second Service names the new address once the pod is ready; the agents ask again from time to time.
     let address = format!("{}/32", release.ip(mirror)?);
-    let hba = release.exec(primary, &["cat", "/greenplum/gpseg1/pg_hba.conf"])?;
-    ensure!(hba.contains(&address), "{address} is not in\n{hba}");
+    wait::until("the address stands where the name does not help", || {
+        let hba = release.exec(primary, &["cat", "/greenplum/gpseg1/pg_hba.conf"])?;
+        ensure!(hba.contains(&address), "{address} is not in\n{hba}");
+        Ok(())
+    })?;
     let told = |s: &serde_json::Value| s["findings"].to_string().contains(&right);
     release
         .wait_status(primary, "says which name is wrong", told)

@@ -21,6 +21,7 @@ pub(super) struct Name {
     damped: Damped,
     forward: Option<Forward>,
     checks: u32,
+    checked: Option<Instant>,
     due: Instant,
 }
 
@@ -68,6 +69,7 @@ impl Checks {
             damped: Damped::default(),
             forward: None,
             checks: 0,
+            checked: None,
             due: now,
         });
         if name.addresses != addresses {
@@ -75,6 +77,20 @@ impl Checks {
             name.forward = None;
             name.due = now;
             self.next = Some(self.next.map_or(now, |next| next.min(now)));
+        }
+    }
+
+    /// Somebody that the name should let in seems to be shut out: it is checked soon, `pause` after the last check at the
+    /// earliest.
+    pub(super) fn doubt(&mut self, pod: &str, pause: Duration, now: Instant) {
+        let Some(name) = self.names.get_mut(pod) else {
+            return;
+        };
+        let soonest = name.checked.map_or(now, |at| now.max(at + pause));
+        if name.due > soonest {
+            name.due = soonest;
+            name.forward = None;
+            self.next = Some(self.next.map_or(soonest, |next| next.min(soonest)));
         }
     }
 
@@ -139,6 +155,7 @@ impl Checks {
             let check = judge(&name.fqdn, &addresses, &round.reverse, forward);
             let good = matches!(check, Check::Good(_));
             name.checks = name.checks.wrapping_add(1);
+            name.checked = Some(now);
             let verdict = name.damped.observe(check).clone();
             name.due = now + next_pause(&name.damped, good, settled, pace);
             verdicts.push((pod, verdict));
@@ -157,5 +174,32 @@ fn next_pause(damped: &Damped, good: bool, settled: Duration, pace: &Pace) -> Du
         pace.names_recovering.min(settled)
     } else {
         settled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_doubted_name_is_checked_again_but_not_all_the_time() {
+        let now = Instant::now();
+        let s = |seconds| now + Duration::from_secs(seconds);
+        let address: IpAddr = "10.0.0.7".parse().unwrap();
+        let mut checks = Checks::default();
+        checks.addresses("a-0", "a-0.gp.test", &[address], now);
+        let round = Round {
+            pods: vec![("a-0".into(), vec![address])],
+            reverse: BTreeMap::new(),
+            forward: BTreeMap::new(),
+        };
+        checks.finish(round, &Pace::default(), 0.5, now);
+        assert!(checks.next() > Some(s(30)), "settled");
+        let pause = Duration::from_secs(5);
+        checks.doubt("nobody", pause, s(1));
+        checks.doubt("a-0", pause, s(1));
+        assert_eq!(checks.next(), Some(s(5)));
+        checks.doubt("a-0", pause, s(9));
+        assert_eq!(checks.next(), Some(s(5)), "due already");
     }
 }

@@ -186,6 +186,7 @@ impl Watcher {
                 let now = Instant::now();
                 let soonest = peer.asked.map_or(now, |asked| now.max(asked + pause));
                 self.schedule.sooner(i, soonest);
+                self.checks.doubt(&pod, pause, now);
             }
             Command::InHba(pods, done) => {
                 self.set_in_hba(pods);

@@ -27,6 +27,8 @@ pub(super) struct Contents {
     pub known_hosts: String,
     /// Patterns of the pods' names.
     pub hosts: Vec<String>,
+    /// What their short names end with.
+    pub domain: String,
     /// The peers' port.
     pub port: u16,
 }
@@ -64,6 +66,7 @@ pub(super) fn install(contents: &Contents) -> Result<(), Finding> {
     let known_hosts = directory.join("known_hosts");
     let config = render_client(&Client {
         hosts: &contents.hosts,
+        domain: &contents.domain,
         port: contents.port,
         user: &contents.user,
         identities: &identities,
@@ -177,6 +180,7 @@ mod tests {
             previous,
             known_hosts: "x\n".into(),
             hosts: vec!["a-?".into()],
+            domain: "gp.test".into(),
             port: 2222,
         }
     }
