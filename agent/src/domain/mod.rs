@@ -31,6 +31,7 @@ pub mod pauses;
 pub mod peers;
 pub mod pg_conf;
 pub mod pg_log;
+pub mod pgpass;
 pub mod preflight;
 pub mod primaries;
 pub mod role_label;
