@@ -134,4 +134,8 @@ load_test_images() {
     load_image "$GP_IMAGE" "$kind" || die "the image could not be loaded (see above)"
     load_image "$next" "$kind" || die "the image could not be loaded (see above)"
     export GP_IMAGE_NEXT=$next
+    # Greenplum that is mounted is on no node.
+    if [[ ${GP_TESTS_GREENPLUM:-} == real && -z ${GP_TESTS_GPHOME:-} ]]; then
+        load_image "$GP_TESTS_GREENPLUM_IMAGE" "$kind" || die "the image with Greenplum could not be loaded (see above)"
+    fi
 }

@@ -8,6 +8,7 @@ mod bring_up;
 mod changes;
 mod deletions;
 mod faults;
+mod greenplum;
 mod names;
 mod needs;
 mod probes;
@@ -16,7 +17,7 @@ mod storage;
 
 use cluster_tests::kube;
 use libtest_mimic::{Arguments, Failed, Trial};
-use needs::Need::{self, Balancer, MemoryVolumes, NextImage, Nodes, Tool};
+use needs::Need::{self, Balancer, Greenplum, MemoryVolumes, NextImage, Nodes, Tool};
 use shared::Shared;
 use std::io::Write;
 use std::process::ExitCode;
@@ -118,6 +119,16 @@ const TESTS: &[(&str, &[Need], Test)] = &[
         faults::lost_master,
     ),
     ("dns_may_fail", &[Tool], faults::dns),
+    (
+        "greenplum_comes_up_and_all_its_pods_come_back",
+        &[Greenplum, Balancer],
+        greenplum::whole,
+    ),
+    (
+        "greenplum_survives_a_node_and_its_coordinator",
+        &[Greenplum, Balancer, Tool],
+        greenplum::failures,
+    ),
     (
         "the_api_server_may_be_down",
         &[Tool, Balancer],

@@ -1,5 +1,6 @@
 //! What a test needs of the cluster beyond being one.
 
+use cluster_tests::greenplum::{self, Kind};
 use cluster_tests::kube::{self, Client};
 
 /// Something that not every cluster has.
@@ -15,6 +16,8 @@ pub enum Need {
     MemoryVolumes,
     /// The image under a second tag, `GP_IMAGE_NEXT`, present in the cluster.
     NextImage,
+    /// An image with Greenplum in it, present in the cluster.
+    Greenplum,
 }
 
 impl Need {
@@ -33,6 +36,10 @@ impl Need {
             Need::NextImage => std::env::var_os("GP_IMAGE_NEXT")
                 .is_none()
                 .then(|| "GP_IMAGE_NEXT names no second tag of the image".into()),
+            Need::Greenplum => {
+                let inside = greenplum::kind() == Kind::Real && greenplum::home().is_none();
+                (!inside).then(|| "no image with Greenplum is given (tests/run --greenplum)".into())
+            }
         }
     }
 }

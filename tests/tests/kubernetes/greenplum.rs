@@ -1,0 +1,151 @@
+//! The chart with Greenplum itself: what is not the same as with independent servers.
+
+use crate::shared::{Shared, service_addresses};
+use anyhow::{Context, Result, ensure};
+use cluster_tests::greenplum;
+use cluster_tests::kube::{Client, Release, Tool};
+use cluster_tests::wait;
+use serde_json::{Value, json};
+
+/// Its image in the chart, with what the pods need there.
+fn values(auth: &str) -> Value {
+    let image = greenplum::image();
+    let (repository, tag) = image.rsplit_once(':').unwrap_or((&image, "latest"));
+    let group = json!({ "resources": { "limits": { "memory": "1Gi" } } });
+    json!({
+        "engine": "greenplum",
+        "image": { "repository": repository, "tag": tag },
+        "coordinator": group, "primaries": group, "mirrors": group,
+        "hba": { "auth": auth },
+        "parameters": { "shared_buffers": null },
+    })
+}
+
+/// A tool of Greenplum in a pod of a coordinator.
+fn tool(release: &Release, pod: &str, line: &str) -> Result<String> {
+    let script = format!(
+        ". \"$GPHOME\"/greenplum_path.sh; export USER=gpadmin LOGNAME=gpadmin PGPORT=5432 \
+         MASTER_DATA_DIRECTORY=/greenplum/gpseg-1 COORDINATOR_DATA_DIRECTORY=/greenplum/gpseg-1; {line}"
+    );
+    release.exec(pod, &["bash", "-c", &script])
+}
+
+fn rows(client: &Client) -> Result<()> {
+    let rows = client.sql("select count(*), sum(id) from kept")?;
+    ensure!(rows == "1000|500500", "{rows}");
+    Ok(())
+}
+
+/// Waits until every server is up, in sync and in the role that it was made for.
+fn wait_in_place(release: &Release, client: &Client) -> Result<()> {
+    release.wait_all_ready()?;
+    wait::until("every server in its place", || {
+        let elsewhere = "select count(*), string_agg(dbid || role || preferred_role || mode || status, ' ') from gp_segment_configuration \
+             where role <> preferred_role or status <> 'u' or (content >= 0 and mode <> 's')";
+        let found = client.sql(elsewhere)?;
+        ensure!(found == "0|", "{found}");
+        Ok(())
+    })
+}
+
+pub fn whole(_: &Shared) -> Result<()> {
+    let release = Release::up(values("scram-sha-256"))?;
+    let client = Client::of(&release)?;
+    client.sql(
+        "create table kept (id bigint) distributed by (id); insert into kept select generate_series(1, 1000)",
+    )?;
+    wait_in_place(&release, &client)?;
+    let pods = release.pods()?;
+    for pod in &pods {
+        ensure!(release.restarts(pod)? == 0, "{pod} was restarted");
+    }
+    let history = client.sql("select count(*) from gp_configuration_history")?;
+    let before: Vec<String> = pods.iter().map(|p| release.uid(p)).collect::<Result<_>>()?;
+    let delete = ["delete", "pod", "--wait=false"];
+    let all: Vec<&str> = pods.iter().map(String::as_str).collect();
+    release.kubectl(&[&delete[..], &all].concat())?;
+    for (pod, uid) in pods.iter().zip(&before) {
+        release.wait_replaced(pod, uid)?;
+    }
+    wait::until("the rows through the balancer", || rows(&client))?;
+    wait_in_place(&release, &client)?;
+    ensure!(
+        client.sql("select count(*) from gp_configuration_history")? == history,
+        "FTS took the end of the pods for a failure"
+    );
+    let check = release.try_exec("coordinator-0", &["gp-agent", "check"])?;
+    ensure!(check.status.success(), "the doctor: {check:?}");
+    Ok(())
+}
+
+/// Between pods that trust each other, so that the tools of every release can log in.
+pub fn failures(_: &Shared) -> Result<()> {
+    let lab = Tool::find().map_err(anyhow::Error::msg)?;
+    let release = Release::up(values("trust"))?;
+    release.sql("coordinator-0", "alter role gpadmin password 'of the test'")?;
+    let client = Client {
+        address: release.address("greenplum")?,
+        port: 5432,
+        password: "of the test".into(),
+    };
+    client.sql(
+        "create table kept (id bigint) distributed by (id); insert into kept select generate_series(1, 1000)",
+    )?;
+    wait_in_place(&release, &client)?;
+    let served_from = release.node("coordinator-0")?;
+    let primary = ["segment-a-0", "segment-a-1"]
+        .into_iter()
+        .find(|pod| release.node(pod).is_ok_and(|node| node != served_from))
+        .context("every primary shares the coordinator's node")?;
+    let node = release.node(primary)?;
+    lab.run(&["node", "stop", &node])?;
+    let served = wait::until("writes while the node is off", || {
+        client.sql("insert into kept select generate_series(-1000, -1)")
+    });
+    lab.run(&["node", "start", &node])?;
+    served?;
+    client.sql("delete from kept where id < 0")?;
+    release.wait_status(primary, "waits for gprecoverseg", |s| {
+        s["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.contains("gprecoverseg"))
+    })?;
+    tool(&release, "coordinator-0", "gprecoverseg -a")?;
+    release.wait_ready(primary)?;
+    wait::until("roles changed back", || {
+        tool(&release, "coordinator-0", "gprecoverseg -a -r")
+    })?;
+    wait_in_place(&release, &client)?;
+    rows(&client)?;
+    promoted(&release, &client)
+}
+
+/// The standby is activated by hand: the balancer follows, the old coordinator stays out.
+fn promoted(release: &Release, client: &Client) -> Result<()> {
+    release.exec("coordinator-0", &["gp-agent", "hold", "a test"])?;
+    tool(
+        release,
+        "coordinator-0",
+        "pg_ctl stop -m fast -D /greenplum/gpseg-1",
+    )?;
+    tool(
+        release,
+        "coordinator-1",
+        "gpactivatestandby -a -f -d /greenplum/gpseg-1",
+    )?;
+    wait::until("the balancer leads to the new coordinator", || {
+        rows(client)?;
+        let (found, wanted) = (service_addresses(release)?, release.ip("coordinator-1")?);
+        ensure!(found == [wanted.to_string()], "{found:?}");
+        Ok(())
+    })?;
+    release.exec("coordinator-0", &["gp-agent", "resume"])?;
+    release
+        .wait_status("coordinator-0", "stays out", |s| {
+            s["phase"] == "refused"
+                && s["reason"]
+                    .as_str()
+                    .is_some_and(|reason| reason.contains("activated"))
+        })
+        .map(drop)
+}
