@@ -14,6 +14,8 @@ pub struct Observation {
     pub replication: Vec<ReplicationStatus>,
     /// Whether it receives a stream now.
     pub receiving: bool,
+    /// Greenplum: whether it was asked in utility mode. A coordinator asks in the mode that it was started in.
+    pub utility: bool,
 }
 
 /// The receiving process of a replica that refuses SQL, as its title shows it.
@@ -39,6 +41,7 @@ impl Observation {
             timeline: None,
             replication: receiving.then_some(link).into_iter().collect(),
             receiving,
+            utility: false,
         }
     }
 
@@ -52,7 +55,8 @@ impl Observation {
             match cell(0).as_str() {
                 "self" => {
                     let timeline = u32::from_str_radix(&cell(2), 16).ok();
-                    seen = Some((cell(1) == "true" || cell(1) == "t", timeline));
+                    let in_recovery = cell(1) == "true" || cell(1) == "t";
+                    seen = Some((in_recovery, timeline, cell(3) == "utility"));
                 }
                 tag @ ("send" | "receive") => {
                     let link = ReplicationStatus {
@@ -67,17 +71,20 @@ impl Observation {
                 _ => {}
             }
         }
-        seen.map(|(in_recovery, timeline)| Observation {
+        seen.map(|(in_recovery, timeline, utility)| Observation {
             in_recovery,
             timeline,
             replication,
             receiving,
+            utility,
         })
     }
 
-    /// The role that this server does for `content` at this moment; a replica that does not stream does none.
+    /// The role that this server does for `content` at this moment; a replica that does not stream does none, nor does a
+    /// coordinator in admin mode (`gpstart -m`), which sees the catalog alone.
     pub fn active_role(&self, content: i32) -> Option<Role> {
         match (self.in_recovery, content) {
+            (false, -1) if self.utility => None,
             (false, -1) => Some(Role::Coordinator),
             (false, _) => Some(Role::Primary),
             (true, _) if !self.receiving => None,
@@ -100,6 +107,8 @@ pub enum Answer {
     TimedOut,
     /// Nobody listens.
     NoServer,
+    /// Not asked: it waits for its sessions to end (a smart shutdown), and the agent's must not be one of them.
+    Stopping,
 }
 
 /// Time-outs in a row after which a server that accepts connections counts as hung.
@@ -120,12 +129,18 @@ pub fn phase(answer: &Answer, content: i32, timeouts_in_a_row: u32) -> Option<(P
             format!("accepts connections and did not answer {timeouts_in_a_row} times in a row"),
         ),
         Answer::TimedOut => return None,
+        Answer::Stopping => (
+            Phase::Stopped,
+            "being stopped by an administrator: waits for its sessions to end (smart shutdown)"
+                .into(),
+        ),
     })
 }
 
 fn running(seen: &Observation, content: i32) -> String {
     match seen.active_role(content) {
         Some(role) => format!("active as {role}"),
+        None if !seen.in_recovery => "in admin mode (gpstart -m): serves no clients".to_string(),
         None => "replays, but receives no stream".to_string(),
     }
 }
@@ -162,6 +177,15 @@ mod tests {
         ];
         let streaming = Observation::from_rows(&rows).unwrap();
         assert_eq!(streaming.active_role(0), Some(Role::Mirror));
+    }
+
+    #[test]
+    fn a_coordinator_in_admin_mode_serves_nobody() {
+        let seen = Observation::from_rows(&[row(&["self", "f", "00000001", "utility"])]).unwrap();
+        assert_eq!(seen.active_role(-1), None);
+        assert!(running(&seen, -1).contains("admin mode"));
+        // Segments are always asked so.
+        assert_eq!(seen.active_role(0), Some(Role::Primary));
     }
 
     #[test]

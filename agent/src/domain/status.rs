@@ -94,6 +94,9 @@ pub struct PostmasterStatus {
     pub pid: Option<i32>,
     /// Whether it was started by somebody else, or by an earlier agent.
     pub adopted: bool,
+    /// Whether it is in a smart shutdown: it ends when its sessions have ended.
+    #[serde(default)]
+    pub stopping: bool,
     /// Starts after the first one, since this agent started.
     pub restarts: u64,
     /// How the last one ended, in words.

@@ -9,6 +9,7 @@ pub use greenplum::{Greenplum, GreenplumError};
 pub use postgres::{Clone, Create, Postgres};
 
 use crate::domain::config::{Config, EngineKind};
+use crate::domain::gp_version::Family;
 use crate::domain::observation::Receiver;
 use crate::sys::postgres::directory::{Examined, examine};
 use crate::sys::postgres::tools::{ToolError, Tools};
@@ -135,6 +136,14 @@ impl Engine {
         match self {
             Engine::Postgres(_) => Postgres::own_parameters(pod),
             Engine::Greenplum(greenplum) => greenplum.own_parameters(),
+        }
+    }
+
+    /// Whether postmaster.pid says that the server stops; PostgreSQL before 10 does not write that.
+    pub fn tells_that_it_stops(&self) -> bool {
+        match self {
+            Engine::Postgres(_) => true,
+            Engine::Greenplum(greenplum) => greenplum.version().family > Family::G6,
         }
     }
 

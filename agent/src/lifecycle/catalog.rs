@@ -170,10 +170,14 @@ async fn read(session: &mut Session) -> Option<Vec<Segment>> {
 }
 
 async fn refresh(pod: &Pod, session: &mut Session) {
-    let runs = |s: &PodStatus| s.postmaster.pid.is_some() && s.directory.kind == "primary";
-    let segments = match pod.board.read(runs) {
-        true => read(session).await,
-        false => None,
+    let runs = |s: &PodStatus| {
+        s.postmaster.pid.is_some() && !s.postmaster.stopping && s.directory.kind == "primary"
+    };
+    let segments = if pod.board.read(runs) {
+        read(session).await
+    } else {
+        session.close();
+        None
     };
     match segments {
         Some(segments) => {

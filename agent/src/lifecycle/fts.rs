@@ -36,6 +36,7 @@ pub async fn watch(pod: &Pod) {
         sleep(every(pod)).await;
         let Some(catalog) = acting(pod) else {
             watch = Watch::default();
+            session.close();
             continue;
         };
         keep_warm(&mut session).await;

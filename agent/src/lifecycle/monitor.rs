@@ -8,6 +8,7 @@ use crate::lifecycle::board::now;
 use crate::lifecycle::partner;
 use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::directory::has_standby_marker;
+use crate::sys::postgres::pidfile;
 use crate::sys::postgres::session::{NoAnswer, Session};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,8 @@ const EVERY: Duration = Duration::from_secs(1);
 /// While a server starts. One that recovers for long is asked less often: it logs each refusal.
 const STARTING_EVERY: Pauses = Pauses::new(Duration::from_millis(10), EVERY);
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+/// In turns.
+const TRY_NEW_SESSION: u32 = 5;
 
 /// Runs as long as the pod.
 pub async fn watch(pod: &Pod) {
@@ -22,6 +25,7 @@ pub async fn watch(pod: &Pod) {
     let mut timeouts = 0;
     let mut slot_made = false;
     let mut starting = STARTING_EVERY;
+    let mut turn: u32 = 0;
     loop {
         if !runs(pod) {
             slot_made = false;
@@ -30,7 +34,13 @@ pub async fn watch(pod: &Pod) {
             started(pod).await;
         }
         let asked = Instant::now();
-        let answer = ask(pod, &mut session).await;
+        let answer = if stops(pod, turn).await {
+            session.close();
+            Answer::Stopping
+        } else {
+            ask(pod, &mut session).await
+        };
+        turn = turn.wrapping_add(1);
         timeouts = if answer == Answer::TimedOut {
             timeouts + 1
         } else {
@@ -48,7 +58,7 @@ pub async fn watch(pod: &Pod) {
                 None => true,
             };
         }
-        let settled = matches!(answer, Answer::Ok(_) | Answer::TimedOut);
+        let settled = matches!(answer, Answer::Ok(_) | Answer::TimedOut | Answer::Stopping);
         if settled {
             starting.reset();
         }
@@ -65,6 +75,18 @@ async fn started(pod: &Pod) {
     let mut changes = pod.board.changes();
     // The board lives as long as the pod.
     while !runs(pod) && changes.changed().await.is_ok() {}
+}
+
+/// Whether the server waits for its sessions to end. Where nothing but a new session shows that, one is tried every few turns.
+async fn stops(pod: &Pod, turn: u32) -> bool {
+    if pod.engine.tells_that_it_stops() {
+        return pidfile::is_stopping(pod.dir());
+    }
+    if !turn.is_multiple_of(TRY_NEW_SESSION) {
+        return pod.board.read(|s| s.postmaster.stopping);
+    }
+    let answer = pod.session(ANSWER_WITHIN).ask("select 1").await;
+    matches!(answer, Err(NoAnswer::NotNow(words)) if words.contains("shutting down"))
 }
 
 async fn ask(pod: &Pod, session: &mut Session) -> Answer {
@@ -128,6 +150,7 @@ fn record(pod: &Pod, answer: &Answer, timeouts: u32, took: Duration) {
     let content = pod.me.content;
     let mut first_answer = false;
     pod.board.update(|s| {
+        s.postmaster.stopping = *answer == Answer::Stopping;
         s.postmaster.answered_at = now();
         s.postmaster.answer_seconds = took.as_secs_f64();
         s.postmaster.answer = match answer {
@@ -135,6 +158,7 @@ fn record(pod: &Pod, answer: &Answer, timeouts: u32, took: Duration) {
             Answer::NotNow(words) | Answer::Refused(words) => words.clone(),
             Answer::TimedOut => format!("no answer within {} s", ANSWER_WITHIN.as_secs()),
             Answer::NoServer => "nobody listens".into(),
+            Answer::Stopping => "stops".into(),
         };
         match answer {
             Answer::Ok(seen) => {

@@ -153,6 +153,8 @@ pub async fn keep(pod: &Pod) {
         if let Err(error) = refresh(pod, &mut session).await {
             tracing::error!("cannot renew the settings files: {error:#}");
         }
+        // The next question comes much later, and a smart shutdown waits for every session.
+        session.close();
     }
 }
 

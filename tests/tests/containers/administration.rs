@@ -150,6 +150,27 @@ pub fn immediate_stop(shared: &Shared) -> Result<()> {
     })
 }
 
+/// In smart mode a server waits for its sessions, and the agent's is one.
+pub fn smart_stop(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        for (pod, dir) in [
+            ("segment-b-1", "/greenplum/gpseg1"),
+            ("segment-a-1", "/greenplum/gpseg1"),
+        ] {
+            let pod = cluster.pod(pod);
+            cluster.wait_ready(pod)?;
+            let stop = ["pg_ctl", "stop", "-D", dir, "-m", "smart", "-s", "-t", "60"];
+            cluster.exec(pod, &stop)?;
+            cluster.wait_status(pod, "stopped", |s| {
+                s["phase"] == "stopped" && s["postmaster"]["pid"].is_null()
+            })?;
+            cluster.exec(pod, &["gp-agent", "resume"])?;
+            cluster.wait_ready(pod)?;
+        }
+        Ok(())
+    })
+}
+
 /// A server whose lock file is gone asks itself for an immediate shutdown, once a minute; here the test asks.
 pub fn removed_lock_file(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {

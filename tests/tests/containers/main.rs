@@ -41,6 +41,10 @@ const TESTS: &[(&str, Test)] = &[
         administration::pg_ctl,
     ),
     (
+        "stopped_in_smart_mode_waits_for_no_agent",
+        administration::smart_stop,
+    ),
+    (
         "stopped_in_immediate_mode_stays_stopped",
         administration::immediate_stop,
     ),

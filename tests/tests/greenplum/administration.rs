@@ -26,7 +26,8 @@ pub fn stop_and_start(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let head = coordinator(cluster);
         fill(cluster, head, "by_hand")?;
-        cluster.tool(head, "gpstop -a -M fast")?;
+        // Without a mode it waits for all sessions; the agents' do not hold it up.
+        cluster.tool(head, "timeout 60 gpstop -a")?;
         wait_all(cluster, "stays stopped", |s| s["phase"] == "stopped" && postmaster(s).is_none())?;
         cluster.tool(head, "gpstart -a")?;
         wait_adopted(cluster)?;
@@ -39,9 +40,12 @@ pub fn stop_and_start(shared: &Shared) -> Result<()> {
         wait_all(cluster, "stopped", |s| s["phase"] == "stopped")?;
         cluster.tool(head, "gpstart -a -m")?;
         cluster.wait_status(head, "adopted as it is", |s| s["postmaster"]["adopted"] == true)?;
+        cluster.wait_status(head, "serves no clients", |s| {
+            s["activeRole"].is_null() && s["reason"].as_str().is_some_and(|r| r.contains("admin mode"))
+        })?;
         let utility = cluster.tool(head, "PGOPTIONS='-c gp_role=utility' psql -XAtqc 'select count(*) from gp_segment_configuration'")?;
         ensure!(utility.trim() == "6", "{utility}");
-        cluster.tool(head, "gpstop -a -m -M fast")?;
+        cluster.tool(head, "timeout 60 gpstop -a -m")?;
         cluster.wait_status(head, "stopped", |s| s["phase"] == "stopped")?;
         cluster.tool(head, "gpstart -a")?;
         wait_adopted(cluster)?;

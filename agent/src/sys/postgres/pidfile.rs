@@ -61,6 +61,12 @@ pub fn read_pid(dir: &Path) -> io::Result<Option<i32>> {
     }
 }
 
+/// Whether the postmaster has begun to stop, as line 8 of postmaster.pid says from PostgreSQL 10 on (pidfile.h).
+pub fn is_stopping(dir: &Path) -> bool {
+    let text = std::fs::read_to_string(dir.join("postmaster.pid")).unwrap_or_default();
+    text.lines().nth(7).map(str::trim) == Some("stopping")
+}
+
 /// Removes the lock file after [`occupant`] proved that nobody runs there. PostgreSQL itself would take any live process
 /// of the same user with that PID for a running server (miscinit.c).
 pub fn remove_stale(dir: &Path) -> io::Result<bool> {

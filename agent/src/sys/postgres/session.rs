@@ -69,6 +69,11 @@ impl Session {
         answer
     }
 
+    /// Ends the connection, if there is one; the next question makes another.
+    pub fn close(&mut self) {
+        self.client = None;
+    }
+
     async fn ask_unbounded(&mut self, sql: &str) -> Result<Rows, NoAnswer> {
         let client = match self.client.take().filter(|c| !c.is_closed()) {
             Some(client) => self.client.insert(client),
