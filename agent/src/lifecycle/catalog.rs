@@ -158,8 +158,10 @@ pub async fn first(pod: &Pod) -> std::io::Result<()> {
     let examined = pod.engine.examine(pod.dir()).await?;
     pod.board.update(|s| s.directory = examined.status());
     let mut session = pod.utility_session(SERVER_ANSWERS_WITHIN);
-    if let Some(segments) = read(&mut session).await {
-        publish(pod, segments);
+    if let Some(segments) = read(&mut session).await
+        && publish(pod, segments)
+    {
+        seen::tell_peers(pod).await;
     }
     Ok(())
 }
@@ -182,7 +184,7 @@ async fn refresh(pod: &Pod, session: &mut Session) {
     match segments {
         Some(segments) => {
             if publish(pod, segments) {
-                seen::tell_segments(pod).await;
+                seen::tell_peers(pod).await;
             }
         }
         None => {

@@ -6,10 +6,11 @@ use crate::lifecycle::pod::Pod;
 use crate::lifecycle::{cluster, partner};
 use crate::sys::files::write_atomically;
 use crate::sys::gather::Pace;
+use futures_util::{StreamExt, stream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How many segments are asked: each remembers by itself.
+/// How many segments are asked, as each remembers by itself; and how many pods are told at once.
 const ASKED: usize = 16;
 
 const PACE: Pace = Pace {
@@ -50,12 +51,13 @@ pub fn note(pod: &Pod, timeline: u32) {
     }
 }
 
-/// Has the segments that would be asked remember this pod's coordinator now, and not at their next look: a predecessor
-/// that comes back in between must hear of it.
-pub async fn tell_segments(pod: &Pod) {
-    let segments = pod.topology.members.iter().filter(|m| m.content >= 0);
-    let told = segments.take(ASKED).map(|m| partner::look_again(pod, m));
-    futures_util::future::join_all(told).await;
+/// Has all peers remember this pod's coordinator now, and not at their next look: a predecessor that comes back in between
+/// must hear of it, and the pods of a new cluster write their files as soon as they know of it.
+pub async fn tell_peers(pod: &Pod) {
+    let peers = pod.topology.peers(&pod.me);
+    let told = peers.map(|member| partner::look_again(pod, member));
+    let told = stream::iter(told).buffer_unordered(ASKED);
+    let _ = tokio::time::timeout(PACE.all, told.for_each(async |()| ())).await;
 }
 
 /// The newest that any of the segments, or this pod itself, remembers.

@@ -29,8 +29,13 @@ pub fn comes_up(shared: &Shared) -> Result<()> {
                 table.contains(pod.as_str()),
                 "{pod} is not in the table:\n{table}"
             );
-            let doctor = cluster.try_exec(pod, &["gp-agent", "check"])?;
-            ensure!(doctor.status.success(), "the doctor of {pod}: {doctor:?}");
+            // The lines of pg_hba.conf follow the creation by a moment.
+            wait::until(&format!("the doctor of {pod} is content"), || {
+                let doctor = cluster.try_exec(pod, &["gp-agent", "check"])?;
+                let said = String::from_utf8_lossy(&doctor.stdout).into_owned();
+                ensure!(doctor.status.success(), "{said}");
+                Ok(())
+            })?;
         }
         Ok(())
     })

@@ -84,10 +84,9 @@ impl Tools {
         Ok(major(&out).unwrap_or_default())
     }
 
-    /// pg_controldata of a data directory.
+    /// pg_controldata of a data directory. Before PostgreSQL 9.5 it has no `-D`.
     pub async fn control_data(&self, dir: &Path) -> Result<String, ToolError> {
-        self.run("pg_controldata", [OsStr::new("-D"), dir.as_os_str()], &[])
-            .await
+        self.run("pg_controldata", [dir.as_os_str()], &[]).await
     }
 
     /// Asks the server program itself whether it could read its settings files: the cheapest way to find a parameter
