@@ -30,7 +30,11 @@ pub async fn watch(pod: &Pod) {
         if !runs(pod) {
             slot_made = false;
             starting.reset();
-            pod.board.update(forget);
+            turn = 1;
+            pod.board.update(|s| {
+                s.postmaster.stopping = false;
+                forget(s);
+            });
             started(pod).await;
         }
         let asked = Instant::now();

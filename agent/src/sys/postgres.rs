@@ -2,6 +2,7 @@
 
 pub mod at_work;
 pub mod directory;
+pub mod leftovers;
 pub mod pidfile;
 pub mod session;
 pub mod tools;

@@ -2,13 +2,10 @@
 
 use super::Supervisor;
 use crate::domain::status::Phase;
+use crate::sys::postgres::leftovers::{self, Patience};
 use crate::sys::postgres::pidfile::{self, Occupant};
 use crate::sys::process::Process;
 use anyhow::Result;
-use rustix::process::Signal;
-use std::time::Duration;
-
-const LEFTOVERS_END_WITHIN: Duration = Duration::from_secs(10);
 
 impl Supervisor<'_> {
     /// Takes over a postmaster that runs on the directory, and clears a stale lock file when none does.
@@ -34,7 +31,7 @@ impl Supervisor<'_> {
             // [`Supervisor::obtain`] waits for its end; it began just now.
             Occupant::Standalone(_) => Ok(None),
             Occupant::Leftovers(pids) => {
-                self.end_leftovers(&pids).await?;
+                self.end_leftovers(&pids).await;
                 Ok(None)
             }
             Occupant::Nobody => {
@@ -58,24 +55,16 @@ impl Supervisor<'_> {
         })
     }
 
-    async fn end_leftovers(&self, pids: &[i32]) -> Result<()> {
+    async fn end_leftovers(&self, pids: &[i32]) {
         let reason = format!(
             "waiting for {} server processes whose postmaster is gone",
             pids.len()
         );
         self.pod.board.phase(Phase::Crashed, reason);
-        for pid in pids {
-            let Ok(mut process) = Process::adopt(*pid) else {
-                continue;
-            };
-            if tokio::time::timeout(LEFTOVERS_END_WITHIN, process.ended())
-                .await
-                .is_err()
-            {
-                tracing::warn!(pid, "asking a server process without a postmaster to quit");
-                process.signal(Signal::QUIT)?;
-            }
+        tokio::select! {
+            () = leftovers::end(pids, Patience::default()) => {}
+            // init ends them otherwise.
+            () = self.pod.ending() => {}
         }
-        Ok(())
     }
 }

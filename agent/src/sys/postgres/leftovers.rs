@@ -1,0 +1,117 @@
+//! Server processes whose postmaster is gone. Most end when they notice; while one lives, its shared memory keeps another
+//! postmaster from starting. A postmaster itself ends its processes the same way after a crash (postmaster.c).
+
+use super::pidfile::is_server;
+use crate::sys::process::{Process, process};
+use rustix::process::Signal;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long such processes are waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Until they are asked to quit (SIGQUIT). FTS fails a primary over that is not back after some seconds.
+    pub by_themselves: Duration,
+    /// From then until they are killed; a postmaster waits for 5 s.
+    pub after_quit: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Patience {
+            by_themselves: Duration::from_millis(500),
+            after_quit: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Returns when they have ended, or have been killed.
+pub async fn end(pids: &[i32], patience: Patience) {
+    let adopt = |pid: &i32| {
+        let adopted = Process::adopt(*pid).ok()?;
+        // Only now does the PID stand for one process.
+        process(*pid).filter(is_server).map(|_| adopted)
+    };
+    let mut left: Vec<Process> = pids.iter().filter_map(adopt).collect();
+    let steps = [
+        (patience.by_themselves, Signal::QUIT),
+        (patience.after_quit, Signal::KILL),
+    ];
+    for (within, signal) in steps {
+        if timeout(within, all_ended(&mut left)).await.is_ok() {
+            return;
+        }
+        for process in &left {
+            // One that has ended meanwhile has no process to signal.
+            if process.signal(signal).is_ok() {
+                tracing::warn!(
+                    pid = process.pid(),
+                    ?signal,
+                    "ending a server process without a postmaster"
+                );
+            }
+        }
+    }
+}
+
+async fn all_ended(processes: &mut [Process]) {
+    for process in processes {
+        let _ = process.ended().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, Command, Stdio};
+
+    /// Killed with the test, whatever becomes of that.
+    struct Server(Child);
+
+    impl Drop for Server {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    /// A process by the name of a server that has set this trap. (bash ignores SIGQUIT by itself.)
+    fn server(folder: &std::path::Path, trap: &str) -> Server {
+        let program = folder.join("postgres");
+        if !program.exists() {
+            std::fs::copy("/bin/bash", &program).unwrap();
+        }
+        let script = format!("trap {trap}; echo up; while :; do sleep 0.01; done");
+        let mut child = Command::new(&program)
+            .args(["-c", &script])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let out = child.stdout.as_mut().unwrap();
+        BufReader::new(out).read_line(&mut line).unwrap();
+        Server(child)
+    }
+
+    #[tokio::test]
+    async fn they_are_asked_and_then_killed() {
+        use std::os::unix::process::ExitStatusExt;
+        let dir = tempfile::tempdir().unwrap();
+        let mut quits = server(dir.path(), "'exit 7' QUIT");
+        let mut stays = server(dir.path(), "'' QUIT");
+        let mut stranger = Server(Command::new("sleep").arg("1000").spawn().unwrap());
+        let pids = [&quits, &stays, &stranger].map(|s| s.0.id() as i32);
+        let patience = Patience {
+            by_themselves: Duration::from_millis(10),
+            after_quit: Duration::from_secs(2),
+        };
+        end(&pids, patience).await;
+        let killed = stays.0.wait().unwrap().signal();
+        assert_eq!(killed, Some(Signal::KILL.as_raw()));
+        assert_eq!(quits.0.wait().unwrap().code(), Some(7));
+        assert_eq!(stranger.0.try_wait().unwrap(), None, "no server");
+        drop((quits, stays, stranger));
+        end(&pids, patience).await;
+    }
+}
