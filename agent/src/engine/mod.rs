@@ -131,6 +131,12 @@ impl Engine {
         }
     }
 
+    /// Whether the server's log is in the agent's hands. Greenplum's goes through its own collector, in its own form
+    /// (log_line_prefix is "defunct" there).
+    pub fn logs_to_standard_error(&self) -> bool {
+        matches!(self, Engine::Postgres(_))
+    }
+
     /// Parameters that the cluster needs in gp-agent.conf, before those of the configuration.
     pub fn own_parameters<'a>(&self, pod: &'a str) -> Vec<(&'static str, &'a str)> {
         match self {

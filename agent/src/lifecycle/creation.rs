@@ -17,6 +17,7 @@ use crate::domain::topology::Role;
 use crate::engine::{Greenplum, Making};
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::{catalog, cluster, host, peers};
+use crate::sys::cgroup;
 use crate::sys::files::write_atomically;
 use crate::sys::gather::Pace;
 use anyhow::{Context, Result, bail};
@@ -241,12 +242,16 @@ async fn with_request<T>(
 ) -> T {
     let hba_host_names = peers::all_verified(pod).await;
     let config = pod.config.borrow().clone();
+    // Servers that begin with what follows from the limits need no restart for it.
+    let derived = pod.engine.derive(&cgroup::limits(), &config.parameters);
+    let derived = derived.into_iter().map(|d| (d.name.to_string(), d.value));
+    let parameters = derived.chain(config.parameters.clone()).collect();
     use_it(&Request {
         topology: &pod.topology,
         family: greenplum.version().family,
         locale,
         hba_host_names,
-        parameters: &config.parameters,
+        parameters: &parameters,
         folder,
         logs: &logs(pod),
     })

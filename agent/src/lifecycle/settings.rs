@@ -40,7 +40,9 @@ fn own_file(pod: &Pod, config: &Config) -> String {
     pod.board.findings("limits", judged.into_iter().collect());
     let derived = pod.engine.derive(&limits, &config.parameters);
     let mut own = pod.engine.own_parameters(&pod.me.pod);
-    own.extend(log::server_parameters());
+    if pod.engine.logs_to_standard_error() {
+        own.extend(log::server_parameters());
+    }
     pg_conf::render(&own, &derived, &config.parameters)
 }
 
@@ -141,6 +143,7 @@ pub async fn keep(pod: &Pod) {
     let mut session = pod.session(Duration::from_secs(5));
     let mut config = pod.config.clone();
     let mut peers = pod.peers.clone();
+    let mut unread = false;
     loop {
         tokio::select! {
             Ok(()) = config.changed() => {}
@@ -150,7 +153,7 @@ pub async fn keep(pod: &Pod) {
         }
         config.mark_unchanged();
         peers.mark_unchanged();
-        if let Err(error) = refresh(pod, &mut session).await {
+        if let Err(error) = refresh(pod, &mut session, &mut unread).await {
             tracing::error!("cannot renew the settings files: {error:#}");
         }
         // The next question comes much later, and a smart shutdown waits for every session.
@@ -158,16 +161,17 @@ pub async fn keep(pod: &Pod) {
     }
 }
 
-async fn refresh(pod: &Pod, session: &mut Session) -> Result<()> {
+/// `unread`: files were changed while no postmaster was known; one that is adopted has not read them.
+async fn refresh(pod: &Pod, session: &mut Session, unread: &mut bool) -> Result<()> {
     // Until then the files belong to the tool that creates the cluster.
     if !*pod.created.borrow() || !pod.dir().join("global/pg_control").try_exists()? {
         return Ok(());
     }
-    if write_proven(pod).await?.changed
-        && let Some(pid) = pod.board.read(|s| s.postmaster.pid).and_then(Pid::from_raw)
-    {
+    *unread |= write_proven(pod).await?.changed;
+    if *unread && let Some(pid) = pod.board.read(|s| s.postmaster.pid).and_then(Pid::from_raw) {
         tracing::info!("settings changed; asking the postmaster to reload");
         kill_process(pid, Signal::HUP)?;
+        *unread = false;
         wait_for_reload(session).await;
     }
     view::report_hba(pod);

@@ -40,8 +40,11 @@ pub fn stop_and_start(shared: &Shared) -> Result<()> {
         wait_all(cluster, "stopped", |s| s["phase"] == "stopped")?;
         cluster.tool(head, "gpstart -a -m")?;
         cluster.wait_status(head, "adopted as it is", |s| s["postmaster"]["adopted"] == true)?;
+        // In the agent's words, or in those of Greenplum 6, which refuses its session.
+        let told = ["admin mode (gpstart -m)", "only utility mode connections"];
         cluster.wait_status(head, "serves no clients", |s| {
-            s["activeRole"].is_null() && s["reason"].as_str().is_some_and(|r| r.contains("admin mode"))
+            let reason = s["reason"].as_str().unwrap_or_default();
+            s["activeRole"].is_null() && told.iter().any(|words| reason.contains(words))
         })?;
         let utility = cluster.tool(head, "PGOPTIONS='-c gp_role=utility' psql -XAtqc 'select count(*) from gp_segment_configuration'")?;
         ensure!(utility.trim() == "6", "{utility}");
