@@ -1,6 +1,6 @@
 //! Mirrors and standbys that take over, and those whose place they took.
 
-use crate::support::{check, coordinator, fill, one_pair, refused};
+use crate::support::{check, coordinator, fill, is_greenplum_6, one_pair, refused};
 use anyhow::{Result, ensure};
 use cluster_tests::cluster::Cluster;
 use cluster_tests::suite::Shared;
@@ -81,9 +81,16 @@ fn degraded(cluster: &Cluster, gone: &str) -> Result<()> {
 pub fn coordinator_activated(cluster: &Cluster) -> Result<(&str, &str)> {
     let (old, new) = (coordinator(cluster), cluster.pod("coordinator-1"));
     fill(cluster, old, "kept")?;
+    let (replayed, current) = if is_greenplum_6(cluster)? {
+        ("replay_location", "pg_current_xlog_location")
+    } else {
+        ("replay_lsn", "pg_current_wal_lsn")
+    };
     wait::until("the standby has it", || {
-        let lag = "select count(*) from pg_stat_replication where state = 'streaming' and replay_lsn = pg_current_wal_lsn()";
-        ensure!(cluster.sql(old, lag)? != "0");
+        let caught_up = format!(
+            "select count(*) from pg_stat_replication where state = 'streaming' and {replayed} = {current}()"
+        );
+        ensure!(cluster.sql(old, &caught_up)? != "0");
         Ok(())
     })?;
     cluster.container_do(&["kill"], old)?;

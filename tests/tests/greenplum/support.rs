@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use cluster_tests::cluster::Cluster;
+use cluster_tests::greenplum::{self, Kind};
 use cluster_tests::settings::Settings;
 use serde_json::Value;
 
@@ -64,4 +65,10 @@ pub fn changes(cluster: &Cluster, coordinator: &str) -> Result<String> {
 pub fn creation(cluster: &Cluster, coordinator: &str) -> Result<Value> {
     let text = cluster.exec(coordinator, &["cat", "/greenplum/.gp-agent/creation.json"])?;
     serde_json::from_str(&text).context("creation.json")
+}
+
+/// Whether this is a real Greenplum 6, with the names of PostgreSQL 9.4.
+pub fn is_greenplum_6(cluster: &Cluster) -> Result<bool> {
+    let version = cluster.sql(coordinator(cluster), "select version()")?;
+    Ok(greenplum::kind() == Kind::Real && version.contains("Greenplum Database 6"))
 }
