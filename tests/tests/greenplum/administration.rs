@@ -1,6 +1,6 @@
 //! Greenplum's own tools, called by hand beside the agents.
 
-use crate::support::{check, coordinator, fill, postmaster};
+use crate::support::{check, coordinator, fill, is_greenplum_6, postmaster};
 use anyhow::{Result, ensure};
 use cluster_tests::cluster::Cluster;
 use cluster_tests::suite::Shared;
@@ -26,6 +26,10 @@ pub fn stop_and_start(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let head = coordinator(cluster);
         fill(cluster, head, "by_hand")?;
+        let role = match is_greenplum_6(cluster)? {
+            true => "gp_session_role",
+            false => "gp_role",
+        };
         // Without a mode it waits for all sessions; the agents' do not hold it up.
         cluster.tool(head, "timeout 60 gpstop -a")?;
         wait_all(cluster, "stays stopped", |s| s["phase"] == "stopped" && postmaster(s).is_none())?;
@@ -46,7 +50,10 @@ pub fn stop_and_start(shared: &Shared) -> Result<()> {
             let reason = s["reason"].as_str().unwrap_or_default();
             s["activeRole"].is_null() && told.iter().any(|words| reason.contains(words))
         })?;
-        let utility = cluster.tool(head, "PGOPTIONS='-c gp_role=utility' psql -XAtqc 'select count(*) from gp_segment_configuration'")?;
+        let utility = cluster.tool(
+            head,
+            &format!("PGOPTIONS='-c {role}=utility' psql -XAtqc 'select count(*) from gp_segment_configuration'"),
+        )?;
         ensure!(utility.trim() == "6", "{utility}");
         cluster.tool(head, "timeout 60 gpstop -a -m")?;
         cluster.wait_status(head, "stopped", |s| s["phase"] == "stopped")?;
