@@ -22,6 +22,7 @@ pub mod partner;
 pub mod password;
 pub mod peers;
 pub mod pod;
+pub mod receiver;
 pub mod role_label;
 pub mod seen;
 pub mod settings;

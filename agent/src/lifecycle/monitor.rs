@@ -7,6 +7,7 @@ use crate::domain::status::{Phase, PodStatus};
 use crate::lifecycle::board::now;
 use crate::lifecycle::partner;
 use crate::lifecycle::pod::Pod;
+use crate::lifecycle::receiver;
 use crate::sys::postgres::directory::has_standby_marker;
 use crate::sys::postgres::pidfile;
 use crate::sys::postgres::session::{NoAnswer, Session};
@@ -26,6 +27,7 @@ pub async fn watch(pod: &Pod) {
     let mut slot_made = false;
     let mut starting = STARTING_EVERY;
     let mut turn: u32 = 0;
+    let mut receiver = receiver::Watch::default();
     loop {
         if !runs(pod) {
             slot_made = false;
@@ -52,6 +54,11 @@ pub async fn watch(pod: &Pod) {
         };
         record(pod, &answer, timeouts, asked.elapsed());
         doubt_absent(pod, &answer);
+        let seen = match &answer {
+            Answer::Ok(seen) => Some(seen),
+            _ => None,
+        };
+        receiver.look(pod, seen).await;
         if let Answer::Ok(seen) = &answer
             && !seen.in_recovery
             && !slot_made

@@ -4,5 +4,6 @@ pub mod at_work;
 pub mod directory;
 pub mod leftovers;
 pub mod pidfile;
+pub mod receivers;
 pub mod session;
 pub mod tools;

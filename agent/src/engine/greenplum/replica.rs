@@ -2,6 +2,7 @@
 //! of its processes.
 
 use crate::domain::observation::Receiver;
+use crate::sys::postgres::receivers;
 use crate::sys::process;
 
 /// What the receiving process among the children of this postmaster, a replica's, does.
@@ -14,11 +15,10 @@ pub fn receiver(postmaster: i32) -> Receiver {
     from_titles(titles)
 }
 
-/// `walreceiver` since PostgreSQL 10, `wal receiver process` before (walreceiver.c, postmaster.c); `streaming X/Y` follows
-/// when write-ahead log is flushed.
+/// `streaming X/Y` follows the name when write-ahead log is flushed (walreceiver.c).
 fn from_titles(titles: impl Iterator<Item = String>) -> Receiver {
     titles
-        .filter(|t| t.contains("walreceiver") || t.contains("wal receiver"))
+        .filter(|t| receivers::is_title(t))
         .map(|t| match t.contains("streaming ") {
             true => Receiver::Streaming,
             false => Receiver::Present,
