@@ -72,10 +72,10 @@ impl Greenplum {
         }
     }
 
-    /// PostgreSQL 9.5 brought the parameter; Greenplum 6 waits for 5 s.
+    /// PostgreSQL 9.5 and 10 brought the parameters; a mirror of Greenplum 6 waits for 5 s.
     pub(super) fn own_parameters(&self) -> Vec<(&'static str, &'static str)> {
         if self.version.family > Family::G6 {
-            vec![super::postgres::RETRY_SOON]
+            vec![super::postgres::SCRAM, super::postgres::RETRY_SOON]
         } else {
             Vec::new()
         }

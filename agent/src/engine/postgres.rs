@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 /// The replication slot of every standby and mirror; Greenplum's own name for it (gp_replica_check, walsender).
 pub const SLOT: &str = "internal_wal_replication_slot";
 
+/// What `hba.auth` and the lines for clients ask for; md5 is the default before PostgreSQL 14.
+pub(super) const SCRAM: (&str, &str) = ("password_encryption", "scram-sha-256");
+
 /// A primary that is back after a crash waits with every commit for its mirror, and that tries again after 5 s when left to
 /// itself.
 pub(super) const RETRY_SOON: (&str, &str) = ("wal_retrieve_retry_interval", "1s");
@@ -68,7 +71,7 @@ impl Postgres {
             ("listen_addresses", "*"),
             ("unix_socket_directories", "/tmp"),
             ("cluster_name", pod),
-            ("password_encryption", "scram-sha-256"),
+            SCRAM,
             ("wal_level", "replica"),
             ("max_wal_senders", "10"),
             ("max_replication_slots", "10"),

@@ -18,6 +18,7 @@ use std::path::Path;
 use std::time::Duration;
 
 const MODE: u32 = 0o600;
+const SCRAM: &str = "scram-sha-256";
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// Writes both files below `dir`. Returns whether anything changed.
@@ -60,6 +61,16 @@ fn write_hba(pod: &Pod, config: &Config, dir: &Path) -> Result<bool> {
         extra: &config.hba.extra,
     });
     let block = match block {
+        Ok(block) if block.contains(SCRAM) && !pod.engine.knows_scram() => {
+            let finding = Finding::error(
+                Area::Hba,
+                format!("hba: {SCRAM}"),
+                "this server does not know the method, and would keep the pg_hba.conf that it has read before",
+                "hba.auth: trust between the pods, and md5 in hba.extra",
+            );
+            pod.board.findings("hba-extra", vec![finding]);
+            return Ok(false);
+        }
         Ok(block) => {
             pod.board.findings("hba-extra", Vec::new());
             block
