@@ -158,6 +158,26 @@ pub enum CatalogAnswer {
     Known(Catalog),
 }
 
+/// The answer as it goes over the network, with who gives it: the address that was asked may be another pod's by now, and
+/// what a coordinator of another cluster says must not be believed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// The cluster of the pod; empty while it does not know.
+    pub cluster: String,
+    /// Its name below the headless service.
+    pub fqdn: String,
+    /// The answer.
+    #[serde(flatten)]
+    pub answer: CatalogAnswer,
+}
+
+impl Told {
+    /// The answer, if that pod of that cluster gives it.
+    pub fn by(self, cluster: &str, member: &Member) -> Option<CatalogAnswer> {
+        (self.cluster == cluster && self.fqdn == member.fqdn).then_some(self.answer)
+    }
+}
+
 impl CatalogAnswer {
     /// The same, unless it is the catalog of a coordinator on an older timeline than one that was `seen`: a standby was
     /// activated since, and what its predecessor knew no longer counts.

@@ -1,7 +1,7 @@
 //! The catalog among the pods: the coordinator's agent reads it from its server and keeps a snapshot on its volume; every
 //! pod asks the coordinator pods' agents.
 
-use crate::domain::catalog::{self, Catalog, CatalogAnswer, Segment};
+use crate::domain::catalog::{self, Catalog, CatalogAnswer, Segment, Told};
 use crate::domain::status::PodStatus;
 use crate::domain::topology::Member;
 use crate::engine::Making;
@@ -81,8 +81,11 @@ async fn ask_head(pod: &Pod, head: &Member, path: &str) -> Option<CatalogAnswer>
     let port = pod.config.borrow().http.port;
     for address in addresses {
         let body = http_client::get(SocketAddr::new(address, port), path, ANSWER_WITHIN).await;
-        match body.map(|body| serde_json::from_slice(&body)) {
-            Ok(Ok(answer)) => return Some(answer),
+        match body.map(|body| serde_json::from_slice::<Told>(&body)) {
+            Ok(Ok(told)) => match told.by(&pod.topology.cluster, head) {
+                Some(answer) => return Some(answer),
+                None => tracing::debug!(pod = head.pod, "another pod answers"),
+            },
             Ok(Err(error)) => tracing::debug!(pod = head.pod, "not a catalog: {error}"),
             Err(error) => tracing::debug!(pod = head.pod, "{error}"),
         }

@@ -1,6 +1,6 @@
 //! The agent as its probes see it, and the first act: from a host name to a pod that may touch its volume.
 
-use crate::domain::catalog::CatalogAnswer;
+use crate::domain::catalog::{CatalogAnswer, Told};
 use crate::domain::config::Config;
 use crate::domain::finding::{Area, Finding};
 use crate::domain::identity;
@@ -71,12 +71,18 @@ impl Agent for Host {
         Box::pin(async { cluster::gather(&self.board, self.pod.get()).await })
     }
 
-    fn catalog(&self, content: Option<i32>) -> CatalogAnswer {
-        match self.pod.get() {
+    fn catalog(&self, content: Option<i32>) -> Told {
+        let (cluster, fqdn, why) = self
+            .board
+            .read(|s| (s.cluster.clone(), s.fqdn.clone(), s.reason.clone()));
+        let answer = match self.pod.get() {
             Some(pod) => catalog::told(pod, content),
-            None => CatalogAnswer::Unknown {
-                why: self.board.read(|s| s.reason.clone()),
-            },
+            None => CatalogAnswer::Unknown { why },
+        };
+        Told {
+            cluster,
+            fqdn,
+            answer,
         }
     }
 

@@ -44,14 +44,10 @@ pub async fn status_within(pod: &Pod, member: &Member, limit: Duration) -> Optio
     for address in addresses {
         let body = http_client::get(SocketAddr::new(address, port), "/status", limit).await;
         match body.map(|body| serde_json::from_slice::<PodStatus>(&body)) {
-            Ok(Ok(status))
-                if status.pod == member.pod && status.cluster == pod.topology.cluster =>
-            {
-                return Some(status);
-            }
-            Ok(Ok(status)) => {
-                tracing::debug!(asked = member.pod, answered = status.pod, "an old address");
-            }
+            Ok(Ok(status)) => match status.stranger(&pod.topology.cluster, member) {
+                None => return Some(status),
+                Some(stranger) => tracing::debug!(asked = member.pod, "answers {stranger}"),
+            },
             Ok(Err(error)) => tracing::debug!(pod = member.pod, "not a status document: {error}"),
             Err(error) => tracing::debug!(pod = member.pod, "{error}"),
         }

@@ -89,16 +89,8 @@ async fn ask_at(
         .map_err(|e| e.to_string())?;
     let report: Report = serde_json::from_slice(&body)
         .map_err(|e| format!("{at} answers with something else than a status: {e}"))?;
-    let said = &report.status;
-    if said.pod != member.pod {
-        return Err(format!("{} answers at {at}: an old address", said.pod));
+    match report.status.stranger(cluster, member) {
+        Some(stranger) => Err(format!("at {at} answers {stranger}")),
+        None => Ok(report),
     }
-    // An agent that has not read its configuration does not know its cluster yet.
-    if !said.cluster.is_empty() && said.cluster != cluster {
-        return Err(format!(
-            "{} at {at} belongs to cluster {}",
-            said.pod, said.cluster
-        ));
-    }
-    Ok(report)
 }

@@ -1,6 +1,7 @@
 //! A peer that moved is looked up again because it does not answer, long before its turn.
 
 use super::*;
+use gp_agent::domain::catalog::{Catalog, CatalogAnswer, Told};
 use gp_agent::domain::cluster::Report;
 use gp_agent::domain::config::{self, Config, UseApi};
 use gp_agent::domain::start::Partner;
@@ -133,10 +134,10 @@ async fn moved(dns: &FakeDns, old: Option<String>, new: String) -> Option<(Pod, 
     Some(pod)
 }
 
-#[tokio::test]
-async fn a_partner_that_does_not_answer_is_looked_up_again() {
+/// The partner is found at its new address, whoever answers at the old one.
+async fn finds_its_partner(at_the_old_address: Option<String>) {
     let dns = FakeDns::local().await;
-    let Some((pod, discovery)) = moved(&dns, None, status_of(PARTNER)).await else {
+    let Some((pod, discovery)) = moved(&dns, at_the_old_address, status_of(PARTNER)).await else {
         return;
     };
     insist(&discovery, async || match partner::ask(&pod).await {
@@ -147,17 +148,47 @@ async fn a_partner_that_does_not_answer_is_looked_up_again() {
 }
 
 #[tokio::test]
+async fn a_partner_that_does_not_answer_is_looked_up_again() {
+    finds_its_partner(None).await;
+}
+
+#[tokio::test]
 async fn a_partner_whose_address_another_pod_has_now_is_looked_up_again() {
+    finds_its_partner(Some(status_of("segment-b-1"))).await;
+}
+
+fn told(fqdn: String, answer: CatalogAnswer) -> String {
+    let cluster = "test".into();
+    serde_json::to_string(&Told {
+        cluster,
+        fqdn,
+        answer,
+    })
+    .unwrap()
+}
+
+fn on_timeline(timeline: u32) -> CatalogAnswer {
+    CatalogAnswer::Known(Catalog {
+        timeline,
+        ..Catalog::default()
+    })
+}
+
+/// One that is believed fences this cluster's own coordinator for good.
+#[tokio::test]
+async fn a_coordinator_of_another_namespace_is_not_believed() {
     let dns = FakeDns::local().await;
-    let stranger = Some(status_of("segment-b-1"));
-    let Some((pod, discovery)) = moved(&dns, stranger, status_of(PARTNER)).await else {
+    let foreign = "coordinator-0.agent.staging.svc.cluster.local".to_string();
+    let foreign = told(foreign, on_timeline(9));
+    let own = told(fqdn("coordinator-0"), on_timeline(1));
+    let Some((pod, discovery)) = moved(&dns, Some(foreign), own).await else {
         return;
     };
-    insist(&discovery, async || match partner::ask(&pod).await {
-        Partner::Silent => None,
-        other => Some(other),
-    })
-    .await;
+    let answer = insist(&discovery, async || catalog::ask(&pod).await).await;
+    assert!(
+        matches!(&answer, CatalogAnswer::Known(c) if c.timeline == 1),
+        "{answer:?}"
+    );
 }
 
 #[tokio::test]
@@ -177,7 +208,8 @@ async fn gathering_the_cluster_looks_silent_pods_up_again() {
 #[tokio::test]
 async fn a_coordinator_whose_catalog_cannot_be_read_is_looked_up_again() {
     let dns = FakeDns::local().await;
-    let unknown = serde_json::to_string(&*catalog::unknown("not yet").borrow()).unwrap();
+    let unknown = catalog::unknown("not yet").borrow().clone();
+    let unknown = told(fqdn("coordinator-0"), unknown);
     let Some((pod, discovery)) = moved(&dns, None, unknown).await else {
         return;
     };

@@ -1,6 +1,6 @@
 //! A real server with a pretended agent, and clients that write bytes.
 
-use gp_agent::domain::catalog::CatalogAnswer;
+use gp_agent::domain::catalog::{CatalogAnswer, Told};
 use gp_agent::domain::cluster::{Entry, Report};
 use gp_agent::domain::status::{Phase, PodStatus, PostmasterStatus};
 use gp_agent::domain::topology::{Member, Role};
@@ -70,9 +70,13 @@ impl Agent for Fake {
         })
     }
 
-    fn catalog(&self, content: Option<i32>) -> CatalogAnswer {
-        CatalogAnswer::NotCreated {
-            what: format!("{content:?}"),
+    fn catalog(&self, content: Option<i32>) -> Told {
+        let status = self.status();
+        let what = format!("{content:?}");
+        Told {
+            cluster: status.cluster,
+            fqdn: status.fqdn,
+            answer: CatalogAnswer::NotCreated { what },
         }
     }
 

@@ -1,7 +1,7 @@
 //! Which path answers what.
 
 use super::{Body, Server, Side};
-use crate::domain::catalog::CatalogAnswer;
+use crate::domain::catalog::Told;
 use crate::domain::cluster::Report;
 use crate::domain::health::{self, Verdict};
 use crate::domain::status::PodStatus;
@@ -26,7 +26,7 @@ pub trait Agent: Send + Sync {
     /// Every pod of the cluster, as a JSON array of [`crate::domain::cluster::Entry`].
     fn cluster(&self) -> Reply<'_, String>;
     /// What this pod knows of the catalog: all of it, or one content's rows.
-    fn catalog(&self, content: Option<i32>) -> CatalogAnswer;
+    fn catalog(&self, content: Option<i32>) -> Told;
     /// Has this pod ask the coordinator pods again, soon: one of them has news. Whoever says so is believed in nothing else.
     fn look_again(&self);
     /// Takes the postmaster out of supervision. Words when it cannot be.
