@@ -1,10 +1,13 @@
 //! A cluster of containers, from empty volumes until it is dropped.
 
+mod exec;
+mod expect;
 mod happen;
 mod observe;
 mod sweep;
 mod with_greenplum;
 
+pub use expect::postmaster;
 pub use sweep::sweep;
 
 use crate::settings::{Engine, Names, Settings};
@@ -14,7 +17,6 @@ use rand::seq::SliceRandom;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::Output;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
@@ -268,63 +270,6 @@ impl Cluster {
     pub fn now() -> Result<String> {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
         Ok(format!("{}.{:09}", now.as_secs(), now.subsec_nanos()))
-    }
-
-    /// Runs a program in a pod; what it ended with.
-    ///
-    /// # Errors
-    /// When docker cannot be started.
-    pub fn try_exec(&self, pod: &str, command: &[&str]) -> Result<Output> {
-        docker::output(&[&["exec", &self.container(pod)], command].concat())
-    }
-
-    /// Runs a program in a pod; its standard output.
-    ///
-    /// # Errors
-    /// When it ends with anything but 0.
-    pub fn exec(&self, pod: &str, command: &[&str]) -> Result<String> {
-        docker::docker(&[&["exec", &self.container(pod)], command].concat())
-    }
-
-    /// Rows of a query over the pod's own socket, `|` between columns.
-    ///
-    /// # Errors
-    /// What psql said.
-    pub fn sql(&self, pod: &str, query: &str) -> Result<String> {
-        let port = self.port(pod)?.to_string();
-        let psql = [
-            "exec",
-            "-e",
-            self.session_options(pod),
-            &self.container(pod),
-            "psql",
-            "-XAtq",
-            "-v",
-            "ON_ERROR_STOP=1",
-        ];
-        docker::docker(&[&psql[..], &["-p", &port, "-c", query]].concat())
-    }
-
-    /// Sends a signal, such as `KILL`, to a process of a pod, by its PID there.
-    ///
-    /// # Errors
-    /// When there is no such process.
-    pub fn signal(&self, pod: &str, signal: &str, pid: i64) -> Result<()> {
-        self.exec(pod, &["kill", "-s", signal, &pid.to_string()])
-            .map(drop)
-    }
-
-    /// The PID of `gp-agent run` in a pod.
-    ///
-    /// # Errors
-    /// When it does not run.
-    pub fn agent_pid(&self, pod: &str) -> Result<i64> {
-        let pids = self.exec(pod, &["pgrep", "-f", "^[^ ]*gp-agent run"])?;
-        pids.lines()
-            .next()
-            .context("no PID")?
-            .parse()
-            .context("not a PID")
     }
 }
 

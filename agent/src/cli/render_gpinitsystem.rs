@@ -6,9 +6,12 @@ use crate::domain::gpinitsystem::{INPUT_FILE, PARAMETERS_FILE, Request, render};
 use crate::domain::identity::domain_for;
 use crate::domain::topology::Topology;
 use crate::engine::Greenplum;
+use crate::engine::limits::with_derived;
 use crate::lifecycle::creation;
 use crate::sys::account::Account;
+use crate::sys::cgroup;
 use crate::sys::config_file;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// As it would be written here and now; outside of a cluster with what is usual.
@@ -31,11 +34,13 @@ pub(super) async fn render_gpinitsystem(config: &Config) -> Result<String, Strin
         ),
     };
     let home = Account::current().map_or_else(|_| PathBuf::from("/home/gpadmin"), |a| a.home);
-    text(config, &domain, family, &home, note.as_deref())
+    let parameters = with_derived(config.engine, &cgroup::limits(), &config.parameters);
+    text(config, &parameters, &domain, family, &home, note.as_deref())
 }
 
 fn text(
     config: &Config,
+    parameters: &BTreeMap<String, String>,
     domain: &str,
     family: Family,
     home: &Path,
@@ -48,7 +53,7 @@ fn text(
         family,
         locale: &config.greenplum.locale,
         hba_host_names: true,
-        parameters: &config.parameters,
+        parameters,
         folder: &folder,
         logs: &logs,
     })
@@ -104,6 +109,7 @@ mod tests {
         let home = Path::new("/home/gpadmin");
         let text = text(
             &config,
+            &config.parameters,
             "agent.svc",
             Family::G6,
             home,

@@ -1,9 +1,11 @@
 //! Greenplum 6 and 7, Cloudberry, and their forks: told apart by the PostgreSQL that they grew from, never by brand.
 
 mod environment;
+mod passwords;
 mod replica;
 
 pub use environment::GreenplumError;
+pub(super) use passwords::judge as judge_password;
 pub(super) use replica::receiver;
 
 use crate::domain::gp_version::{Family, GpVersion};

@@ -29,6 +29,17 @@ pub fn derive(
     }
 }
 
+/// What `configured` says, and what follows from `limits` for all that it does not set.
+pub fn with_derived(
+    kind: EngineKind,
+    limits: &Limits,
+    configured: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let derived = derive(kind, limits, configured).into_iter();
+    let derived = derived.map(|d| (d.name.to_string(), d.value));
+    derived.chain(configured.clone()).collect()
+}
+
 /// Limits with which the database will not do its work.
 pub fn judge_limits(kind: EngineKind, limits: &Limits) -> Option<Finding> {
     match kind {

@@ -9,6 +9,7 @@ pub use greenplum::{Greenplum, GreenplumError};
 pub use postgres::{Clone, Create, Postgres};
 
 use crate::domain::config::{Config, EngineKind};
+use crate::domain::finding::Finding;
 use crate::domain::gp_version::Family;
 use crate::domain::observation::Receiver;
 use crate::sys::postgres::directory::{Examined, examine};
@@ -128,6 +129,16 @@ impl Engine {
         match self {
             Engine::Postgres(_) => None,
             Engine::Greenplum(greenplum) => Some(greenplum.utility_options()),
+        }
+    }
+
+    /// What the engine's own tools make of gpadmin's password, which stands in `file`.
+    pub fn judge_password(&self, file: &Path, password: &str) -> Vec<Finding> {
+        match self {
+            Engine::Postgres(_) => Vec::new(),
+            Engine::Greenplum(greenplum) => {
+                greenplum::judge_password(greenplum.home(), file, password)
+            }
         }
     }
 

@@ -14,6 +14,7 @@ use crate::domain::cluster::Entry;
 use crate::domain::gpinitsystem::{INPUT_FILE, PARAMETERS_FILE, Plan, Request, render};
 use crate::domain::status::Phase;
 use crate::domain::topology::Role;
+use crate::engine::limits::with_derived;
 use crate::engine::{Greenplum, Making};
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::{catalog, cluster, host, peers};
@@ -243,9 +244,7 @@ async fn with_request<T>(
     let hba_host_names = peers::all_verified(pod).await;
     let config = pod.config.borrow().clone();
     // Servers that begin with what follows from the limits need no restart for it.
-    let derived = pod.engine.derive(&cgroup::limits(), &config.parameters);
-    let derived = derived.into_iter().map(|d| (d.name.to_string(), d.value));
-    let parameters = derived.chain(config.parameters.clone()).collect();
+    let parameters = with_derived(config.engine, &cgroup::limits(), &config.parameters);
     use_it(&Request {
         topology: &pod.topology,
         family: greenplum.version().family,

@@ -4,7 +4,6 @@
 use crate::domain::config::Auth;
 use crate::domain::finding::{Area, Finding};
 use crate::domain::pgpass;
-use crate::engine::Making;
 use crate::lifecycle::pod::Pod;
 use crate::sys::files::write_atomically;
 use std::path::Path;
@@ -24,8 +23,8 @@ pub async fn keep(pod: &Pod) {
     loop {
         match install(pod, &file) {
             Ok(password) => {
-                let misread = misread(pod, &file, &password);
-                pod.board.findings("password", misread);
+                pod.board
+                    .findings("password", pod.engine.judge_password(&file, &password));
                 let writable = pod
                     .board
                     .read(|s| s.active_role.is_some_and(|r| r.is_writable()));
@@ -74,32 +73,6 @@ pub fn install(pod: &Pod, file: &Path) -> Result<String, Finding> {
         )
     })?;
     Ok(password.to_string())
-}
-
-/// What keeps Greenplum's tools from logging in to segments with it.
-fn misread(pod: &Pod, file: &Path, password: &str) -> Vec<Finding> {
-    let Making::Coordinator(greenplum) = pod.engine.making() else {
-        return Vec::new();
-    };
-    let mut findings = Vec::new();
-    if let Some(what) = pgpass::awkward(password) {
-        findings.push(Finding::warning(
-            Area::Hba,
-            file.display().to_string(),
-            format!("the password has {what}, with which gprecoverseg and other tools of Greenplum cannot log in to segments"),
-            "choose a password without it",
-        ));
-    }
-    let dbconn = greenplum.home().join("lib/python/gppylib/db/dbconn.py");
-    if std::fs::read_to_string(&dbconn).is_ok_and(|source| pgpass::is_refused_by(&source)) {
-        findings.push(Finding::warning(
-            Area::Hba,
-            dbconn.display().to_string(),
-            "takes every ~/.pgpass for one that others can read, so with scram-sha-256 gprecoverseg and other tools cannot log in to segments",
-            "a release with that mended, or `hba.auth: trust` between the pods",
-        ));
-    }
-    findings
 }
 
 /// Sets the role's password unless it opens the door already. Returns whether the database holds it now.

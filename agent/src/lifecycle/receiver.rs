@@ -1,7 +1,10 @@
 //! The receiving process of a replica that is stuck: it connects to an address that its primary has left, where nobody
 //! answers, and gives up only after two minutes (tcp_syn_retries, tcp(7)). Started anew it looks the name up again.
+//!
+//! Only where Greenplum's tools write primary_conninfo: a copy that the agent makes has tcp_user_timeout in it.
 
 use crate::domain::observation::Observation;
+use crate::engine::Making;
 use crate::lifecycle::partner;
 use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::receivers;
@@ -22,11 +25,10 @@ pub struct Watch {
 impl Watch {
     /// After each look at the server: ends a process that has received nothing for a while although the partner serves.
     pub async fn look(&mut self, pod: &Pod, seen: Option<&Observation>) {
-        let found = seen
-            .filter(|seen| seen.in_recovery && !seen.receiving)
-            .and_then(|_| pod.board.read(|s| s.postmaster.pid))
-            .and_then(receivers::of);
-        let Some(pid) = found else {
+        let deaf = |seen: &&Observation| seen.in_recovery && !seen.receiving;
+        let ours = matches!(pod.engine.making(), Making::EachPod(_));
+        let found = seen.filter(deaf).filter(|_| !ours);
+        let Some(pid) = found.and_then(|_| receiver_of(pod)) else {
             self.silent = None;
             return;
         };
@@ -42,6 +44,11 @@ impl Watch {
     }
 }
 
+fn receiver_of(pod: &Pod) -> Option<i32> {
+    let postmaster = pod.board.read(|s| s.postmaster.pid)?;
+    Some(receivers::of(postmaster)?.pid)
+}
+
 async fn serves(pod: &Pod) -> bool {
     let Some(partner) = pod.partner() else {
         return false;
@@ -55,8 +62,7 @@ fn start_anew(pod: &Pod, pid: i32) {
         return;
     };
     // The same look again, now that the PID stands for one process.
-    let postmaster = pod.board.read(|s| s.postmaster.pid);
-    if postmaster.and_then(receivers::of) != Some(pid) {
+    if receiver_of(pod) != Some(pid) {
         return;
     }
     match process.signal(Signal::TERM) {

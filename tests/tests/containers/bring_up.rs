@@ -1,8 +1,9 @@
 //! What a cluster is like that came up from empty volumes.
 
 use anyhow::{Result, ensure};
+use cluster_tests::cluster::Cluster;
 use cluster_tests::suite::Shared;
-use cluster_tests::{http, wait};
+use cluster_tests::wait;
 
 pub fn comes_up(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
@@ -73,54 +74,16 @@ pub fn ssh(shared: &Shared) -> Result<()> {
 
 pub fn names_in_hba(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
-        for (pod, peer, content) in [
-            ("coordinator-0", "coordinator-1", "-1"),
-            ("segment-a-1", "segment-b-1", "1"),
-        ] {
-            let name = format!("{}.{}", cluster.pod(peer), cluster.domain());
-            let file = format!("/greenplum/gpseg{content}/pg_hba.conf");
-            wait::until("names in pg_hba.conf", || {
-                let hba = cluster.exec(cluster.pod(pod), &["cat", &file])?;
-                let lines = hba
-                    .lines()
-                    .filter(|line| !line.trim_start().starts_with('#'));
-                let wide = |line: &str| line.contains("samenet") || line.contains("/0 ");
-                ensure!(
-                    lines.clone().any(|line| line.contains(&name)),
-                    "{name} is not in {file}:\n{hba}"
-                );
-                ensure!(
-                    !lines.clone().any(wide),
-                    "a line that is too wide in {file}:\n{hba}"
-                );
-                Ok(())
-            })?;
-        }
-        Ok(())
+        let pairs = [
+            ("coordinator-0", "coordinator-1"),
+            ("segment-a-1", "segment-b-1"),
+        ];
+        pairs.iter().try_for_each(|(pod, peer)| {
+            cluster.expect_name_in_hba(cluster.pod(pod), cluster.pod(peer))
+        })
     })
 }
 
 pub fn http_roles(shared: &Shared) -> Result<()> {
-    shared.with(|cluster| {
-        let active = [
-            ("coordinator-0", "coordinator"),
-            ("coordinator-1", "standby"),
-            ("segment-a-0", "primary"),
-            ("segment-b-0", "mirror"),
-        ];
-        for (pod, role) in active {
-            let address = cluster.address(cluster.pod(pod))?;
-            for (_, path) in active {
-                let (code, body) = http::get(address, &format!("/{path}"))?;
-                let expected = if path == role { 200 } else { 503 };
-                ensure!(code == expected, "{pod}: /{path} answered {code}: {body}");
-            }
-            let (code, metrics) = http::get(address, "/metrics")?;
-            ensure!(
-                code == 200 && metrics.contains("# HELP"),
-                "{pod}: /metrics: {code} {metrics}"
-            );
-        }
-        Ok(())
-    })
+    shared.with(Cluster::expect_roles_over_http)
 }

@@ -1,29 +1,14 @@
 //! Single processes that die.
 
 use anyhow::{Context, Result, ensure};
-use cluster_tests::cluster::Cluster;
+use cluster_tests::cluster::{Cluster, postmaster};
 use cluster_tests::suite::Shared;
 use cluster_tests::wait;
-use serde_json::Value;
-
-fn postmaster(status: &Value) -> Option<i64> {
-    status["postmaster"]["pid"].as_i64()
-}
 
 pub fn agent_killed(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         for pod in ["coordinator-0", "segment-b-0"].map(|pod| cluster.pod(pod)) {
-            let before = cluster.status(pod)?;
-            let restarts = before["agentRestarts"].as_u64().context("no count")?;
-            cluster.signal(pod, "KILL", cluster.agent_pid(pod)?)?;
-            let after = cluster.wait_status(pod, "agent back, postmaster adopted", |s| {
-                s["agentRestarts"] == restarts + 1 && s["postmaster"]["adopted"] == true
-            })?;
-            ensure!(
-                postmaster(&before).is_some() && postmaster(&after) == postmaster(&before),
-                "the postmaster's PID changed from {before} to {after}"
-            );
-            cluster.wait_ready(pod)?;
+            cluster.kill_agent(pod)?;
             // The lock was init's all the time, and is still one only.
             let links = cluster.exec(pod, &["bash", "-c", "readlink /proc/1/fd/*"])?;
             let locks = links.lines().filter(|l| l.ends_with("/.gp-agent/lock"));

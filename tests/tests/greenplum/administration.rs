@@ -1,8 +1,8 @@
 //! Greenplum's own tools, called by hand beside the agents.
 
-use crate::support::{check, coordinator, fill, is_greenplum_6, postmaster};
+use crate::support::{check, coordinator, fill, is_greenplum_6};
 use anyhow::{Result, ensure};
-use cluster_tests::cluster::Cluster;
+use cluster_tests::cluster::{Cluster, postmaster};
 use cluster_tests::suite::Shared;
 
 fn wait_all(

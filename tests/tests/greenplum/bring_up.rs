@@ -90,51 +90,20 @@ pub fn distributed(shared: &Shared) -> Result<()> {
 
 pub fn hba(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
-        let peers = [
+        let pairs = [
             ("coordinator-0", "coordinator-1"),
             ("segment-a-1", "segment-b-1"),
             ("segment-a-1", "coordinator-0"),
         ];
-        for (pod, peer) in peers.map(|(pod, peer)| (cluster.pod(pod), cluster.pod(peer))) {
-            let file = format!("{}/pg_hba.conf", cluster.data_dir(pod));
-            let name = format!("{peer}.{}", cluster.domain());
-            wait::until("names in pg_hba.conf", || {
-                let hba = cluster.exec(pod, &["cat", &file])?;
-                let mut lines = hba
-                    .lines()
-                    .filter(|line| !line.trim_start().starts_with('#'));
-                ensure!(
-                    lines.clone().any(|line| line.contains(&name)),
-                    "{name} is not in {file} of {pod}:\n{hba}"
-                );
-                let wide = |line: &str| line.contains("samenet") || line.contains("/0 ");
-                ensure!(
-                    !lines.any(wide),
-                    "a line that is too wide in {file} of {pod}:\n{hba}"
-                );
-                Ok(())
-            })?;
-        }
-        Ok(())
+        pairs.iter().try_for_each(|(pod, peer)| {
+            cluster.expect_name_in_hba(cluster.pod(pod), cluster.pod(peer))
+        })
     })
 }
 
 pub fn http_roles(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
-        let active = [
-            ("coordinator-0", "coordinator"),
-            ("coordinator-1", "standby"),
-            ("segment-a-0", "primary"),
-            ("segment-b-0", "mirror"),
-        ];
-        for (pod, role) in active {
-            let address = cluster.address(cluster.pod(pod))?;
-            for (_, path) in active {
-                let (code, body) = http::get(address, &format!("/{path}"))?;
-                let expected = if path == role { 200 } else { 503 };
-                ensure!(code == expected, "{pod}: /{path} answered {code}: {body}");
-            }
-        }
+        cluster.expect_roles_over_http()?;
         let (code, catalog) = http::get(cluster.address(coordinator(cluster))?, "/catalog")?;
         ensure!(
             code == 200 && catalog.contains(cluster.pod("segment-b-1")),

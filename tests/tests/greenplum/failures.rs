@@ -1,24 +1,15 @@
 //! Single processes that die.
 
-use crate::support::{changes, check, coordinator, fill, postmaster};
+use crate::support::{changes, check, coordinator, fill};
 use anyhow::{Context, Result, ensure};
+use cluster_tests::cluster::postmaster;
 use cluster_tests::suite::Shared;
 use cluster_tests::wait;
 
 pub fn agent_killed(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
-        for pod in ["coordinator-0", "segment-a-1", "segment-b-0"].map(|pod| cluster.pod(pod)) {
-            let before = cluster.status(pod)?;
-            let restarts = before["agentRestarts"].as_u64().context("no count")?;
-            cluster.signal(pod, "KILL", cluster.agent_pid(pod)?)?;
-            let after = cluster.wait_status(pod, "agent back, postmaster adopted", |s| {
-                s["agentRestarts"] == restarts + 1 && s["postmaster"]["adopted"] == true
-            })?;
-            ensure!(
-                postmaster(&before).is_some() && postmaster(&after) == postmaster(&before),
-                "the postmaster's PID changed from {before} to {after}"
-            );
-            cluster.wait_ready(pod)?;
+        for pod in ["coordinator-0", "segment-a-1", "segment-b-0"] {
+            cluster.kill_agent(cluster.pod(pod))?;
         }
         cluster.wait_in_place(coordinator(cluster))
     })

@@ -1,8 +1,8 @@
 //! Whole clusters that go down and come back.
 
-use crate::support::{changes, check, coordinator, fill, postmaster};
+use crate::support::{changes, check, coordinator, fill};
 use anyhow::{Result, ensure};
-use cluster_tests::cluster::Cluster;
+use cluster_tests::cluster::{Cluster, postmaster};
 use cluster_tests::suite::Shared;
 
 /// More than the grace period: who is still there then was killed by Docker, with exit code 137.

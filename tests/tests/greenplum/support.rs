@@ -1,7 +1,7 @@
 //! What several tests do.
 
 use anyhow::{Context, Result, ensure};
-use cluster_tests::cluster::Cluster;
+use cluster_tests::cluster::{Cluster, postmaster};
 use cluster_tests::greenplum::{self, Kind};
 use cluster_tests::settings::Settings;
 use serde_json::Value;
@@ -23,11 +23,6 @@ pub fn one_pair() -> Settings {
         segments: 1,
         ..Settings::greenplum()
     }
-}
-
-/// The PID of the pod's postmaster.
-pub fn postmaster(status: &Value) -> Option<i64> {
-    status["postmaster"]["pid"].as_i64()
 }
 
 /// Whether a pod is kept from starting, for a reason that names all these words.

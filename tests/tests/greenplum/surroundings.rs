@@ -1,8 +1,8 @@
 //! Surroundings that are not as they should be.
 
-use crate::support::{check, coordinator, fill, one_pair, postmaster};
+use crate::support::{check, coordinator, fill, one_pair};
 use anyhow::{Context, Result, ensure};
-use cluster_tests::cluster::Cluster;
+use cluster_tests::cluster::{Cluster, postmaster};
 use cluster_tests::greenplum::{self, Kind};
 use cluster_tests::settings::Settings;
 use cluster_tests::suite::Shared;

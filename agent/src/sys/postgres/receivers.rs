@@ -2,22 +2,15 @@
 
 use crate::sys::process::{self, ProcessInfo};
 
-/// The PID of the receiving process among the children of that postmaster.
-pub fn of(postmaster: i32) -> Option<i32> {
+/// The receiving process among the children of that postmaster.
+pub fn of(postmaster: i32) -> Option<ProcessInfo> {
     let all = process::processes().ok()?;
-    let found = all
-        .iter()
-        .find(|p| p.ppid == postmaster && is_receiver(p))?;
-    Some(found.pid)
+    let receives = |p: &ProcessInfo| p.ppid == postmaster && is_title(&p.args.join(" "));
+    all.into_iter().find(receives)
 }
 
 /// `walreceiver` since PostgreSQL 10, `wal receiver process` before (walreceiver.c, postmaster.c).
-pub fn is_receiver(p: &ProcessInfo) -> bool {
-    is_title(&p.args.join(" "))
-}
-
-/// The same of a title.
-pub fn is_title(title: &str) -> bool {
+fn is_title(title: &str) -> bool {
     title.starts_with("postgres: ")
         && (title.contains("walreceiver") || title.contains("wal receiver"))
 }
