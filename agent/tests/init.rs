@@ -6,6 +6,8 @@
 mod harness;
 #[path = "init/lock.rs"]
 mod lock;
+#[path = "init/memory.rs"]
+mod memory;
 
 use harness::*;
 use rustix::process::Signal;
@@ -279,25 +281,6 @@ fn as_pid_1_of_a_namespace() {
 }
 
 #[test]
-fn what_only_the_start_needed_does_not_stay_in_memory() {
-    let mut init = bash(&[], &format!("trap 'exit 0' TERM; echo up; {STAY}"));
-    init.line("up");
-    let kib = |status: &str, key: &str| -> u64 {
-        let line = status.lines().find(|line| line.starts_with(key)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    };
-    // The agent may be up a moment before init has dropped it.
-    let dropped = (0..100_000).any(|_| {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", init.pid())).unwrap();
-        std::thread::yield_now();
-        kib(&status, "VmRSS") * 4 < kib(&status, "VmHWM") * 3
-    });
-    assert!(dropped, "as large as at its peak");
-    init.signal(Signal::TERM);
-    assert_eq!(init.code(), Some(0), "{}", init.all());
-}
-
-#[test]
 fn as_any_user() {
     if !rustix::process::getuid().is_root() || find("setpriv").is_none() {
         skipped("only root can become another user, with setpriv(1)");
@@ -318,36 +301,4 @@ fn as_any_user() {
     await_only_the_agent(init.pid());
     init.signal(Signal::TERM);
     assert_eq!(init.code(), Some(0), "{}", init.all());
-}
-
-/// Resident KiB (proc_pid_status(5)).
-fn resident(pid: i32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
-    let number = line.and_then(|l| l.split_whitespace().next());
-    number.unwrap().parse().unwrap()
-}
-
-#[test]
-fn what_rare_work_needs_is_dropped_again() {
-    let mut init = bash(
-        &[],
-        &format!("trap 'exit 0' TERM; trap : USR1; echo up; {STAY}"),
-    );
-    init.line("up");
-    let pid = init.pid();
-    init.signal(Signal::USR1);
-    init.line("signal=SIGUSR1");
-    let (busy, mut idle) = (resident(pid), u64::MAX);
-    let begin = std::time::Instant::now();
-    while idle >= busy {
-        assert!(
-            begin.elapsed().as_secs() < 30,
-            "{busy} KiB, then {idle} KiB"
-        );
-        std::thread::sleep(std::time::Duration::from_millis(20));
-        idle = resident(pid);
-    }
-    init.signal(Signal::TERM);
-    assert_eq!(init.code(), Some(0));
 }

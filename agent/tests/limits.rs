@@ -4,6 +4,7 @@
 
 use gp_agent::domain::limits::{Limit, Limits, MIB, Resource, postgres};
 use gp_agent::domain::pg_conf;
+use gp_agent::sys::postgres::tools::Tools;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -98,19 +99,6 @@ fn the_limits_of_a_real_cgroup_are_found_and_explained() {
     );
 }
 
-fn server() -> PathBuf {
-    let output = Command::new("sh")
-        .args(["-c", "ls -d /usr/lib/postgresql/*/bin/postgres | tail -1"])
-        .output()
-        .unwrap();
-    let path = String::from_utf8(output.stdout).unwrap();
-    assert!(
-        !path.trim().is_empty(),
-        "this test needs PostgreSQL of the distribution"
-    );
-    path.trim().into()
-}
-
 #[test]
 fn the_server_takes_what_follows_from_any_limit() {
     let dir = tempfile::tempdir().unwrap();
@@ -136,7 +124,7 @@ fn the_server_takes_what_follows_from_any_limit() {
         let derived = postgres::derive(&limits, &BTreeMap::new());
         let text = pg_conf::render(&[], &derived, &BTreeMap::new());
         std::fs::write(dir.path().join(pg_conf::FILE), &text).unwrap();
-        let output = Command::new(server())
+        let output = Command::new(Tools::find().unwrap().path("postgres"))
             .args(["-C", "shared_buffers", "-D"])
             .arg(dir.path())
             .output()

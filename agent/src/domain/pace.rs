@@ -41,7 +41,7 @@ impl Default for Pace {
             far: (s(60), s(30)),
             names: (s(60), s(20)),
             names_longest: s(600),
-            names_recovering: s(10),
+            names_recovering: s(15),
             recheck: s(5),
             progress: s(3),
         }

@@ -2,23 +2,15 @@
 
 use gp_agent::domain::log::{Level, Moment, Record};
 use gp_agent::domain::pg_log::{PREFIX, take};
+use gp_agent::sys::postgres::tools::Tools;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tokio_postgres::NoTls;
 
-fn bin() -> PathBuf {
-    let output = Command::new("sh")
-        .args(["-c", "ls -d /usr/lib/postgresql/*/bin | tail -1"])
-        .output()
-        .unwrap();
-    let path = String::from_utf8(output.stdout).unwrap();
-    assert!(
-        !path.trim().is_empty(),
-        "this test needs PostgreSQL of the distribution"
-    );
-    path.trim().into()
+fn program(name: &str) -> PathBuf {
+    Tools::find().unwrap().path(name)
 }
 
 fn as_user(program: &Path) -> Command {
@@ -46,7 +38,7 @@ fn every_field_of_a_real_servers_message_is_understood() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     own(dir.path());
-    let made = as_user(&bin().join("initdb"))
+    let made = as_user(&program("initdb"))
         .args([
             "-U",
             "owner",
@@ -62,7 +54,7 @@ fn every_field_of_a_real_servers_message_is_understood() {
         .status()
         .unwrap();
     assert!(made.success());
-    let mut server = as_user(&bin().join("postgres"))
+    let mut server = as_user(&program("postgres"))
         .arg("-D")
         .arg(&data)
         .args([
