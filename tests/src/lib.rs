@@ -3,6 +3,7 @@
 //! Every [`Cluster`](cluster::Cluster) has a Docker network, volumes and names of its own, so that several of them, and
 //! the one of `image/up`, run beside each other; dropping it removes everything that it made.
 
+pub mod arguments;
 pub mod cluster;
 pub mod docker;
 pub mod greenplum;

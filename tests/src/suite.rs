@@ -1,10 +1,11 @@
 //! Tests that share a cluster, which is made when the first of them asks for it and taken down after the last one.
 
+use crate::arguments;
 use crate::cluster::{self, Cluster};
 use crate::docker;
 use crate::settings::Settings;
 use anyhow::{Result, bail};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -68,9 +69,7 @@ pub struct Suite {
 impl Suite {
     /// Runs the tests that the command line asks for, one after the other.
     pub fn main(self) -> ExitCode {
-        let (options, names) = split(std::env::args());
-        let mut arguments = Arguments::from_iter(options);
-        arguments.test_threads = Some(1);
+        let (arguments, names) = arguments::of_this_process();
         let missing = docker::missing(&self.image);
         if let Some(why) = &missing {
             eprintln!("tests across containers are left out: {why}");
@@ -85,8 +84,8 @@ impl Suite {
             prepare: self.prepare,
             made: Mutex::new(None),
         });
-        let wanted = |name: &str| names.is_empty() || names.iter().any(|n| name.contains(n));
-        let tests = self.tests.into_iter().filter(|(name, _)| wanted(name));
+        let tests = self.tests.into_iter();
+        let tests = tests.filter(|(name, _)| names.want(name));
         let trials = tests.map(|(name, test)| {
             let shared = shared.clone();
             Trial::test(name, move || {
@@ -97,42 +96,5 @@ impl Suite {
         let conclusion = libtest_mimic::run(&arguments, trials.collect());
         drop(shared);
         conclusion.exit_code()
-    }
-}
-
-/// Options, and the names that are wanted: libtest-mimic takes one name, cargo's own harness any number.
-fn split(arguments: impl Iterator<Item = String>) -> (Vec<String>, Vec<String>) {
-    const WITH_VALUE: &[&str] = &[
-        "--skip",
-        "--format",
-        "--logfile",
-        "--test-threads",
-        "--color",
-    ];
-    let (mut options, mut names): (Vec<String>, Vec<String>) = Default::default();
-    for (i, argument) in arguments.enumerate() {
-        let value = options
-            .last()
-            .is_some_and(|o| WITH_VALUE.contains(&o.as_str()));
-        match i == 0 || argument.starts_with('-') || value {
-            true => options.push(argument),
-            false => names.push(argument),
-        }
-    }
-    (options, names)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_told_from_options() {
-        let line = "program --list one --skip other two"
-            .split(' ')
-            .map(String::from);
-        let (options, names) = split(line);
-        assert_eq!(options, ["program", "--list", "--skip", "other"]);
-        assert_eq!(names, ["one", "two"]);
     }
 }

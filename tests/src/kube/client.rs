@@ -2,6 +2,7 @@
 //! what was acknowledged.
 
 use super::Release;
+use crate::wait;
 use anyhow::{Context, Result, ensure};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -31,6 +32,16 @@ impl Client {
             port: 5432,
             password: release.password()?,
         })
+    }
+
+    /// As [`Client::of`], once it gets an answer.
+    ///
+    /// # Errors
+    /// As [`Client::of`], or when there was no answer in time.
+    pub fn served_by(release: &Release) -> Result<Client> {
+        let client = Client::of(release)?;
+        client.sql_when_served("select 1")?;
+        Ok(client)
     }
 
     /// A client of one pod's own address, where pods can be reached from this machine.
@@ -73,6 +84,15 @@ impl Client {
         let words = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "{}: {words}", self.address);
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_string())
+    }
+
+    /// As [`Client::sql`], once the balancer sends this client to somebody: Kubernetes takes a moment after a pod is ready, and
+    /// may doubt its nodes for some seconds after its API server was away. The query may run more than once.
+    ///
+    /// # Errors
+    /// The last one, when nobody answered in time.
+    pub fn sql_when_served(&self, query: &str) -> Result<String> {
+        wait::until("an answer through the balancer", || self.sql(query))
     }
 }
 

@@ -19,7 +19,7 @@ fn wait_for_client(release: &Release, client: &Client, pod: &str) -> Result<()> 
 
 pub fn restart(shared: &Shared) -> Result<()> {
     shared.with(|release| {
-        let client = Client::of(release)?;
+        let client = Client::served_by(release)?;
         client.sql("create table kept as select 7 as n")?;
         let (uid, address) = (release.uid("coordinator-0")?, release.ip("coordinator-0")?);
         release.kubectl(&["delete", "pod", "coordinator-0", "--wait=false"])?;

@@ -6,6 +6,7 @@ use cluster_tests::helm::ValuesFile;
 use cluster_tests::kube::{Client, Clients, Release, Tool, kubectl};
 use cluster_tests::{wait, writers};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 fn uids(release: &Release) -> Result<Vec<String>> {
     release.pods()?.iter().map(|pod| release.uid(pod)).collect()
@@ -65,7 +66,7 @@ pub fn rolling_update(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         let next = std::env::var("GP_IMAGE_NEXT")?;
         let (repository, tag) = next.rsplit_once(':').context("GP_IMAGE_NEXT has no tag")?;
-        let client = Client::of(release)?;
+        let client = Client::served_by(release)?;
         client.sql("create table written (id bigint)")?;
         let clients = Clients::start(&client, "written", 2);
         let image = json!({ "image": { "repository": repository, "tag": tag } });
@@ -85,8 +86,11 @@ pub fn rolling_update(shared: &Shared) -> Result<()> {
         updated?;
         served?;
         all_well(release)?;
-        writers::check_among(&client.sql("select id from written")?, &rows)?;
-        client.sql("drop table written").map(drop)
+        let written = client.sql_when_served("select id from written")?;
+        writers::check_among(&written, &rows)?;
+        client
+            .sql_when_served("drop table if exists written")
+            .map(drop)
     })
 }
 
@@ -153,10 +157,32 @@ pub fn evictions(shared: &Shared) -> Result<()> {
     })
 }
 
+/// A node with primaries or mirrors that can go elsewhere: before Kubernetes 1.31 no node takes both, so one that holds all of
+/// a kind may be the only one for them.
+fn drainable(release: &Release) -> Result<String> {
+    let of = |pods: [&str; 2]| -> Result<BTreeSet<String>> {
+        pods.iter().map(|pod| release.node(pod)).collect()
+    };
+    let groups = [
+        of(["segment-a-0", "segment-a-1"])?,
+        of(["segment-b-0", "segment-b-1"])?,
+    ];
+    let all = kubectl(&["get", "nodes", "-o", "jsonpath={.items[*].metadata.name}"])?;
+    let can_go = |from: &str| {
+        [(0, 1), (1, 0)].iter().all(|&(group, other)| {
+            let mut others = all.split(' ').filter(|node| *node != from);
+            !groups[group].contains(from) || others.any(|node| !groups[other].contains(node))
+        })
+    };
+    let mut used = groups.iter().flatten();
+    let node = used.find(|node| can_go(node));
+    node.cloned().with_context(|| format!("none of {groups:?}"))
+}
+
 pub fn drain(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         let _tool = Tool::find().map_err(anyhow::Error::msg)?;
-        let node = release.node("segment-b-0")?;
+        let node = drainable(release)?;
         let selector = "--pod-selector=greenplum.io/cluster,app.kubernetes.io/name=gp-agent";
         let how = [
             "--ignore-daemonsets",

@@ -187,7 +187,7 @@ pub fn api_down(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         let _tool = tool()?;
         let before = restarts(release)?;
-        let client = Client::of(release)?;
+        let client = Client::served_by(release)?;
         client.sql("create table written (id bigint)")?;
         let agent = SocketAddr::new(release.ip("coordinator-0")?, 8008);
         let clients = Clients::start(&client, "written", 1);
@@ -206,8 +206,9 @@ pub fn api_down(shared: &Shared) -> Result<()> {
         );
         wait::until("the API server answers again", || release.pods())?;
         all_well(release)?;
-        writers::check_among(&client.sql("select id from written")?, &rows)?;
-        client.sql("drop table written")?;
+        let written = client.sql_when_served("select id from written")?;
+        writers::check_among(&written, &rows)?;
+        client.sql_when_served("drop table if exists written")?;
         ensure!(restarts(release)? == before, "a container was restarted");
         Ok(())
     })

@@ -49,8 +49,7 @@ fn wait_in_place(release: &Release, client: &Client) -> Result<()> {
 
 pub fn whole(_: &Shared) -> Result<()> {
     let release = Release::up(values("scram-sha-256"))?;
-    let client = Client::of(&release)?;
-    wait::until("an answer through the balancer", || client.sql("select 1"))?;
+    let client = Client::served_by(&release)?;
     client.sql(
         "create table kept (id bigint) distributed by (id); insert into kept select generate_series(1, 1000)",
     )?;
@@ -88,7 +87,7 @@ pub fn failures(_: &Shared) -> Result<()> {
         port: 5432,
         password: "of the test".into(),
     };
-    wait::until("an answer through the balancer", || client.sql("select 1"))?;
+    client.sql_when_served("select 1")?;
     client.sql(
         "create table kept (id bigint) distributed by (id); insert into kept select generate_series(1, 1000)",
     )?;

@@ -15,8 +15,8 @@ mod probes;
 mod shared;
 mod storage;
 
-use cluster_tests::kube;
-use libtest_mimic::{Arguments, Failed, Trial};
+use cluster_tests::{arguments, kube};
+use libtest_mimic::{Failed, Trial};
 use needs::Need::{self, Balancer, Greenplum, MemoryVolumes, NextImage, Nodes, Tool};
 use shared::Shared;
 use std::io::Write;
@@ -141,9 +141,7 @@ fn main() -> ExitCode {
     if std::env::var("GP_TESTS_KUBERNETES").is_ok_and(|when| when == "later") {
         return ExitCode::SUCCESS;
     }
-    let mut arguments = Arguments::from_args();
-    // They share a release and a cluster.
-    arguments.test_threads = Some(1);
+    let (arguments, names) = arguments::of_this_process();
     let missing = kube::missing();
     if let Some(why) = &missing {
         say(&format!("the tests on Kubernetes: {why}"));
@@ -155,7 +153,7 @@ fn main() -> ExitCode {
     }
     let shared = Arc::new(Shared::default());
     let mut trials = Vec::new();
-    for (name, needs, test) in TESTS {
+    for (name, needs, test) in TESTS.iter().filter(|(name, ..)| names.want(name)) {
         let lacking = match missing {
             Some(_) => None,
             None => needs.iter().find_map(|need| need.lacking()),
