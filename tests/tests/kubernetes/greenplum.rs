@@ -3,7 +3,7 @@
 use crate::shared::{Shared, service_addresses};
 use anyhow::{Context, Result, ensure};
 use cluster_tests::greenplum;
-use cluster_tests::kube::{Client, Release, Tool};
+use cluster_tests::kube::{Client, Release, Tool, kubectl};
 use cluster_tests::wait;
 use serde_json::{Value, json};
 
@@ -77,6 +77,31 @@ pub fn whole(_: &Shared) -> Result<()> {
     Ok(())
 }
 
+/// A primary that does not share the coordinator's node, and where it runs.
+fn primary_elsewhere(release: &Release) -> Result<Option<(&'static str, String)>> {
+    let served_from = release.node("coordinator-0")?;
+    for pod in ["segment-a-0", "segment-a-1"] {
+        let node = release.node(pod)?;
+        if node != served_from {
+            return Ok(Some((pod, node)));
+        }
+    }
+    Ok(None)
+}
+
+fn move_coordinator(release: &Release) -> Result<()> {
+    let (uid, node) = (
+        release.uid("coordinator-0")?,
+        release.node("coordinator-0")?,
+    );
+    kubectl(&["cordon", &node])?;
+    let moved = release
+        .kubectl(&["delete", "pod", "coordinator-0", "--wait=false"])
+        .and_then(|_| release.wait_replaced("coordinator-0", &uid));
+    kubectl(&["uncordon", &node])?;
+    moved
+}
+
 /// Between pods that trust each other, so that the tools of every release can log in.
 pub fn failures(_: &Shared) -> Result<()> {
     let lab = Tool::find().map_err(anyhow::Error::msg)?;
@@ -92,12 +117,11 @@ pub fn failures(_: &Shared) -> Result<()> {
         "create table kept (id bigint) distributed by (id); insert into kept select generate_series(1, 1000)",
     )?;
     wait_in_place(&release, &client)?;
-    let served_from = release.node("coordinator-0")?;
-    let primary = ["segment-a-0", "segment-a-1"]
-        .into_iter()
-        .find(|pod| release.node(pod).is_ok_and(|node| node != served_from))
-        .context("every primary shares the coordinator's node")?;
-    let node = release.node(primary)?;
+    if primary_elsewhere(&release)?.is_none() {
+        move_coordinator(&release)?;
+        wait_in_place(&release, &client)?;
+    }
+    let (primary, node) = primary_elsewhere(&release)?.context("the coordinator did not move")?;
     lab.run(&["node", "stop", &node])?;
     let served = wait::until("writes while the node is off", || {
         client.sql("insert into kept select generate_series(-1000, -1)")
