@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 const SCAN: &str = "select gp_request_fts_probe_scan()";
-/// A scan lasts until every probe has ended: retries and time-outs of FTS included.
-const SCAN_WITHIN: Duration = Duration::from_secs(60);
+/// A scan lasts until every probe has ended. One of a host that is off takes all the tries of gp_fts_probe_retries (5 after the
+/// first, a second apart) at gp_fts_probe_timeout (20 s) each.
+const SCAN_WITHIN: Duration = Duration::from_secs(180);
 const PACE: Pace = Pace {
     peer: Duration::from_secs(1),
     all: Duration::from_secs(5),

@@ -102,10 +102,13 @@ fn move_coordinator(release: &Release) -> Result<()> {
     moved
 }
 
-/// Between pods that trust each other, so that the tools of every release can log in.
+/// Between pods that trust each other, so that the tools of every release can log in; with an FTS that takes half a minute for
+/// a host that is off, and not two.
 pub fn failures(_: &Shared) -> Result<()> {
     let lab = Tool::find().map_err(anyhow::Error::msg)?;
-    let release = Release::up(values("trust"))?;
+    let mut values = values("trust");
+    values["parameters"] = json!({ "gp_fts_probe_timeout": "5s" });
+    let release = Release::up(values)?;
     release.sql("coordinator-0", "alter role gpadmin password 'of the test'")?;
     let client = Client {
         address: release.address("greenplum")?,
