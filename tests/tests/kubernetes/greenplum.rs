@@ -102,12 +102,13 @@ fn move_coordinator(release: &Release) -> Result<()> {
     moved
 }
 
-/// Between pods that trust each other, so that the tools of every release can log in; with an FTS that takes half a minute for
-/// a host that is off, and not two.
+/// Between pods that trust each other, so that the tools of every release can log in; with an FTS and sessions that take half a
+/// minute for a host that is off, and not two.
 pub fn failures(_: &Shared) -> Result<()> {
     let lab = Tool::find().map_err(anyhow::Error::msg)?;
     let mut values = values("trust");
-    values["parameters"] = json!({ "gp_fts_probe_timeout": "5s" });
+    values["parameters"] =
+        json!({ "gp_fts_probe_timeout": "5s", "gp_segment_connect_timeout": "20s" });
     let release = Release::up(values)?;
     release.sql("coordinator-0", "alter role gpadmin password 'of the test'")?;
     let client = Client {
