@@ -17,6 +17,8 @@ const SCAN: &str = "select gp_request_fts_probe_scan()";
 /// A scan lasts until every probe has ended. One of a host that is off takes all the tries of gp_fts_probe_retries (5 after the
 /// first, a second apart) at gp_fts_probe_timeout (20 s) each.
 const SCAN_WITHIN: Duration = Duration::from_secs(180);
+/// A coordinator whose own look-ups of names take long is slow to begin a session.
+const BEGIN_WITHIN: Duration = Duration::from_secs(60);
 const PACE: Pace = Pace {
     peer: Duration::from_secs(1),
     all: Duration::from_secs(5),
@@ -32,7 +34,7 @@ pub async fn watch(pod: &Pod) {
     }
     let begin = Instant::now();
     let mut watch = Watch::default();
-    let mut session = pod.session(SCAN_WITHIN);
+    let mut session = pod.session(BEGIN_WITHIN);
     loop {
         sleep(every(pod)).await;
         let Some(catalog) = acting(pod) else {
@@ -90,7 +92,7 @@ async fn keep_warm(session: &mut Session) {
 async fn ask_fts(pod: &Pod, session: &mut Session, why: &str) -> bool {
     tracing::warn!("asking FTS to probe the segments: {why}");
     tokio::select! {
-        answer = session.ask(SCAN) => match answer {
+        answer = session.ask_within(SCAN, SCAN_WITHIN) => match answer {
             Ok(_) => true,
             Err(error) => {
                 tracing::warn!("FTS could not be asked: {error}");

@@ -60,7 +60,11 @@ impl Session {
     /// Runs SQL and returns the rows of all its statements as text. Connects when needed; a connection that failed is
     /// dropped.
     pub async fn ask(&mut self, sql: &str) -> Result<Rows, NoAnswer> {
-        let limit = self.timeout;
+        self.ask_within(sql, self.timeout).await
+    }
+
+    /// As [`Session::ask`], for SQL that may take another time than the rest.
+    pub async fn ask_within(&mut self, sql: &str, limit: Duration) -> Result<Rows, NoAnswer> {
         let answer = tokio::time::timeout(limit, self.ask_unbounded(sql)).await;
         let answer = answer.unwrap_or(Err(NoAnswer::TimedOut(limit.as_secs())));
         if answer.is_err() {
