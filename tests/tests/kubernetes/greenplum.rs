@@ -140,9 +140,13 @@ pub fn failures(_: &Shared) -> Result<()> {
     })?;
     tool(&release, "coordinator-0", "gprecoverseg -a")?;
     release.wait_ready(primary)?;
-    wait::until("roles changed back", || {
-        tool(&release, "coordinator-0", "gprecoverseg -a -r")
+    wait::until("every pair in sync", || {
+        let query = "select count(*) from gp_segment_configuration where content >= 0 and (mode <> 's' or status <> 'u')";
+        let behind = client.sql(query)?;
+        ensure!(behind == "0", "{behind} are not");
+        Ok(())
     })?;
+    tool(&release, "coordinator-0", "gprecoverseg -a -r")?;
     wait_in_place(&release, &client)?;
     rows(&client)?;
     promoted(&release, &client)

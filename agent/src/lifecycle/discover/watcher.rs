@@ -29,6 +29,7 @@ struct Peer {
     fqdn: String,
     /// Partner or coordinator: the pods that this one connects to.
     partner: bool,
+    coordinator: bool,
     near: bool,
     families: Families,
     found: bool,
@@ -81,6 +82,7 @@ impl Watcher {
                     pod: m.pod.clone(),
                     fqdn: m.fqdn.clone(),
                     partner: close,
+                    coordinator: m.content == -1,
                     near: close,
                     families: Families::Both,
                     found: false,
@@ -209,8 +211,9 @@ impl Watcher {
                 .get(&peer.pod)
                 .map(|v| v.addresses.clone());
             if let Some(addresses) = known.filter(|a| wanted && !a.is_empty()) {
+                let named = (peer.pod.as_str(), peer.fqdn.as_str());
                 self.checks
-                    .addresses(&peer.pod, &peer.fqdn, &addresses, now);
+                    .addresses(named, peer.coordinator, &addresses, now);
             }
         }
         self.near = self.peers.iter().filter(|p| p.near).count();
