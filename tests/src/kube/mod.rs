@@ -8,6 +8,7 @@ mod tool;
 
 pub use api::Api;
 pub use client::{Client, Clients};
+pub use pods::streams;
 pub use release::{Release, sweep, values};
 pub use tool::Tool;
 

@@ -7,6 +7,12 @@ use serde_json::Value;
 use std::net::IpAddr;
 use std::process::Output;
 
+/// Whether write-ahead log streams at one end, as its agent's status says.
+pub fn streams(status: &Value) -> bool {
+    let mut ends = status["replication"].as_array().into_iter().flatten();
+    ends.any(|end| end["state"] == "streaming")
+}
+
 impl Release {
     /// A pod as the API server knows it.
     ///
@@ -160,10 +166,6 @@ impl Release {
     /// # Errors
     /// As [`Release::wait_status`].
     pub fn wait_streaming(&self, receiver: &str) -> Result<()> {
-        let streams = |s: &Value| {
-            let mut ends = s["replication"].as_array().into_iter().flatten();
-            ends.any(|end| end["state"] == "streaming")
-        };
         self.wait_status(receiver, "receives a stream", streams)
             .map(drop)
     }
