@@ -1,9 +1,10 @@
 //! What is known of the peers, and the words for it.
 
 use crate::domain::finding::{Area, Finding, Severity};
+use crate::domain::hba::PeerAddress;
 use crate::domain::names::NameVerdict;
 use crate::domain::status::PeersStatus;
-use crate::domain::topology::Topology;
+use crate::domain::topology::{Member, Topology};
 use crate::domain::utc::Utc;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -34,6 +35,19 @@ impl PeerView {
             verdict: NameVerdict::Unchecked,
             since: now,
             error: None,
+        }
+    }
+
+    /// How pg_hba.conf writes this peer, which is `member`. A coordinator stands there by name and by address: in Kubernetes
+    /// clients' Services give its address other reverse names as soon as it serves, and no check can see that beforehand.
+    pub fn in_hba(&self, member: &Member) -> PeerAddress {
+        match &self.verdict {
+            NameVerdict::Verified(_) if member.content == -1 => {
+                PeerAddress::NameAndAddresses(member.fqdn.clone(), self.addresses.clone())
+            }
+            NameVerdict::Verified(_) => PeerAddress::Name(member.fqdn.clone()),
+            _ if self.addresses.is_empty() => PeerAddress::Unknown,
+            _ => PeerAddress::Addresses(self.addresses.clone()),
         }
     }
 

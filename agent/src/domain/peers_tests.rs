@@ -1,5 +1,9 @@
 use super::*;
-use crate::domain::topology::{Member, Role};
+use crate::domain::config::Auth;
+use crate::domain::hba::{
+    BlockRequest, Client, Database, HbaPeer, Origin, Verdict, View, admit, parse, render_block,
+};
+use crate::domain::topology::Role;
 
 /// 2026-11-24T06:13:09Z
 const START: u64 = 1_795_500_789;
@@ -143,4 +147,54 @@ fn a_dead_name_server_is_one_finding() {
         (list[0].severity, list[0].subject.as_str()),
         (Severity::Warning, "gp.svc")
     );
+}
+
+#[test]
+fn a_coordinator_is_admitted_whichever_name_its_address_has_first() {
+    let mut topology = topology(&["coordinator-0", "segment-a-0"]);
+    topology.members[0].content = -1;
+    topology.members[0].role = Role::Coordinator;
+    topology.members[1].content = 0;
+    let [coordinator, me] = &topology.members[..] else {
+        panic!("{topology:?}")
+    };
+    let address = ip("10.0.0.1");
+    let mut peer = PeerView::new(START);
+    assert_eq!(peer.in_hba(coordinator), PeerAddress::Unknown);
+    peer.answered(vec![address], START);
+    assert_eq!(
+        peer.in_hba(coordinator),
+        PeerAddress::Addresses(vec![address])
+    );
+    peer.verdict = NameVerdict::Verified(coordinator.fqdn.clone());
+    let block = render_block(&BlockRequest {
+        topology: &topology,
+        me,
+        user: "gpadmin",
+        auth: Auth::Trust,
+        peers: &[HbaPeer {
+            pod: coordinator.pod.clone(),
+            address: peer.in_hba(coordinator),
+        }],
+        extra: &[],
+    });
+    let file = parse(&block.unwrap());
+    let client = Client::new(
+        Origin::Host {
+            address,
+            ssl: false,
+            gss: false,
+        },
+        Database::Named("postgres".into()),
+        "gpadmin",
+    );
+    for first in ["coordinator-0.gp.svc", "10-0-0-1.clients.svc"] {
+        let mut view = View::default();
+        view.set_reverse(address, first);
+        view.set_forward(first, vec![address]);
+        let verdict = admit(&file, &client, &view);
+        assert!(matches!(verdict, Verdict::Admitted(_)), "{first}");
+    }
+    // Nothing changes a segment's name.
+    assert_eq!(peer.in_hba(me), PeerAddress::Name(me.fqdn.clone()));
 }

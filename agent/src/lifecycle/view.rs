@@ -3,21 +3,16 @@
 use crate::domain::finding::{Area, Finding};
 use crate::domain::hba::{self, HbaPeer, PeerAddress, ResolvedView, View};
 use crate::domain::names::NameVerdict;
-use crate::domain::peers::{PeerMap, PeerView};
+use crate::domain::peers::PeerMap;
 use crate::domain::topology::{Member, Topology};
 use crate::engine::Making;
 use crate::lifecycle::pod::Pod;
 use crate::sys::interfaces::{interfaces, own_addresses};
 use std::path::Path;
 
-/// How each pod is to be written. This pod
-/// stands there by address: its own /etc/hosts would prove its own name right wherever it is wrong.
+/// How each pod is to be written. This pod stands there by address: its own /etc/hosts would prove its own name right wherever
+/// it is wrong.
 pub fn hba_peers(topology: &Topology, me: &Member, map: &PeerMap) -> Vec<HbaPeer> {
-    let written = |peer: &PeerView, member: &Member| match &peer.verdict {
-        NameVerdict::Verified(_) => PeerAddress::Name(member.fqdn.clone()),
-        _ if peer.addresses.is_empty() => PeerAddress::Unknown,
-        _ => PeerAddress::Addresses(peer.addresses.clone()),
-    };
     let own = HbaPeer {
         pod: me.pod.clone(),
         address: PeerAddress::Addresses(own_addresses()),
@@ -26,7 +21,7 @@ pub fn hba_peers(topology: &Topology, me: &Member, map: &PeerMap) -> Vec<HbaPeer
         pod: member.pod.clone(),
         address: map
             .get(&member.pod)
-            .map_or(PeerAddress::Unknown, |peer| written(peer, member)),
+            .map_or(PeerAddress::Unknown, |peer| peer.in_hba(member)),
     });
     std::iter::once(own).chain(peers).collect()
 }

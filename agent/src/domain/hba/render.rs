@@ -16,6 +16,8 @@ pub enum PeerAddress {
     Name(String),
     /// By its addresses, one line each.
     Addresses(Vec<IpAddr>),
+    /// By such a name, and by its addresses for when that stops being the first that they have.
+    NameAndAddresses(String, Vec<IpAddr>),
     /// Not at all, for now.
     Unknown,
 }
@@ -97,20 +99,29 @@ pub fn render_block(request: &BlockRequest<'_>) -> Result<String, Vec<ExtraLineE
 
 fn addresses(peer: &PeerAddress) -> Vec<String> {
     match peer {
-        PeerAddress::Name(name) => vec![quote(&name.to_ascii_lowercase())],
-        PeerAddress::Addresses(addresses) => {
-            let mut sorted = addresses.clone();
-            sorted.sort_unstable();
-            sorted
-                .iter()
-                .map(|address| match address {
-                    IpAddr::V4(v4) => format!("{v4}/32"),
-                    IpAddr::V6(v6) => format!("{v6}/128"),
-                })
-                .collect()
+        PeerAddress::Name(name) => vec![by_name(name)],
+        PeerAddress::Addresses(addresses) => by_address(addresses),
+        PeerAddress::NameAndAddresses(name, addresses) => {
+            let mut all = vec![by_name(name)];
+            all.extend(by_address(addresses));
+            all
         }
         PeerAddress::Unknown => Vec::new(),
     }
+}
+
+fn by_name(name: &str) -> String {
+    quote(&name.to_ascii_lowercase())
+}
+
+fn by_address(addresses: &[IpAddr]) -> Vec<String> {
+    let mut sorted = addresses.to_vec();
+    sorted.sort_unstable();
+    let line = |address: &IpAddr| match address {
+        IpAddr::V4(v4) => format!("{v4}/32"),
+        IpAddr::V6(v6) => format!("{v6}/128"),
+    };
+    sorted.iter().map(line).collect()
 }
 
 fn check_extra(extra: &[String]) -> Result<(), Vec<ExtraLineError>> {
@@ -202,6 +213,9 @@ mod tests {
     #[test]
     fn a_primary_admits_coordinator_standby_mirror_and_itself() {
         let mut peers = peers(&topology(2));
+        let address = vec!["10.0.0.1".parse().unwrap()];
+        peers[0].address =
+            PeerAddress::NameAndAddresses("coordinator-0.db.test".to_string(), address);
         peers[1].address = PeerAddress::Unknown;
         let mirror = peers.iter_mut().find(|p| p.pod == "segment-b-1").unwrap();
         mirror.address = PeerAddress::Addresses(vec![
@@ -227,6 +241,7 @@ mod tests {
                  host all gpadmin 10.0.0.9/32 trust\n\
                  host all gpadmin fd00::9/128 trust\n\
                  host all gpadmin coordinator-0.db.test trust\n\
+                 host all gpadmin 10.0.0.1/32 trust\n\
                  host all ann 10.0.0.0/8 scram-sha-256\n\
                  {END_MARKER}\n"
             )

@@ -17,8 +17,6 @@ const FORWARD_EVERY: u32 = 10;
 /// What is remembered of one name.
 pub(super) struct Name {
     fqdn: String,
-    /// Clients' Services may lead to it, each of which gives its address another name in Kubernetes, once it serves.
-    serves_clients: bool,
     addresses: Vec<IpAddr>,
     damped: Damped,
     forward: Option<Forward>,
@@ -63,18 +61,10 @@ impl Checks {
         self.plan();
     }
 
-    /// A pod has these addresses: if they are new, its name is checked at once. Whether it `serves_clients`: it is one of
-    /// the coordinators.
-    pub(super) fn addresses(
-        &mut self,
-        (pod, fqdn): (&str, &str),
-        serves_clients: bool,
-        addresses: &[IpAddr],
-        now: Instant,
-    ) {
+    /// A pod has these addresses: if they are new, its name is checked at once.
+    pub(super) fn addresses(&mut self, pod: &str, fqdn: &str, addresses: &[IpAddr], now: Instant) {
         let name = self.names.entry(pod.to_string()).or_insert_with(|| Name {
             fqdn: fqdn.to_string(),
-            serves_clients,
             addresses: Vec::new(),
             damped: Damped::default(),
             forward: None,
@@ -85,7 +75,6 @@ impl Checks {
         if name.addresses != addresses {
             name.addresses = addresses.to_vec();
             name.forward = None;
-            name.checks = 0;
             name.due = now;
             self.next = Some(self.next.map_or(now, |next| next.min(now)));
         }
@@ -168,7 +157,7 @@ impl Checks {
             name.checks = name.checks.wrapping_add(1);
             name.checked = Some(now);
             let verdict = name.damped.observe(check).clone();
-            name.due = now + next_pause(name, good, settled, pace);
+            name.due = now + next_pause(&name.damped, good, settled, pace);
             verdicts.push((pod, verdict));
         }
         self.plan();
@@ -180,13 +169,9 @@ impl Checks {
     }
 }
 
-/// A coordinator gets its second name shortly after its address, and pg_hba.conf should not rely on the first for long.
-fn next_pause(name: &Name, good: bool, settled: Duration, pace: &Pace) -> Duration {
-    if good && name.damped.is_recovering() {
+fn next_pause(damped: &Damped, good: bool, settled: Duration, pace: &Pace) -> Duration {
+    if good && damped.is_recovering() {
         pace.names_recovering.min(settled)
-    } else if good && name.serves_clients {
-        let doublings = name.checks.saturating_sub(1).min(20);
-        pace.recheck.saturating_mul(1 << doublings).min(settled)
     } else {
         settled
     }
@@ -202,7 +187,7 @@ mod tests {
         let s = |seconds| now + Duration::from_secs(seconds);
         let address: IpAddr = "10.0.0.7".parse().unwrap();
         let mut checks = Checks::default();
-        checks.addresses(("a-0", "a-0.gp.test"), false, &[address], now);
+        checks.addresses("a-0", "a-0.gp.test", &[address], now);
         let round = Round {
             pods: vec![("a-0".into(), vec![address])],
             reverse: BTreeMap::new(),
@@ -216,34 +201,5 @@ mod tests {
         assert_eq!(checks.next(), Some(s(5)));
         checks.doubt("a-0", pause, s(9));
         assert_eq!(checks.next(), Some(s(5)), "due already");
-    }
-
-    #[test]
-    fn a_new_name_of_a_coordinator_is_checked_again_soon_and_then_less_and_less() {
-        let pace = Pace::default();
-        let mut now = Instant::now();
-        let address: IpAddr = "10.0.0.7".parse().unwrap();
-        let mut pauses = |serves_clients| {
-            let mut checks = Checks::default();
-            checks.addresses(("c-0", "c-0.gp.test"), serves_clients, &[address], now);
-            let mut pauses = Vec::new();
-            for _ in 0..6 {
-                let round = Round {
-                    pods: vec![("c-0".into(), vec![address])],
-                    reverse: [(address, Reverse::Names(vec!["c-0.gp.test".into()]))].into(),
-                    forward: [("c-0.gp.test".into(), Forward::Addresses(vec![address]))].into(),
-                };
-                checks.finish(round, &pace, 0.5, now);
-                let next = checks.next().unwrap();
-                pauses.push(next.duration_since(now));
-                now = next;
-            }
-            pauses
-        };
-        let settled = pauses(false)[0];
-        let soon = [5, 10, 20, 40].map(Duration::from_secs);
-        assert_eq!(pauses(true)[..4], soon);
-        assert_eq!(pauses(true)[4..], [settled; 2]);
-        assert_eq!(pauses(false), [settled; 6]);
     }
 }

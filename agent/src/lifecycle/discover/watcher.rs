@@ -29,7 +29,6 @@ struct Peer {
     fqdn: String,
     /// Partner or coordinator: the pods that this one connects to.
     partner: bool,
-    coordinator: bool,
     near: bool,
     families: Families,
     found: bool,
@@ -82,7 +81,6 @@ impl Watcher {
                     pod: m.pod.clone(),
                     fqdn: m.fqdn.clone(),
                     partner: close,
-                    coordinator: m.content == -1,
                     near: close,
                     families: Families::Both,
                     found: false,
@@ -211,9 +209,8 @@ impl Watcher {
                 .get(&peer.pod)
                 .map(|v| v.addresses.clone());
             if let Some(addresses) = known.filter(|a| wanted && !a.is_empty()) {
-                let named = (peer.pod.as_str(), peer.fqdn.as_str());
                 self.checks
-                    .addresses(named, peer.coordinator, &addresses, now);
+                    .addresses(&peer.pod, &peer.fqdn, &addresses, now);
             }
         }
         self.near = self.peers.iter().filter(|p| p.near).count();

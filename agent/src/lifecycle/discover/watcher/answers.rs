@@ -88,10 +88,7 @@ impl Watcher {
             Some(old) => info!(pod, "address changed from {old:?} to {addresses:?}"),
         }
         if self.in_hba.borrow().contains(pod) {
-            let peer = self.index.get(pod).and_then(|i| self.peers.get(*i));
-            let coordinator = peer.is_some_and(|p| p.coordinator);
-            self.checks
-                .addresses((pod, fqdn), coordinator, &addresses, now);
+            self.checks.addresses(pod, fqdn, &addresses, now);
         }
     }
 
