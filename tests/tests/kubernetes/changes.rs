@@ -1,6 +1,6 @@
 //! What administrators change while the cluster runs.
 
-use crate::shared::{Shared, all_well};
+use crate::shared::{PAIRS, Shared, all_well};
 use anyhow::{Context, Result, ensure};
 use cluster_tests::helm::ValuesFile;
 use cluster_tests::kube::{Client, Clients, Release, Tool, kubectl};
@@ -160,13 +160,11 @@ pub fn evictions(shared: &Shared) -> Result<()> {
 /// A node with primaries or mirrors that can go elsewhere: before Kubernetes 1.31 no node takes both, so one that holds all of
 /// a kind may be the only one for them.
 fn drainable(release: &Release) -> Result<String> {
-    let of = |pods: [&str; 2]| -> Result<BTreeSet<String>> {
+    let nodes = |pods: Vec<&str>| -> Result<BTreeSet<String>> {
         pods.iter().map(|pod| release.node(pod)).collect()
     };
-    let groups = [
-        of(["segment-a-0", "segment-a-1"])?,
-        of(["segment-b-0", "segment-b-1"])?,
-    ];
+    let (primaries, mirrors) = PAIRS[1..].iter().copied().unzip();
+    let groups = [nodes(primaries)?, nodes(mirrors)?];
     let all = kubectl(&["get", "nodes", "-o", "jsonpath={.items[*].metadata.name}"])?;
     let can_go = |from: &str| {
         [(0, 1), (1, 0)].iter().all(|&(group, other)| {

@@ -1,6 +1,6 @@
 //! Nodes without power, cables cut, DNS gone wrong, no API server.
 
-use crate::shared::{PAIRS, Shared, all_well, check_rows, write_rows};
+use crate::shared::{Shared, all_well, check_rows, elsewhere, write_rows};
 use anyhow::{Context, Result, ensure};
 use cluster_tests::kube::{Client, Clients, Release, Tool, kubectl, streams};
 use cluster_tests::{http, wait, writers};
@@ -16,17 +16,6 @@ fn tool() -> Result<Tool> {
 fn restarts(release: &Release) -> Result<Vec<u64>> {
     let pods = release.pods()?;
     pods.iter().map(|pod| release.restarts(pod)).collect()
-}
-
-/// The pods that are written to and do not run on a node.
-fn elsewhere(release: &Release, node: &str) -> Result<Vec<&'static str>> {
-    let mut pods = Vec::new();
-    for (pod, _) in PAIRS {
-        if release.node(pod)? != node {
-            pods.push(pod);
-        }
-    }
-    Ok(pods)
 }
 
 pub fn node(shared: &Shared) -> Result<()> {

@@ -1,6 +1,6 @@
 //! The chart with Greenplum itself: what is not the same as with independent servers.
 
-use crate::shared::{Shared, service_addresses};
+use crate::shared::{Shared, elsewhere, service_addresses};
 use anyhow::{Context, Result, ensure};
 use cluster_tests::greenplum;
 use cluster_tests::kube::{Client, Release, Tool, kubectl};
@@ -77,16 +77,10 @@ pub fn whole(_: &Shared) -> Result<()> {
     Ok(())
 }
 
-/// A primary that does not share the coordinator's node, and where it runs.
-fn primary_elsewhere(release: &Release) -> Result<Option<(&'static str, String)>> {
-    let served_from = release.node("coordinator-0")?;
-    for pod in ["segment-a-0", "segment-a-1"] {
-        let node = release.node(pod)?;
-        if node != served_from {
-            return Ok(Some((pod, node)));
-        }
-    }
-    Ok(None)
+/// A primary that does not share the coordinator's node.
+fn primary_elsewhere(release: &Release) -> Result<Option<&'static str>> {
+    let pods = elsewhere(release, &release.node("coordinator-0")?)?;
+    Ok(pods.first().copied())
 }
 
 fn move_coordinator(release: &Release) -> Result<()> {
@@ -125,7 +119,8 @@ pub fn failures(_: &Shared) -> Result<()> {
         move_coordinator(&release)?;
         wait_in_place(&release, &client)?;
     }
-    let (primary, node) = primary_elsewhere(&release)?.context("the coordinator did not move")?;
+    let primary = primary_elsewhere(&release)?.context("the coordinator did not move")?;
+    let node = release.node(primary)?;
     lab.run(&["node", "stop", &node])?;
     let served = wait::until("writes while the node is off", || {
         client.sql("insert into kept select generate_series(-1000, -1)")

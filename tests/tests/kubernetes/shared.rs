@@ -59,6 +59,17 @@ pub fn service_addresses(release: &Release) -> Result<Vec<String>> {
         .collect())
 }
 
+/// The pods that are written to and do not run on a node.
+pub fn elsewhere(release: &Release, node: &str) -> Result<Vec<&'static str>> {
+    let mut pods = Vec::new();
+    for (pod, _) in PAIRS {
+        if release.node(pod)? != node {
+            pods.push(pod);
+        }
+    }
+    Ok(pods)
+}
+
 /// Writes a table with a thousand rows where each pair is written to.
 pub fn write_rows(release: &Release, table: &str) -> Result<()> {
     for (pod, _) in PAIRS {
