@@ -13,6 +13,10 @@ use crate::sys::postgres::tools::Tools;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+/// Greenplum gives a replica that is silent five minutes. So long no commit of the coordinator ends whose standby is on a node
+/// that went off, FTS cannot record that a mirror took over, and the whole cluster stands still. PostgreSQL gives it one.
+const GIVE_UP: (&str, &str) = ("wal_sender_timeout", "60s");
+
 /// The programs of one Greenplum, and what they have to be told.
 #[derive(Debug)]
 pub struct Greenplum {
@@ -74,13 +78,13 @@ impl Greenplum {
         }
     }
 
-    /// PostgreSQL 9.5 and 10 brought the parameters; a mirror of Greenplum 6 waits for 5 s.
+    /// PostgreSQL 9.5 and 10 brought two of the parameters; a mirror of Greenplum 6 waits for 5 s.
     pub(super) fn own_parameters(&self) -> Vec<(&'static str, &'static str)> {
+        let mut parameters = vec![GIVE_UP];
         if self.version.family > Family::G6 {
-            vec![super::postgres::SCRAM, super::postgres::RETRY_SOON]
-        } else {
-            Vec::new()
+            parameters.extend([super::postgres::SCRAM, super::postgres::RETRY_SOON]);
         }
+        parameters
     }
 
     /// `options` of a session that is of this server alone.

@@ -48,3 +48,27 @@ pub fn postmasters_killed(shared: &Shared) -> Result<()> {
         cluster.sql(head, "drop table survivor").map(drop)
     })
 }
+
+/// As when their node is off: nothing refuses, nothing is acknowledged. Bounded by half of what Greenplum itself would wait.
+pub fn silent_replicas(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let head = coordinator(cluster);
+        fill(cluster, head, "meanwhile")?;
+        let silent = ["coordinator-1", "segment-b-0"].map(|short| cluster.pod(short));
+        for pod in silent {
+            cluster.container_do(&["pause"], pod)?;
+        }
+        let port = cluster.port(head)?.to_string();
+        let write = "insert into meanwhile values (0)";
+        let bounded = ["timeout", "150", "psql", "-XAtq", "-p", &port, "-c", write];
+        let written = cluster.exec(head, &bounded);
+        for pod in silent {
+            cluster.container_do(&["unpause"], pod)?;
+        }
+        written.context("while standby and mirror were silent")?;
+        cluster.wait_in_place(head)?;
+        cluster.sql(head, "delete from meanwhile where id = 0")?;
+        check(cluster, head, "meanwhile")?;
+        cluster.sql(head, "drop table meanwhile").map(drop)
+    })
+}

@@ -34,6 +34,10 @@ const TESTS: &[(&str, Test)] = &[
         failures::postmasters_killed,
     ),
     (
+        "silent_standby_and_mirror_hold_nobody_up_for_long",
+        failures::silent_replicas,
+    ),
+    (
         "stopped_pods_come_back_in_their_places",
         restarts::all_stopped,
     ),
