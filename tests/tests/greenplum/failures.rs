@@ -59,7 +59,8 @@ pub fn silent_replicas(shared: &Shared) -> Result<()> {
             cluster.container_do(&["pause"], pod)?;
         }
         let port = cluster.port(head)?.to_string();
-        let write = "insert into meanwhile values (0)";
+        // On every primary, so that the coordinator writes as well.
+        let write = "insert into meanwhile select generate_series(-1000, -1)";
         let bounded = ["timeout", "150", "psql", "-XAtq", "-p", &port, "-c", write];
         let written = cluster.exec(head, &bounded);
         for pod in silent {
@@ -67,7 +68,7 @@ pub fn silent_replicas(shared: &Shared) -> Result<()> {
         }
         written.context("while standby and mirror were silent")?;
         cluster.wait_in_place(head)?;
-        cluster.sql(head, "delete from meanwhile where id = 0")?;
+        cluster.sql(head, "delete from meanwhile where id < 0")?;
         check(cluster, head, "meanwhile")?;
         cluster.sql(head, "drop table meanwhile").map(drop)
     })
