@@ -1,6 +1,6 @@
 //! The chart with Greenplum itself: what is not the same as with independent servers.
 
-use crate::shared::{Shared, elsewhere, service_addresses};
+use crate::shared::{PAIRS, Shared, elsewhere, service_addresses};
 use anyhow::{Context, Result, ensure};
 use cluster_tests::greenplum;
 use cluster_tests::kube::{Client, Release, Tool, kubectl};
@@ -121,6 +121,8 @@ pub fn failures(_: &Shared) -> Result<()> {
     }
     let primary = primary_elsewhere(&release)?.context("the coordinator did not move")?;
     let node = release.node(primary)?;
+    let there = |pod: &&str| release.node(pod).is_ok_and(|at| at == node);
+    let lost: Vec<&str> = PAIRS.iter().map(|(pod, _)| *pod).filter(there).collect();
     lab.run(&["node", "stop", &node])?;
     let served = wait::until("writes while the node is off", || {
         client.sql("insert into kept select generate_series(-1000, -1)")
@@ -128,13 +130,19 @@ pub fn failures(_: &Shared) -> Result<()> {
     lab.run(&["node", "start", &node])?;
     served?;
     client.sql("delete from kept where id < 0")?;
-    release.wait_status(primary, "waits for gprecoverseg", |s| {
-        s["reason"]
-            .as_str()
-            .is_some_and(|reason| reason.contains("gprecoverseg"))
-    })?;
+    for pod in &lost {
+        release.wait_status(pod, "waits for gprecoverseg", |s| {
+            let reason = s["reason"].as_str();
+            reason.is_some_and(|reason| reason.contains("gprecoverseg"))
+        })?;
+        let name = release.status(pod)?["fqdn"].clone();
+        let name = name.as_str().context("no name")?;
+        wait::until(&format!("{name} is in DNS again"), || {
+            release.exec("coordinator-0", &["getent", "hosts", name])
+        })?;
+    }
     tool(&release, "coordinator-0", "gprecoverseg -a")?;
-    release.wait_ready(primary)?;
+    lost.iter().try_for_each(|pod| release.wait_ready(pod))?;
     wait::until("every pair in sync", || {
         let query = "select count(*) from gp_segment_configuration where content >= 0 and (mode <> 's' or status <> 'u')";
         let behind = client.sql(query)?;
