@@ -67,6 +67,14 @@ pub fn silent_replicas(shared: &Shared) -> Result<()> {
             cluster.container_do(&["unpause"], pod)?;
         }
         written.context("while standby and mirror were silent")?;
+        cluster.wait_all_ready()?;
+        // FTS of these tests looks once an hour.
+        wait::until("FTS finds the mirror in sync", || {
+            let query = "select gp_request_fts_probe_scan(); select count(*) from gp_segment_configuration where content >= 0 and (status <> 'u' or mode <> 's')";
+            let behind = cluster.sql(head, query)?;
+            ensure!(behind.ends_with('0'), "{behind}");
+            Ok(())
+        })?;
         cluster.wait_in_place(head)?;
         cluster.sql(head, "delete from meanwhile where id < 0")?;
         check(cluster, head, "meanwhile")?;

@@ -96,6 +96,25 @@ fn move_coordinator(release: &Release) -> Result<()> {
     moved
 }
 
+/// Waits until the container of a lost primary was made anew, waits for gprecoverseg, and is found where it is now.
+fn wait_for_recovery(release: &Release, pod: &str, restarts: u64) -> Result<()> {
+    wait::until(&format!("{pod} is made anew"), || {
+        ensure!(release.restarts(pod)? > restarts);
+        release.ip(pod)
+    })?;
+    let status = release.wait_status(pod, "waits for gprecoverseg", |s| {
+        let reason = s["reason"].as_str();
+        reason.is_some_and(|reason| reason.contains("gprecoverseg"))
+    })?;
+    let name = status["fqdn"].as_str().context("no name")?;
+    wait::until(&format!("{name} leads to {pod}"), || {
+        let found = release.exec("coordinator-0", &["getent", "hosts", name])?;
+        let address = release.ip(pod)?.to_string();
+        ensure!(found.starts_with(&address), "{found} and not {address}");
+        Ok(())
+    })
+}
+
 /// Between pods that trust each other, so that the tools of every release can log in; with an FTS and sessions that take half a
 /// minute for a host that is off, and not two.
 pub fn failures(_: &Shared) -> Result<()> {
@@ -123,6 +142,8 @@ pub fn failures(_: &Shared) -> Result<()> {
     let node = release.node(primary)?;
     let there = |pod: &&str| release.node(pod).is_ok_and(|at| at == node);
     let lost: Vec<&str> = PAIRS.iter().map(|(pod, _)| *pod).filter(there).collect();
+    let restarts = lost.iter().map(|pod| release.restarts(pod));
+    let restarts = restarts.collect::<Result<Vec<_>>>()?;
     lab.run(&["node", "stop", &node])?;
     let served = wait::until("writes while the node is off", || {
         client.sql("insert into kept select generate_series(-1000, -1)")
@@ -130,16 +151,8 @@ pub fn failures(_: &Shared) -> Result<()> {
     lab.run(&["node", "start", &node])?;
     served?;
     client.sql("delete from kept where id < 0")?;
-    for pod in &lost {
-        release.wait_status(pod, "waits for gprecoverseg", |s| {
-            let reason = s["reason"].as_str();
-            reason.is_some_and(|reason| reason.contains("gprecoverseg"))
-        })?;
-        let name = release.status(pod)?["fqdn"].clone();
-        let name = name.as_str().context("no name")?;
-        wait::until(&format!("{name} is in DNS again"), || {
-            release.exec("coordinator-0", &["getent", "hosts", name])
-        })?;
+    for (pod, before) in lost.iter().zip(restarts) {
+        wait_for_recovery(&release, pod, before)?;
     }
     tool(&release, "coordinator-0", "gprecoverseg -a")?;
     lost.iter().try_for_each(|pod| release.wait_ready(pod))?;
