@@ -51,6 +51,8 @@ pub enum NameVerdict {
     Unverified {
         /// Why, for people.
         reason: String,
+        /// Whether another name was seen, as opposed to none.
+        another_name: bool,
     },
 }
 
@@ -161,6 +163,7 @@ pub struct Damped {
     good: u32,
     needed: u32,
     last_bad: String,
+    another_name: bool,
 }
 
 impl Damped {
@@ -194,7 +197,11 @@ impl Damped {
                 };
                 self.good = 0;
                 self.last_bad.clone_from(&reason);
-                self.verdict = NameVerdict::Unverified { reason };
+                self.another_name = another_name;
+                self.verdict = NameVerdict::Unverified {
+                    reason,
+                    another_name,
+                };
             }
             Check::Good(name) => {
                 self.good = self.good.saturating_add(1);
@@ -206,6 +213,7 @@ impl Damped {
                             "{} a short while ago; it has to be right {} times in a row",
                             self.last_bad, self.needed
                         ),
+                        another_name: self.another_name,
                     }
                 };
             }

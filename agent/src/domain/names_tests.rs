@@ -120,7 +120,10 @@ fn a_flapping_name_is_lost_at_once_and_won_back_slowly() {
                 .to_string();
         assert_eq!(
             damped.observe(good()),
-            &NameVerdict::Unverified { reason: expected }
+            &NameVerdict::Unverified {
+                reason: expected,
+                another_name: false
+            }
         );
         assert!(damped.is_recovering());
     }

@@ -51,6 +51,20 @@ impl PeerView {
         }
     }
 
+    /// What is wrong with the name of this peer, which is `member`, where pg_hba.conf should use it. Another name of a
+    /// coordinator harms nobody, see [`PeerView::in_hba`], and every cluster in Kubernetes with a Service for clients has it.
+    pub fn name_finding(&self, member: &Member) -> Option<Finding> {
+        match &self.verdict {
+            NameVerdict::Unverified {
+                another_name: true, ..
+            } if member.content == -1 => None,
+            NameVerdict::Unverified { reason, .. } => {
+                Some(name_finding(&member.fqdn, &self.addresses, reason))
+            }
+            NameVerdict::Unchecked | NameVerdict::Verified(_) => None,
+        }
+    }
+
     /// Whether it was found at some time.
     pub fn found(&self) -> bool {
         !self.addresses.is_empty()
@@ -168,13 +182,11 @@ pub fn findings(
     now: u64,
 ) -> Vec<Finding> {
     let mut list = lookup_findings(topology, peers, now);
-    list.extend(in_hba.iter().filter_map(|pod| {
-        let peer = peers.get(pod)?;
-        let NameVerdict::Unverified { reason } = &peer.verdict else {
-            return None;
-        };
-        Some(name_finding(fqdn(topology, pod), &peer.addresses, reason))
-    }));
+    list.extend(
+        in_hba
+            .iter()
+            .filter_map(|pod| peers.get(pod)?.name_finding(topology.member(pod)?)),
+    );
     list
 }
 
@@ -182,8 +194,7 @@ fn fqdn<'a>(topology: &'a Topology, pod: &'a str) -> &'a str {
     topology.member(pod).map_or(pod, |m| m.fqdn.as_str())
 }
 
-/// The finding for a name that pg_hba.conf may not use.
-pub fn name_finding(fqdn: &str, addresses: &[IpAddr], reason: &str) -> Finding {
+fn name_finding(fqdn: &str, addresses: &[IpAddr], reason: &str) -> Finding {
     let list: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
     Finding::warning(
         Area::Dns,

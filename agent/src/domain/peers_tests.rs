@@ -110,6 +110,7 @@ fn findings_say_since_when_and_what_is_kept() {
     c.answered(vec![ip("10.0.0.3")], start);
     c.verdict = NameVerdict::Unverified {
         reason: "no reverse name for 10.0.0.3".into(),
+        another_name: false,
     };
     let none = findings(&topology, &map, &BTreeSet::new(), now);
     assert_eq!(none.len(), 2);
@@ -197,4 +198,31 @@ fn a_coordinator_is_admitted_whichever_name_its_address_has_first() {
     }
     // Nothing changes a segment's name.
     assert_eq!(peer.in_hba(me), PeerAddress::Name(me.fqdn.clone()));
+}
+
+#[test]
+fn another_name_is_a_finding_where_the_name_stands_alone() {
+    let mut topology = topology(&["coordinator-0", "segment-a-0"]);
+    topology.members[0].content = -1;
+    let matter = BTreeSet::from(["coordinator-0".to_string(), "segment-a-0".to_string()]);
+    let subjects = |another_name| {
+        let mut map = peers(&["coordinator-0", "segment-a-0"], START);
+        for peer in map.values_mut() {
+            peer.answered(vec![ip("10.0.0.1")], START);
+            peer.verdict = NameVerdict::Unverified {
+                reason: "r".into(),
+                another_name,
+            };
+        }
+        let subject = |finding: Finding| finding.subject;
+        findings(&topology, &map, &matter, START)
+            .into_iter()
+            .map(subject)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(subjects(true), ["segment-a-0.gp.svc"]);
+    assert_eq!(
+        subjects(false),
+        ["coordinator-0.gp.svc", "segment-a-0.gp.svc"]
+    );
 }

@@ -99,7 +99,7 @@ fn in_hba(pods: &[&str]) -> BTreeSet<String> {
 
 fn reason(peer: &PeerView) -> &str {
     match &peer.verdict {
-        NameVerdict::Unverified { reason } => reason,
+        NameVerdict::Unverified { reason, .. } => reason,
         _ => "",
     }
 }

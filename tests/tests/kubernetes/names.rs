@@ -4,7 +4,7 @@ use crate::shared::Shared;
 use anyhow::{Context, Result, ensure};
 use cluster_tests::kube::{Release, Tool};
 use cluster_tests::wait;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A server without an agent, beside the real one, whose pg_hba.conf is ours.
 struct Bare<'a> {
@@ -192,9 +192,18 @@ fn foreign(release: &Release, tool: &Tool) -> Result<()> {
         ensure!(hba.contains(&address), "{address} is not in\n{hba}");
         Ok(())
     })?;
-    let told = |s: &serde_json::Value| s["findings"].to_string().contains(&right);
+    let told = |s: &Value| s["findings"].to_string().contains(&right);
     release
         .wait_status(primary, "says which name is wrong", told)
-        .map(drop)
-        .context("the finding")
+        .context("the finding")?;
+    // The clients' Service does the same to the coordinator, in every cluster: seen, admitted, and no finding.
+    let coordinator = format!("coordinator-0.{}", domain(release));
+    wait::until("the coordinator's other name is seen", || {
+        let hba = release.exec(primary, &["cat", "/greenplum/gpseg1/pg_hba.conf"])?;
+        ensure!(!hba.contains(&coordinator), "{hba}");
+        Ok(())
+    })?;
+    let findings = &release.status(primary)?["findings"];
+    ensure!(!findings.to_string().contains(&coordinator), "{findings}");
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::domain::finding::Finding;
 use crate::domain::names::{Check, Forward, NameVerdict, judge};
 use crate::domain::pace::Pace;
-use crate::domain::peers::{PeerMap, PeerView, lookup_finding, name_finding};
+use crate::domain::peers::{PeerMap, PeerView, lookup_finding};
 use crate::domain::topology::{Member, Topology};
 use crate::lifecycle::board::now;
 use crate::sys::dns::{Answer, DnsError, Families, Resolver};
@@ -40,16 +40,7 @@ pub async fn look(
         .into_iter()
         .partition(|(m, peer)| peer.found() && in_hba.contains(&m.pod));
     let close = verify(close, names).await;
-    findings.extend(
-        close
-            .iter()
-            .filter_map(|(member, peer)| match &peer.verdict {
-                NameVerdict::Unverified { reason } => {
-                    Some(name_finding(&member.fqdn, &peer.addresses, reason))
-                }
-                _ => None,
-            }),
-    );
+    findings.extend(close.iter().filter_map(|(m, peer)| peer.name_finding(m)));
     let named = |(m, peer): (&Member, PeerView)| (m.pod.clone(), peer);
     (close.into_iter().chain(far).map(named).collect(), findings)
 }
@@ -87,7 +78,13 @@ async fn verify<'a>(
         let libc = forward.get(&member.fqdn).unwrap_or(&Forward::Missing);
         peer.verdict = match judge(&member.fqdn, &peer.addresses, &reverse, libc) {
             Check::Good(name) => NameVerdict::Verified(name),
-            Check::Bad { reason, .. } => NameVerdict::Unverified { reason },
+            Check::Bad {
+                reason,
+                another_name,
+            } => NameVerdict::Unverified {
+                reason,
+                another_name,
+            },
         };
     }
     close

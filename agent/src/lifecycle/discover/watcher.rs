@@ -29,6 +29,7 @@ struct Peer {
     fqdn: String,
     /// Partner or coordinator: the pods that this one connects to.
     partner: bool,
+    coordinator: bool,
     near: bool,
     families: Families,
     found: bool,
@@ -81,6 +82,7 @@ impl Watcher {
                     pod: m.pod.clone(),
                     fqdn: m.fqdn.clone(),
                     partner: close,
+                    coordinator: m.content == -1,
                     near: close,
                     families: Families::Both,
                     found: false,

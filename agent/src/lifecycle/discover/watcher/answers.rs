@@ -125,6 +125,11 @@ impl Watcher {
             .checks
             .finish(round, &self.pace, chance, Instant::now());
         let unchecked = &mut self.unchecked;
+        let (peers, index) = (&self.peers, &self.index);
+        let coordinator = |pod: &str| {
+            let peer = index.get(pod).and_then(|i| peers.get(*i));
+            peer.is_some_and(|peer| peer.coordinator)
+        };
         self.map.send_if_modified(|map| {
             let mut modified = false;
             for (pod, verdict) in verdicts {
@@ -135,7 +140,7 @@ impl Watcher {
                     *unchecked = unchecked.saturating_sub(1);
                 }
                 if view.verdict != verdict {
-                    log_verdict(&pod, &view.verdict, &verdict);
+                    log_verdict(&pod, coordinator(&pod), &view.verdict, &verdict);
                     view.verdict = verdict;
                     modified = true;
                 }
@@ -145,13 +150,22 @@ impl Watcher {
     }
 }
 
-fn log_verdict(pod: &str, old: &NameVerdict, new: &NameVerdict) {
+fn log_verdict(pod: &str, coordinator: bool, old: &NameVerdict, new: &NameVerdict) {
     match (old, new) {
         (_, NameVerdict::Verified(name)) => info!(pod, "pg_hba.conf may use the name {name}"),
-        (NameVerdict::Unverified { .. }, NameVerdict::Unverified { reason }) => {
+        (NameVerdict::Unverified { .. }, NameVerdict::Unverified { reason, .. }) => {
             debug!(pod, "name still not usable: {reason}");
         }
-        (_, NameVerdict::Unverified { reason }) => {
+        (
+            _,
+            NameVerdict::Unverified {
+                reason,
+                another_name: true,
+            },
+        ) if coordinator => {
+            info!(pod, "pg_hba.conf uses the IP, as well it may: {reason}");
+        }
+        (_, NameVerdict::Unverified { reason, .. }) => {
             warn!(pod, "pg_hba.conf has to use the IP: {reason}");
         }
         (_, NameVerdict::Unchecked) => {}
