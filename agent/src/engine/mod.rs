@@ -45,6 +45,16 @@ pub enum EngineError {
     /// Greenplum's are.
     #[error(transparent)]
     Greenplum(#[from] GreenplumError),
+    /// The configuration says PostgreSQL, and the image has Greenplum: its segments would be started past their catalog.
+    #[error(
+        "engine: postgres, but {program} is Greenplum's ({version}); set engine: greenplum (in the chart with every `helm upgrade`), or use an image with PostgreSQL"
+    )]
+    IsGreenplum {
+        /// The server program.
+        program: String,
+        /// What it says of itself.
+        version: String,
+    },
 }
 
 /// Finds the programs of the configured engine and asks their version.
@@ -54,12 +64,21 @@ pub async fn find(config: &Config) -> Result<Engine, EngineError> {
             let home = config.greenplum.home.as_deref();
             Ok(Engine::Greenplum(Box::new(Greenplum::find(home).await?)))
         }
-        EngineKind::Postgres => {
-            let tools = Tools::find()?;
-            let major = tools.major_version().await?;
-            Ok(Engine::Postgres(Postgres::new(tools, major)))
-        }
+        EngineKind::Postgres => postgres(Tools::find()?).await,
     }
+}
+
+/// Other brands of PostgreSQL are as good, unless they know what only Greenplum knows.
+async fn postgres(tools: Tools) -> Result<Engine, EngineError> {
+    let version = tools.version().await?;
+    if !version.starts_with("postgres (PostgreSQL)")
+        && let Ok(version) = tools.run("postgres", ["--gp-version"], &[]).await
+    {
+        let program = tools.path("postgres").display().to_string();
+        return Err(EngineError::IsGreenplum { program, version });
+    }
+    let major = tools.major_version().await?;
+    Ok(Engine::Postgres(Postgres::new(tools, major)))
 }
 
 impl Engine {
@@ -201,6 +220,36 @@ impl Engine {
         match self {
             Engine::Postgres(_) => postgres::SETTINGS,
             Engine::Greenplum(greenplum) => greenplum.settings_sql(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn found(script: &str) -> Result<Engine, String> {
+        let dir = tempfile::tempdir().unwrap();
+        // By another process: a test beside this one that forks meanwhile would keep a file open that is written here.
+        let write = "printf '#!/bin/sh\\n%s\\n' \"$1\" > \"$0\" && chmod 755 \"$0\"";
+        let file = dir.path().join("postgres");
+        let mut sh = Command::new("sh");
+        sh.args(["-c", write]).arg(file).arg(script);
+        assert!(sh.status().unwrap().success());
+        let tools = Tools::new(dir.path().into(), Vec::new());
+        postgres(tools).await.map_err(|e| e.to_string())
+    }
+
+    #[tokio::test]
+    async fn greenplum_is_not_run_as_postgres() {
+        let greenplum = "case $1 in --version) echo 'postgres (Greenplum Database) 12.12';; \
+             --gp-version) echo 'postgres (Greenplum Database) 7.1.0 build x';; esac";
+        let refused = found(greenplum).await.unwrap_err();
+        assert!(refused.contains("7.1.0 build x"), "{refused}");
+        assert!(refused.contains("set engine: greenplum"), "{refused}");
+        for brand in ["PostgreSQL", "EnterpriseDB"] {
+            let plain = format!("[ \"$1\" = --version ] && echo 'postgres ({brand}) 15.3'");
+            assert_eq!(found(&plain).await.unwrap().major_version(), "15");
         }
     }
 }

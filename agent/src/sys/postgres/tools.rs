@@ -78,10 +78,14 @@ impl Tools {
         self.bin.join(program)
     }
 
+    /// What the server program says of itself, such as `postgres (PostgreSQL) 15.18`.
+    pub async fn version(&self) -> Result<String, ToolError> {
+        self.run("postgres", ["--version"], &[]).await
+    }
+
     /// Major version of the server, such as `15` (before PostgreSQL 10, such as `9.4`).
     pub async fn major_version(&self) -> Result<String, ToolError> {
-        let out = self.run("postgres", ["--version"], &[]).await?;
-        Ok(major(&out).unwrap_or_default())
+        Ok(major(&self.version().await?).unwrap_or_default())
     }
 
     /// pg_controldata of a data directory. Before PostgreSQL 9.5 it has no `-D`.
