@@ -33,6 +33,10 @@
 {{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) -}}
 {{- end -}}
 
+{{- define "gp-agent.update-strategy" -}}
+{{- .Values.updateStrategy | default (ternary "OnDelete" "RollingUpdate" (eq .Values.engine "greenplum")) -}}
+{{- end -}}
+
 {{/* What selects all pods of this cluster; part of immutable selectors. */}}
 {{- define "gp-agent.selector" -}}
 app.kubernetes.io/name: gp-agent

@@ -2,6 +2,7 @@
 
 use crate::objects::{list, object, of_kind, pods, selects, text};
 use crate::{OLDEST, can_render, cases};
+use cluster_tests::helm;
 use serde_json::{Value, json};
 
 /// The labels of a StatefulSet's pods, and the one that the agent adds.
@@ -113,6 +114,25 @@ fn without_labels_readiness_tells_the_coordinator_from_the_standby() {
         .unwrap();
     let set = object(&alone.render(OLDEST), "StatefulSet/coordinator").clone();
     assert_eq!(set["spec"]["updateStrategy"]["type"], "RollingUpdate");
+}
+
+/// A primary that is replaced alone may hand over to its mirror, and waits for gprecoverseg then.
+#[test]
+fn greenplum_is_not_updated_pod_by_pod() {
+    if !can_render() {
+        return;
+    }
+    let strategies = |values: Value| -> Vec<String> {
+        let objects = helm::render(&[], &values, OLDEST).unwrap();
+        of_kind(&objects, "StatefulSet")
+            .map(|set| text(&set["spec"]["updateStrategy"]["type"]).to_string())
+            .collect()
+    };
+    assert_eq!(strategies(json!({})), ["RollingUpdate"; 3]);
+    let greenplum = json!({ "engine": "greenplum" });
+    assert_eq!(strategies(greenplum), ["OnDelete"; 3]);
+    let asked_for = json!({ "engine": "greenplum", "updateStrategy": "RollingUpdate" });
+    assert_eq!(strategies(asked_for), ["RollingUpdate"; 3]);
 }
 
 #[test]

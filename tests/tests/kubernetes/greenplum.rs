@@ -3,8 +3,8 @@
 use crate::shared::{PAIRS, Shared, elsewhere, service_addresses};
 use anyhow::{Context, Result, ensure};
 use cluster_tests::greenplum;
-use cluster_tests::kube::{Client, Release, Tool, kubectl};
-use cluster_tests::wait;
+use cluster_tests::kube::{Client, Clients, Release, Tool, kubectl};
+use cluster_tests::{wait, writers};
 use serde_json::{Value, json};
 
 /// Its image in the chart, with what the pods need there.
@@ -75,6 +75,75 @@ pub fn whole(_: &Shared) -> Result<()> {
     let check = release.try_exec("coordinator-0", &["gp-agent", "check"])?;
     ensure!(check.status.success(), "the doctor: {check:?}");
     Ok(())
+}
+
+/// As an administrator updates Greenplum: every server goes and comes at once. One by one, a primary may hand over to its
+/// mirror, and wait for gprecoverseg.
+pub fn update(_: &Shared) -> Result<()> {
+    let release = Release::up(values("scram-sha-256"))?;
+    let client = Client::served_by(&release)?;
+    client.sql("create table written (id bigint) distributed by (id)")?;
+    wait_in_place(&release, &client)?;
+    let history = client.sql("select count(*) from gp_configuration_history")?;
+    let clients = Clients::start(&client, "written", 2);
+    let updated = replace_all(&release, &clients);
+    let rows = clients.stop()?;
+    updated?;
+    wait_in_place(&release, &client)?;
+    let written = client.sql_when_served("select id from written")?;
+    writers::check_among(&written, &rows)?;
+    ensure!(
+        client.sql("select count(*) from gp_configuration_history")? == history,
+        "FTS took the update for a failure"
+    );
+    Ok(())
+}
+
+fn replace_all(release: &Release, clients: &Clients) -> Result<()> {
+    let pods = release.pods()?;
+    let before: Vec<String> = pods.iter().map(|p| release.uid(p)).collect::<Result<_>>()?;
+    release.upgrade(&json!({ "podAnnotations": { "test/update": "1" } }))?;
+    for set in ["coordinator", "segment-a", "segment-b"] {
+        wait::until(&format!("{set} has a new revision"), || {
+            let set = release.set(set)?;
+            let (wanted, seen) = (
+                &set["metadata"]["generation"],
+                &set["status"]["observedGeneration"],
+            );
+            ensure!(wanted == seen, "{}", set["status"]);
+            Ok(())
+        })?;
+    }
+    let served = |why| {
+        let acknowledged = clients.acknowledged();
+        wait::until(why, || {
+            let now = clients.acknowledged();
+            ensure!(
+                now > acknowledged + 10,
+                "{acknowledged} rows, and now {now}"
+            );
+            Ok(())
+        })
+    };
+    served("clients write on")?;
+    for (pod, uid) in pods.iter().zip(&before) {
+        let now = release.pod(pod)?["metadata"].clone();
+        ensure!(
+            now["uid"] == uid.as_str() && now["deletionTimestamp"].is_null(),
+            "{pod} is replaced by itself"
+        );
+    }
+    let all = "app.kubernetes.io/instance=t,greenplum.io/cluster=t";
+    release.kubectl(&["delete", "pod", "--wait=false", "--selector", all])?;
+    for (pod, uid) in pods.iter().zip(&before) {
+        release.wait_replaced(pod, uid)?;
+        let annotations = release.pod(pod)?["metadata"]["annotations"].clone();
+        ensure!(
+            annotations["test/update"] == "1",
+            "{pod} is of the old revision"
+        );
+    }
+    served("clients write after the update")
 }
 
 /// A primary that does not share the coordinator's node.

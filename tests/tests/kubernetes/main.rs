@@ -125,6 +125,11 @@ const TESTS: &[(&str, &[Need], Test)] = &[
         greenplum::whole,
     ),
     (
+        "greenplum_is_updated_at_once",
+        &[Greenplum, Balancer],
+        greenplum::update,
+    ),
+    (
         "greenplum_survives_a_node_and_its_coordinator",
         &[Greenplum, Balancer, Tool],
         greenplum::failures,
