@@ -31,7 +31,7 @@ impl Greenplum {
         let home = environment::home(home)?;
         let environment = environment::read(&home).await?;
         let tools = Tools::new(home.join("bin"), environment);
-        let version = tools.run("postgres", ["--version"], &[]).await?;
+        let version = tools.version().await?;
         let gp_version = tools.run("postgres", ["--gp-version"], &[]).await;
         let version = GpVersion::parse(&version, &gp_version.unwrap_or_default())?;
         Ok(Greenplum {

@@ -13,7 +13,7 @@ use crate::domain::finding::Finding;
 use crate::domain::gp_version::Family;
 use crate::domain::observation::Receiver;
 use crate::sys::postgres::directory::{Examined, examine};
-use crate::sys::postgres::tools::{ToolError, Tools};
+use crate::sys::postgres::tools::{ToolError, Tools, major};
 use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -77,7 +77,7 @@ async fn postgres(tools: Tools) -> Result<Engine, EngineError> {
         let program = tools.path("postgres").display().to_string();
         return Err(EngineError::IsGreenplum { program, version });
     }
-    let major = tools.major_version().await?;
+    let major = major(&version).unwrap_or_default();
     Ok(Engine::Postgres(Postgres::new(tools, major)))
 }
 

@@ -128,6 +128,19 @@ impl Clients {
         self.acknowledged.load(Ordering::Relaxed)
     }
 
+    /// Waits until ten more rows have been acknowledged.
+    ///
+    /// # Errors
+    /// How many there are, when they do not come.
+    pub fn wait_for_more(&self, what: &str) -> Result<()> {
+        let before = self.acknowledged();
+        wait::until(what, || {
+            let now = self.acknowledged();
+            ensure!(now > before + 10, "{before} rows, and now {now}");
+            Ok(())
+        })
+    }
+
     /// Stops them; the rows that were acknowledged.
     ///
     /// # Errors

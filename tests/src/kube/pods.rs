@@ -31,6 +31,14 @@ impl Release {
         uid.as_str().map(String::from).context("no uid")
     }
 
+    /// [`Release::uid`] of every pod, in the order of [`Release::pods`].
+    ///
+    /// # Errors
+    /// When one is not there.
+    pub fn uids(&self) -> Result<Vec<String>> {
+        self.pods()?.iter().map(|pod| self.uid(pod)).collect()
+    }
+
     /// A pod's address.
     ///
     /// # Errors

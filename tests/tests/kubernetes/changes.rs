@@ -8,13 +8,9 @@ use cluster_tests::{wait, writers};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-fn uids(release: &Release) -> Result<Vec<String>> {
-    release.pods()?.iter().map(|pod| release.uid(pod)).collect()
-}
-
 pub fn rotation(shared: &Shared) -> Result<()> {
     shared.with(|release| {
-        let (before, old_password) = (uids(release)?, release.password()?);
+        let (before, old_password) = (release.uids()?, release.password()?);
         let (from, to) = ("coordinator-0", "segment-a-0");
         let keys = [from, to].map(|pod| release.status(pod).map(|s| s["ssh"]["key"].clone()));
         let make = "rm -f /tmp/new && ssh-keygen -q -t ed25519 -N '' -f /tmp/new && cat /tmp/new";
@@ -57,7 +53,7 @@ pub fn rotation(shared: &Shared) -> Result<()> {
             release.password()? == "another one",
             "the upgrade made a new password"
         );
-        ensure!(uids(release)? == before, "a pod was replaced");
+        ensure!(release.uids()? == before, "a pod was replaced");
         release.upgrade(&json!({}))
     })
 }
@@ -73,15 +69,7 @@ pub fn rolling_update(shared: &Shared) -> Result<()> {
         let updated = release
             .upgrade(&image)
             .and_then(|()| wait_for_update(release, &next));
-        let before = clients.acknowledged();
-        let served = wait::until("clients write after the update", || {
-            ensure!(
-                clients.acknowledged() > before + 10,
-                "{} rows",
-                clients.acknowledged()
-            );
-            Ok(())
-        });
+        let served = clients.wait_for_more("clients write after the update");
         let rows = clients.stop()?;
         updated?;
         served?;

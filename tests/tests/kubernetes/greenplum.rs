@@ -59,7 +59,7 @@ pub fn whole(_: &Shared) -> Result<()> {
         ensure!(release.restarts(pod)? == 0, "{pod} was restarted");
     }
     let history = client.sql("select count(*) from gp_configuration_history")?;
-    let before: Vec<String> = pods.iter().map(|p| release.uid(p)).collect::<Result<_>>()?;
+    let before = release.uids()?;
     let delete = ["delete", "pod", "--wait=false"];
     let all: Vec<&str> = pods.iter().map(String::as_str).collect();
     release.kubectl(&[&delete[..], &all].concat())?;
@@ -101,7 +101,7 @@ pub fn update(_: &Shared) -> Result<()> {
 
 fn replace_all(release: &Release, clients: &Clients) -> Result<()> {
     let pods = release.pods()?;
-    let before: Vec<String> = pods.iter().map(|p| release.uid(p)).collect::<Result<_>>()?;
+    let before = release.uids()?;
     release.upgrade(&json!({ "podAnnotations": { "test/update": "1" } }))?;
     for set in ["coordinator", "segment-a", "segment-b"] {
         wait::until(&format!("{set} has a new revision"), || {
@@ -114,18 +114,7 @@ fn replace_all(release: &Release, clients: &Clients) -> Result<()> {
             Ok(())
         })?;
     }
-    let served = |why| {
-        let acknowledged = clients.acknowledged();
-        wait::until(why, || {
-            let now = clients.acknowledged();
-            ensure!(
-                now > acknowledged + 10,
-                "{acknowledged} rows, and now {now}"
-            );
-            Ok(())
-        })
-    };
-    served("clients write on")?;
+    clients.wait_for_more("clients write on")?;
     for (pod, uid) in pods.iter().zip(&before) {
         let now = release.pod(pod)?["metadata"].clone();
         ensure!(
@@ -143,7 +132,7 @@ fn replace_all(release: &Release, clients: &Clients) -> Result<()> {
             "{pod} is of the old revision"
         );
     }
-    served("clients write after the update")
+    clients.wait_for_more("clients write after the update")
 }
 
 /// A primary that does not share the coordinator's node.

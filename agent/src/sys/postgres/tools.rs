@@ -83,11 +83,6 @@ impl Tools {
         self.run("postgres", ["--version"], &[]).await
     }
 
-    /// Major version of the server, such as `15` (before PostgreSQL 10, such as `9.4`).
-    pub async fn major_version(&self) -> Result<String, ToolError> {
-        Ok(major(&self.version().await?).unwrap_or_default())
-    }
-
     /// pg_controldata of a data directory. Before PostgreSQL 9.5 it has no `-D`.
     pub async fn control_data(&self, dir: &Path) -> Result<String, ToolError> {
         self.run("pg_controldata", [dir.as_os_str()], &[]).await
@@ -171,7 +166,8 @@ async fn lines<R: AsyncRead + Unpin>(stream: Option<R>, program: &str, log: bool
     kept
 }
 
-fn major(version_output: &str) -> Option<String> {
+/// Major version in what [`Tools::version`] says, such as `15` (before PostgreSQL 10, such as `9.4`).
+pub fn major(version_output: &str) -> Option<String> {
     let number = version_output
         .split_whitespace()
         .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
