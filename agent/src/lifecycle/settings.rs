@@ -12,6 +12,7 @@ use crate::sys::cgroup;
 use crate::sys::files::write_atomically;
 use crate::sys::log;
 use crate::sys::postgres::session::Session;
+use crate::sys::process::{catches, process};
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 use std::path::Path;
@@ -179,7 +180,10 @@ async fn refresh(pod: &Pod, session: &mut Session, unread: &mut bool) -> Result<
         return Ok(());
     }
     *unread |= write_proven(pod).await?.changed;
-    if *unread && let Some(pid) = pod.board.read(|s| s.postmaster.pid).and_then(Pid::from_raw) {
+    if *unread
+        && let Some(pid) = pod.board.read(|s| s.postmaster.pid).and_then(Pid::from_raw)
+        && can_be_told(pid).await
+    {
         tracing::info!("settings changed; asking the postmaster to reload");
         kill_process(pid, Signal::HUP)?;
         *unread = false;
@@ -188,6 +192,18 @@ async fn refresh(pod: &Pod, session: &mut Session, unread: &mut bool) -> Result<
     view::report_hba(pod);
     ask_server(pod, session).await;
     Ok(())
+}
+
+/// Waits until the postmaster has a handler for SIGHUP, which would end one that has just been started. False when it has gone.
+async fn can_be_told(pid: Pid) -> bool {
+    let pid = pid.as_raw_nonzero().get();
+    while !catches(pid, Signal::HUP) {
+        if process(pid).is_none() {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    true
 }
 
 /// The postmaster reloads on its own time: a fresh connection that knows a newer load is the sign.

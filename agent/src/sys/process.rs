@@ -229,6 +229,14 @@ fn parse_cmdline(raw: &[u8]) -> Vec<String> {
         .collect()
 }
 
+/// Whether a process has a handler for a signal: SigCgt of /proc/PID/status (proc(5)). False when it is gone.
+pub fn catches(pid: i32, signal: Signal) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask >> (signal.as_raw() - 1) & 1 == 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -346,5 +354,27 @@ mod tests {
         assert_eq!(parse_stat("12 (a) Z"), None);
         assert_eq!(parse_cmdline(b"postgres\0-D\0\0"), ["postgres", "-D", ""]);
         assert!(parse_cmdline(b"").is_empty());
+    }
+
+    #[test]
+    fn a_handler_is_seen_once_it_is_there() {
+        let mut child = sh("trap : HUP; echo ready; read end")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut ready = [0; 6];
+        child
+            .stdout
+            .as_mut()
+            .unwrap()
+            .read_exact(&mut ready)
+            .unwrap();
+        let pid = child.id() as i32;
+        assert!(catches(pid, Signal::HUP));
+        assert!(!catches(pid, Signal::USR1));
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert!(!catches(pid, Signal::HUP));
     }
 }
