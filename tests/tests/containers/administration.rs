@@ -82,6 +82,24 @@ pub fn hold_and_resume(shared: &Shared) -> Result<()> {
     })
 }
 
+/// As after a node lost its power: a pod's /tmp outlives its containers, and PIDs begin anew in each. PostgreSQL takes any
+/// process of this user for the server (miscinit.c).
+pub fn lock_of_another_life(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let pod = cluster.pod("segment-a-0");
+        let status = cluster.status(pod)?;
+        let pid = status["postmaster"]["pid"].as_i64();
+        let lock = format!("/tmp/.s.PGSQL.{}.lock", status["port"]);
+        cluster.exec(pod, &["gp-agent", "hold", "a test"])?;
+        cluster.signal(pod, "KILL", pid.context("no postmaster")?)?;
+        cluster.wait_status(pod, "no postmaster", |s| s["postmaster"]["pid"].is_null())?;
+        let forge = format!("sed -i \"1s/.*/$(pgrep -o -x sshd)/\" {lock}; cat {lock}");
+        cluster.exec(pod, &["bash", "-c", &forge])?;
+        cluster.exec(pod, &["gp-agent", "resume"])?;
+        cluster.wait_ready(pod)
+    })
+}
+
 /// Lets the agent's loop turn for some seconds, in which a first restart would long be over.
 fn wait_for_turns(cluster: &Cluster, pod: &str, since: &serde_json::Value) -> Result<()> {
     let since = since.as_u64().context("no time")?;

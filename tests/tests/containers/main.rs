@@ -37,6 +37,10 @@ const TESTS: &[(&str, Test)] = &[
         administration::hold_and_resume,
     ),
     (
+        "lock_of_another_life_stops_no_start",
+        administration::lock_of_another_life,
+    ),
+    (
         "stopped_by_pg_ctl_stays_stopped_and_is_adopted",
         administration::pg_ctl,
     ),

@@ -10,8 +10,10 @@ use crate::sys::files::set_aside;
 use crate::sys::log;
 use crate::sys::ports;
 use crate::sys::postgres::directory::Examined;
+use crate::sys::postgres::pidfile;
 use crate::sys::process::Process;
 use anyhow::{Context, Result, bail};
+use std::path::Path;
 use tokio::time::sleep;
 
 impl Supervisor<'_> {
@@ -111,6 +113,10 @@ impl Supervisor<'_> {
             pod.engine.check_settings(pod.dir()).await?;
         }
         let (port, content) = (pod.me.port, pod.me.content);
+        // An emptyDir at /tmp outlives the container, whose PIDs begin anew.
+        if pidfile::remove_stale_socket_lock(Path::new("/tmp"), port)? {
+            tracing::info!("removed the lock file of a server socket: its server is gone");
+        }
         let mut command = pod.engine.start_command(pod.dir(), port, content);
         log::attach(&mut command);
         let process = Process::spawn(&mut command).context("cannot start the postmaster")?;

@@ -77,8 +77,8 @@ pub fn remove_stale(dir: &Path) -> io::Result<bool> {
     }
 }
 
-/// Removes the lock file of the server socket on `port` in `folder` when the process it names is gone. PostgreSQL does so
-/// itself when it starts (miscinit.c); Greenplum's tools take the file alone for a running server.
+/// Removes the lock file of the server socket on `port` in `folder` when the process it names is gone or no server. PostgreSQL
+/// would take any live process of the same user with that PID for one (miscinit.c), Greenplum's tools take the file alone.
 pub fn remove_stale_socket_lock(folder: &Path, port: u16) -> io::Result<bool> {
     let lock = folder.join(format!(".s.PGSQL.{port}.lock"));
     let text = match std::fs::read_to_string(&lock) {
