@@ -9,11 +9,11 @@
 mod fake_dns;
 
 use fake_dns::FakeDns;
-use gp_agent::domain::pace::Pace;
-use gp_agent::domain::topology::{Member, Role, Topology};
-use gp_agent::lifecycle::discover::Discovery;
-use gp_agent::sys::dns::Resolver;
-use gp_agent::sys::names::Names;
+use gp_agent::lifecycle::discovery::Discovery;
+use gp_agent::sys::discovery::dns::Resolver;
+use gp_agent::sys::discovery::nss::Names;
+use gp_agent_core::cluster::topology::{Member, Role, Topology};
+use gp_agent_core::discovery::intervals::Pace;
 use std::net::SocketAddr;
 use std::time::Instant;
 use tokio::process::Command;

@@ -11,12 +11,12 @@ mod generate;
 mod server;
 
 use generate::Random;
-use gp_agent::domain::config::Auth;
-use gp_agent::domain::hba::{
+use gp_agent_core::cluster::topology::{Member, Role, Topology};
+use gp_agent_core::config::Auth;
+use gp_agent_core::postgres::hba::{
     Address, BlockRequest, Client, ConnType, Database, HbaFile, HbaPeer, Index, Interface, Origin,
     PeerAddress, Rule, Verdict, View, admit, parse, render_block, splice,
 };
-use gp_agent::domain::topology::{Member, Role, Topology};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
 use server::{OWNER_LINE, Server};
 use std::collections::BTreeSet;
@@ -218,7 +218,7 @@ fn compare_rules(server: &Server, text: &str, file: &HbaFile) {
 }
 
 fn columns(rule: &Rule) -> Vec<Option<String>> {
-    let json = |tokens: &[gp_agent::domain::hba::Token]| {
+    let json = |tokens: &[gp_agent_core::postgres::hba::Token]| {
         let words: Vec<&str> = tokens.iter().map(|token| token.text.as_str()).collect();
         Some(serde_json::to_string(&words).unwrap())
     };

@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Helpers of tests are tests.
 
-use gp_agent::domain::limits::{Limit, Limits, MIB, Resource, postgres};
-use gp_agent::domain::pg_conf;
-use gp_agent::sys::postgres::tools::Tools;
+use gp_agent::sys::postgres::programs::Tools;
+use gp_agent_core::postgres::conf;
+use gp_agent_core::resources::{Limit, Limits, MIB, Resource, postgres};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -102,11 +102,7 @@ fn the_limits_of_a_real_cgroup_are_found_and_explained() {
 #[test]
 fn the_server_takes_what_follows_from_any_limit() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(
-        dir.path().join("postgresql.conf"),
-        pg_conf::with_include(""),
-    )
-    .unwrap();
+    std::fs::write(dir.path().join("postgresql.conf"), conf::with_include("")).unwrap();
     let limit = |value: u64| {
         let file = "/sys/fs/cgroup/memory.max".into();
         Resource::new(u64::MAX, Some(Limit { value, file }))
@@ -122,8 +118,8 @@ fn the_server_takes_what_follows_from_any_limit() {
             cpus: limit(milli_cpus),
         };
         let derived = postgres::derive(&limits, &BTreeMap::new());
-        let text = pg_conf::render(&[], &derived, &BTreeMap::new());
-        std::fs::write(dir.path().join(pg_conf::FILE), &text).unwrap();
+        let text = conf::render(&[], &derived, &BTreeMap::new());
+        std::fs::write(dir.path().join(conf::FILE), &text).unwrap();
         let output = Command::new(Tools::find().unwrap().path("postgres"))
             .args(["-C", "shared_buffers", "-D"])
             .arg(dir.path())

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of tests fails by panicking")]
 
-use gp_agent::domain::config::{reference, variables_reference};
+use gp_agent_core::config::{reference, variables_reference};
 use std::path::{Path, PathBuf};
 
 #[test]
@@ -28,8 +28,8 @@ fn the_one_exception_is_the_one_that_the_readme_names() {
     // In two words, so that this file does not name it.
     let lint = ["unsafe", "code"].join("_");
     found.retain(|path| text(path).contains(&lint));
-    assert_eq!(found, [root.join("agent/src/sys/resident.rs")]);
-    assert!(include_str!("../../README.md").contains("`agent/src/sys/resident.rs`"));
+    assert_eq!(found, [root.join("agent/src/sys/resources/memory.rs")]);
+    assert!(include_str!("../../README.md").contains("`agent/src/sys/resources/memory.rs`"));
 }
 
 fn sources(dir: &Path, into: &mut Vec<PathBuf>) {

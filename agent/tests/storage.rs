@@ -7,12 +7,12 @@ mod mounts;
 #[path = "storage/processes.rs"]
 mod processes;
 
-use gp_agent::domain::config::Require;
-use gp_agent::domain::finding::{Finding, Severity};
-use gp_agent::domain::status::StorageStatus;
-use gp_agent::domain::storage::{Alignment, DirectIo, Observation, judge};
-use gp_agent::sys::files::{set_aside, write_atomically};
+use gp_agent::sys::storage::fs::{set_aside, write_atomically};
 use gp_agent::sys::storage::{StorageError, prove, prove_all, same_device};
+use gp_agent_core::cluster::status::StorageStatus;
+use gp_agent_core::config::Require;
+use gp_agent_core::finding::{Finding, Severity};
+use gp_agent_core::storage::{Alignment, DirectIo, Observation, judge};
 use mounts::{disk, entries, ext4, mounted, private_directory, proved, run, skip};
 use std::fs;
 use std::io::Write;

@@ -2,16 +2,13 @@
 
 pub mod args;
 mod check;
-mod check_config;
-mod check_limits;
-mod hold;
+mod maintenance;
 mod preflight;
 pub mod probe;
 mod render;
-mod render_gpinitsystem;
-mod render_topology;
 mod set_aside;
 mod status;
+pub mod status_table;
 
 use crate::lifecycle;
 use crate::sys::log;
@@ -38,8 +35,8 @@ pub fn main() -> u8 {
         Verb::Status(wanted) => status::status(wanted),
         Verb::Check { areas } => block_on(check::check(&cli.config, &areas)),
         Verb::Render { what } => block_on(render::render(&cli.config, what)),
-        Verb::Hold { reason } => hold::hold(&reason.join(" ")),
-        Verb::Resume => hold::resume(),
+        Verb::Hold { reason } => maintenance::hold(&reason.join(" ")),
+        Verb::Resume => maintenance::resume(),
         Verb::Preflight(wanted) => block_on(preflight::preflight(wanted)),
         Verb::SetAside { cluster } => block_on(set_aside::set_aside(&cli.config, &cluster)),
         Verb::Init(_) | Verb::Probe { .. } => USAGE,

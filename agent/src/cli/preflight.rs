@@ -1,8 +1,8 @@
 //! `gp-agent preflight`, which the coordinator's agent calls over ssh on every host before gpinitsystem runs.
 
 use super::args::PreflightArgs;
-use crate::domain::preflight::Wanted;
-use crate::sys::preflight::{Surroundings, look};
+use crate::sys::greenplum::preflight::{Surroundings, look};
+use gp_agent_core::greenplum::preflight::Wanted;
 
 /// Prints what this host is like as JSON, whatever that is; judging is the coordinator's business.
 pub(super) async fn preflight(args: PreflightArgs) -> u8 {

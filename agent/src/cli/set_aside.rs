@@ -1,8 +1,9 @@
 //! `gp-agent set-aside`, which the coordinator's agent calls over ssh on every host before it creates the cluster anew.
 
-use crate::lifecycle::creation::aside;
-use crate::lifecycle::{host, seen};
-use crate::sys::config_file;
+use crate::lifecycle::greenplum::coordinator_timeline;
+use crate::lifecycle::greenplum::creation::set_aside;
+use crate::lifecycle::startup;
+use crate::sys::config::config_file;
 use anyhow::{Result, ensure};
 use std::path::Path;
 
@@ -27,10 +28,10 @@ async fn clear(config: &Path, cluster: &str) -> Result<String> {
         "this pod belongs to cluster {}, not to {cluster}",
         config.cluster
     );
-    let (_, _, me) = host::identify(&config).map_err(|f| anyhow::anyhow!("{f}"))?;
-    let remembered = seen::read(&config.storage.path.join(".gp-agent"));
+    let (_, _, me) = startup::identify(&config).map_err(|f| anyhow::anyhow!("{f}"))?;
+    let remembered = coordinator_timeline::read(&config.storage.path.join(".gp-agent"));
     Ok(
-        match aside::clear(&me.data_dir, me.port, remembered).await? {
+        match set_aside::clear(&me.data_dir, me.port, remembered).await? {
             Some(aside) => aside.display().to_string(),
             None => "nothing was there".into(),
         },

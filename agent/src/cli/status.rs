@@ -1,10 +1,10 @@
 //! `gp-agent status`: this pod and the whole cluster, as a table.
 
 use super::args::StatusArgs;
-use crate::domain::cluster::{Entry, all_ready};
-use crate::domain::status_table;
-use crate::lifecycle::host::run_dir;
-use crate::sys::http_client::ask_own_agent;
+use super::status_table;
+use crate::lifecycle::startup::run_dir;
+use crate::sys::http::client::ask_own_agent;
+use gp_agent_core::cluster::report::{Entry, all_ready};
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 

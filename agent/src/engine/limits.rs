@@ -1,9 +1,9 @@
 //! What follows from the container's limits, for each engine.
 
 use super::Engine;
-use crate::domain::config::EngineKind;
-use crate::domain::finding::Finding;
-use crate::domain::limits::{Derived, Limits, greenplum, judge, postgres};
+use gp_agent_core::config::EngineKind;
+use gp_agent_core::finding::Finding;
+use gp_agent_core::resources::{Derived, Limits, greenplum, judge, postgres};
 use std::collections::BTreeMap;
 
 impl Engine {

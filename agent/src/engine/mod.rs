@@ -8,12 +8,12 @@ mod postgres;
 pub use greenplum::{Greenplum, GreenplumError};
 pub use postgres::{Clone, Create, Postgres};
 
-use crate::domain::config::{Config, EngineKind};
-use crate::domain::finding::Finding;
-use crate::domain::gp_version::Family;
-use crate::domain::observation::Receiver;
-use crate::sys::postgres::directory::{Examined, examine};
-use crate::sys::postgres::tools::{ToolError, Tools, major};
+use crate::sys::postgres::data_directory::{Examined, examine};
+use crate::sys::postgres::programs::{ToolError, Tools, major};
+use gp_agent_core::config::{Config, EngineKind};
+use gp_agent_core::finding::Finding;
+use gp_agent_core::greenplum::version::Family;
+use gp_agent_core::postgres::observation::Receiver;
 use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -191,7 +191,7 @@ impl Engine {
         }
     }
 
-    /// The one question behind readiness and status; see [`crate::domain::observation`].
+    /// The one question behind readiness and status; see [`gp_agent_core::postgres::observation`].
     pub fn observe_sql(&self) -> &'static str {
         match self {
             Engine::Postgres(_) => postgres::OBSERVE,

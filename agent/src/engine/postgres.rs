@@ -1,7 +1,7 @@
 //! Plain PostgreSQL: every segment is an independent server with a streaming mirror.
 
-use crate::domain::config::Auth;
-use crate::sys::postgres::tools::{ToolError, Tools};
+use crate::sys::postgres::programs::{ToolError, Tools};
+use gp_agent_core::config::Auth;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 

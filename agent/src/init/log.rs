@@ -1,8 +1,9 @@
 //! init's log lines, in the shape of the agent's, without its library.
 
-use crate::domain::log::{Format, Level as RecordLevel, Moment, Record};
-use crate::sys::log::out::{self, PIPE_BUF, Patience};
+use crate::sys::log::writer;
+use crate::sys::log::writer::{PIPE_BUF, Patience};
 use crate::sys::log::{format, identity, now};
+use gp_agent_core::log::record::{Format, Level as RecordLevel, Moment, Record};
 use serde_json::Map;
 
 /// Severity, as wide as tracing writes it.
@@ -41,7 +42,7 @@ pub fn line(level: Level, message: &str) {
         Format::Text => text(now(), level, message),
         Format::Json => json(now(), level, message),
     };
-    out::write(&line, Patience::None);
+    writer::write(&line, Patience::None);
 }
 
 /// A line that does not block is not longer than PIPE_BUF; half of that leaves room for all else.
@@ -68,7 +69,9 @@ fn text(now: Moment, level: Level, message: &str) -> String {
 macro_rules! info { ($($word:tt)*) => { $crate::init::log::line($crate::init::log::Level::Info, &format!($($word)*)) } }
 macro_rules! warning { ($($word:tt)*) => { $crate::init::log::line($crate::init::log::Level::Warn, &format!($($word)*)) } }
 macro_rules! error { ($($word:tt)*) => { $crate::init::log::line($crate::init::log::Level::Error, &format!($($word)*)) } }
-pub(crate) use {error, info, warning};
+pub(crate) use error;
+pub(crate) use info;
+pub(crate) use warning;
 
 #[cfg(test)]
 mod tests {

@@ -1,11 +1,11 @@
 //! The pipe that servers log into: init holds it open, and passes on what would make servers wait while no agent does.
 
 use super::log::error;
-use crate::domain::log::Format;
 use crate::sys::log::format;
 use crate::sys::log::forward::{Passed, Passer};
-use crate::sys::log::out::Patience;
 use crate::sys::log::pipe::{FDS_VARIABLE, LogPipe};
+use crate::sys::log::writer::Patience;
+use gp_agent_core::log::record::Format;
 use rustix::io::{FdFlags, fcntl_setfd};
 use std::io;
 use std::process::Command;

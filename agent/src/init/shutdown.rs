@@ -1,9 +1,9 @@
 //! A shutdown as init sees it.
 
-use super::leftovers::Leftovers;
-use super::outcome::Outcome;
-use crate::domain::ladder::{Ladder, Plan, Stage};
+use super::exit_code::Outcome;
+use super::process_tree::Leftovers;
 use crate::sys::process::Ended;
+use gp_agent_core::process::shutdown_schedule::{Ladder, Plan, Stage};
 use std::time::{Duration, Instant};
 
 /// While init stops what is left, it looks that often for processes that have come meanwhile.

@@ -1,18 +1,20 @@
 //! A peer that moved is looked up again because it does not answer, long before its turn.
 
 use super::*;
-use gp_agent::domain::catalog::{Catalog, CatalogAnswer, Told};
-use gp_agent::domain::cluster::Report;
-use gp_agent::domain::config::{self, Config, UseApi};
-use gp_agent::domain::start::Partner;
-use gp_agent::domain::status::PodStatus;
 use gp_agent::engine;
-use gp_agent::lifecycle::board::Board;
+use gp_agent::lifecycle::greenplum::catalog;
+use gp_agent::lifecycle::kubernetes::role_label::RoleLabel;
+use gp_agent::lifecycle::peers::fan_out;
+use gp_agent::lifecycle::peers::{client, cluster_view};
 use gp_agent::lifecycle::pod::Pod;
-use gp_agent::lifecycle::role_label::RoleLabel;
-use gp_agent::lifecycle::{catalog, cluster, partner};
-use gp_agent::sys::account::Account;
-use gp_agent::sys::gather;
+use gp_agent::lifecycle::pod::status_board::Board;
+use gp_agent::sys::process::passwd::Account;
+use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer, Told};
+use gp_agent_core::cluster::report::Report;
+use gp_agent_core::cluster::status::PodStatus;
+use gp_agent_core::config;
+use gp_agent_core::config::{Config, UseApi};
+use gp_agent_core::postgres::start_decision::Partner;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -140,7 +142,7 @@ async fn finds_its_partner(at_the_old_address: Option<String>) {
     let Some((pod, discovery)) = moved(&dns, at_the_old_address, status_of(PARTNER)).await else {
         return;
     };
-    insist(&discovery, async || match partner::ask(&pod).await {
+    insist(&discovery, async || match client::ask(&pod).await {
         Partner::Silent => None,
         other => Some(other),
     })
@@ -199,7 +201,7 @@ async fn gathering_the_cluster_looks_silent_pods_up_again() {
     };
     insist(&discovery, async || {
         let asked = pod.topology.member(PARTNER).into_iter();
-        let entries = cluster::ask(&pod, asked, gather::Pace::default()).await;
+        let entries = cluster_view::ask(&pod, asked, fan_out::Pace::default()).await;
         entries.into_iter().find_map(|entry| entry.status)
     })
     .await;

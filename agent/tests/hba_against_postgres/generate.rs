@@ -1,6 +1,6 @@
 //! Random pg_hba.conf files and clients, the same for the same seed.
 
-use gp_agent::domain::hba::{Client, Database, Origin};
+use gp_agent_core::postgres::hba::{Client, Database, Origin};
 use std::net::IpAddr;
 
 /// splitmix64: small, and the same everywhere.

@@ -1,9 +1,9 @@
 //! `/cluster`: every peer asked over real connections.
 
 use crate::support::{Server, get, member, ready};
-use gp_agent::domain::cluster::Entry;
-use gp_agent::domain::topology::Role;
-use gp_agent::sys::gather::{Pace, PeerAddress, gather};
+use gp_agent::lifecycle::peers::fan_out::{Pace, PeerAddress, gather};
+use gp_agent_core::cluster::report::Entry;
+use gp_agent_core::cluster::topology::Role;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

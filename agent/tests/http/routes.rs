@@ -1,9 +1,9 @@
 //! Every route and its codes.
 
 use crate::support::{NOW, Server, answer, get, post, until_closed};
-use gp_agent::domain::cluster::Report;
-use gp_agent::domain::status::{Phase, PodStatus};
-use gp_agent::domain::topology::Role;
+use gp_agent_core::cluster::report::Report;
+use gp_agent_core::cluster::status::{Phase, PodStatus};
+use gp_agent_core::cluster::topology::Role;
 
 const READ: [&str; 10] = [
     "/startupz",

@@ -1,11 +1,11 @@
 //! A real server with a pretended agent, and clients that write bytes.
 
-use gp_agent::domain::catalog::{CatalogAnswer, Told};
-use gp_agent::domain::cluster::{Entry, Report};
-use gp_agent::domain::status::{Phase, PodStatus, PostmasterStatus};
-use gp_agent::domain::topology::{Member, Role};
-use gp_agent::sys::gather::{Pace, PeerAddress, gather};
+use gp_agent::lifecycle::peers::fan_out::{Pace, PeerAddress, gather};
 use gp_agent::sys::http::{Agent, Limits, Reply, bind_tcp, bind_unix, serve_tcp, serve_unix};
+use gp_agent_core::cluster::catalog::{CatalogAnswer, Told};
+use gp_agent_core::cluster::report::{Entry, Report};
+use gp_agent_core::cluster::status::{Phase, PodStatus, PostmasterStatus};
+use gp_agent_core::cluster::topology::{Member, Role};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};

@@ -1,8 +1,8 @@
 //! The lock of the volume stays with init while one agent is gone and the next not there yet.
 
 use crate::harness::{GP_AGENT, Init, command, send};
-use gp_agent::sys::files::{LockError, VolumeLock};
-use gp_agent::sys::heartbeat::{Heartbeat, restarts_from_env};
+use gp_agent::sys::process::init_channel::{Heartbeat, restarts_from_env};
+use gp_agent::sys::storage::fs::{LockError, VolumeLock};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 use std::fs;

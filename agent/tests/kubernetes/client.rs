@@ -1,9 +1,9 @@
 //! Single calls.
 
 use super::fake::{ApiServer, Mood};
-use gp_agent::domain::kubernetes::Trouble;
-use gp_agent::domain::topology::Role;
 use gp_agent::sys::kubernetes::Kubernetes;
+use gp_agent_core::cluster::topology::Role;
+use gp_agent_core::kubernetes::api_error::Trouble;
 use serde_json::json;
 
 #[tokio::test]

@@ -1,13 +1,13 @@
 //! The agent's task that writes Events.
 
 use super::fake::{ApiServer, Mood, PATIENCE};
-use gp_agent::domain::config::UseApi;
-use gp_agent::domain::events::Pace;
-use gp_agent::domain::status::{Phase, PodStatus};
-use gp_agent::domain::topology::Role;
-use gp_agent::lifecycle::board::Board;
-use gp_agent::lifecycle::events::Events;
+use gp_agent::lifecycle::kubernetes::events::Events;
+use gp_agent::lifecycle::pod::status_board::Board;
 use gp_agent::sys::kubernetes::Kubernetes;
+use gp_agent_core::cluster::status::{Phase, PodStatus};
+use gp_agent_core::cluster::topology::Role;
+use gp_agent_core::config::UseApi;
+use gp_agent_core::kubernetes::events::Pace;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;

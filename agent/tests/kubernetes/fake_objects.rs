@@ -1,6 +1,6 @@
 //! What the API server stores, and how it answers: as kube-apiserver does, as far as this agent asks.
 
-use gp_agent::domain::role_label::LABEL;
+use gp_agent_core::kubernetes::role_label::LABEL;
 use hyper::Method;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use hyper::http::request::Parts;

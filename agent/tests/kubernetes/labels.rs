@@ -1,13 +1,13 @@
 //! The agent's task that keeps the label.
 
 use super::fake::{ApiServer, Mood, PATIENCE};
-use gp_agent::domain::config::UseApi;
-use gp_agent::domain::role_label::Pace;
-use gp_agent::domain::status::{Phase, PodStatus};
-use gp_agent::domain::topology::Role;
-use gp_agent::lifecycle::board::{Board, now};
-use gp_agent::lifecycle::role_label::{RoleLabel, WITHDRAW_WITHIN};
+use gp_agent::lifecycle::kubernetes::role_label::{RoleLabel, WITHDRAW_WITHIN};
+use gp_agent::lifecycle::pod::status_board::{Board, now};
 use gp_agent::sys::kubernetes::Kubernetes;
+use gp_agent_core::cluster::status::{Phase, PodStatus};
+use gp_agent_core::cluster::topology::Role;
+use gp_agent_core::config::UseApi;
+use gp_agent_core::kubernetes::role_label::Pace;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;

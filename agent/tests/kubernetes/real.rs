@@ -1,9 +1,9 @@
 //! The same against a real API server, where KUBECONFIG leads to one: what the pretended one does has to be true.
 
-use gp_agent::domain::events::{Due, Kind, Notice, Outbox, Pace, Parcel};
-use gp_agent::domain::kubernetes::Trouble;
-use gp_agent::domain::topology::Role;
 use gp_agent::sys::kubernetes::{Kubernetes, Place};
+use gp_agent_core::cluster::topology::Role;
+use gp_agent_core::kubernetes::api_error::Trouble;
+use gp_agent_core::kubernetes::events::{Due, Kind, Notice, Outbox, Pace, Parcel};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;

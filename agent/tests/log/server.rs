@@ -1,8 +1,8 @@
 //! A real server's lines.
 
-use gp_agent::domain::log::{Level, Moment, Record};
-use gp_agent::domain::pg_log::{PREFIX, take};
-use gp_agent::sys::postgres::tools::Tools;
+use gp_agent::sys::postgres::programs::Tools;
+use gp_agent_core::log::postgres::{PREFIX, take};
+use gp_agent_core::log::record::{Level, Moment, Record};
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};

@@ -1,10 +1,10 @@
 //! A pod of its own for each test: mount, network and PID namespaces, an ordinary user with a home directory, names in /etc/hosts.
 //! The test calls itself again inside; needs root outside. Everything that was started ends with the PID namespace.
 
-use gp_agent::domain::config::SshConfig;
-use gp_agent::domain::topology::{Member, Role, Topology};
 use gp_agent::lifecycle::ssh::{PeerAddresses, Setup, Ssh, SshReport, Timing};
-use gp_agent::sys::account::Account;
+use gp_agent::sys::process::passwd::Account;
+use gp_agent_core::cluster::topology::{Member, Role, Topology};
+use gp_agent_core::config::SshConfig;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -194,7 +194,7 @@ impl Pod {
     /// Waits for a finding about `subject` whose words contain `words`.
     pub async fn finding(&mut self, subject: &str, words: &str) {
         let fits = |r: &SshReport| {
-            let of = |f: &gp_agent::domain::finding::Finding| {
+            let of = |f: &gp_agent_core::finding::Finding| {
                 f.subject.ends_with(subject) && f.what.contains(words)
             };
             r.findings.iter().any(of)

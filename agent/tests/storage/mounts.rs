@@ -1,7 +1,7 @@
 //! File systems to try, and a place where they can be mounted.
 
-use gp_agent::domain::storage::Observation;
 use gp_agent::sys::storage::{StorageError, prove};
+use gp_agent_core::storage::Observation;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use std::fs;

@@ -1,7 +1,7 @@
 //! What needs a second process: another user, another agent.
 
 use crate::mounts::{entries, mounted, private_directory};
-use gp_agent::sys::files::{LockError, VolumeLock};
+use gp_agent::sys::storage::fs::{LockError, VolumeLock};
 use gp_agent::sys::storage::prove;
 use std::fs;
 use std::io::{BufRead, BufReader};

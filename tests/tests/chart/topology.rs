@@ -2,8 +2,8 @@
 
 use crate::objects::{list, object, of_kind, text};
 use crate::{NEWEST, can_render, cases};
-use gp_agent::domain::config::{Config, load};
-use gp_agent::domain::topology::{Role, Topology};
+use gp_agent_core::cluster::topology::{Role, Topology};
+use gp_agent_core::config::{Config, load};
 use serde_json::Value;
 use std::collections::BTreeSet;
 

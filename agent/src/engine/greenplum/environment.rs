@@ -1,7 +1,7 @@
 //! Where Greenplum is, and the variables that its programs need.
 
-use crate::domain::gp_version::VersionError;
-use crate::sys::postgres::tools::ToolError;
+use crate::sys::postgres::programs::ToolError;
+use gp_agent_core::greenplum::version::VersionError;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};

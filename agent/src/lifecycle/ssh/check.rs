@@ -1,14 +1,14 @@
 //! The doctor's look at SSH, and known_hosts for review. Nothing is changed.
 
-use super::ledger::Ledger;
+use super::rotation_log::Ledger;
 use super::{Setup, known_hosts_text, sshd_config};
-use crate::domain::finding::{Area, Finding};
-use crate::domain::key_overlap::Purpose;
-use crate::domain::known_hosts::Pins;
-use crate::domain::ssh_keys::PublicKey;
-use crate::sys::secrets::{KeyPair, PrivateKey, RawSecret, Reading, examine};
-use crate::sys::ssh::{ToolError, login, public_half};
+use crate::sys::ssh::programs::{ToolError, login, public_half};
+use crate::sys::ssh::secret::{KeyPair, PrivateKey, RawSecret, Reading, examine};
 use futures_util::{StreamExt, stream};
+use gp_agent_core::finding::{Area, Finding};
+use gp_agent_core::ssh::key_rotation::Purpose;
+use gp_agent_core::ssh::known_hosts::Pins;
+use gp_agent_core::ssh::public_key::PublicKey;
 use std::fs;
 use std::time::Duration;
 

@@ -1,10 +1,10 @@
 //! Writing ~/.ssh: keys, authorized_keys, known_hosts and config, with the modes that ssh insists on.
 
-use crate::domain::finding::{Area, Finding};
-use crate::domain::ssh_config::{Client, render_client};
-use crate::domain::ssh_keys::{KeyKind, PublicKey};
-use crate::sys::files::write_atomically;
-use crate::sys::secrets::{KeyPair, PrivateKey};
+use crate::sys::ssh::secret::{KeyPair, PrivateKey};
+use crate::sys::storage::fs::write_atomically;
+use gp_agent_core::finding::{Area, Finding};
+use gp_agent_core::ssh::config::{Client, render_client};
+use gp_agent_core::ssh::public_key::{KeyKind, PublicKey};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -157,12 +157,12 @@ pub(super) fn installed_pairs(directory: &Path) -> Vec<KeyPair> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ssh_keys::PublicKey;
+    use gp_agent_core::ssh::public_key::PublicKey;
 
     fn pair(byte: u8) -> KeyPair {
         KeyPair {
             private: PrivateKey::new(vec![byte]),
-            public: crate::domain::ssh_keys::tests::key(byte),
+            public: gp_agent_core::fixtures::key(byte),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What SSH tells the rest of the agent.
 
-use crate::domain::finding::Finding;
-use crate::domain::status::SshStatus;
+use gp_agent_core::cluster::status::SshStatus;
+use gp_agent_core::finding::Finding;
 use tokio::sync::watch;
 
 /// What there is to say about SSH on this pod.

@@ -1,11 +1,12 @@
 //! sshd_config for this pod, written only after `sshd -t` found it right.
 
 use super::Setup;
-use crate::domain::finding::{Area, Finding};
-use crate::domain::ssh_config::{Sshd, is_settable, render_sshd};
-use crate::sys::files::write_atomically;
-use crate::sys::secrets::KeyPair;
-use crate::sys::ssh::{self, ToolError, passes_strict_modes};
+use crate::sys::ssh::programs;
+use crate::sys::ssh::programs::{ToolError, passes_strict_modes};
+use crate::sys::ssh::secret::KeyPair;
+use crate::sys::storage::fs::write_atomically;
+use gp_agent_core::finding::{Area, Finding};
+use gp_agent_core::ssh::config::{Sshd, is_settable, render_sshd};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -88,7 +89,7 @@ async fn try_config(run_dir: &Path, text: &str) -> Result<(), ToolError> {
         path: candidate.clone(),
         source,
     })?;
-    let answer = ssh::test_config(&candidate).await;
+    let answer = programs::test_config(&candidate).await;
     let _ = fs::remove_file(&candidate);
     answer
 }

@@ -1,12 +1,13 @@
 //! Which path answers what.
 
 use super::{Body, Server, Side};
-use crate::domain::catalog::Told;
-use crate::domain::cluster::Report;
-use crate::domain::health::{self, Verdict};
-use crate::domain::status::PodStatus;
-use crate::domain::topology::Role;
-use crate::sys::metrics;
+use crate::lifecycle::api::metrics;
+use gp_agent_core::cluster::catalog::Told;
+use gp_agent_core::cluster::probes;
+use gp_agent_core::cluster::probes::Verdict;
+use gp_agent_core::cluster::report::Report;
+use gp_agent_core::cluster::status::PodStatus;
+use gp_agent_core::cluster::topology::Role;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
@@ -23,7 +24,7 @@ pub trait Agent: Send + Sync {
     fn status(&self) -> PodStatus;
     /// Unix seconds.
     fn now(&self) -> u64;
-    /// Every pod of the cluster, as a JSON array of [`crate::domain::cluster::Entry`].
+    /// Every pod of the cluster, as a JSON array of [`gp_agent_core::cluster::report::Entry`].
     fn cluster(&self) -> Reply<'_, String>;
     /// What this pod knows of the catalog: all of it, or one content's rows.
     fn catalog(&self, content: Option<i32>) -> Told;
@@ -122,10 +123,10 @@ async fn read(server: &Server, route: Route) -> Response<Body> {
     }
     let (status, now) = (server.agent.status(), server.agent.now());
     match route {
-        Route::Startup => probe(&health::startup(&status)),
-        Route::Live => probe(&health::live(&status, now)),
-        Route::Ready => probe(&health::ready(&status, now)),
-        Route::Role(role) => probe(&health::role(&status, role, now)),
+        Route::Startup => probe(&probes::startup(&status)),
+        Route::Live => probe(&probes::live(&status, now)),
+        Route::Ready => probe(&probes::ready(&status, now)),
+        Route::Role(role) => probe(&probes::role(&status, role, now)),
         Route::Metrics => respond(StatusCode::OK, OPEN_METRICS, metrics::render(&status, now)),
         _ => json(&Report::new(status, now)),
     }

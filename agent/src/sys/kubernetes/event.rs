@@ -1,9 +1,9 @@
 //! Events about this pod (core/v1, which every server knows).
 
 use super::{Kubernetes, trouble, within};
-use crate::domain::events::Parcel;
-use crate::domain::kubernetes::Trouble;
-use crate::domain::utc::Utc;
+use gp_agent_core::kubernetes::api_error::Trouble;
+use gp_agent_core::kubernetes::events::Parcel;
+use gp_agent_core::log::utc::Utc;
 use k8s_openapi::api::core::v1::Event;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};

@@ -3,13 +3,15 @@
 //! A record is taken out of the pipe only after it has been written, so a forwarder that is killed loses nothing; at worst
 //! its last few records are written once more by the next one.
 
-use super::out::{self, PIPE_BUF, Patience};
 use super::pipe::{LogPipe, Peeker};
-use crate::domain::pg_log::take;
+use super::writer;
+use super::writer::{PIPE_BUF, Patience};
+use gp_agent_core::log::postgres::take;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::thread::{self, JoinHandle};
+use std::thread;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long a message is waited for that ends with a whole line and may go on: the server writes all of it at once.
@@ -179,7 +181,7 @@ impl Passer {
             if bytes == 0 {
                 return Ok(Some(done));
             }
-            if !out::write(&lines, patience) {
+            if !writer::write(&lines, patience) {
                 return Ok(None);
             }
             self.peeker.consume(bytes)?;

@@ -1,6 +1,6 @@
 //! The agent's own events as records.
 
-use crate::domain::log::{Level, Record};
+use gp_agent_core::log::record::{Level, Record};
 use serde_json::{Map, Value};
 use std::fmt;
 use tracing::field::{Field, Visit};

@@ -3,7 +3,7 @@
 //!
 //! While nobody reads, the pipe takes 1 MiB (where the kernel allows); then the servers' next log lines wait.
 
-use crate::sys::descriptors;
+use crate::sys::process::fd_passing;
 use rustix::io::{Errno, ioctl_fionread};
 use rustix::pipe::{
     PipeFlags, SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with, tee,
@@ -39,7 +39,7 @@ impl LogPipe {
     pub fn from_env() -> Option<LogPipe> {
         let value = std::env::var(FDS_VARIABLE).ok()?;
         let (read, write) = value.split_once(',')?;
-        let take = |number: &str| descriptors::take(number.parse().ok()?);
+        let take = |number: &str| fd_passing::take(number.parse().ok()?);
         Some(LogPipe {
             read: take(read)?,
             write: take(write)?,

@@ -1,6 +1,7 @@
 //! postmaster.pid, and which processes really run on a data directory.
 
-use crate::sys::process::{self, ProcessInfo};
+use crate::sys::process;
+use crate::sys::process::ProcessInfo;
 use std::io;
 use std::path::Path;
 

@@ -1,8 +1,8 @@
 //! Why a volume cannot be used at all.
 
-use crate::domain::finding::{Area, Finding};
-use crate::domain::storage::Owner;
-use crate::sys::account::describe_uid;
+use crate::sys::process::passwd::describe_uid;
+use gp_agent_core::finding::{Area, Finding};
+use gp_agent_core::storage::Owner;
 use rustix::io::Errno;
 use std::fs::Metadata;
 use std::io;

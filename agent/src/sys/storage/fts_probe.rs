@@ -1,7 +1,7 @@
 //! Reading FTS's probe file as FTS does. Nothing is written.
 
-use super::probe::{BLOCK, aligned};
-use crate::domain::storage::fts_probe::{FILE, ProbeFile};
+use super::write_probe::{BLOCK, aligned};
+use gp_agent_core::storage::fts_probe::{FILE, ProbeFile};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use std::fs::File;
@@ -50,8 +50,8 @@ fn read_all(file: &File) -> io::Result<ProbeFile> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::storage::DirectIo;
     use crate::sys::storage::prove;
+    use gp_agent_core::storage::DirectIo;
 
     #[test]
     fn the_file_is_read_as_fts_reads_it() {

@@ -1,0 +1,8 @@
+//! The cluster: who is in it, what each pod is and says, and what Greenplum's catalog says of it.
+
+pub mod catalog;
+pub mod identity;
+pub mod probes;
+pub mod report;
+pub mod status;
+pub mod topology;

@@ -1,0 +1,135 @@
+//! What the probes say: pure verdicts on what an agent knows of its pod.
+//!
+//! The three questions are Kubernetes' own: a startup probe holds the others back, a readiness probe takes the pod out
+//! of its Services, a liveness probe restarts the container. So only readiness may depend on the database.
+
+use super::status::{Phase, PodStatus};
+use super::topology::Role;
+use serde::{Deserialize, Serialize};
+
+/// Seconds after which the database's last answer is too old to vouch for it.
+pub const ANSWER_FRESH_SECONDS: u64 = 10;
+/// Seconds after which an agent whose loop has not turned counts as dead.
+pub const LOOP_FRESH_SECONDS: u64 = 15;
+
+/// A probe's answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Yes or no.
+    pub ok: bool,
+    /// One line: why.
+    pub why: String,
+}
+
+fn yes(why: impl Into<String>) -> Verdict {
+    verdict(true, why.into())
+}
+
+fn no(why: impl Into<String>) -> Verdict {
+    verdict(false, why.into())
+}
+
+/// PostgreSQL's own words, which a reason may quote, can have several lines.
+fn verdict(ok: bool, why: String) -> Verdict {
+    let words: Vec<&str> = why
+        .lines()
+        .map(str::trim)
+        .filter(|l| !l.is_empty())
+        .collect();
+    Verdict {
+        ok,
+        why: words.join(" "),
+    }
+}
+
+fn act(status: &PodStatus) -> String {
+    if status.reason.is_empty() {
+        status.phase.word().to_string()
+    } else {
+        format!("{}: {}", status.phase.word(), status.reason)
+    }
+}
+
+/// Whether this pod can take part: configuration, volume, peers and data directory are done.
+pub fn startup(status: &PodStatus) -> Verdict {
+    match status.phase {
+        Phase::Preparing | Phase::Discovering | Phase::Bootstrapping | Phase::Refused => {
+            no(act(status))
+        }
+        Phase::Starting
+        | Phase::Running
+        | Phase::Stopped
+        | Phase::Held
+        | Phase::Crashed
+        | Phase::CrashLoop
+        | Phase::Hung
+        | Phase::Draining => yes(act(status)),
+    }
+}
+
+/// Whether this pod's role does its work at this moment: SQL answers, or write-ahead log streams.
+pub fn ready(status: &PodStatus, now: u64) -> Verdict {
+    if status.phase == Phase::Draining {
+        return no("draining: the pod ends");
+    }
+    let Some(role) = status.active_role else {
+        return no(act(status));
+    };
+    let age = now.saturating_sub(status.postmaster.answered_at);
+    if age > ANSWER_FRESH_SECONDS {
+        return no(format!("the database last answered {age} s ago"));
+    }
+    if role.is_writable() {
+        answering(status, role)
+    } else {
+        streaming(status, role)
+    }
+}
+
+fn answering(status: &PodStatus, role: Role) -> Verdict {
+    match status.postmaster.answer.as_str() {
+        "ok" => yes(format!("active as {role}, and SQL answers")),
+        "" => no(format!(
+            "active as {role}, but the database has not answered yet"
+        )),
+        words => no(format!(
+            "active as {role}, but the database answers: {words}"
+        )),
+    }
+}
+
+/// A replica is asked for its stream alone: a healthy one of Greenplum refuses SQL (hot_standby = off) with "the database
+/// system is in recovery mode".
+fn streaming(status: &PodStatus, role: Role) -> Verdict {
+    // PostgreSQL gives a sync_state only to the sending end (pg_stat_replication).
+    let link = status.replication.iter().find(|r| r.sync_state.is_empty());
+    match link.map(|r| r.state.as_str()) {
+        Some("streaming") => yes(format!("active as {role}, and write-ahead log streams")),
+        Some(state) => no(format!(
+            "active as {role}, but its stream is in state {state}"
+        )),
+        None => no(format!("active as {role}, but it receives no stream")),
+    }
+}
+
+/// Whether the agent's loop turns. Never depends on the database: one that recovers for an hour is not dead.
+pub fn live(status: &PodStatus, now: u64) -> Verdict {
+    let age = now.saturating_sub(status.loop_turned_at);
+    let why = format!("the agent's loop turned {age} s ago");
+    if age <= LOOP_FRESH_SECONDS {
+        yes(why)
+    } else {
+        no(why)
+    }
+}
+
+/// Whether `role` is active here and does its work; load balancers route by it.
+pub fn role(status: &PodStatus, role: Role, now: u64) -> Verdict {
+    match status.active_role {
+        Some(active) if active != role => no(format!("active as {active}, not as {role}")),
+        _ => ready(status, now),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,135 @@
+use super::*;
+use crate::fixtures::status;
+use proptest::prelude::*;
+
+const ROLES: [Role; 4] = [
+    Role::Coordinator,
+    Role::Standby,
+    Role::Primary,
+    Role::Mirror,
+];
+
+/// Every phase: startup, ready (with a role that works), live.
+#[test]
+fn every_phase() {
+    let table = [
+        (Phase::Preparing, false, true),
+        (Phase::Discovering, false, true),
+        (Phase::Bootstrapping, false, true),
+        (Phase::Starting, true, true),
+        (Phase::Running, true, true),
+        (Phase::Refused, false, true),
+        (Phase::Stopped, true, true),
+        (Phase::Held, true, true),
+        (Phase::Crashed, true, true),
+        (Phase::CrashLoop, true, true),
+        (Phase::Hung, true, true),
+        (Phase::Draining, true, false),
+    ];
+    assert_eq!(table.map(|(phase, ..)| phase), Phase::ALL);
+    for (phase, started, may_be_ready) in table {
+        assert_eq!(startup(&status(phase, None)).ok, started, "{phase:?}");
+        assert!(!ready(&status(phase, None), 100).ok, "{phase:?}");
+        for role in ROLES {
+            let verdict = ready(&status(phase, Some(role)), 100);
+            assert_eq!(verdict.ok, may_be_ready, "{phase:?} {role}");
+        }
+        assert!(live(&status(phase, None), 100).ok, "{phase:?}");
+    }
+}
+
+#[test]
+fn a_phase_has_one_word_everywhere() {
+    for phase in Phase::ALL {
+        assert_eq!(serde_json::to_value(phase).unwrap(), phase.word());
+    }
+}
+
+#[test]
+fn a_writable_role_is_ready_when_sql_answers() {
+    let mut primary = status(Phase::Running, Some(Role::Primary));
+    assert!(ready(&primary, 100 + ANSWER_FRESH_SECONDS).ok);
+    let old = ready(&primary, 101 + ANSWER_FRESH_SECONDS);
+    assert_eq!(old, no("the database last answered 11 s ago"));
+    primary.postmaster.answer = "no answer within 3 s".into();
+    let silent = ready(&primary, 100);
+    assert_eq!(
+        silent,
+        no("active as primary, but the database answers: no answer within 3 s")
+    );
+}
+
+#[test]
+fn a_replica_is_ready_when_it_streams_even_if_it_refuses_sql() {
+    let mut mirror = status(Phase::Running, Some(Role::Mirror));
+    mirror.postmaster.answer = "the database system is in recovery mode".into();
+    assert!(ready(&mirror, 100).ok);
+    assert!(!ready(&mirror, 111).ok);
+    mirror.replication[0].state = "catchup".into();
+    let behind = ready(&mirror, 100);
+    assert_eq!(
+        behind,
+        no("active as mirror, but its stream is in state catchup")
+    );
+    // What it sends on to others does not make it a replica that receives.
+    mirror.replication[0].state = "streaming".into();
+    mirror.replication[0].sync_state = "async".into();
+    assert!(!ready(&mirror, 100).ok);
+}
+
+#[test]
+fn without_a_role_the_phase_says_why() {
+    let mut refused = status(Phase::Refused, None);
+    refused.reason = "the volume is a tmpfs".into();
+    assert_eq!(ready(&refused, 100), no("refused: the volume is a tmpfs"));
+    assert_eq!(startup(&refused), no("refused: the volume is a tmpfs"));
+}
+
+#[test]
+fn a_clock_that_was_set_back_makes_nothing_old() {
+    let running = status(Phase::Running, Some(Role::Primary));
+    assert!(live(&running, 3).ok);
+    assert!(ready(&running, 3).ok);
+}
+
+fn any_status() -> impl Strategy<Value = PodStatus> {
+    let roles = proptest::option::of(0..ROLES.len());
+    let answer = prop_oneof![Just("ok"), Just(""), Just("FATAL:  no\nDETAIL:  no\n")];
+    (0..Phase::ALL.len(), roles, answer, 0u64..200, 0u64..200).prop_map(
+        |(phase, role, answer, answered_at, loop_turned_at)| {
+            let mut s = status(Phase::ALL[phase], role.map(|r| ROLES[r]));
+            s.postmaster.answer = answer.into();
+            s.postmaster.answered_at = answered_at;
+            s.loop_turned_at = loop_turned_at;
+            s
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn live_never_depends_on_phase_or_database(s in any_status(), now in 0u64..300) {
+        let fresh = now.saturating_sub(s.loop_turned_at) <= LOOP_FRESH_SECONDS;
+        prop_assert_eq!(live(&s, now).ok, fresh);
+    }
+
+    #[test]
+    fn ready_means_exactly_one_role_is_served(s in any_status(), now in 0u64..300) {
+        let served = ROLES.into_iter().filter(|r| role(&s, *r, now).ok).count();
+        prop_assert_eq!(served, usize::from(ready(&s, now).ok));
+    }
+
+    #[test]
+    fn ready_never_depends_on_the_agents_loop(s in any_status(), turned in 0u64..300, now in 0u64..300) {
+        let mut other = s.clone();
+        other.loop_turned_at = turned;
+        prop_assert_eq!(ready(&s, now), ready(&other, now));
+    }
+
+    #[test]
+    fn every_verdict_has_one_line(s in any_status(), now in 0u64..300) {
+        for v in [startup(&s), ready(&s, now), live(&s, now), role(&s, Role::Mirror, now)] {
+            prop_assert!(!v.why.is_empty() && !v.why.contains('\n'));
+        }
+    }
+}

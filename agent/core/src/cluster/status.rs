@@ -1,0 +1,274 @@
+//! What an agent knows of its own pod: the document that `/status` serves.
+
+use super::topology::{Member, Role};
+use crate::finding::Finding;
+use serde::{Deserialize, Serialize};
+
+/// The act of the pod's life that is on stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Configuration, volume, keys.
+    Preparing,
+    /// Waiting for the names of the peers.
+    Discovering,
+    /// Creating the data directory.
+    Bootstrapping,
+    /// The postmaster starts or recovers.
+    Starting,
+    /// The postmaster runs.
+    Running,
+    /// Something must be mended by a person first; `reason` says what.
+    Refused,
+    /// The postmaster was stopped cleanly by an administrator and stays stopped.
+    Stopped,
+    /// Taken out of supervision with `gp-agent hold`.
+    Held,
+    /// The postmaster crashed and is started again, now or after a pause.
+    Crashed,
+    /// The postmaster crashes again and again.
+    CrashLoop,
+    /// The postmaster accepts connections and never answers.
+    Hung,
+    /// The pod ends.
+    Draining,
+}
+
+impl Phase {
+    /// Every phase.
+    pub const ALL: [Phase; 12] = [
+        Phase::Preparing,
+        Phase::Discovering,
+        Phase::Bootstrapping,
+        Phase::Starting,
+        Phase::Running,
+        Phase::Refused,
+        Phase::Stopped,
+        Phase::Held,
+        Phase::Crashed,
+        Phase::CrashLoop,
+        Phase::Hung,
+        Phase::Draining,
+    ];
+
+    /// Its word in JSON, metrics and tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            Phase::Preparing => "preparing",
+            Phase::Discovering => "discovering",
+            Phase::Bootstrapping => "bootstrapping",
+            Phase::Starting => "starting",
+            Phase::Running => "running",
+            Phase::Refused => "refused",
+            Phase::Stopped => "stopped",
+            Phase::Held => "held",
+            Phase::Crashed => "crashed",
+            Phase::CrashLoop => "crash-loop",
+            Phase::Hung => "hung",
+            Phase::Draining => "draining",
+        }
+    }
+}
+
+/// What the data directory on the volume says it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DirectoryStatus {
+    /// `absent`, `primary` (no standby marker), `standby` or `half-made`.
+    pub kind: String,
+    /// PG_VERSION, such as `15`.
+    pub version: Option<String>,
+    /// "Database system identifier" of pg_controldata.
+    pub system_id: Option<String>,
+    /// "Latest checkpoint's TimeLineID" of pg_controldata.
+    pub timeline: Option<u32>,
+    /// "Database cluster state" of pg_controldata.
+    pub state: Option<String>,
+}
+
+/// The postmaster, as the agent's own process table and connection show it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PostmasterStatus {
+    /// Its PID while it runs.
+    pub pid: Option<i32>,
+    /// Whether it was started by somebody else, or by an earlier agent.
+    pub adopted: bool,
+    /// Whether it is in a smart shutdown: it ends when its sessions have ended.
+    #[serde(default)]
+    pub stopping: bool,
+    /// Starts after the first one, since this agent started.
+    pub restarts: u64,
+    /// How the last one ended, in words.
+    pub last_end: Option<String>,
+    /// What it last answered: `ok`, or PostgreSQL's own words, or the time-out.
+    pub answer: String,
+    /// Unix seconds of that answer.
+    pub answered_at: u64,
+    /// Seconds the last question took.
+    pub answer_seconds: f64,
+}
+
+/// One end of streaming replication.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplicationStatus {
+    /// The name of the other end, as far as it is known.
+    pub peer: String,
+    /// `streaming`, `catchup`, ..., or `none`.
+    pub state: String,
+    /// `sync`, `async`, or empty on the receiving end.
+    pub sync_state: String,
+    /// Bytes of write-ahead log not yet replayed at the receiving end.
+    pub lag_bytes: Option<i64>,
+}
+
+/// What the volume proved.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StorageStatus {
+    /// Mount path.
+    pub path: String,
+    /// `data` or `wal`.
+    pub purpose: String,
+    /// File system kind, such as `ext4`.
+    pub file_system: String,
+    /// Whether a block written with O_DIRECT was read back.
+    pub direct_io: bool,
+    /// Whether it passes as durable.
+    pub durable: bool,
+    /// Median latency of write + fdatasync, seconds.
+    pub fsync_p50_seconds: f64,
+    /// 99th percentile of it, seconds.
+    pub fsync_p99_seconds: f64,
+    /// Free bytes for this user.
+    pub free_bytes: u64,
+}
+
+/// SSH as this pod offers it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SshStatus {
+    /// Ports sshd listens on; empty while it does not run.
+    pub ports: Vec<u16>,
+    /// SHA256 fingerprint of the user key in use.
+    pub key: String,
+    /// sshd's PID.
+    pub pid: Option<i32>,
+}
+
+/// Which peers have been found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeersStatus {
+    /// Peers whose names resolve.
+    pub found: usize,
+    /// Peers that the topology names.
+    pub total: usize,
+    /// `segment-b-1: NXDOMAIN since 12 s`, ...
+    pub waiting: Vec<String>,
+}
+
+/// Everything one agent says of its pod.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodStatus {
+    /// Short host name.
+    pub pod: String,
+    /// Name below the headless service.
+    pub fqdn: String,
+    /// The cluster's name.
+    pub cluster: String,
+    /// The role the pod was made for; `None` until the configuration has been read.
+    pub preferred_role: Option<Role>,
+    /// The role it does at this moment, or none.
+    pub active_role: Option<Role>,
+    /// Greenplum's content id.
+    pub content: i32,
+    /// The postmaster's port.
+    pub port: u16,
+    /// Where in its life the pod is.
+    pub phase: Phase,
+    /// Unix seconds of the last change of phase.
+    pub phase_since: u64,
+    /// One line: why this phase, what is waited for.
+    pub reason: String,
+    /// Why `gp-agent hold` was called, while it holds.
+    pub held: Option<String>,
+    /// The data directory.
+    pub directory: DirectoryStatus,
+    /// The postmaster.
+    pub postmaster: PostmasterStatus,
+    /// Replication, both directions.
+    pub replication: Vec<ReplicationStatus>,
+    /// The newest timeline of a coordinator that this pod has seen; 0 before the cluster was created, and without a catalog.
+    #[serde(default)]
+    pub seen_coordinator: u32,
+    /// Parameters that wait for a restart of the postmaster.
+    pub pending_restart: Vec<String>,
+    /// Peers.
+    pub peers: PeersStatus,
+    /// Volumes.
+    pub storage: Vec<StorageStatus>,
+    /// SSH.
+    pub ssh: SshStatus,
+    /// What an administrator should know.
+    pub findings: Vec<Finding>,
+    /// Seconds that the configuration gives this pod to end; 0 until it has been read.
+    pub grace_seconds: u32,
+    /// Version of gp-agent.
+    pub version: String,
+    /// Times that init had to start the agent again.
+    pub agent_restarts: u64,
+    /// Unix seconds at which this agent started.
+    pub agent_started: u64,
+    /// Unix seconds at which the agent's loop last turned.
+    pub loop_turned_at: u64,
+}
+
+impl PodStatus {
+    /// Who says this, when it is not that pod of that cluster: addresses are given to other pods later, of other clusters
+    /// and namespaces too. What an agent does not know of itself yet is held against nobody.
+    pub fn stranger(&self, cluster: &str, member: &Member) -> Option<String> {
+        let differs = |said: &str, wanted: &str| !said.is_empty() && said != wanted;
+        if self.pod != member.pod {
+            Some(format!("{}: an old address", self.pod))
+        } else if differs(&self.cluster, cluster) {
+            Some(format!("{} of cluster {}", self.pod, self.cluster))
+        } else if differs(&self.fqdn, &member.fqdn) {
+            Some(format!("{}: an old address", self.fqdn))
+        } else {
+            None
+        }
+    }
+
+    /// The status of a pod of which only its host name is known.
+    pub fn unknown(pod: &str) -> PodStatus {
+        PodStatus {
+            pod: pod.to_string(),
+            fqdn: String::new(),
+            cluster: String::new(),
+            preferred_role: None,
+            active_role: None,
+            content: -1,
+            port: 0,
+            phase: Phase::Preparing,
+            phase_since: 0,
+            reason: "the agent starts".to_string(),
+            held: None,
+            directory: DirectoryStatus::default(),
+            postmaster: PostmasterStatus::default(),
+            replication: Vec::new(),
+            seen_coordinator: 0,
+            pending_restart: Vec::new(),
+            peers: PeersStatus::default(),
+            storage: Vec::new(),
+            ssh: SshStatus::default(),
+            findings: Vec::new(),
+            grace_seconds: 0,
+            version: env!("CARGO_PKG_VERSION").to_string(),
+            agent_restarts: 0,
+            agent_started: 0,
+            loop_turned_at: 0,
+        }
+    }
+}

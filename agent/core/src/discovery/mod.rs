@@ -1,0 +1,6 @@
+//! Finding the peers: how often DNS is asked, what is known of each peer, whether a name may stand in pg_hba.conf.
+
+pub mod intervals;
+pub mod kept_names;
+pub mod name_check;
+pub mod peers;

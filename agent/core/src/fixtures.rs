@@ -1,0 +1,51 @@
+//! Values for tests, here and in the crates above; only with the feature `fixtures`.
+#![allow(clippy::unwrap_used)]
+
+use crate::cluster::catalog::Segment;
+use crate::cluster::status::{Phase, PodStatus, PostmasterStatus, ReplicationStatus};
+use crate::cluster::topology::Role;
+use crate::ssh::public_key::PublicKey;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as STANDARD;
+
+/// A row of gp_segment_configuration, its columns divided by `|`.
+pub fn row(text: &str) -> Segment {
+    let cells: Vec<Option<String>> = text.split('|').map(|c| Some(c.to_string())).collect();
+    Segment::from_row(&cells).unwrap()
+}
+
+/// A pod at second 100 whose role, if it has one, does its work.
+pub fn status(phase: Phase, role: Option<Role>) -> PodStatus {
+    let link = ReplicationStatus {
+        peer: "segment-a-0".into(),
+        state: "streaming".into(),
+        sync_state: String::new(),
+        lag_bytes: Some(0),
+    };
+    PodStatus {
+        active_role: role,
+        phase,
+        loop_turned_at: 100,
+        postmaster: PostmasterStatus {
+            answer: "ok".into(),
+            answered_at: 100,
+            ..Default::default()
+        },
+        replication: role
+            .filter(|r| !r.is_writable())
+            .map(|_| link)
+            .into_iter()
+            .collect(),
+        ..PodStatus::unknown("segment-a-0")
+    }
+}
+
+/// An ed25519 public key made of one repeated byte.
+pub fn key(byte: u8) -> PublicKey {
+    let mut blob = Vec::new();
+    for field in [b"ssh-ed25519".as_slice(), &[byte; 32]] {
+        blob.extend((field.len() as u32).to_be_bytes());
+        blob.extend(field);
+    }
+    PublicKey::parse(&format!("ssh-ed25519 {}", STANDARD.encode(blob))).unwrap()
+}

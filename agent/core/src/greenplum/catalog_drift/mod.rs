@@ -1,0 +1,124 @@
+//! Where gp_segment_configuration and what the agents see say different things.
+//!
+//! The catalog is what FTS believes: it notices a dead primary within a minute or two, a dead mirror when a write waits for
+//! it, and a dead standby never. The agents see their own pods at once. A row and its pod that agree are no news.
+
+mod pair;
+mod row;
+#[cfg(test)]
+mod tests;
+
+use crate::cluster::catalog::{Catalog, Segment};
+use crate::cluster::report::{Entry, Listing};
+use crate::cluster::topology::{Member, Role, Topology};
+use crate::finding::{Area, Finding, Severity};
+
+/// A contradiction and the pod that it is shown with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contradiction {
+    /// Short host name.
+    pub pod: String,
+    /// What it is.
+    pub finding: Finding,
+}
+
+/// Gives every entry its row of the catalog, and the contradictions that concern it.
+pub fn annotate(entries: &mut [Entry], topology: &Topology, catalog: &Catalog) {
+    let found = find(entries, topology, catalog);
+    for entry in entries {
+        let member = topology.member(&entry.pod);
+        let row = member.and_then(|m| catalog.of(m));
+        entry.catalog = row.map(|row| Listing {
+            row: row.clone(),
+            live: catalog.live,
+        });
+        entry.contradictions = found
+            .iter()
+            .filter(|c| c.pod == entry.pod)
+            .map(|c| c.finding.clone())
+            .collect();
+    }
+}
+
+/// All contradictions, in the order of the topology. A snapshot says nothing of who is up now.
+pub fn find(entries: &[Entry], topology: &Topology, catalog: &Catalog) -> Vec<Contradiction> {
+    let mut found = Vec::new();
+    for member in &topology.members {
+        let entry = entries.iter().find(|e| e.pod == member.pod);
+        let row = catalog.of(member);
+        let findings = match row {
+            None => vec![row::not_listed(member, catalog)],
+            Some(row) => row::judge(member, row, entry, catalog.live),
+        };
+        let pod = member.pod.clone();
+        found.extend(findings.into_iter().map(|finding| Contradiction {
+            pod: pod.clone(),
+            finding,
+        }));
+    }
+    found.extend(pair::judge(entries, topology, catalog));
+    found.extend(strangers(topology, catalog));
+    if !catalog.live {
+        found.extend(snapshot(topology, catalog));
+    }
+    found
+}
+
+/// The pod that findings about the catalog itself are shown with.
+fn head<'a>(topology: &'a Topology, catalog: &Catalog) -> Option<&'a Member> {
+    let said_so = topology.member(&catalog.coordinator);
+    said_so.or_else(|| topology.coordinator())
+}
+
+fn snapshot(topology: &Topology, catalog: &Catalog) -> Option<Contradiction> {
+    let head = head(topology, catalog)?;
+    Some(Contradiction {
+        pod: head.pod.clone(),
+        finding: Finding::new(
+            Severity::Info,
+            Area::Postgres,
+            &head.pod,
+            "no coordinator's server answers; the catalog shown is what it last said",
+            "see why the coordinator does not answer",
+        ),
+    })
+}
+
+/// Rows that no pod of the topology is meant by.
+fn strangers(topology: &Topology, catalog: &Catalog) -> Vec<Contradiction> {
+    let known = |row: &Segment| topology.members.iter().any(|m| row.is(m));
+    let Some(shown_with) = head(topology, catalog) else {
+        return Vec::new();
+    };
+    let strangers = catalog.segments.iter().filter(|row| !known(row));
+    strangers
+        .map(|row| Contradiction {
+            pod: shown_with.pod.clone(),
+            finding: Finding::warning(
+                Area::Postgres,
+                format!("{}:{}", row.address, row.port),
+                format!(
+                    "the catalog lists content {} there ({row}), and cluster.yaml has no such pod",
+                    row.content
+                ),
+                "after gpexpand raise segments.count; otherwise put the pod back into cluster.yaml, or move the segment to one that is there (gprecoverseg -i)",
+            ),
+        })
+        .collect()
+}
+
+/// Whether the pod does at this moment what its row says it is.
+fn serves(row: &Segment, active: Option<Role>) -> bool {
+    active == Some(role_of(row))
+}
+
+/// The role of a row in the words of the topology.
+fn role_of(row: &Segment) -> Role {
+    use crate::cluster::catalog::CatalogRole::{Mirror, Primary};
+    match (row.role, row.content) {
+        (Primary, -1) => Role::Coordinator,
+        (Mirror, -1) => Role::Standby,
+        (Primary, _) => Role::Primary,
+        (Mirror, _) => Role::Mirror,
+    }
+}

@@ -1,0 +1,85 @@
+//! The pods of one content together.
+
+use super::Contradiction;
+use crate::cluster::catalog::{Catalog, CatalogRole, Segment};
+use crate::cluster::report::Entry;
+use crate::cluster::topology::{Role, Topology};
+use crate::finding::{Area, Finding};
+use std::collections::BTreeMap;
+
+/// Two servers that take writes, and contents that are served by the pod made as mirror.
+pub fn judge(entries: &[Entry], topology: &Topology, catalog: &Catalog) -> Vec<Contradiction> {
+    let mut found = rivals(entries, topology);
+    let swapped = catalog.segments.iter().filter(|row| {
+        row.role == CatalogRole::Primary && row.preferred_role == CatalogRole::Mirror
+    });
+    found.extend(swapped.filter_map(|row| swap(topology, catalog, row)));
+    found
+}
+
+fn rivals(entries: &[Entry], topology: &Topology) -> Vec<Contradiction> {
+    let mut writable: BTreeMap<i32, Vec<&Entry>> = BTreeMap::new();
+    for entry in entries {
+        let active = entry.status.as_ref().and_then(|r| r.status.active_role);
+        let member = topology.member(&entry.pod);
+        if let Some(member) = member.filter(|_| active.is_some_and(Role::is_writable)) {
+            writable.entry(member.content).or_default().push(entry);
+        }
+    }
+    let mut found = Vec::new();
+    for (content, entries) in writable.iter().filter(|(_, entries)| entries.len() > 1) {
+        let pods: Vec<&str> = entries.iter().map(|e| e.pod.as_str()).collect();
+        let what = match content {
+            -1 => format!(
+                "two coordinators run: {}; their catalogs drift apart",
+                pods.join(" and ")
+            ),
+            _ => format!(
+                "content {content} has two primaries that run: {}",
+                pods.join(" and ")
+            ),
+        };
+        found.extend(pods.iter().map(|pod| Contradiction {
+            pod: pod.to_string(),
+            finding: Finding::error(
+                Area::Postgres,
+                pods.join(", "),
+                what.clone(),
+                "find out which one is the older (gp-agent status --json: directory.timeline), gp-agent hold there, and stop its server at once",
+            ),
+        }));
+    }
+    found
+}
+
+fn swap(topology: &Topology, catalog: &Catalog, row: &Segment) -> Option<Contradiction> {
+    let pod = topology.members.iter().find(|m| row.is(m))?;
+    let whole = catalog
+        .segments
+        .iter()
+        .any(|s| s.content == row.content && s.role == CatalogRole::Mirror && s.up && s.in_sync);
+    let (what, remedy) = match (row.content, whole) {
+        (-1, _) => (
+            format!("{} is the coordinator, made as the standby", pod.pod),
+            "nothing has to be done; to change back: gpinitstandby for the other pod, stop this coordinator, gpactivatestandby there",
+        ),
+        (content, true) => (
+            format!(
+                "content {content} is served by {}, made as its mirror",
+                pod.pod
+            ),
+            "gprecoverseg -r in the coordinator's pod brings it back; it ends the sessions of that content",
+        ),
+        (content, false) => (
+            format!(
+                "content {content} is served by {}, made as its mirror",
+                pod.pod
+            ),
+            "gprecoverseg in the coordinator's pod brings the other one back as its mirror, then gprecoverseg -r changes them back",
+        ),
+    };
+    Some(Contradiction {
+        pod: pod.pod.clone(),
+        finding: Finding::warning(Area::Postgres, &pod.pod, what, remedy),
+    })
+}

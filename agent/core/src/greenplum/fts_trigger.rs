@@ -1,0 +1,262 @@
+//! When the coordinator's agent asks FTS to look at once.
+//!
+//! FTS probes every gp_fts_probe_interval (60 s) or after a query that failed. The agents know sooner that a server cannot
+//! come back; `gp_request_fts_probe_scan()` then makes the mirror take over in seconds. FTS still decides by its own probe
+//! and its own retries: a server that is back by then stays what it is.
+
+use crate::cluster::catalog::{Catalog, CatalogRole, Segment};
+use crate::cluster::report::Entry;
+use crate::cluster::status::Phase;
+use crate::cluster::topology::{Role, Topology};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Milliseconds that a server may take to come back by itself before FTS is asked. A primary that was killed and is back
+/// within FTS's own retries (5, one second apart) is never failed over.
+pub const PATIENCE_MS: u64 = 3_000;
+/// Milliseconds that a mirror may be without its stream: a receiver that was refused tries again after 5 s
+/// (wal_retrieve_retry_interval), and FTS gives a mirror 30 s (gp_fts_mark_mirror_down_grace_period).
+pub const MIRROR_PATIENCE_MS: u64 = 10_000;
+/// Milliseconds between two requests.
+pub const AGAIN_MS: u64 = 5_000;
+
+/// How a server looks from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// It does what the catalog says it does.
+    Serving,
+    /// Not now, but its agent is at it.
+    Coming(String),
+    /// It will not come back by itself soon.
+    Gone(String),
+}
+
+/// How the pod's server looks, which the catalog lists as `row`.
+pub fn sight(row: &Segment, entry: &Entry) -> Sight {
+    let Some(report) = &entry.status else {
+        let why = entry.error.as_deref().unwrap_or("no answer");
+        return Sight::Gone(format!("its agent is silent ({why})"));
+    };
+    let status = &report.status;
+    let serving = match row.role {
+        CatalogRole::Primary => status.active_role == Some(Role::Primary),
+        CatalogRole::Mirror => status.active_role == Some(Role::Mirror),
+    };
+    let words = format!("{}: {}", status.phase.word(), status.reason);
+    match status.phase {
+        _ if serving => Sight::Serving,
+        // An administrator's own doing.
+        Phase::Held => Sight::Coming(words),
+        Phase::CrashLoop | Phase::Refused | Phase::Stopped | Phase::Draining => Sight::Gone(words),
+        _ => Sight::Coming(words),
+    }
+}
+
+/// Remembers since when servers are missing, and when FTS was last asked.
+#[derive(Debug, Default)]
+pub struct Watch {
+    missing_since: BTreeMap<i32, u64>,
+    asked_at: Option<u64>,
+}
+
+impl Watch {
+    /// Whether FTS should be asked now, and why. `nameless` are pods whose names cannot be looked up: FTS goes by names, and
+    /// would fail a server over to another that it cannot find either. `now_ms` never goes backwards.
+    pub fn look(
+        &mut self,
+        catalog: &Catalog,
+        topology: &Topology,
+        entries: &[Entry],
+        nameless: &BTreeSet<String>,
+        now_ms: u64,
+    ) -> Option<String> {
+        let mut why = None;
+        for row in catalog.segments.iter().filter(|s| s.content >= 0) {
+            let member = topology.members.iter().find(|m| row.is(m));
+            let entry = member.and_then(|m| entries.iter().find(|e| e.pod == m.pod));
+            let Some(entry) = entry.filter(|_| row.up) else {
+                self.missing_since.remove(&row.dbid);
+                continue;
+            };
+            let (patience, words) = match sight(row, entry) {
+                Sight::Serving => {
+                    self.missing_since.remove(&row.dbid);
+                    continue;
+                }
+                Sight::Coming(words) if row.role == CatalogRole::Mirror => {
+                    (MIRROR_PATIENCE_MS, words)
+                }
+                Sight::Coming(words) => (PATIENCE_MS, words),
+                Sight::Gone(words) => (0, words),
+            };
+            let since = *self.missing_since.entry(row.dbid).or_insert(now_ms);
+            let other_named = || {
+                let mut pair = topology.members.iter().filter(|m| m.content == row.content);
+                pair.all(|m| m.pod == entry.pod || !nameless.contains(&m.pod))
+            };
+            if now_ms - since >= patience && can_change(catalog, row) && other_named() {
+                why.get_or_insert(format!("{}: {words}", entry.pod));
+            }
+        }
+        let rested = self.asked_at.is_none_or(|at| now_ms - at >= AGAIN_MS);
+        let asks = why.filter(|_| rested);
+        if asks.is_some() {
+            self.asked_at = Some(now_ms);
+        }
+        asks
+    }
+}
+
+impl Watch {
+    /// The request did not reach FTS: the next look may ask again at once.
+    pub fn unheard(&mut self) {
+        self.asked_at = None;
+    }
+}
+
+/// A primary is failed over only to a mirror that is up and in sync (fts.c); a mirror can always be marked down.
+fn can_change(catalog: &Catalog, row: &Segment) -> bool {
+    row.role == CatalogRole::Mirror
+        || catalog
+            .segments
+            .iter()
+            .any(|s| s.content == row.content && s.role == CatalogRole::Mirror && s.up && s.in_sync)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::report::Report;
+    use crate::cluster::status::PodStatus;
+    use crate::cluster::topology::Member;
+    use crate::fixtures::row;
+
+    fn member(pod: &str, role: Role) -> Member {
+        Member {
+            pod: pod.into(),
+            fqdn: format!("{pod}.gp"),
+            role,
+            content: 0,
+            port: 1,
+            data_dir: "/g".into(),
+        }
+    }
+
+    fn topology() -> Topology {
+        Topology {
+            cluster: "c".into(),
+            domain: "gp".into(),
+            members: vec![member("a", Role::Primary), member("b", Role::Mirror)],
+        }
+    }
+
+    fn catalog(mirror: &str) -> Catalog {
+        Catalog {
+            segments: vec![row("2|0|p|p|s|u|1|a.gp|a.gp|/g"), row(mirror)],
+            ..Catalog::default()
+        }
+    }
+
+    const IN_SYNC: &str = "3|0|m|m|s|u|1|b.gp|b.gp|/g";
+
+    fn entry(pod: &str, phase: Phase, active: Option<Role>) -> Entry {
+        let status = PodStatus {
+            phase,
+            active_role: active,
+            reason: "r".into(),
+            ..PodStatus::unknown(pod)
+        };
+        Entry::own(Report::new(status, 0))
+    }
+
+    fn silent(pod: &str) -> Entry {
+        Entry::of(&member(pod, Role::Primary), Err("no route".into()))
+    }
+
+    fn serving(pod: &str, role: Role) -> Entry {
+        entry(pod, Phase::Running, Some(role))
+    }
+
+    #[test]
+    fn a_healthy_cluster_is_left_alone() {
+        let all = [serving("a", Role::Primary), serving("b", Role::Mirror)];
+        let mut watch = Watch::default();
+        for now in [0, 10_000, 100_000] {
+            assert_eq!(
+                watch.look(&catalog(IN_SYNC), &topology(), &all, &BTreeSet::new(), now),
+                None
+            );
+        }
+    }
+
+    #[test]
+    fn a_primary_that_cannot_come_back_is_reported_at_once_and_again() {
+        let mirror = serving("b", Role::Mirror);
+        for gone in [silent("a"), entry("a", Phase::CrashLoop, None)] {
+            let all = [gone, mirror.clone()];
+            let mut watch = Watch::default();
+            let ask = |w: &mut Watch, now| {
+                w.look(&catalog(IN_SYNC), &topology(), &all, &BTreeSet::new(), now)
+            };
+            assert!(ask(&mut watch, 1).unwrap().starts_with("a: "));
+            assert_eq!(ask(&mut watch, AGAIN_MS), None, "FTS needs a moment");
+            assert!(ask(&mut watch, 1 + AGAIN_MS).is_some());
+            watch.unheard();
+            assert!(ask(&mut watch, 2 + AGAIN_MS).is_some());
+        }
+    }
+
+    #[test]
+    fn a_primary_that_restarts_gets_its_time() {
+        let all = [entry("a", Phase::Crashed, None), serving("b", Role::Mirror)];
+        let mut watch = Watch::default();
+        let mut ask = |now| watch.look(&catalog(IN_SYNC), &topology(), &all, &BTreeSet::new(), now);
+        assert_eq!(ask(0), None);
+        assert_eq!(ask(PATIENCE_MS - 1), None);
+        assert!(ask(PATIENCE_MS).is_some());
+    }
+
+    #[test]
+    fn nobody_is_asked_where_nothing_can_change() {
+        let all = [silent("a"), serving("b", Role::Mirror)];
+        let out_of_sync = catalog("3|0|m|m|n|u|1|b.gp|b.gp|/g");
+        assert_eq!(
+            Watch::default().look(&out_of_sync, &topology(), &all, &BTreeSet::new(), 9),
+            None
+        );
+        let down = catalog("3|0|m|m|n|d|1|b.gp|b.gp|/g");
+        let mirror_gone = [serving("a", Role::Primary), silent("b")];
+        assert_eq!(
+            Watch::default().look(&down, &topology(), &mirror_gone, &BTreeSet::new(), 9),
+            None
+        );
+        assert!(
+            Watch::default()
+                .look(
+                    &catalog(IN_SYNC),
+                    &topology(),
+                    &mirror_gone,
+                    &BTreeSet::new(),
+                    9
+                )
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn an_administrators_hold_is_respected_for_a_while() {
+        let held = entry("a", Phase::Held, None);
+        let primary = row("2|0|p|p|s|u|1|a.gp|a.gp|/g");
+        assert!(matches!(sight(&primary, &held), Sight::Coming(_)));
+    }
+
+    #[test]
+    fn nobody_is_asked_while_the_other_server_has_no_name() {
+        let all = [silent("a"), serving("b", Role::Mirror)];
+        let look = |nameless: &[&str]| {
+            let nameless = nameless.iter().map(|n| n.to_string()).collect();
+            Watch::default().look(&catalog(IN_SYNC), &topology(), &all, &nameless, 9)
+        };
+        assert!(look(&["a"]).is_some(), "a pod that is gone has no name");
+        assert_eq!(look(&["a", "b"]), None, "names are gone");
+    }
+}

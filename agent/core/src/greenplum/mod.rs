@@ -1,0 +1,11 @@
+//! What only Greenplum has: versions, gpinitsystem, FTS, the output of its tools, starts by the catalog.
+
+pub mod catalog_drift;
+pub mod creation_gaps;
+pub mod fts_trigger;
+pub mod gpinitsystem;
+pub mod preflight;
+pub mod start_decision;
+pub mod startup_order;
+pub mod tool_output;
+pub mod version;

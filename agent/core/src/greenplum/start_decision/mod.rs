@@ -1,0 +1,274 @@
+//! Ask before starting, where a catalog decides (Greenplum): may this pod's data directory be started?
+//!
+//! After a failover the old primary's directory still looks like a primary's, and started it is one, on its old
+//! timeline. Only gp_segment_configuration knows better; so a segment asks the coordinator pods' agents first. A
+//! snapshot of the catalog can be older than the last failover, so it is held against the directories of the pair.
+
+use crate::cluster::catalog::{Catalog, CatalogAnswer, CatalogRole, Segment};
+use crate::cluster::topology::{Member, Role};
+use crate::postgres::start_decision::{
+    Decision, Directory, DirectoryKind, Partner, foreign, other_database,
+};
+
+/// What a pod knows when it decides.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The pod.
+    pub me: &'a Member,
+    /// Its directory.
+    pub own: &'a Directory,
+    /// The pod on the other end of replication, and that pod's name.
+    pub partner: &'a Partner,
+    /// For the texts.
+    pub partner_name: &'a str,
+    /// What the coordinator pods say; `None` while none of them answers.
+    pub catalog: Option<&'a CatalogAnswer>,
+    /// The newest timeline of a coordinator that any segment has seen; 0 when none was.
+    pub newest_coordinator: u32,
+}
+
+/// Decides. [`Decision::Clone`] never comes out: on Greenplum gpinitsystem, gpinitstandby and gprecoverseg make copies.
+pub fn decide(question: &Question<'_>) -> Decision {
+    match question.me.role {
+        Role::Coordinator | Role::Standby => coordinator(question),
+        Role::Primary | Role::Mirror => segment(question),
+    }
+}
+
+fn refuse(what: impl Into<String>, remedy: impl Into<String>) -> Decision {
+    Decision::Refuse {
+        what: what.into(),
+        remedy: remedy.into(),
+    }
+}
+
+fn segment(q: &Question<'_>) -> Decision {
+    let catalog = match q.catalog {
+        // A mirror harms nobody: it refuses SQL until FTS promotes it.
+        _ if q.own.kind == DirectoryKind::Standby => return standby(q),
+        None | Some(CatalogAnswer::Unknown { .. }) => return Decision::Wait(unanswered(q)),
+        Some(CatalogAnswer::NotCreated { what }) => {
+            return Decision::Wait(format!(
+                "waiting for the coordinator to create the cluster; it says: {what}"
+            ));
+        }
+        Some(CatalogAnswer::Known(catalog)) => catalog,
+    };
+    match (catalog.of(q.me), q.own.kind) {
+        (row, DirectoryKind::Absent | DirectoryKind::HalfMade) => empty(q, row),
+        (Some(row), _) => writable(q, catalog, row),
+        (None, _) => refuse(
+            format!(
+                "the catalog of {} does not list this pod",
+                catalog.coordinator
+            ),
+            "add it there (gpexpand for new contents, gpaddmirrors for mirrors), or mount the right volume",
+        ),
+    }
+}
+
+fn unanswered(q: &Question<'_>) -> String {
+    let why = match q.catalog {
+        Some(CatalogAnswer::Unknown { why }) => format!("; it says: {why}"),
+        _ => String::new(),
+    };
+    format!("waiting for a coordinator's agent to say what this directory is{why}")
+}
+
+fn standby(q: &Question<'_>) -> Decision {
+    match q.partner {
+        Partner::Answered { directory, .. } if foreign(q.own, directory) => {
+            other_database(q.partner_name)
+        }
+        _ => Decision::Start,
+    }
+}
+
+fn empty(q: &Question<'_>, row: Option<&Segment>) -> Decision {
+    let half = q.own.kind == DirectoryKind::HalfMade;
+    let what = if half {
+        "the data directory is not whole: a copy is being made, or was broken off"
+    } else {
+        "the volume is empty"
+    };
+    match row {
+        None => Decision::Wait(format!(
+            "{what}, and the catalog does not list this pod; gpexpand or gpaddmirrors fills it"
+        )),
+        Some(row) if row.role == CatalogRole::Mirror => refuse(
+            format!("{what}, and the catalog lists a mirror here ({row})"),
+            "gprecoverseg -F in the coordinator pod copies it from its primary",
+        ),
+        Some(row) => refuse(
+            format!(
+                "{what}, although the catalog lists the primary of content {} here ({row})",
+                row.content
+            ),
+            "bring the lost volume back; with a mirror in sync FTS lets that take over, then gprecoverseg -F copies it back here",
+        ),
+    }
+}
+
+fn writable(q: &Question<'_>, catalog: &Catalog, row: &Segment) -> Decision {
+    let (kind, timeline) = match q.partner {
+        Partner::Answered { directory, .. } => (directory.kind, directory.timeline),
+        _ => (DirectoryKind::Absent, 0),
+    };
+    let rival = kind == DirectoryKind::Primary;
+    match (row.role, catalog.live) {
+        (CatalogRole::Primary, false) if rival && timeline > q.own.timeline => {
+            Decision::Wait(format!(
+                "{} was promoted after the catalog's snapshot was taken; waiting for the coordinator itself to say so",
+                q.partner_name
+            ))
+        }
+        (CatalogRole::Primary, _) => Decision::Start,
+        (CatalogRole::Mirror, false) if rival && timeline < q.own.timeline => Decision::Start,
+        (CatalogRole::Mirror, _) => refuse(
+            format!(
+                "this directory is a primary's, but the catalog calls it a mirror ({row}): {} took over",
+                q.partner_name
+            ),
+            "gprecoverseg in the coordinator pod brings it back as a mirror; it is started then",
+        ),
+    }
+}
+
+fn coordinator(q: &Question<'_>) -> Decision {
+    match (q.own.kind, q.me.role) {
+        (DirectoryKind::Standby, _) => standby(q),
+        (DirectoryKind::Primary, _) => acting(q),
+        (kind, Role::Coordinator) => lost_or_new(q, kind),
+        (kind, _) => absent_standby(q, kind),
+    }
+}
+
+/// An old coordinator beside an activated standby would write to the same segments with another catalog.
+fn acting(q: &Question<'_>) -> Decision {
+    let fence = |who: &str, theirs: u32| {
+        refuse(
+            format!(
+                "{who} knows of a coordinator on timeline {theirs}, this directory is on {}: a standby was activated since, and two coordinators would write to the same segments",
+                q.own.timeline
+            ),
+            "gp-agent hold; move this directory away; gp-agent resume; then gpinitstandby in the active coordinator's pod makes this one its standby",
+        )
+    };
+    if let Partner::Answered {
+        directory,
+        writable,
+    } = q.partner
+    {
+        if foreign(q.own, directory) {
+            return other_database(q.partner_name);
+        }
+        if directory.kind == DirectoryKind::Primary {
+            if directory.timeline > q.own.timeline {
+                return fence(q.partner_name, directory.timeline);
+            }
+            if directory.timeline == q.own.timeline && (*writable || q.me.role == Role::Standby) {
+                return refuse(
+                    format!(
+                        "this directory and that of {} both say that they are the coordinator's, on the same timeline {}",
+                        q.partner_name, q.own.timeline
+                    ),
+                    "one of them lost its standby.signal: set one of the two aside",
+                );
+            }
+        }
+    }
+    if q.newest_coordinator > q.own.timeline {
+        return fence("a segment's agent", q.newest_coordinator);
+    }
+    Decision::Start
+}
+
+fn lost_or_new(q: &Question<'_>, kind: DirectoryKind) -> Decision {
+    match q.partner {
+        Partner::Silent => Decision::Wait(format!(
+            "the volume is empty; waiting for {} to say that it holds no data either",
+            q.partner_name
+        )),
+        Partner::Answered { directory, .. } if directory.kind == DirectoryKind::Primary => refuse(
+            format!(
+                "the volume is empty, and {} holds the coordinator",
+                q.partner_name
+            ),
+            gpinitstandby(q),
+        ),
+        Partner::Answered { directory, .. } if directory.kind == DirectoryKind::Standby => refuse(
+            format!(
+                "the coordinator's volume is empty although {} holds a copy of the catalog",
+                q.partner_name
+            ),
+            format!(
+                "bring the lost volume back, or activate the copy (in {}: gpactivatestandby), then gpinitstandby",
+                q.partner_name
+            ),
+        ),
+        _ if q.newest_coordinator > 0 => refuse(
+            format!(
+                "the volume is {} although segments belong to a cluster that was created",
+                if kind == DirectoryKind::Absent {
+                    "empty"
+                } else {
+                    "not whole"
+                }
+            ),
+            "bring the coordinator's lost volume back; nothing is initialised over the segments' data",
+        ),
+        _ => Decision::Create,
+    }
+}
+
+fn absent_standby(q: &Question<'_>, kind: DirectoryKind) -> Decision {
+    match q.catalog {
+        Some(CatalogAnswer::Known(_)) => refuse(
+            if kind == DirectoryKind::Absent {
+                "the standby's volume is empty"
+            } else {
+                "the standby's data directory is not whole: a copy is being made, or was broken off"
+            },
+            gpinitstandby(q),
+        ),
+        Some(CatalogAnswer::NotCreated { what }) => Decision::Wait(format!(
+            "waiting for the coordinator to create the cluster; it says: {what}"
+        )),
+        _ => Decision::Wait(format!("waiting for {} to answer", q.partner_name)),
+    }
+}
+
+fn gpinitstandby(q: &Question<'_>) -> String {
+    format!(
+        "in the coordinator's pod, gpinitstandby -a -s {} -P {} -S {} makes this pod its standby (gpinitstandby -r first when the catalog lists one)",
+        q.me.fqdn,
+        q.me.port,
+        q.me.data_dir.display()
+    )
+}
+
+/// While running writable: why this server must stop, when the catalog of a coordinator that answers, or a coordinator on
+/// a newer timeline, says that it is no longer the one to be written to.
+pub fn must_step_down(q: &Question<'_>) -> Option<String> {
+    match q.me.role {
+        Role::Coordinator | Role::Standby => match acting(q) {
+            Decision::Refuse { what, .. } => Some(what),
+            _ => None,
+        },
+        Role::Primary | Role::Mirror => match q.catalog {
+            Some(CatalogAnswer::Known(catalog)) if catalog.live => {
+                let row = catalog.of(q.me)?;
+                (row.role == CatalogRole::Mirror).then(|| {
+                    format!(
+                        "the catalog calls this server a mirror ({row}): {} took over",
+                        q.partner_name
+                    )
+                })
+            }
+            _ => None,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

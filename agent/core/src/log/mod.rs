@@ -1,0 +1,5 @@
+//! Log records, of the agent and of PostgreSQL.
+
+pub mod postgres;
+pub mod record;
+pub mod utc;

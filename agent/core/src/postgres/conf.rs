@@ -1,0 +1,84 @@
+//! The agent's own settings file, `gp-agent.conf`, and the line of postgresql.conf that includes it.
+
+use crate::resources::Derived;
+use std::collections::BTreeMap;
+
+/// The file's name, in the data directory.
+pub const FILE: &str = "gp-agent.conf";
+
+const INCLUDE: &str = "include_if_exists = 'gp-agent.conf'";
+
+/// Renders `gp-agent.conf`: what the engine needs (`own`), what follows from the container's limits, each with the reason
+/// for its value, then what the configuration says (the last line of a name wins, config.sgml). Deterministic.
+pub fn render(
+    own: &[(&str, &str)],
+    derived: &[Derived],
+    parameters: &BTreeMap<String, String>,
+) -> String {
+    let mut text = String::from(
+        "# Written by gp-agent from cluster.yaml; changes made here are lost. ALTER SYSTEM takes precedence.\n",
+    );
+    for (name, value) in own {
+        text.push_str(&format!("{name} = {}\n", quote(value)));
+    }
+    for Derived { name, value, why } in derived {
+        text.push_str(&format!("# {why}:\n{name} = {}\n", quote(value)));
+    }
+    for (name, value) in parameters {
+        text.push_str(&format!("{name} = {}\n", quote(value)));
+    }
+    text
+}
+
+/// A value in single quotes, as guc-file.l reads them: quotes doubled, backslashes escaped.
+pub fn quote(value: &str) -> String {
+    format!("'{}'", value.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+/// postgresql.conf with the include line at its end; the same text when it is there already.
+pub fn with_include(existing: &str) -> String {
+    if existing.lines().any(|line| line.trim() == INCLUDE) {
+        return existing.to_string();
+    }
+    let newline = if existing.is_empty() || existing.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
+    format!("{existing}{newline}\n# Added by gp-agent.\n{INCLUDE}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn configured_parameters_come_last() {
+        let parameters = BTreeMap::from([("max_wal_senders".to_string(), "20".to_string())]);
+        let derived = Derived {
+            name: "max_wal_senders",
+            value: "5".into(),
+            why: "half of ten".into(),
+        };
+        let text = render(&[("cluster_name", "segment-a-0")], &[derived], &parameters);
+        assert!(
+            text.contains("cluster_name = 'segment-a-0'\n# half of ten:\nmax_wal_senders = '5'\n")
+        );
+        assert!(text.ends_with("max_wal_senders = '20'\n"));
+    }
+
+    #[test]
+    fn values_cannot_break_out() {
+        assert_eq!(quote(r"it's a \ "), r"'it''s a \\ '");
+    }
+
+    proptest! {
+        #[test]
+        fn including_twice_is_including_once(text in "[a-z= '\n#]{0,80}") {
+            let once = with_include(&text);
+            prop_assert!(once.starts_with(&text));
+            prop_assert_eq!(with_include(&once), once);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The `name=value` options and which method takes them (hba.c, parse_hba_auth_opt).
+
+use super::{ConnType, Method};
+
+/// Judges one option of a line.
+pub(super) fn check(name: &str, value: &str, kind: ConnType, method: Method) -> Result<(), String> {
+    let only_for = |methods: &[Method], words: &str| {
+        if methods.contains(&method) {
+            return Ok(());
+        }
+        Err(format!(
+            "authentication option \"{name}\" is only valid for authentication methods {words}"
+        ))
+    };
+    match name {
+        "map" => only_for(
+            &[Method::Ident, Method::Peer, Method::Gss, Method::Cert],
+            "ident, peer, gssapi, sspi, and cert",
+        ),
+        "clientcert" | "clientname" => certificate(name, value, kind, method),
+        "pamservice" | "pam_use_hostname" => only_for(&[Method::Pam], "pam"),
+        "krb_realm" | "include_realm" => only_for(&[Method::Gss], "gssapi and sspi"),
+        "compat_realm" | "upn_username" => only_for(&[], "sspi"),
+        "radiusservers" | "radiussecrets" | "radiusports" | "radiusidentifiers" => {
+            only_for(&[Method::Radius], "radius")?;
+            radius(name, value)
+        }
+        _ if LDAP.contains(&name) => {
+            only_for(&[Method::Ldap], "ldap")?;
+            ldap(name, value)
+        }
+        _ => Err(format!(
+            "unrecognized authentication option name: \"{name}\""
+        )),
+    }
+}
+
+const LDAP: [&str; 12] = [
+    "ldapurl",
+    "ldaptls",
+    "ldapscheme",
+    "ldapserver",
+    "ldapport",
+    "ldapbinddn",
+    "ldapbindpasswd",
+    "ldapsearchattribute",
+    "ldapsearchfilter",
+    "ldapbasedn",
+    "ldapprefix",
+    "ldapsuffix",
+];
+
+fn certificate(name: &str, value: &str, kind: ConnType, method: Method) -> Result<(), String> {
+    if kind != ConnType::HostSsl {
+        return Err(format!(
+            "{name} can only be configured for \"hostssl\" rows"
+        ));
+    }
+    match (name, value) {
+        ("clientcert", "verify-ca") if method == Method::Cert => Err(
+            "clientcert can only be set to \"verify-full\" when using \"cert\" authentication"
+                .to_string(),
+        ),
+        ("clientcert", "verify-full" | "verify-ca") | ("clientname", "CN" | "DN") => Ok(()),
+        _ => Err(format!("invalid value for {name}: \"{value}\"")),
+    }
+}
+
+fn ldap(name: &str, value: &str) -> Result<(), String> {
+    match name {
+        "ldapport" if c_integer(value) == 0 => {
+            Err(format!("invalid LDAP port number: \"{value}\""))
+        }
+        "ldapurl" => {
+            let lower = value.to_ascii_lowercase();
+            if lower.starts_with("ldap://") || lower.starts_with("ldaps://") {
+                return Ok(());
+            }
+            Err(format!("could not parse LDAP URL \"{value}\""))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn radius(name: &str, value: &str) -> Result<(), String> {
+    if name == "radiusports" && list(value).iter().any(|port| c_integer(port) == 0) {
+        return Err(format!("invalid RADIUS port number: \"{value}\""));
+    }
+    Ok(())
+}
+
+/// Judges the options of one line together: what a method needs, and what excludes each other.
+pub(super) fn check_together(method: Method, options: &[(String, String)]) -> Result<(), String> {
+    let given = |names: &[&str]| {
+        options
+            .iter()
+            .any(|(name, _)| names.contains(&name.as_str()))
+    };
+    match method {
+        Method::Ldap => ldap_together(given),
+        Method::Radius => radius_together(options),
+        _ => Ok(()),
+    }
+}
+
+fn ldap_together(given: impl Fn(&[&str]) -> bool) -> Result<(), String> {
+    let search = [
+        "ldapbasedn",
+        "ldapbinddn",
+        "ldapbindpasswd",
+        "ldapsearchattribute",
+        "ldapsearchfilter",
+        "ldapurl",
+    ];
+    if given(&["ldapprefix", "ldapsuffix"]) {
+        if given(&search) {
+            return Err(format!(
+                "cannot use {} together with ldapprefix",
+                search.join(", ")
+            ));
+        }
+    } else if !given(&["ldapbasedn", "ldapurl"]) {
+        return Err(
+            "authentication method \"ldap\" requires argument \"ldapbasedn\", \
+             \"ldapprefix\", or \"ldapsuffix\" to be set"
+                .to_string(),
+        );
+    }
+    if given(&["ldapsearchattribute"]) && given(&["ldapsearchfilter"]) {
+        return Err("cannot use ldapsearchattribute together with ldapsearchfilter".to_string());
+    }
+    Ok(())
+}
+
+fn radius_together(options: &[(String, String)]) -> Result<(), String> {
+    let count = |wanted: &str| {
+        let last = options.iter().rfind(|(name, _)| name == wanted);
+        last.map(|(_, value)| list(value).len())
+    };
+    let needed = |name: &str| match count(name) {
+        None => Err(format!(
+            "authentication method \"radius\" requires argument \"{name}\" to be set"
+        )),
+        Some(0) => Err(format!("list of {name} cannot be empty")),
+        Some(n) => Ok(n),
+    };
+    let servers = needed("radiusservers")?;
+    needed("radiussecrets")?;
+    for name in ["radiussecrets", "radiusports", "radiusidentifiers"] {
+        let n = count(name).unwrap_or(0);
+        if n > 1 && n != servers {
+            return Err(format!(
+                "the number of {name} ({n}) must be 1 or the same as the number of RADIUS servers ({servers})"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn list(value: &str) -> Vec<&str> {
+    let parts = value.split(',').map(str::trim);
+    parts.filter(|part| !part.is_empty()).collect()
+}
+
+/// atoi: the leading number, 0 when there is none.
+fn c_integer(text: &str) -> i64 {
+    let text = text.trim_start();
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let end = digits
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(digits.len());
+    digits[..end].parse().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::postgres::hba::parse;
+
+    #[test]
+    fn options_belong_to_their_methods() {
+        for line in [
+            "host all all all ident map=x",
+            "host all all all gss include_realm=0 krb_realm=R",
+            "host all all all pam pamservice=pg",
+            "host all all all ldap ldapserver=l ldapprefix=a ldapport=389",
+            "host all all all ldap \"ldapurl=ldap://h/dc=x\"",
+            "host all all all radius radiusservers=127.0.0.1 radiussecrets=s",
+            "hostssl all all all scram-sha-256 clientcert=verify-ca clientname=DN",
+        ] {
+            assert_eq!(parse(line).errors, [], "{line}");
+        }
+        for line in [
+            "host all all all trust map=x",
+            "host all all all md5 ldapserver=x",
+            "host all all all ldap ldapserver=x",
+            "host all all all ldap ldapprefix=a ldapbasedn=b",
+            "host all all all ldap ldapbasedn=b ldapport=x",
+            "host all all all radius radiusservers=127.0.0.1",
+            "host all all all radius radiusservers=127.0.0.1 \"radiussecrets=a,b\"",
+            "host all all all scram-sha-256 clientcert=verify-ca",
+            "hostssl all all all cert clientcert=verify-ca",
+            "hostssl all all all md5 clientcert=1",
+        ] {
+            assert_eq!(parse(line).errors.len(), 1, "{line}");
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! From words to rules.
+
+use super::address::{cidr_mask, parse_numeric};
+use super::tokenizer;
+use super::tokenizer::Line;
+use super::{Address, ConnType, ErrorKind, HbaFile, LineError, Method, Rule, Token, auth_options};
+use std::vec::IntoIter;
+
+/// Reads a whole pg_hba.conf.
+///
+/// Every line is judged, as in `pg_hba_file_rules`; whether PostgreSQL would load the file says
+/// [`HbaFile::is_loadable`].
+pub fn parse(text: &str) -> HbaFile {
+    let mut file = HbaFile::default();
+    for line in tokenizer::lines(text) {
+        let number = line.number;
+        let read = match line.error {
+            Some(error) => Err(error),
+            None => rule(line).map_err(|what| (ErrorKind::Syntax, what)),
+        };
+        match read {
+            Ok(rule) => file.rules.push(rule),
+            Err((kind, what)) => file.errors.push(LineError {
+                line: number,
+                kind,
+                what,
+            }),
+        }
+    }
+    file
+}
+
+type Fields = IntoIter<Vec<Token>>;
+
+fn rule(line: Line) -> Result<Rule, String> {
+    let mut fields = line.fields.into_iter();
+    let kind = connection_type(&one(&mut fields, "", "connection type")?)?;
+    let databases = many(&mut fields, "database specification")?;
+    let users = many(&mut fields, "role specification")?;
+    let address = match kind {
+        ConnType::Local => None,
+        _ => Some(address(&mut fields)?),
+    };
+    let word = one(&mut fields, "authentication method", "authentication type")?;
+    let method = method(&word.text, kind)?;
+    let mut given = Vec::new();
+    for token in fields.flatten() {
+        let (name, value) = token.text.split_once('=').ok_or_else(|| {
+            format!(
+                "authentication option not in name=value format: {}",
+                token.text
+            )
+        })?;
+        auth_options::check(name, value, kind, method)?;
+        given.push((name.to_string(), value.to_string()));
+    }
+    auth_options::check_together(method, &given)?;
+    Ok(Rule {
+        line: line.number,
+        kind,
+        databases,
+        users,
+        address,
+        method,
+        options: given,
+        text: line.text.trim().to_string(),
+    })
+}
+
+fn many(fields: &mut Fields, what: &str) -> Result<Vec<Token>, String> {
+    fields
+        .next()
+        .ok_or_else(|| format!("end-of-line before {what}"))
+}
+
+fn one(fields: &mut Fields, missing: &str, what: &str) -> Result<Token, String> {
+    let mut words = many(fields, missing)?;
+    match words.pop() {
+        Some(word) if words.is_empty() => Ok(word),
+        _ => Err(format!("multiple values specified for {what}")),
+    }
+}
+
+fn connection_type(word: &Token) -> Result<ConnType, String> {
+    Ok(match word.text.as_str() {
+        "local" => ConnType::Local,
+        "host" => ConnType::Host,
+        "hostssl" => ConnType::HostSsl,
+        "hostnossl" => ConnType::HostNoSsl,
+        "hostgssenc" => ConnType::HostGssEnc,
+        "hostnogssenc" => ConnType::HostNoGssEnc,
+        other => return Err(format!("invalid connection type \"{other}\"")),
+    })
+}
+
+fn address(fields: &mut Fields) -> Result<Address, String> {
+    let word = one(fields, "IP address specification", "host address")?;
+    for (keyword, address) in [
+        ("all", Address::All),
+        ("samehost", Address::SameHost),
+        ("samenet", Address::SameNet),
+    ] {
+        if word.is_keyword(keyword) {
+            return Ok(address);
+        }
+    }
+    let (host, bits) = match word.text.split_once('/') {
+        Some((host, bits)) => (host, Some(bits)),
+        None => (word.text.as_str(), None),
+    };
+    match (parse_numeric(host), bits) {
+        (None, None) => Ok(Address::Name(host.to_string())),
+        (None, Some(_)) => Err(format!(
+            "specifying both host name and CIDR mask is invalid: \"{}\"",
+            word.text
+        )),
+        (Some(address), Some(bits)) => cidr_mask(bits, address)
+            .map(|mask| Address::Net { address, mask })
+            .ok_or_else(|| format!("invalid CIDR mask in address \"{}\"", word.text)),
+        (Some(address), None) => {
+            let word = one(fields, "netmask specification", "netmask")?;
+            let mask = parse_numeric(&word.text)
+                .ok_or_else(|| format!("invalid IP mask \"{}\"", word.text))?;
+            if mask.is_ipv4() != address.is_ipv4() {
+                return Err("IP address and mask do not match".to_string());
+            }
+            Ok(Address::Net { address, mask })
+        }
+    }
+}
+
+fn method(word: &str, kind: ConnType) -> Result<Method, String> {
+    let local = kind == ConnType::Local;
+    Ok(match word {
+        "trust" => Method::Trust,
+        "reject" => Method::Reject,
+        "ident" if local => Method::Peer,
+        "ident" => Method::Ident,
+        "peer" if local => Method::Peer,
+        "peer" => return Err("peer authentication is only supported on local sockets".into()),
+        "password" => Method::Password,
+        "md5" => Method::Md5,
+        "scram-sha-256" => Method::ScramSha256,
+        "gss" if local => {
+            return Err("gssapi authentication is not supported on local sockets".into());
+        }
+        "gss" => Method::Gss,
+        "pam" => Method::Pam,
+        "ldap" => Method::Ldap,
+        "cert" if kind != ConnType::HostSsl => {
+            return Err("cert authentication is only supported on hostssl connections".into());
+        }
+        "cert" => Method::Cert,
+        "radius" => Method::Radius,
+        "sspi" | "bsd" => {
+            return Err(format!(
+                "invalid authentication method \"{word}\": not supported by this build"
+            ));
+        }
+        other => return Err(format!("invalid authentication method \"{other}\"")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn error(text: &str) -> String {
+        let file = parse(text);
+        assert_eq!((file.rules.len(), file.errors.len()), (0, 1), "{text}");
+        file.errors[0].what.clone()
+    }
+
+    #[test]
+    fn the_usual_lines() {
+        let file = parse(concat!(
+            "local all gpadmin ident map=m\n",
+            "host all,\"all\" +dba 10.0.0.0/8 trust\n",
+            "hostssl replication \"+x\" 10.1.0.0 255.255.0.0 cert clientcert=verify-full\n",
+            "host all all .example.org scram-sha-256\n",
+            "host all all \"all\" md5\n",
+        ));
+        assert_eq!(file.errors, []);
+        assert_eq!(file.rules[0].method, Method::Peer);
+        assert_eq!(file.rules[0].options, [("map".into(), "m".into())]);
+        assert!(file.rules[1].databases[0].is_keyword("all"));
+        assert!(!file.rules[1].databases[1].is_keyword("all"));
+        assert_eq!(
+            file.rules[2].address,
+            Some(Address::Net {
+                address: "10.1.0.0".parse().unwrap(),
+                mask: "255.255.0.0".parse().unwrap()
+            })
+        );
+        assert_eq!(file.rules[4].address, Some(Address::Name("all".into())));
+        assert_eq!(file.names().into_iter().collect::<Vec<_>>(), ["all"]);
+        assert!(file.is_loadable());
+    }
+
+    #[test]
+    fn what_postgres_refuses() {
+        for (line, words) in [
+            ("hots all all all trust", "invalid connection type"),
+            (
+                "host,local all all all trust",
+                "multiple values specified for connection type",
+            ),
+            ("host", "end-of-line before database"),
+            ("host all", "end-of-line before role"),
+            ("host all all", "end-of-line before IP address"),
+            (
+                "host all all a,b trust",
+                "multiple values specified for host address",
+            ),
+            ("host all all a/8 trust", "both host name and CIDR mask"),
+            ("host all all 10.0.0.0/33 trust", "invalid CIDR mask"),
+            ("host all all 10.0.0.0 trust", "invalid IP mask"),
+            ("host all all 10.0.0.0", "end-of-line before netmask"),
+            ("host all all 10.0.0.0 ffff:: trust", "do not match"),
+            (
+                "host all all all",
+                "end-of-line before authentication method",
+            ),
+            (
+                "host all all all trust,md5",
+                "multiple values specified for authentication type",
+            ),
+            ("host all all all Trust", "invalid authentication method"),
+            ("host all all all sspi", "not supported by this build"),
+            ("host all all all peer", "only supported on local sockets"),
+            ("local all all gss", "not supported on local sockets"),
+            ("host all all all cert", "only supported on hostssl"),
+            ("host all all all trust yes", "not in name=value format"),
+            (
+                "host all all all trust a=b",
+                "unrecognized authentication option",
+            ),
+        ] {
+            assert!(error(line).contains(words), "{line}: {}", error(line));
+        }
+    }
+
+    #[test]
+    fn an_empty_file_is_not_loaded() {
+        assert!(!parse("# nothing\n\n").is_loadable());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_fail(text in "[ -~\t\r\n\\\\\",#]{0,200}") {
+            let file = parse(&text);
+            let lines = text.split('\n').count() as u32;
+            prop_assert!(file.rules.iter().all(|r| r.line >= 1 && r.line <= lines));
+            prop_assert!(file.errors.iter().all(|e| e.line >= 1 && e.line <= lines));
+        }
+    }
+}

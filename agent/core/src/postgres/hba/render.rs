@@ -1,0 +1,309 @@
+//! The agent's block: exactly the hosts that have to connect here.
+
+use super::managed_block::{BEGIN_MARKER, END_MARKER};
+use super::required_connections;
+use super::required_connections::Source;
+use super::{Database, parse};
+use crate::cluster::topology::{Member, Topology};
+use crate::config::Auth;
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use thiserror::Error;
+
+/// How a pod is written in the address column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeerAddress {
+    /// By a name that the server's C library was seen to give for the pod's address and to resolve back to it.
+    Name(String),
+    /// By its addresses, one line each.
+    Addresses(Vec<IpAddr>),
+    /// By such a name, and by its addresses for when that stops being the first that they have.
+    NameAndAddresses(String, Vec<IpAddr>),
+    /// Not at all, for now.
+    Unknown,
+}
+
+/// A pod (this one too) and how it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HbaPeer {
+    /// The short pod name of the topology.
+    pub pod: String,
+    /// How it is written.
+    pub address: PeerAddress,
+}
+
+/// What a block is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockRequest<'a> {
+    /// The cluster.
+    pub topology: &'a Topology,
+    /// The pod whose file it is.
+    pub me: &'a Member,
+    /// The pods' database user, such as `gpadmin`.
+    pub user: &'a str,
+    /// How the pods prove themselves.
+    pub auth: Auth,
+    /// The pods, in any order; one that is missing counts as unknown.
+    pub peers: &'a [HbaPeer],
+    /// Lines for everybody else (`hba.extra`), copied as they are.
+    pub extra: &'a [String],
+}
+
+/// An extra line that PostgreSQL, or this agent, would refuse.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("hba.extra[{index}] \"{line}\": {why}; correct or remove this line of the configuration")]
+pub struct ExtraLineError {
+    /// Its position in `hba.extra`, from 0.
+    pub index: usize,
+    /// The line.
+    pub line: String,
+    /// What is wrong.
+    pub why: String,
+}
+
+/// The block with its markers, every line ended with a newline. The same request always gives the same text, and
+/// no line twice. All wrong extra lines are reported together.
+pub fn render_block(request: &BlockRequest<'_>) -> Result<String, Vec<ExtraLineError>> {
+    check_extra(request.extra)?;
+    let user = quote(request.user);
+    let method = request.auth.method();
+    let mut lines = vec![format!("local all {user} peer")];
+    for loopback in ["127.0.0.1/32", "::1/128"] {
+        lines.push(format!("host all {user} {loopback} {method}"));
+    }
+    let peers: HashMap<&str, &PeerAddress> = request
+        .peers
+        .iter()
+        .map(|peer| (peer.pod.as_str(), &peer.address))
+        .collect();
+    for Source {
+        member, database, ..
+    } in required_connections::sources(request.topology, request.me)
+    {
+        let database = match database {
+            Database::PhysicalReplication => "replication",
+            Database::Named(_) => "all",
+        };
+        let known = peers.get(member.pod.as_str()).copied();
+        for address in addresses(known.unwrap_or(&PeerAddress::Unknown)) {
+            lines.push(format!("host {database} {user} {address} {method}"));
+        }
+    }
+    lines.extend(request.extra.iter().map(|line| line.trim_end().to_string()));
+    let mut seen = HashSet::new();
+    lines.retain(|line| seen.insert(line.clone()));
+    Ok(format!(
+        "{BEGIN_MARKER}\n{}\n{END_MARKER}\n",
+        lines.join("\n")
+    ))
+}
+
+fn addresses(peer: &PeerAddress) -> Vec<String> {
+    match peer {
+        PeerAddress::Name(name) => vec![by_name(name)],
+        PeerAddress::Addresses(addresses) => by_address(addresses),
+        PeerAddress::NameAndAddresses(name, addresses) => {
+            let mut all = vec![by_name(name)];
+            all.extend(by_address(addresses));
+            all
+        }
+        PeerAddress::Unknown => Vec::new(),
+    }
+}
+
+fn by_name(name: &str) -> String {
+    quote(&name.to_ascii_lowercase())
+}
+
+fn by_address(addresses: &[IpAddr]) -> Vec<String> {
+    let mut sorted = addresses.to_vec();
+    sorted.sort_unstable();
+    let line = |address: &IpAddr| match address {
+        IpAddr::V4(v4) => format!("{v4}/32"),
+        IpAddr::V6(v6) => format!("{v6}/128"),
+    };
+    sorted.iter().map(line).collect()
+}
+
+fn check_extra(extra: &[String]) -> Result<(), Vec<ExtraLineError>> {
+    let wrong = |(index, line): (usize, &String)| {
+        let why = extra_error(line)?;
+        Some(ExtraLineError {
+            index,
+            line: line.clone(),
+            why,
+        })
+    };
+    let errors: Vec<_> = extra.iter().enumerate().filter_map(wrong).collect();
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(errors)
+    }
+}
+
+fn extra_error(line: &str) -> Option<String> {
+    if line.trim_end().contains(['\n', '\r', '\0']) {
+        return Some("it holds more than one line".to_string());
+    }
+    if line.trim_end().ends_with('\\') {
+        return Some("its backslash would swallow the next line".to_string());
+    }
+    let file = parse(line);
+    match (file.errors.first(), file.rules.len()) {
+        (Some(error), _) => Some(error.what.clone()),
+        (None, 0) => Some("it holds no rule".to_string()),
+        (None, _) => None,
+    }
+}
+
+/// A word that means itself, quoted when it would otherwise mean something else.
+fn quote(word: &str) -> String {
+    const KEYWORDS: [&str; 7] = [
+        "all",
+        "replication",
+        "sameuser",
+        "samerole",
+        "samegroup",
+        "samehost",
+        "samenet",
+    ];
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '$');
+    if !word.is_empty() && word.chars().all(plain) && !KEYWORDS.contains(&word) {
+        return word.to_string();
+    }
+    format!("\"{}\"", word.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::hba::required_connections::tests::topology;
+    use crate::postgres::hba::{HbaFile, Width, splice, width};
+    use proptest::prelude::*;
+
+    fn peers(topology: &Topology) -> Vec<HbaPeer> {
+        topology
+            .members
+            .iter()
+            .map(|member| HbaPeer {
+                pod: member.pod.clone(),
+                address: PeerAddress::Name(member.fqdn.clone()),
+            })
+            .collect()
+    }
+
+    fn render(
+        pod: &str,
+        user: &str,
+        peers: &[HbaPeer],
+        extra: &[&str],
+    ) -> Result<String, Vec<ExtraLineError>> {
+        let topology = topology(2);
+        let extra: Vec<String> = extra.iter().map(|line| line.to_string()).collect();
+        render_block(&BlockRequest {
+            topology: &topology,
+            me: topology.member(pod).unwrap(),
+            user,
+            auth: Auth::Trust,
+            peers,
+            extra: &extra,
+        })
+    }
+
+    #[test]
+    fn a_primary_admits_coordinator_standby_mirror_and_itself() {
+        let mut peers = peers(&topology(2));
+        let address = vec!["10.0.0.1".parse().unwrap()];
+        peers[0].address =
+            PeerAddress::NameAndAddresses("coordinator-0.db.test".to_string(), address);
+        peers[1].address = PeerAddress::Unknown;
+        let mirror = peers.iter_mut().find(|p| p.pod == "segment-b-1").unwrap();
+        mirror.address = PeerAddress::Addresses(vec![
+            "fd00::9".parse().unwrap(),
+            "10.0.0.9".parse().unwrap(),
+        ]);
+        let block = render(
+            "segment-a-1",
+            "gpadmin",
+            &peers,
+            &["host all ann 10.0.0.0/8 scram-sha-256"],
+        );
+        assert_eq!(
+            block.unwrap(),
+            format!(
+                "{BEGIN_MARKER}\n\
+                 local all gpadmin peer\n\
+                 host all gpadmin 127.0.0.1/32 trust\n\
+                 host all gpadmin ::1/128 trust\n\
+                 host all gpadmin segment-a-1.db.test trust\n\
+                 host replication gpadmin 10.0.0.9/32 trust\n\
+                 host replication gpadmin fd00::9/128 trust\n\
+                 host all gpadmin 10.0.0.9/32 trust\n\
+                 host all gpadmin fd00::9/128 trust\n\
+                 host all gpadmin coordinator-0.db.test trust\n\
+                 host all gpadmin 10.0.0.1/32 trust\n\
+                 host all ann 10.0.0.0/8 scram-sha-256\n\
+                 {END_MARKER}\n"
+            )
+        );
+    }
+
+    #[test]
+    fn all_wrong_extra_lines_are_named() {
+        let extra = [
+            "host all all 10.0.0.0/8 md5",
+            "host all all 10.0.0.0/40 md5",
+            "# only words",
+            "host all all all md5 \\",
+            "host a all all md5\nhost b all all md5",
+            "host @dbs all all md5",
+        ];
+        let errors = render("coordinator-0", "gpadmin", &[], &extra).unwrap_err();
+        let wrong: Vec<usize> = errors.iter().map(|error| error.index).collect();
+        assert_eq!(wrong, [1, 2, 3, 4, 5]);
+        assert!(errors[0].to_string().contains("invalid CIDR mask"));
+    }
+
+    #[test]
+    fn a_user_that_looks_like_a_keyword_is_quoted() {
+        for user in ["all", "+x", "a b", "a\"b", "@f", "a,b", "a#b", "a\\"] {
+            let file: HbaFile = parse(&render("coordinator-0", user, &[], &[]).unwrap());
+            assert_eq!(file.errors, []);
+            assert!(
+                file.rules.iter().all(|rule| rule.users[0].text == user),
+                "{user}"
+            );
+            assert!(file.rules[0].users[0].quoted, "{user}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_block_is_deterministic_exact_and_free_of_repetition(
+            pod in "coordinator-[01]|segment-[ab]-[01]",
+            order in any::<prop::sample::Index>(),
+            octets in proptest::collection::vec(1u8..250, 6),
+            foreign in "[a-z \n]{0,40}",
+        ) {
+            let mut peers = peers(&topology(2));
+            for (peer, octet) in peers.iter_mut().zip(&octets) {
+                if octet % 2 == 0 {
+                    peer.address = PeerAddress::Addresses(vec![IpAddr::from([10, 0, 0, *octet])]);
+                }
+            }
+            let block = render(&pod, "gpadmin", &peers, &[]).unwrap();
+            let middle = order.index(peers.len());
+            peers.rotate_left(middle);
+            prop_assert_eq!(&block, &render(&pod, "gpadmin", &peers, &[]).unwrap());
+            let file = parse(&block);
+            prop_assert!(file.is_loadable());
+            prop_assert!(file.rules.iter().all(|rule| width(rule) == Width::Exact));
+            let lines: Vec<_> = block.lines().collect();
+            let unique: HashSet<_> = lines.iter().collect();
+            prop_assert_eq!(lines.len(), unique.len());
+            let spliced = splice(&foreign, &block);
+            prop_assert_eq!(&splice(&spliced, &block), &spliced);
+        }
+    }
+}

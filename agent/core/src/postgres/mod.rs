@@ -1,0 +1,9 @@
+//! One PostgreSQL server: its directory, its configuration files, whether it may start, how it ended.
+
+pub mod conf;
+pub mod control_data;
+pub mod exit_cause;
+pub mod hba;
+pub mod observation;
+pub mod pgpass;
+pub mod start_decision;

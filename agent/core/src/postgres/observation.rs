@@ -1,0 +1,201 @@
+//! What a database server answered about itself, and what follows for the pod.
+
+use crate::cluster::status::{Phase, ReplicationStatus};
+use crate::cluster::topology::Role;
+
+/// The server's own account, read from the rows of the engine's question.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observation {
+    /// Whether it replays instead of writing.
+    pub in_recovery: bool,
+    /// The timeline it writes on; `None` while in recovery.
+    pub timeline: Option<u32>,
+    /// Both directions of replication.
+    pub replication: Vec<ReplicationStatus>,
+    /// Whether it receives a stream now.
+    pub receiving: bool,
+    /// Greenplum: whether it was asked in utility mode. A coordinator asks in the mode that it was started in.
+    pub utility: bool,
+}
+
+/// The receiving process of a replica that refuses SQL, as its title shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Receiver {
+    /// There is none.
+    Absent,
+    /// It runs. Until the first write-ahead log arrives its title does not tell whether it is connected.
+    Present,
+    /// Write-ahead log has arrived.
+    Streaming,
+}
+
+impl Observation {
+    /// A replica that refuses SQL, and whether it receives a stream.
+    pub fn of_replica(receiving: bool) -> Observation {
+        let link = ReplicationStatus {
+            state: "streaming".into(),
+            ..ReplicationStatus::default()
+        };
+        Observation {
+            in_recovery: true,
+            timeline: None,
+            replication: receiving.then_some(link).into_iter().collect(),
+            receiving,
+            utility: false,
+        }
+    }
+
+    /// Reads tagged rows: `self`, `send`, `receive`. `None` when the server did not give its `self` row.
+    pub fn from_rows(rows: &[Vec<Option<String>>]) -> Option<Observation> {
+        let mut seen = None;
+        let mut replication = Vec::new();
+        let mut receiving = false;
+        for row in rows {
+            let cell = |i: usize| row.get(i).cloned().flatten().unwrap_or_default();
+            match cell(0).as_str() {
+                "self" => {
+                    let timeline = u32::from_str_radix(&cell(2), 16).ok();
+                    let in_recovery = cell(1) == "true" || cell(1) == "t";
+                    seen = Some((in_recovery, timeline, cell(3) == "utility"));
+                }
+                tag @ ("send" | "receive") => {
+                    let link = ReplicationStatus {
+                        peer: cell(1),
+                        state: cell(2),
+                        sync_state: cell(3),
+                        lag_bytes: cell(4).parse::<i64>().ok().map(|lag| lag.max(0)),
+                    };
+                    receiving |= tag == "receive" && link.state == "streaming";
+                    replication.push(link);
+                }
+                _ => {}
+            }
+        }
+        seen.map(|(in_recovery, timeline, utility)| Observation {
+            in_recovery,
+            timeline,
+            replication,
+            receiving,
+            utility,
+        })
+    }
+
+    /// The role that this server does for `content` at this moment; a replica that does not stream does none, nor does a
+    /// coordinator in admin mode (`gpstart -m`), which sees the catalog alone.
+    pub fn active_role(&self, content: i32) -> Option<Role> {
+        match (self.in_recovery, content) {
+            (false, -1) if self.utility => None,
+            (false, -1) => Some(Role::Coordinator),
+            (false, _) => Some(Role::Primary),
+            (true, _) if !self.receiving => None,
+            (true, -1) => Some(Role::Standby),
+            (true, _) => Some(Role::Mirror),
+        }
+    }
+}
+
+/// How the question was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// With this.
+    Ok(Observation),
+    /// "Not now": it starts, recovers or stops; its words.
+    NotNow(String),
+    /// It refused; its words.
+    Refused(String),
+    /// Not within the time.
+    TimedOut,
+    /// Nobody listens.
+    NoServer,
+    /// Not asked: it waits for its sessions to end (a smart shutdown), and the agent's must not be one of them.
+    Stopping,
+}
+
+/// Time-outs in a row after which a server that accepts connections counts as hung.
+pub const HUNG_AFTER: u32 = 4;
+
+/// The phase that follows from an answer while the postmaster's process runs; `None` leaves it as it is.
+pub fn phase(answer: &Answer, content: i32, timeouts_in_a_row: u32) -> Option<(Phase, String)> {
+    Some(match answer {
+        Answer::Ok(seen) => (Phase::Running, running(seen, content)),
+        Answer::NotNow(words) => (Phase::Starting, words.clone()),
+        Answer::NoServer => (Phase::Starting, "the postmaster does not listen yet".into()),
+        Answer::Refused(words) => (
+            Phase::Running,
+            format!("the server refuses the agent: {words}"),
+        ),
+        Answer::TimedOut if timeouts_in_a_row >= HUNG_AFTER => (
+            Phase::Hung,
+            format!("accepts connections and did not answer {timeouts_in_a_row} times in a row"),
+        ),
+        Answer::TimedOut => return None,
+        Answer::Stopping => (
+            Phase::Stopped,
+            "being stopped by an administrator: waits for its sessions to end (smart shutdown)"
+                .into(),
+        ),
+    })
+}
+
+fn running(seen: &Observation, content: i32) -> String {
+    match seen.active_role(content) {
+        Some(role) => format!("active as {role}"),
+        None if !seen.in_recovery => "in admin mode (gpstart -m): serves no clients".to_string(),
+        None => "replays, but receives no stream".to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(cells: &[&str]) -> Vec<Option<String>> {
+        cells.iter().map(|c| Some(c.to_string())).collect()
+    }
+
+    #[test]
+    fn a_primary_with_its_mirror() {
+        let seen = Observation::from_rows(&[
+            row(&["self", "false", "0000000A"]),
+            row(&["send", "segment-b-0", "streaming", "async", "128"]),
+        ])
+        .unwrap();
+        assert_eq!(seen.timeline, Some(10));
+        assert_eq!(seen.active_role(0), Some(Role::Primary));
+        assert_eq!(seen.active_role(-1), Some(Role::Coordinator));
+        assert_eq!(seen.replication[0].lag_bytes, Some(128));
+    }
+
+    #[test]
+    fn a_replica_without_a_stream_does_no_role() {
+        let rows = [row(&["self", "true", ""])];
+        let alone = Observation::from_rows(&rows).unwrap();
+        assert_eq!(alone.active_role(0), None);
+        let rows = [
+            rows[0].clone(),
+            row(&["receive", "p", "streaming", "", "0"]),
+        ];
+        let streaming = Observation::from_rows(&rows).unwrap();
+        assert_eq!(streaming.active_role(0), Some(Role::Mirror));
+    }
+
+    #[test]
+    fn a_coordinator_in_admin_mode_serves_nobody() {
+        let seen = Observation::from_rows(&[row(&["self", "f", "00000001", "utility"])]).unwrap();
+        assert_eq!(seen.active_role(-1), None);
+        assert!(running(&seen, -1).contains("admin mode"));
+        // Segments are always asked so.
+        assert_eq!(seen.active_role(0), Some(Role::Primary));
+    }
+
+    #[test]
+    fn hung_only_after_several_time_outs() {
+        assert_eq!(phase(&Answer::TimedOut, 0, HUNG_AFTER - 1), None);
+        let hung = phase(&Answer::TimedOut, 0, HUNG_AFTER).unwrap();
+        assert_eq!(hung.0, Phase::Hung);
+        assert_eq!(
+            phase(&Answer::NotNow("x".into()), 0, 0).unwrap().0,
+            Phase::Starting
+        );
+    }
+}

@@ -1,0 +1,320 @@
+//! Ask before starting: may this pod's data directory be started, and as what?
+//!
+//! A directory can lie. After a promotion the old primary's directory still has no standby marker and
+//! would come up as a second, writable server on its old timeline. So the pods of one content compare
+//! their directories before either postmaster starts.
+
+use crate::cluster::topology::Role;
+
+/// What a data directory says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DirectoryKind {
+    /// There is none.
+    Absent,
+    /// Initialised, no standby marker: it would start writable.
+    Primary,
+    /// Initialised, with a standby marker (`standby.signal`, before PostgreSQL 12 `recovery.conf`).
+    Standby,
+    /// Something is there, but not a whole data directory.
+    HalfMade,
+}
+
+impl DirectoryKind {
+    /// The word used in status documents.
+    pub fn word(self) -> &'static str {
+        match self {
+            DirectoryKind::Absent => "absent",
+            DirectoryKind::Primary => "primary",
+            DirectoryKind::Standby => "standby",
+            DirectoryKind::HalfMade => "half-made",
+        }
+    }
+
+    /// The reverse of [`DirectoryKind::word`]; `None` for a word of another version, or none at all.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Absent, Self::Primary, Self::Standby, Self::HalfMade]
+            .into_iter()
+            .find(|k| k.word() == word)
+    }
+}
+
+/// The facts about a directory that the decision rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Directory {
+    /// What it says it is.
+    pub kind: DirectoryKind,
+    /// "Database system identifier"; the same on every copy of one database.
+    pub system_id: Option<String>,
+    /// The newest timeline it knows of; grows with every promotion.
+    pub timeline: u32,
+}
+
+/// What is known of the pod on the other end of replication.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Partner {
+    /// The topology has none.
+    None,
+    /// It did not answer in time.
+    Silent,
+    /// It answered.
+    Answered {
+        /// Its directory.
+        directory: Directory,
+        /// Whether its server is running writable at this moment.
+        writable: bool,
+    },
+}
+
+/// What to do with this pod's directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Create an empty database here.
+    Create,
+    /// Copy the partner's database and follow it.
+    Clone,
+    /// Start what is there.
+    Start,
+    /// Ask again later; the text says what is waited for.
+    Wait(String),
+    /// A person must decide.
+    Refuse {
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        remedy: String,
+    },
+}
+
+fn refuse(what: impl Into<String>, remedy: impl Into<String>) -> Decision {
+    Decision::Refuse {
+        what: what.into(),
+        remedy: remedy.into(),
+    }
+}
+
+/// Decides for a pod made for `role` whose directory is `own`. `partner_name` is for the texts.
+pub fn decide(role: Role, own: &Directory, partner: &Partner, partner_name: &str) -> Decision {
+    match own.kind {
+        DirectoryKind::Absent | DirectoryKind::HalfMade => empty(role, partner, partner_name),
+        DirectoryKind::Standby => standby(role, own, partner, partner_name),
+        DirectoryKind::Primary => writable(role, own, partner, partner_name),
+    }
+}
+
+fn empty(role: Role, partner: &Partner, name: &str) -> Decision {
+    match (role.is_writable(), partner) {
+        (true, Partner::None) => Decision::Create,
+        (true, Partner::Silent) => Decision::Wait(format!(
+            "the volume is empty; waiting for {name} to say that it holds no data either"
+        )),
+        (_, Partner::Answered { writable: true, .. }) => Decision::Clone,
+        (true, Partner::Answered { directory, .. }) => match directory.kind {
+            DirectoryKind::Absent | DirectoryKind::HalfMade => Decision::Create,
+            DirectoryKind::Primary => Decision::Wait(format!(
+                "the volume is empty and {name} holds the data; waiting for its server to start"
+            )),
+            DirectoryKind::Standby => refuse(
+                format!("the volume is empty although {name} holds a copy of this database"),
+                format!(
+                    "bring the lost volume back, or promote the copy (in {name}: pg_ctl promote -D <data directory>); this pod then follows it"
+                ),
+            ),
+        },
+        (false, _) => Decision::Wait(format!("waiting for {name} to be up before copying it")),
+    }
+}
+
+fn standby(role: Role, own: &Directory, partner: &Partner, name: &str) -> Decision {
+    match partner {
+        Partner::Answered { directory, .. } if foreign(own, directory) => other_database(name),
+        Partner::Answered { writable: true, .. } => Decision::Start,
+        _ if !role.is_writable() => Decision::Start,
+        Partner::Answered { directory, .. } if directory.kind == DirectoryKind::Primary => {
+            Decision::Wait(format!("waiting for {name}, which was promoted, to start"))
+        }
+        Partner::Silent => Decision::Wait(format!(
+            "the data directory is a standby's; waiting for {name} to say whether it was promoted"
+        )),
+        _ => refuse(
+            format!(
+                "this pod is a {role}, but its data directory is a standby's and {name} is no primary"
+            ),
+            "mount the right volume, or promote this directory by hand (pg_ctl promote) once it runs as the newest copy",
+        ),
+    }
+}
+
+fn writable(role: Role, own: &Directory, partner: &Partner, name: &str) -> Decision {
+    let Partner::Answered {
+        directory,
+        writable,
+    } = partner
+    else {
+        return Decision::Start;
+    };
+    if foreign(own, directory) {
+        return other_database(name);
+    }
+    if directory.kind != DirectoryKind::Primary {
+        return Decision::Start;
+    }
+    if directory.timeline > own.timeline {
+        return refuse(
+            format!(
+                "{name} was promoted: it is on timeline {}, this directory on {}; starting it would make two writable copies",
+                directory.timeline, own.timeline
+            ),
+            "set this data directory aside (gp-agent hold; mv it; gp-agent resume): the pod then copies the promoted one and follows it",
+        );
+    }
+    if directory.timeline == own.timeline && (*writable || !role.is_writable()) {
+        return refuse(
+            format!(
+                "this directory and that of {name} both say that they are primary, on the same timeline {}",
+                own.timeline
+            ),
+            format!(
+                "a {role} should hold a standby.signal: find out who removed it; set one of the two aside"
+            ),
+        );
+    }
+    Decision::Start
+}
+
+/// Whether both directories are known to belong to databases with different system identifiers.
+pub fn foreign(own: &Directory, other: &Directory) -> bool {
+    matches!((&own.system_id, &other.system_id), (Some(a), Some(b)) if a != b)
+}
+
+/// Refuses a directory whose database is another one than that of the pod called `name`.
+pub fn other_database(name: &str) -> Decision {
+    refuse(
+        format!(
+            "this data directory and that of {name} are copies of different databases (system identifiers differ)"
+        ),
+        "mount the volumes that belong together, or set the wrong data directory aside",
+    )
+}
+
+/// While running: whether this server must step down because its partner runs writable on a newer timeline.
+pub fn must_step_down(own_timeline: u32, partner: &Partner) -> bool {
+    matches!(partner, Partner::Answered { directory, writable: true } if directory.timeline > own_timeline)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn dir(kind: DirectoryKind, timeline: u32) -> Directory {
+        Directory {
+            kind,
+            system_id: (kind != DirectoryKind::Absent).then(|| "7".to_string()),
+            timeline,
+        }
+    }
+    fn answered(kind: DirectoryKind, timeline: u32, writable: bool) -> Partner {
+        Partner::Answered {
+            directory: dir(kind, timeline),
+            writable,
+        }
+    }
+    use DirectoryKind::*;
+
+    #[test]
+    fn a_fresh_cluster_is_created() {
+        let both_empty = answered(Absent, 0, false);
+        assert_eq!(
+            decide(Role::Primary, &dir(Absent, 0), &both_empty, "m"),
+            Decision::Create
+        );
+        assert!(matches!(
+            decide(Role::Mirror, &dir(Absent, 0), &both_empty, "p"),
+            Decision::Wait(_)
+        ));
+        assert_eq!(
+            decide(
+                Role::Mirror,
+                &dir(Absent, 0),
+                &answered(Primary, 1, true),
+                "p"
+            ),
+            Decision::Clone
+        );
+    }
+
+    #[test]
+    fn a_lost_primary_volume_is_not_initialised_over_its_mirror() {
+        assert!(matches!(
+            decide(
+                Role::Coordinator,
+                &dir(Absent, 0),
+                &answered(Standby, 1, false),
+                "m"
+            ),
+            Decision::Refuse { .. }
+        ));
+        assert!(matches!(
+            decide(Role::Coordinator, &dir(Absent, 0), &Partner::Silent, "m"),
+            Decision::Wait(_)
+        ));
+    }
+
+    #[test]
+    fn an_old_primary_does_not_start_beside_a_promoted_mirror() {
+        assert!(matches!(
+            decide(
+                Role::Primary,
+                &dir(Primary, 1),
+                &answered(Primary, 2, false),
+                "m"
+            ),
+            Decision::Refuse { .. }
+        ));
+        assert_eq!(
+            decide(
+                Role::Mirror,
+                &dir(Primary, 2),
+                &answered(Primary, 1, false),
+                "p"
+            ),
+            Decision::Start
+        );
+    }
+
+    #[test]
+    fn a_cluster_with_a_dead_mirror_starts() {
+        assert_eq!(
+            decide(Role::Primary, &dir(Primary, 1), &Partner::Silent, "m"),
+            Decision::Start
+        );
+    }
+
+    fn kinds() -> impl Strategy<Value = DirectoryKind> {
+        prop_oneof![Just(Absent), Just(Primary), Just(Standby), Just(HalfMade)]
+    }
+
+    proptest! {
+        /// Whatever the directories are: two pods that hear each other never both run writable.
+        #[test]
+        fn never_two_writable(a in kinds(), ta in 1u32..4, b in kinds(), tb in 1u32..4, same in any::<bool>()) {
+            let own = dir(a, ta);
+            let mut other = dir(b, tb);
+            if !same { other.system_id = Some("8".into()); }
+            let view = |d: &Directory| Partner::Answered { directory: d.clone(), writable: false };
+            let one = decide(Role::Primary, &own, &view(&other), "m");
+            let two = decide(Role::Mirror, &other, &view(&own), "p");
+            let runs_writable = |d: &Decision, k: DirectoryKind| matches!(d, Decision::Create)
+                || (matches!(d, Decision::Start) && k == Primary);
+            prop_assert!(!(runs_writable(&one, a) && runs_writable(&two, b)));
+        }
+
+        /// An empty database is only ever created where no data of that content is known.
+        #[test]
+        fn create_never_beside_data(a in kinds(), b in kinds(), w in any::<bool>(), t in 1u32..4) {
+            if decide(Role::Primary, &dir(a, t), &answered(b, t, w), "m") == Decision::Create {
+                prop_assert!(matches!(a, Absent | HalfMade) && matches!(b, Absent | HalfMade));
+            }
+        }
+    }
+}

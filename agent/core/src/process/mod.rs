@@ -1,0 +1,5 @@
+//! Processes over time: restarts with backoff, polling, the shutdown schedule.
+
+pub mod poll_interval;
+pub mod restart_backoff;
+pub mod shutdown_schedule;

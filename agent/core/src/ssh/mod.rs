@@ -1,0 +1,7 @@
+//! SSH between the pods: keys and their rotation, ports, known_hosts and configuration files.
+
+pub mod config;
+pub mod key_rotation;
+pub mod known_hosts;
+pub mod ports;
+pub mod public_key;

@@ -1,0 +1,243 @@
+//! The command line.
+
+use crate::sys::config::config_file::DEFAULT_PATH;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+const ENVIRONMENT: &str = "\
+Environment:
+  GP_AGENT_CONFIG     path of the configuration file
+  GP_AGENT_RUN_DIR    directory of the agent's socket, on a tmpfs [default: /run/gp-agent]
+  GP_AGENT_HOST_NAME  host name to use in place of the pod's own
+  GP_AGENT_LOG        what is logged: error, warn, info, debug or trace [default: info]
+  GP_AGENT_LOG_FORMAT text, json or auto: JSON in Kubernetes [default: auto]
+  GP_AGENT_<KEY>      overrides one key of the configuration file: GP_AGENT_SEGMENTS_COUNT=4
+                      stands for `segments: { count: 4 }`
+
+Exit codes:
+  0   done, or everything is well
+  1   refused, not well or failed; standard error says what, where and what to do
+  64  wrong command line
+
+Examples:
+  gp-agent init                          entrypoint of the container
+  gp-agent status --watch                the whole cluster, refreshed
+  gp-agent check                         what is wrong, and what to do about it
+  gp-agent render hba                    pg_hba.conf as it would be written
+  gp-agent hold 'moving the volume'      leave the postmaster alone until `resume`";
+
+/// Entrypoint and segment agent of Greenplum and PostgreSQL pods.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "gp-agent", version, about, after_help = ENVIRONMENT)]
+#[command(arg_required_else_help = true, disable_help_subcommand = true)]
+pub struct Cli {
+    /// Path of the configuration file.
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "GP_AGENT_CONFIG",
+        hide_env = true
+    )]
+    #[arg(default_value = DEFAULT_PATH)]
+    pub config: PathBuf,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Verb {
+    /// Run as the container's first process: start the agent, reap orphans, stop in order.
+    #[command(after_help = INIT)]
+    Init(InitArgs),
+    /// Run the agent itself; `gp-agent init` does this.
+    Run,
+    /// Answer a probe: exit code 0 or 1, and one line why.
+    #[command(after_help = PROBE)]
+    Probe {
+        /// What to ask.
+        probe: Probe,
+    },
+    /// Show this pod and the whole cluster as a table.
+    #[command(after_help = STATUS)]
+    Status(StatusArgs),
+    /// Look for what is wrong; every finding says what, where, and what to do.
+    #[command(after_help = CHECK)]
+    Check {
+        /// What to look at; everything when left out.
+        areas: Vec<CheckArea>,
+    },
+    /// Print what would be written, for review; nothing is changed.
+    #[command(after_help = RENDER)]
+    Render {
+        /// What to print.
+        what: Rendering,
+    },
+    /// Take this pod's postmaster out of supervision: it is neither started nor stopped.
+    #[command(after_help = HOLD)]
+    Hold {
+        /// Why, shown in the status until `gp-agent resume`.
+        reason: Vec<String>,
+    },
+    /// Give this pod's postmaster back to the agent.
+    Resume,
+    /// Look at this host for what gpinitsystem needs; the coordinator's agent calls this over ssh.
+    #[command(hide = true)]
+    Preflight(PreflightArgs),
+    /// Clear this pod of an unfinished creation; the coordinator's agent calls this over ssh.
+    #[command(hide = true)]
+    SetAside {
+        /// The cluster that is created.
+        cluster: String,
+    },
+}
+
+const INIT: &str = "\
+Signals: SIGTERM, SIGINT and SIGQUIT end the pod within the grace period; SIGHUP, SIGUSR1 and
+SIGUSR2 are passed on to the agent.
+
+Environment:
+  GP_AGENT_GRACE_SECONDS     the same as --grace
+  GP_AGENT_WATCHDOG_SECONDS  the same as --watchdog
+
+Exit codes:
+  0         everything was stopped in order
+  64        wrong options
+  70        a postmaster was stopped with SIGQUIT by init; it recovers when it next starts
+  71        the agent, sshd or another helper had to be killed; no database was
+  72        a database had to be killed; it recovers when it next starts
+  73        something could not even be killed in time
+  126, 127  the program to run cannot be executed, or is not there
+  others    the agent's own, when it failed while it drained";
+
+/// Arguments of `init`, which reads them itself ([`crate::init::options`]): it starts before
+/// anything else is set up. Here they stand for `--help`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct InitArgs {
+    /// Seconds from SIGTERM to the end, at least 1; the configuration's graceSeconds replaces it.
+    #[arg(long, value_name = "SECONDS", default_value = "30")]
+    pub grace: String,
+    /// Kill the agent after so many seconds without a heartbeat; 0 means never.
+    #[arg(long, value_name = "SECONDS", default_value = "30")]
+    pub watchdog: String,
+    /// Program to run in place of `gp-agent run`, with its arguments.
+    #[arg(last = true, value_name = "PROGRAM")]
+    pub program: Vec<OsString>,
+}
+
+const PROBE: &str = "\
+The question goes to the agent over the unix socket in GP_AGENT_RUN_DIR.
+
+Examples:
+  gp-agent probe ready     readinessProbe: exec
+  gp-agent probe live      HEALTHCHECK of a container";
+
+/// A probe, as Kubernetes means it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Probe {
+    /// Whether this pod can take part.
+    Startup,
+    /// Whether this pod does the work of its role now.
+    Ready,
+    /// Whether the agent's loop turns.
+    Live,
+}
+
+const STATUS: &str = "\
+Exit codes:
+  0  every pod does its work
+  1  some pod does not, or does not answer
+
+Examples:
+  gp-agent status --json | jq '.[].status.phase'
+  gp-agent status --watch --interval 5";
+
+/// Arguments of `status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
+pub struct StatusArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Refresh until interrupted.
+    #[arg(long)]
+    pub watch: bool,
+    /// Seconds between two refreshes of --watch.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, requires = "watch")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub interval: u64,
+}
+
+/// Arguments of `preflight`: everything it has to know, since it reads no configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct PreflightArgs {
+    /// Where Greenplum is (GPHOME).
+    #[arg(long, value_name = "PATH")]
+    pub home: PathBuf,
+    /// The data directory that will be made.
+    #[arg(long, value_name = "PATH")]
+    pub dir: PathBuf,
+    /// The postmaster's port.
+    #[arg(long)]
+    pub port: u16,
+    /// The locale of the cluster.
+    #[arg(long)]
+    pub locale: String,
+    /// A host to ping; may be given more than once.
+    #[arg(long, value_name = "HOST")]
+    pub ping: Vec<String>,
+}
+
+const CHECK: &str = "\
+Exit codes:
+  0  nothing is wrong; warnings do not count
+  1  something is
+
+Examples:
+  gp-agent check                everything
+  gp-agent check config dns     two areas only";
+
+/// What `check` looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckArea {
+    /// The configuration file, its overrides, and this pod's place in it.
+    Config,
+    /// The volume: ownership, free space, durability.
+    Storage,
+    /// The container's memory and CPUs, and each parameter that follows from them.
+    Limits,
+    /// Names and addresses of the peers.
+    Dns,
+    /// pg_hba.conf: who is admitted, and by which line.
+    Hba,
+    /// Keys, sshd, known_hosts.
+    Ssh,
+}
+
+const RENDER: &str = "\
+Examples:
+  gp-agent render topology                          who is who
+  gp-agent render gpinitsystem                      how the cluster would be created
+  gp-agent render topology --config ./cluster.yaml  the same, before it is deployed";
+
+/// What `render` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Rendering {
+    /// This pod's pg_hba.conf.
+    Hba,
+    /// The files that gpinitsystem is given, and how it is called (Greenplum).
+    Gpinitsystem,
+    /// This pod's known_hosts.
+    KnownHosts,
+    /// Every pod: role, port, data directory, and who replicates from whom.
+    Topology,
+}
+
+const HOLD: &str = "\
+Example:
+  gp-agent hold replacing the disk      then gp-agent resume";
+
+#[cfg(test)]
+mod tests;

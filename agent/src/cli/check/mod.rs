@@ -1,0 +1,174 @@
+//! `gp-agent check`: the doctor. Looks for itself instead of asking the agent, so it also works where the agent cannot.
+
+pub mod config;
+pub mod limits;
+
+use super::args::CheckArea;
+use crate::lifecycle::peers::discovered;
+use crate::lifecycle::settings::hba_verification;
+use crate::lifecycle::startup::volume;
+use crate::lifecycle::{ssh, startup};
+use crate::sys::config::config_file;
+use crate::sys::process::passwd::Account;
+use crate::sys::storage::{fts_probe, shm_bytes};
+use gp_agent_core::cluster::topology::{Member, Topology};
+use gp_agent_core::config::Config;
+use gp_agent_core::discovery::peers::PeerMap;
+use gp_agent_core::finding::{Finding, Severity};
+use gp_agent_core::storage::fts_probe::judge_probe_file;
+use gp_agent_core::storage::judge_shm;
+use std::path::Path;
+
+const ALL: [CheckArea; 6] = [
+    CheckArea::Config,
+    CheckArea::Storage,
+    CheckArea::Limits,
+    CheckArea::Dns,
+    CheckArea::Hba,
+    CheckArea::Ssh,
+];
+
+struct Subject {
+    config: Config,
+    account: Account,
+    topology: Topology,
+    me: Member,
+}
+
+/// Prints a paragraph per area. The exit code is 1 when something is wrong; warnings do not count.
+pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
+    let areas = if areas.is_empty() { &ALL[..] } else { areas };
+    let subject = match look(path) {
+        Ok(subject) => subject,
+        Err(findings) => return report(CheckArea::Config, &findings, ""),
+    };
+    let needs_peers = areas
+        .iter()
+        .any(|a| matches!(a, CheckArea::Dns | CheckArea::Hba));
+    let (peers, dns) = if needs_peers {
+        discovered::look(&subject.topology, &subject.me, &subject.account.name).await
+    } else {
+        (PeerMap::new(), Vec::new())
+    };
+    let mut code = 0;
+    for area in areas {
+        let (findings, good) = match area {
+            CheckArea::Config => (check_place(&subject), whoami(&subject)),
+            CheckArea::Storage => storage(&subject).await,
+            CheckArea::Limits => limits::check(&subject.config),
+            CheckArea::Dns => (
+                dns.clone(),
+                format!(
+                    "{} peers resolve",
+                    peers.values().filter(|p| p.found()).count()
+                ),
+            ),
+            CheckArea::Hba => (
+                hba(&subject, &peers),
+                "every connection of the topology is admitted by a narrow line".into(),
+            ),
+            CheckArea::Ssh => {
+                let setup = startup::ssh_setup(
+                    &subject.config,
+                    &subject.account,
+                    &subject.topology,
+                    &subject.me,
+                );
+                (
+                    ssh::check(&setup).await,
+                    "keys are right and every peer answers".into(),
+                )
+            }
+        };
+        code = code.max(report(*area, &findings, &good));
+    }
+    code
+}
+
+fn look(path: &Path) -> Result<Subject, Vec<Finding>> {
+    let config = config_file::read(path).map_err(|error| error.findings())?;
+    let (account, topology, me) = startup::identify(&config).map_err(|f| vec![f])?;
+    Ok(Subject {
+        config,
+        account,
+        topology,
+        me,
+    })
+}
+
+fn check_place(s: &Subject) -> Vec<Finding> {
+    let own = config_file::own_fqdn();
+    config::check_place(&s.config, &config_file::host_name(), own.as_deref())
+}
+
+fn whoami(s: &Subject) -> String {
+    format!(
+        "this pod is {}, the {} of cluster {} (content {})",
+        s.me.pod, s.me.role, s.topology.cluster, s.me.content
+    )
+}
+
+async fn storage(subject: &Subject) -> (Vec<Finding>, String) {
+    let config = subject.config.storage.clone();
+    let exists = subject.me.data_dir.join("global/pg_control").exists();
+    let looked = tokio::task::spawn_blocking(move || volume::prove(&config, exists)).await;
+    let (statuses, mut findings) = looked.unwrap_or_default();
+    findings.extend(judge_shm(shm_bytes()));
+    if subject.config.engine.has_catalog() {
+        findings.extend(fts_probe(subject).await);
+    }
+    let good = statuses.iter().map(|s| {
+        format!(
+            "{} ({}): {}, O_DIRECT {}, fsync p50 {:.2} ms p99 {:.2} ms, {} MiB free",
+            s.path,
+            s.purpose,
+            s.file_system,
+            if s.direct_io {
+                "works"
+            } else {
+                "does not work"
+            },
+            s.fsync_p50_seconds * 1e3,
+            s.fsync_p99_seconds * 1e3,
+            s.free_bytes >> 20,
+        )
+    });
+    (findings, good.collect::<Vec<_>>().join("; "))
+}
+
+/// The file that FTS reads and writes in each primary's data directory.
+async fn fts_probe(subject: &Subject) -> Option<Finding> {
+    let dir = subject.me.data_dir.clone();
+    let read = tokio::task::spawn_blocking(move || fts_probe::read(&dir)).await;
+    judge_probe_file(&subject.me.data_dir, &read.ok()?)
+}
+
+fn hba(s: &Subject, peers: &PeerMap) -> Vec<Finding> {
+    let (user, dir) = (&s.account.name, &s.me.data_dir);
+    hba_verification::prove_hba(
+        &s.topology,
+        &s.me,
+        user,
+        dir,
+        peers,
+        s.config.engine.has_catalog(),
+    )
+}
+
+fn report(area: CheckArea, findings: &[Finding], good: &str) -> u8 {
+    let name = format!("{area:?}").to_lowercase();
+    let wrong = findings.iter().any(|f| f.severity == Severity::Error);
+    match (findings.is_empty(), wrong) {
+        (true, _) => println!("{name:<8} ok       {good}"),
+        (false, false) => println!("{name:<8} warning  {good}"),
+        (false, true) => println!("{name:<8} error"),
+    }
+    for finding in findings {
+        println!(
+            "         - {}: {}: {}",
+            finding.severity, finding.subject, finding.what
+        );
+        println!("           {}", finding.remedy);
+    }
+    u8::from(wrong)
+}

@@ -1,0 +1,74 @@
+//! `gp-agent render`: what would be written, to standard output.
+
+pub mod gpinitsystem;
+pub mod topology;
+
+use super::args::Rendering;
+use crate::lifecycle::peers::discovered;
+use crate::lifecycle::settings::hba_verification;
+use crate::lifecycle::{ssh, startup};
+use crate::sys::config::config_file;
+use gp_agent_core::cluster::identity::domain_for;
+use gp_agent_core::config::Config;
+use gp_agent_core::postgres::hba;
+use gp_agent_core::postgres::hba::BlockRequest;
+use gpinitsystem::render_gpinitsystem;
+use std::path::Path;
+use topology::render_topology;
+
+/// Prints one thing. The exit code is 1 when it cannot be rendered.
+pub(super) async fn render(path: &Path, what: Rendering) -> u8 {
+    match rendered(path, what).await {
+        Ok(text) => {
+            print!("{text}");
+            0
+        }
+        Err(words) => {
+            eprintln!("{words}");
+            1
+        }
+    }
+}
+
+async fn rendered(path: &Path, what: Rendering) -> Result<String, String> {
+    let config = config_file::read(path).map_err(|e| e.to_string())?;
+    if what == Rendering::Topology {
+        return Ok(topology(&config));
+    }
+    if what == Rendering::Gpinitsystem {
+        return render_gpinitsystem(&config).await;
+    }
+    let (account, topology, me) = startup::identify(&config).map_err(|f| f.to_string())?;
+    if what == Rendering::KnownHosts {
+        let setup = startup::ssh_setup(&config, &account, &topology, &me);
+        return Ok(ssh::known_hosts(&setup).await);
+    }
+    let (peers, _) = discovered::look(&topology, &me, &account.name).await;
+    let block = hba::render_block(&BlockRequest {
+        topology: &topology,
+        me: &me,
+        user: &account.name,
+        auth: config.hba.auth,
+        peers: &hba_verification::hba_peers(&topology, &me, &peers),
+        extra: &config.hba.extra,
+    });
+    let block = block.map_err(|errors| {
+        errors
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
+    })?;
+    let existing = std::fs::read_to_string(me.data_dir.join("pg_hba.conf")).unwrap_or_default();
+    Ok(hba::splice(&existing, &block))
+}
+
+/// Who is who. Needs no cluster: outside of it the domain may stay unknown.
+fn topology(config: &Config) -> String {
+    let own = match config.domain {
+        Some(_) => None,
+        None => config_file::own_fqdn(),
+    };
+    let domain = domain_for(config, &config_file::host_name(), own.as_deref()).ok();
+    render_topology(config, domain)
+}

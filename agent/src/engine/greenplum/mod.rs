@@ -1,0 +1,116 @@
+//! Greenplum 6 and 7, Cloudberry, and their forks: told apart by the PostgreSQL that they grew from, never by brand.
+
+mod environment;
+mod pgpass_check;
+mod walreceiver;
+
+pub use environment::GreenplumError;
+pub(super) use pgpass_check::judge as judge_password;
+pub(super) use walreceiver::receiver;
+
+use crate::sys::postgres::programs::Tools;
+use gp_agent_core::greenplum::version::{Family, GpVersion};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+/// Greenplum gives a replica that is silent five minutes. So long no commit of the coordinator ends whose standby is on a node
+/// that went off, FTS cannot record that a mirror took over, and the whole cluster stands still. PostgreSQL gives it one.
+const GIVE_UP: (&str, &str) = ("wal_sender_timeout", "60s");
+
+/// The programs of one Greenplum, and what they have to be told.
+#[derive(Debug)]
+pub struct Greenplum {
+    tools: Tools,
+    home: PathBuf,
+    version: GpVersion,
+}
+
+impl Greenplum {
+    /// Greenplum in `home`, or in $GPHOME, or in the places of its packages.
+    pub async fn find(home: Option<&Path>) -> Result<Greenplum, GreenplumError> {
+        let home = environment::home(home)?;
+        let environment = environment::read(&home).await?;
+        let tools = Tools::new(home.join("bin"), environment);
+        let version = tools.version().await?;
+        let gp_version = tools.run("postgres", ["--gp-version"], &[]).await;
+        let version = GpVersion::parse(&version, &gp_version.unwrap_or_default())?;
+        Ok(Greenplum {
+            tools,
+            home,
+            version,
+        })
+    }
+
+    pub(super) fn tools(&self) -> &Tools {
+        &self.tools
+    }
+
+    pub(super) fn major_version(&self) -> &str {
+        &self.version.postgres
+    }
+
+    /// Where it is installed.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// What its programs say of themselves.
+    pub fn version(&self) -> &GpVersion {
+        &self.version
+    }
+
+    /// A program of its bin directory.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.tools.path(name)
+    }
+
+    /// What greenplum_path.sh sets.
+    pub fn environment(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.tools.environment()
+    }
+
+    /// A coordinator without its role runs in utility mode, where FTS and the recovery of distributed transactions rest and
+    /// `count(*)` is 0; a segment without its role lets clients in.
+    pub(super) fn role_arguments(&self, content: i32) -> &'static [&'static str] {
+        match content {
+            -1 => self.version.family.coordinator_arguments(),
+            _ => self.version.family.segment_arguments(),
+        }
+    }
+
+    /// PostgreSQL 9.5 and 10 brought two of the parameters; a mirror of Greenplum 6 waits for 5 s.
+    pub(super) fn own_parameters(&self) -> Vec<(&'static str, &'static str)> {
+        let mut parameters = vec![GIVE_UP];
+        if self.version.family > Family::G6 {
+            parameters.extend([super::postgres::SCRAM, super::postgres::RETRY_SOON]);
+        }
+        parameters
+    }
+
+    /// `options` of a session that is of this server alone.
+    pub(super) fn utility_options(&self) -> String {
+        format!("-c {}", self.version.family.utility_setting())
+    }
+
+    /// PostgreSQL 10 renamed xlog to wal and location to lsn.
+    pub(super) fn observe_sql(&self) -> &'static str {
+        if self.version.family > Family::G6 {
+            "select 'self', pg_is_in_recovery()::text, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), current_setting('gp_role'); \
+             select 'send', application_name, state, sync_state, pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::bigint::text \
+                from pg_stat_replication where application_name !~ '^pg_basebackup' order by 2"
+        } else {
+            "select 'self', pg_is_in_recovery()::text, substr(pg_xlogfile_name(pg_current_xlog_location()), 1, 8), current_setting('gp_session_role'); \
+             select 'send', application_name, state, sync_state, pg_xlog_location_diff(pg_current_xlog_location(), replay_location)::bigint::text \
+                from pg_stat_replication where application_name !~ '^pg_basebackup' order by 2"
+        }
+    }
+
+    /// The views are those of PostgreSQL 9.5 and 10; Greenplum 6 has neither.
+    pub(super) fn settings_sql(&self) -> &'static str {
+        if self.version.family > Family::G6 {
+            super::postgres::SETTINGS
+        } else {
+            "select 'none' where false"
+        }
+    }
+}

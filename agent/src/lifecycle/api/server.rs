@@ -1,0 +1,57 @@
+//! The agent's doors: HTTP on the network and on the unix socket, open from the first moment to the last.
+
+use crate::lifecycle::startup::{Host, run_dir};
+use crate::sys::config::config_file;
+use crate::sys::http::{Agent, Limits, bind_tcp, bind_unix, serve_tcp, serve_unix};
+use anyhow::{Context, Result};
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Port while there is no configuration to say another.
+const DEFAULT_PORT: u16 = 8008;
+
+/// Open until closed.
+pub struct Door {
+    servers: JoinSet<()>,
+    stop: watch::Sender<bool>,
+}
+
+/// Listens on both sides.
+///
+/// # Errors
+/// A port or a socket that somebody else holds, or a run directory that cannot be written to.
+pub fn open(host: &Arc<Host>, config_path: &Path) -> Result<Door> {
+    let port = config_file::read(config_path).map_or(DEFAULT_PORT, |c| c.http.port);
+    let dir = run_dir();
+    std::fs::create_dir_all(&dir).with_context(|| {
+        format!(
+            "cannot make {}; mount a writable tmpfs or emptyDir there, or set GP_AGENT_RUN_DIR",
+            dir.display()
+        )
+    })?;
+    let path = dir.join("agent.sock");
+    let unix = bind_unix(&path)?;
+    let (stop, stopped) = watch::channel(false);
+    let agent: Arc<dyn Agent> = host.clone();
+    let limits = Limits::default();
+    let mut servers = JoinSet::new();
+    servers.spawn(serve_unix(
+        unix,
+        path,
+        agent.clone(),
+        limits,
+        stopped.clone(),
+    ));
+    servers.spawn(serve_tcp(bind_tcp(port)?, agent, limits, stopped));
+    Ok(Door { servers, stop })
+}
+
+impl Door {
+    /// Takes no more requests and removes the socket.
+    pub async fn close(self) {
+        self.stop.send_replace(true);
+        self.servers.join_all().await;
+    }
+}

@@ -1,0 +1,170 @@
+//! Discovery: waits for exactly the peers that the topology names, and keeps an eye on them afterwards.
+
+mod name_checks;
+mod once;
+mod schedule;
+mod task;
+
+pub use once::look;
+
+use super::pod::status_board::now;
+use crate::sys::discovery::dns::Resolver;
+use crate::sys::discovery::nss::Names;
+use gp_agent_core::cluster::status::PeersStatus;
+use gp_agent_core::cluster::topology::{Member, Topology};
+use gp_agent_core::discovery::intervals::Pace;
+use gp_agent_core::discovery::peers;
+use gp_agent_core::discovery::peers::PeerMap;
+use gp_agent_core::finding::Finding;
+use std::collections::BTreeSet;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+/// Rechecks that may wait; more are dropped, as they would ask the same.
+const COMMANDS: usize = 256;
+
+enum Command {
+    Recheck(String),
+    InHba(BTreeSet<String>, oneshot::Sender<()>),
+}
+
+/// Where to say that an address of a peer may be an old one.
+#[derive(Clone)]
+pub struct Doubts {
+    commands: mpsc::Sender<Command>,
+}
+
+impl Doubts {
+    /// Has this pod's addresses and name looked up again: call it when nobody answers there, or another pod does, or when
+    /// it should have come in and did not. However often it is called, lookups of one pod are [`Pace::recheck`] apart.
+    pub fn about(&self, pod: &str) {
+        // A full queue means that questions are under way already; without a discovery nobody asks.
+        let _ = self.commands.try_send(Command::Recheck(pod.to_string()));
+    }
+}
+
+/// What is still to be waited for; a channel of its own, as looking through all peers at every change is slow for many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Counts {
+    missing: usize,
+    unchecked: usize,
+}
+
+/// The running discovery. Dropping it ends the task.
+pub struct Discovery {
+    topology: Topology,
+    peers: watch::Receiver<PeerMap>,
+    in_hba: watch::Receiver<BTreeSet<String>>,
+    counts: watch::Receiver<Counts>,
+    commands: mpsc::Sender<Command>,
+    task: JoinHandle<()>,
+}
+
+impl Discovery {
+    /// Starts to look for every peer of `me`, on the current runtime.
+    ///
+    /// Names are checked through libc only for the pods given to [`Discovery::set_in_hba`].
+    pub fn start(
+        topology: &Topology,
+        me: &Member,
+        resolver: Resolver,
+        names: Names,
+        pace: Pace,
+    ) -> Discovery {
+        let (commands, inbox) = mpsc::channel(COMMANDS);
+        let (in_hba_sender, in_hba) = watch::channel(BTreeSet::new());
+        let (counts_sender, counts) = watch::channel(Counts {
+            missing: topology.peers(me).count(),
+            unchecked: 0,
+        });
+        let (watcher, peers) = task::Watcher::new(
+            topology,
+            me,
+            resolver,
+            names,
+            pace,
+            in_hba_sender,
+            counts_sender,
+        );
+        Discovery {
+            topology: topology.clone(),
+            peers,
+            in_hba,
+            counts,
+            commands,
+            task: tokio::spawn(watcher.run(inbox)),
+        }
+    }
+
+    /// What is known of every peer, now and as it changes. Do not hold the borrow across an await.
+    pub fn peers(&self) -> watch::Receiver<PeerMap> {
+        self.peers.clone()
+    }
+
+    /// Waits until every peer was found once. Never returns when the discovery has ended before that.
+    pub async fn all_found(&self) {
+        self.wait(|counts| counts.missing == 0).await;
+    }
+
+    /// Waits until every pod given to [`Discovery::set_in_hba`] was found and its name was checked at least once.
+    pub async fn names_checked(&self) {
+        self.wait(|counts| counts.unchecked == 0).await;
+    }
+
+    async fn wait(&self, done: impl FnMut(&Counts) -> bool) {
+        if self.counts.clone().wait_for(done).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    /// Found and missing peers, for `/status`.
+    pub fn status(&self) -> PeersStatus {
+        peers::status(&self.peers.borrow(), now())
+    }
+
+    /// The line of progress: `5 of 6 peers; waiting for segment-b-1: NXDOMAIN since 12 s`.
+    pub fn progress(&self) -> String {
+        peers::progress(&self.peers.borrow(), now())
+    }
+
+    /// What an administrator should know of names and addresses.
+    pub fn findings(&self) -> Vec<Finding> {
+        peers::findings(
+            &self.topology,
+            &self.peers.borrow(),
+            &self.in_hba.borrow(),
+            now(),
+        )
+    }
+
+    /// For whoever connects to the peers.
+    pub fn doubts(&self) -> Doubts {
+        Doubts {
+            commands: self.commands.clone(),
+        }
+    }
+
+    /// Says which pods this pod's pg_hba.conf names: their names are checked through libc, at once, again every
+    /// minute or so, and whenever an address changes.
+    pub async fn set_in_hba(&self, pods: BTreeSet<String>) {
+        let known = {
+            let peers = self.peers.borrow();
+            pods.into_iter().filter(|p| peers.contains_key(p)).collect()
+        };
+        let (done, taken) = oneshot::channel();
+        if self
+            .commands
+            .send(Command::InHba(known, done))
+            .await
+            .is_ok()
+        {
+            let _ = taken.await;
+        }
+    }
+}
+
+impl Drop for Discovery {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

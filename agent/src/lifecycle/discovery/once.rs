@@ -1,0 +1,91 @@
+//! One look at every peer, for `gp-agent check` and `gp-agent render`.
+
+use crate::lifecycle::pod::status_board::now;
+use crate::sys::discovery::dns::{Answer, DnsError, Families, Resolver};
+use crate::sys::discovery::nss::Names;
+use futures_util::StreamExt;
+use futures_util::stream;
+use gp_agent_core::cluster::topology::{Member, Topology};
+use gp_agent_core::discovery::intervals::Pace;
+use gp_agent_core::discovery::name_check::{Check, Forward, NameVerdict, judge};
+use gp_agent_core::discovery::peers::{PeerMap, PeerView, lookup_finding};
+use gp_agent_core::finding::Finding;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// Looks up every peer of `me` and checks the names of those in `in_hba` through libc; one finding for each problem.
+pub async fn look(
+    topology: &Topology,
+    me: &Member,
+    in_hba: &BTreeSet<String>,
+    resolver: &Resolver,
+    names: &Names,
+) -> (PeerMap, Vec<Finding>) {
+    let members: Vec<&Member> = topology.peers(me).collect();
+    let lookups: Vec<(&Member, PeerView)> = stream::iter(
+        members
+            .into_iter()
+            .map(async |m| (m, look_up(resolver, m).await)),
+    )
+    .buffered(Pace::default().at_once)
+    .collect()
+    .await;
+    let mut findings = Vec::new();
+    for (member, peer) in &lookups {
+        if let Some(error) = &peer.error {
+            findings.push(lookup_finding(&member.fqdn, peer, error));
+        }
+    }
+    let (close, far): (Vec<_>, Vec<_>) = lookups
+        .into_iter()
+        .partition(|(m, peer)| peer.found() && in_hba.contains(&m.pod));
+    let close = verify(close, names).await;
+    findings.extend(close.iter().filter_map(|(m, peer)| peer.name_finding(m)));
+    let named = |(m, peer): (&Member, PeerView)| (m.pod.clone(), peer);
+    (close.into_iter().chain(far).map(named).collect(), findings)
+}
+
+/// Asks twice when the first question was not answered: one lost packet is not worth a finding.
+async fn look_up(resolver: &Resolver, member: &Member) -> PeerView {
+    let first = resolver.addresses(&member.fqdn, Families::Both).await;
+    let answer: Result<Answer, DnsError> = match first {
+        Err(e) if !e.is_negative() => resolver.addresses(&member.fqdn, Families::Both).await,
+        other => other,
+    };
+    let mut peer = PeerView::new(now());
+    match answer {
+        Ok(answer) => {
+            peer.answered(answer.addresses, now());
+        }
+        Err(error) => {
+            peer.failed(error.to_string(), now());
+        }
+    }
+    peer
+}
+
+async fn verify<'a>(
+    mut close: Vec<(&'a Member, PeerView)>,
+    names: &Names,
+) -> Vec<(&'a Member, PeerView)> {
+    let addresses: Vec<IpAddr> = close
+        .iter()
+        .flat_map(|(_, p)| p.addresses.clone())
+        .collect();
+    let asked: Vec<String> = close.iter().map(|(m, _)| m.fqdn.clone()).collect();
+    let (reverse, forward) = tokio::join!(names.reverse(&addresses), names.forward(&asked));
+    for (member, peer) in &mut close {
+        let libc = forward.get(&member.fqdn).unwrap_or(&Forward::Missing);
+        peer.verdict = match judge(&member.fqdn, &peer.addresses, &reverse, libc) {
+            Check::Good(name) => NameVerdict::Verified(name),
+            Check::Bad {
+                reason,
+                another_name,
+            } => NameVerdict::Unverified {
+                reason,
+                another_name,
+            },
+        };
+    }
+    close
+}

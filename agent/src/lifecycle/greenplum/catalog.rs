@@ -1,0 +1,240 @@
+//! The catalog among the pods: the coordinator's agent reads it from its server and keeps a snapshot on its volume; every
+//! pod asks the coordinator pods' agents.
+
+use super::coordinator_timeline;
+use crate::engine::Making;
+use crate::lifecycle::pod::Pod;
+use crate::lifecycle::pod::status_board::now;
+use crate::sys::http::client;
+use crate::sys::postgres::session::Session;
+use crate::sys::storage::fs::write_atomically;
+use gp_agent_core::cluster::catalog;
+use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer, Segment, Told};
+use gp_agent_core::cluster::status::PodStatus;
+use gp_agent_core::cluster::topology::Member;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+const READ_EVERY: Duration = Duration::from_secs(1);
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+const SERVER_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// Before anything is known.
+pub fn unknown(why: &str) -> watch::Sender<CatalogAnswer> {
+    watch::Sender::new(CatalogAnswer::Unknown { why: why.into() })
+}
+
+/// What this pod tells others: all rows, or those of one content.
+pub fn told(pod: &Pod, content: Option<i32>) -> CatalogAnswer {
+    match (&*pod.catalog.borrow(), content) {
+        (CatalogAnswer::Known(catalog), Some(content)) => {
+            CatalogAnswer::Known(catalog.only(content))
+        }
+        (answer, _) => answer.clone(),
+    }
+}
+
+/// The whole catalog, for people to look at; `None` where there is none, and while nobody knows it.
+pub async fn whole(pod: &Pod) -> Option<Catalog> {
+    if matches!(pod.engine.making(), Making::EachPod(_)) {
+        return None;
+    }
+    let best = match told(pod, None) {
+        CatalogAnswer::Known(catalog) if catalog.live => Some(CatalogAnswer::Known(catalog)),
+        _ => ask_heads(pod, None).await,
+    };
+    match best? {
+        CatalogAnswer::Known(catalog) => Some(catalog),
+        _ => None,
+    }
+}
+
+/// Asks every coordinator pod's agent, this one included, about this pod's content; `None` when none answers.
+pub async fn ask(pod: &Pod) -> Option<CatalogAnswer> {
+    let best = ask_heads(pod, Some(pod.me.content)).await;
+    if let Some(CatalogAnswer::Known(catalog)) = &best {
+        created(pod, catalog.timeline);
+    }
+    best
+}
+
+/// The best answer of the coordinator pods' agents, about everything or one content.
+async fn ask_heads(pod: &Pod, content: Option<i32>) -> Option<CatalogAnswer> {
+    let path = content.map_or("/catalog".to_string(), |content| {
+        format!("/catalog/{content}")
+    });
+    let heads = pod.topology.members.iter().filter(|m| m.content == -1);
+    let asked = heads.map(|head| async {
+        if head.pod == pod.me.pod {
+            return Some(told(pod, content));
+        }
+        ask_head(pod, head, &path).await
+    });
+    let answers = futures_util::future::join_all(asked).await;
+    CatalogAnswer::best(answers.into_iter().flatten())
+}
+
+async fn ask_head(pod: &Pod, head: &Member, path: &str) -> Option<CatalogAnswer> {
+    let addresses = pod.peers.borrow().get(&head.pod)?.addresses.clone();
+    let port = pod.config.borrow().http.port;
+    for address in addresses {
+        let body = client::get(SocketAddr::new(address, port), path, ANSWER_WITHIN).await;
+        match body.map(|body| serde_json::from_slice::<Told>(&body)) {
+            Ok(Ok(told)) => match told.by(&pod.topology.cluster, head) {
+                Some(answer) => return Some(answer),
+                None => tracing::debug!(pod = head.pod, "another pod answers"),
+            },
+            Ok(Err(error)) => tracing::debug!(pod = head.pod, "not a catalog: {error}"),
+            Err(error) => tracing::debug!(pod = head.pod, "{error}"),
+        }
+    }
+    pod.doubts.about(&head.pod);
+    None
+}
+
+/// The cluster exists: from now on the agent may write its files.
+fn created(pod: &Pod, timeline: u32) {
+    coordinator_timeline::note(pod, timeline);
+    if !pod.created.send_replace(true) {
+        pod.settings_changed.notify_one();
+    }
+}
+
+fn snapshot_file(pod: &Pod) -> PathBuf {
+    pod.state_dir().join("catalog.json")
+}
+
+/// What the volume remembers, before anything starts.
+pub fn load(pod: &Pod) {
+    if let Making::EachPod(_) = pod.engine.making() {
+        pod.created.send_replace(true);
+        return;
+    }
+    coordinator_timeline::load(pod);
+    if pod.me.content != -1 {
+        pod.catalog.send_replace(CatalogAnswer::Unknown {
+            why: "this is a segment's pod; ask a coordinator's".into(),
+        });
+        return;
+    }
+    match std::fs::read(snapshot_file(pod)) {
+        Ok(text) => match serde_json::from_slice::<Catalog>(&text) {
+            Ok(catalog) => {
+                pod.created.send_replace(true);
+                pod.catalog.send_replace(CatalogAnswer::Known(Catalog {
+                    live: false,
+                    ..catalog
+                }));
+            }
+            Err(error) => tracing::warn!(
+                "{} is not a snapshot of the catalog ({error}); waiting for the server's own word",
+                snapshot_file(pod).display()
+            ),
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => tracing::warn!("cannot read {}: {error}", snapshot_file(pod).display()),
+    }
+}
+
+/// Reads the catalog once a second where this pod's server is a coordinator's. That it recovers distributed transactions is
+/// no hindrance: for those it needs primaries, and they wait for the catalog. Runs as long as the pod.
+pub async fn keep(pod: &Pod) {
+    if pod.me.content != -1 || matches!(pod.engine.making(), Making::EachPod(_)) {
+        return std::future::pending().await;
+    }
+    let mut session = pod.utility_session(SERVER_ANSWERS_WITHIN);
+    loop {
+        if *pod.created.borrow() {
+            refresh(pod, &mut session).await;
+        }
+        sleep(READ_EVERY).await;
+    }
+}
+
+/// Of a cluster that was just created: should it go down in the next moment, its pods know each other's roles.
+///
+/// # Errors
+/// The data directory cannot be examined.
+pub async fn first(pod: &Pod) -> std::io::Result<()> {
+    let examined = pod.engine.examine(pod.dir()).await?;
+    pod.board.update(|s| s.directory = examined.status());
+    let mut session = pod.utility_session(SERVER_ANSWERS_WITHIN);
+    if let Some(segments) = read(&mut session).await
+        && publish(pod, segments)
+    {
+        coordinator_timeline::tell_peers(pod).await;
+    }
+    Ok(())
+}
+
+async fn read(session: &mut Session) -> Option<Vec<Segment>> {
+    let rows = session.ask(catalog::SQL).await.ok()?;
+    Catalog::segments_from_rows(&rows).filter(|segments| !segments.is_empty())
+}
+
+async fn refresh(pod: &Pod, session: &mut Session) {
+    let runs = |s: &PodStatus| {
+        s.postmaster.pid.is_some() && !s.postmaster.stopping && s.directory.kind == "primary"
+    };
+    let segments = if pod.board.read(runs) {
+        read(session).await
+    } else {
+        session.close();
+        None
+    };
+    match segments {
+        Some(segments) => {
+            if publish(pod, segments) {
+                coordinator_timeline::tell_peers(pod).await;
+            }
+        }
+        None => {
+            pod.catalog.send_if_modified(|answer| match answer {
+                CatalogAnswer::Known(catalog) if catalog.live => {
+                    catalog.live = false;
+                    true
+                }
+                _ => false,
+            });
+        }
+    }
+}
+
+/// Tells what was just read, and keeps it on the volume when it is new. Returns whether this coordinator is new itself: on
+/// a timeline that nothing was known of.
+fn publish(pod: &Pod, segments: Vec<Segment>) -> bool {
+    let catalog = Catalog {
+        segments,
+        coordinator: pod.me.pod.clone(),
+        timeline: pod.board.read(|s| s.directory.timeline.unwrap_or(0)),
+        read_at: now(),
+        live: true,
+    };
+    let old = match &*pod.catalog.borrow() {
+        CatalogAnswer::Known(old) => Some((old.segments.clone(), old.timeline)),
+        _ => None,
+    };
+    if old.as_ref() != Some(&(catalog.segments.clone(), catalog.timeline)) {
+        if old.is_some() {
+            tracing::info!("the catalog changed");
+        }
+        if let Err(error) = keep_snapshot(pod, &catalog) {
+            tracing::error!(
+                "cannot keep the catalog in {}: {error}",
+                snapshot_file(pod).display()
+            );
+        }
+    }
+    let new = old.is_none_or(|(_, timeline)| timeline < catalog.timeline);
+    created(pod, catalog.timeline);
+    pod.catalog.send_replace(CatalogAnswer::Known(catalog));
+    new
+}
+
+fn keep_snapshot(pod: &Pod, catalog: &Catalog) -> std::io::Result<bool> {
+    let text = serde_json::to_vec_pretty(catalog)?;
+    write_atomically(&snapshot_file(pod), &text, 0o600)
+}

@@ -1,0 +1,70 @@
+//! The memory of coordinators: the newest timeline that this pod has seen one on, kept on its volume. A coordinator that
+//! comes back after its standby was activated is told so by the segments, even when the standby itself is silent.
+
+use crate::lifecycle::peers::fan_out::Pace;
+use crate::lifecycle::peers::{client, cluster_view};
+use crate::lifecycle::pod::Pod;
+use crate::sys::storage::fs::write_atomically;
+use futures_util::{StreamExt, stream};
+use gp_agent_core::cluster::report::Entry;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How many segments are asked, as each remembers by itself; and how many pods are told at once.
+const ASKED: usize = 16;
+
+const PACE: Pace = Pace {
+    peer: Duration::from_secs(1),
+    all: Duration::from_secs(2),
+    in_flight: ASKED,
+};
+
+const FILE: &str = "coordinator-timeline";
+
+fn file(pod: &Pod) -> PathBuf {
+    pod.state_dir().join(FILE)
+}
+
+/// What the agent's folder on a volume remembers; 0 when no cluster was created yet.
+pub fn read(state_dir: &Path) -> u32 {
+    let text = std::fs::read_to_string(state_dir.join(FILE)).unwrap_or_default();
+    text.trim().parse().unwrap_or(0)
+}
+
+/// Puts on the board what the volume remembers.
+pub fn load(pod: &Pod) {
+    let timeline = read(&pod.state_dir());
+    pod.board.update(|s| s.seen_coordinator = timeline);
+}
+
+/// Remembers a coordinator on this timeline.
+pub fn note(pod: &Pod, timeline: u32) {
+    if timeline <= pod.board.read(|s| s.seen_coordinator) {
+        return;
+    }
+    match write_atomically(&file(pod), format!("{timeline}\n").as_bytes(), 0o600) {
+        Ok(_) => pod.board.update(|s| s.seen_coordinator = timeline),
+        Err(error) => tracing::error!(
+            "cannot remember the coordinator's timeline in {}: {error}",
+            file(pod).display()
+        ),
+    }
+}
+
+/// Has all peers remember this pod's coordinator now, and not at their next look: a predecessor that comes back in between
+/// must hear of it, and the pods of a new cluster write their files as soon as they know of it.
+pub async fn tell_peers(pod: &Pod) {
+    let peers = pod.topology.peers(&pod.me);
+    let told = peers.map(|member| client::look_again(pod, member));
+    let told = stream::iter(told).buffer_unordered(ASKED);
+    let _ = tokio::time::timeout(PACE.all, told.for_each(async |()| ())).await;
+}
+
+/// The newest that any of the segments, or this pod itself, remembers.
+pub async fn newest_of_segments(pod: &Pod) -> u32 {
+    let segments = pod.topology.members.iter().filter(|m| m.content >= 0);
+    let entries = cluster_view::ask(pod, segments.take(ASKED), PACE).await;
+    let theirs = |entry: Entry| entry.status.map_or(0, |r| r.status.seen_coordinator);
+    let own = pod.board.read(|s| s.seen_coordinator);
+    entries.into_iter().map(theirs).fold(own, u32::max)
+}

@@ -1,0 +1,278 @@
+//! Creating a Greenplum cluster, once: the coordinator's agent looks at every host, runs gpinitsystem, judges by the
+//! catalog, and finishes what that left undone.
+
+mod complete;
+pub mod post_create;
+pub mod record;
+mod remote;
+pub mod set_aside;
+mod tool;
+mod verify;
+
+use super::catalog;
+use crate::engine::limits::with_derived;
+use crate::engine::{Greenplum, Making};
+use crate::lifecycle::peers::fan_out::Pace;
+use crate::lifecycle::peers::{cluster_view, discovered};
+use crate::lifecycle::pod::Pod;
+use crate::lifecycle::startup;
+use crate::sys::resources::cgroup;
+use crate::sys::storage::fs::write_atomically;
+use anyhow::{Context, Result, bail};
+use gp_agent_core::cluster::catalog::CatalogAnswer;
+use gp_agent_core::cluster::report::Entry;
+use gp_agent_core::cluster::status::Phase;
+use gp_agent_core::cluster::topology::Role;
+use gp_agent_core::greenplum::gpinitsystem::{INPUT_FILE, PARAMETERS_FILE, Plan, Request, render};
+use record::{Record, State};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::time::sleep;
+
+const ASK_AGAIN: Duration = Duration::from_millis(200);
+/// A cluster that was whole when its creation was broken off answers soon.
+const BROKEN_OFF_ANSWERS_WITHIN: Duration = Duration::from_secs(8);
+
+/// Whether this pod's coordinator is half created: then nothing is adopted or started, but the creation taken up again.
+pub fn unfinished(pod: &Pod) -> Option<&Greenplum> {
+    match pod.engine.making() {
+        Making::Coordinator(greenplum) if pod.me.role == Role::Coordinator => {
+            let record = Record::load(pod).ok()?;
+            (record.state == State::Unfinished).then_some(greenplum)
+        }
+        _ => None,
+    }
+}
+
+/// Creates the cluster, or takes up a creation that was broken off.
+///
+/// # Errors
+/// Why it cannot be created now; the next call tries again, `greenplum.attempts` times in all.
+pub async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
+    let mut record = Record::load(pod)?;
+    if record.state == State::Created {
+        bail!(
+            "{} is gone, although the cluster was created here; bring the lost volume back, or activate the standby (gpactivatestandby in its pod)",
+            pod.dir().display()
+        );
+    }
+    tell(pod, "waiting for the names of all peers");
+    discovered::all_found(pod).await;
+    let entries = all_agents(pod).await;
+    own_keys(pod).await;
+    let broken_off = record.state == State::Unfinished;
+    if broken_off && complete(pod).await {
+        tracing::info!("the cluster of the last attempt is whole after all");
+    } else {
+        if !broken_off {
+            refuse_over_data(&entries)?;
+        }
+        attempt(pod, greenplum, &mut record).await?;
+    }
+    complete::finish(pod, greenplum, &request_folder(pod)?).await?;
+    record.state = State::Created;
+    record.reason = None;
+    record.store(pod)?;
+    catalog::first(pod).await?;
+    tracing::info!("the cluster is created");
+    pod.board.findings("preflight", Vec::new());
+    pod.created.send_replace(true);
+    Ok(())
+}
+
+/// Shows what the creation does, here and to the pods that wait for it.
+fn tell(pod: &Pod, what: &str) {
+    show(pod, Phase::Bootstrapping, what);
+}
+
+fn show(pod: &Pod, phase: Phase, what: &str) {
+    pod.board.phase(phase, what);
+    pod.catalog
+        .send_replace(CatalogAnswer::NotCreated { what: what.into() });
+}
+
+/// Every peer's agent, once all of them have looked at their volumes.
+async fn all_agents(pod: &Pod) -> Vec<Entry> {
+    loop {
+        let peers = pod.topology.peers(&pod.me);
+        let entries = cluster_view::ask(pod, peers, Pace::default()).await;
+        let looked = |entry: &&Entry| {
+            let status = entry.status.as_ref().map(|r| &r.status);
+            status.is_some_and(|s| !s.directory.kind.is_empty())
+        };
+        let missing: Vec<&Entry> = entries.iter().filter(|e| !looked(e)).collect();
+        let Some(first) = missing.first() else {
+            return entries;
+        };
+        let why = match &first.status {
+            Some(report) => format!("{}: {}", report.status.phase.word(), report.status.reason),
+            None => first.error.clone().unwrap_or_default(),
+        };
+        let found = entries.len() - missing.len();
+        tell(
+            pod,
+            &format!(
+                "{found} of {} agents are ready for the creation; waiting for {}: {why}",
+                entries.len(),
+                first.pod
+            ),
+        );
+        sleep(ASK_AGAIN).await;
+    }
+}
+
+/// Until the Secret's keys are installed no host lets us in.
+async fn own_keys(pod: &Pod) {
+    while !remote::client_config(pod).is_file() {
+        tell(pod, "waiting for the SSH keys of this pod");
+        sleep(ASK_AGAIN).await;
+    }
+}
+
+/// Nothing was begun here, so whatever lies on another volume is somebody's data.
+fn refuse_over_data(entries: &[Entry]) -> Result<()> {
+    let holds = |entry: &Entry| {
+        let status = &entry.status.as_ref()?.status;
+        let seen = status.seen_coordinator > 0;
+        (status.directory.kind != "absent" || seen).then(|| entry.pod.clone())
+    };
+    let holders: Vec<String> = entries.iter().filter_map(holds).collect();
+    if !holders.is_empty() {
+        bail!(
+            "the coordinator's volume is empty, but there are data directories on {}; bring the coordinator's lost volume back, or, if those hold nothing of worth, move them away by hand (gp-agent check there shows where)",
+            holders.join(", ")
+        );
+    }
+    Ok(())
+}
+
+async fn complete(pod: &Pod) -> bool {
+    tool::end_leftovers();
+    verify::runs(pod)
+        && verify::lacks(pod, BROKEN_OFF_ANSWERS_WITHIN)
+            .await
+            .is_ok_and(|l| l.servers.is_empty())
+}
+
+/// One run of gpinitsystem, from a clean field to a catalog that lists every server.
+async fn attempt(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Result<()> {
+    let most = pod.config.borrow().greenplum.attempts;
+    if record.attempts >= most {
+        bail!(
+            "the cluster could not be created in {most} attempts; the last one failed: {}; mend that, then call gp-agent resume here to begin again",
+            record.reason.as_deref().unwrap_or("it was broken off")
+        );
+    }
+    if record.state == State::Unfinished {
+        tell(pod, "setting aside what an earlier attempt left");
+        remote::clear(pod, pod.topology.members.iter()).await?;
+    }
+    let locale = remote::preflight(pod, greenplum).await;
+    let folder = request_folder(pod)?;
+    let logs = logs(pod);
+    tool::keep_old_logs(&logs, record.attempts + 1)
+        .with_context(|| format!("cannot rename old logs in {}", logs.display()))?;
+    let plan = plan(pod, greenplum, &folder, &locale).await?;
+    record.state = State::Unfinished;
+    record.attempts += 1;
+    record.store(pod)?;
+    tell(
+        pod,
+        &format!(
+            "gpinitsystem begins (attempt {} of {most})",
+            record.attempts
+        ),
+    );
+    let ran = tool::gpinitsystem(pod, greenplum, &plan, &logs).await;
+    let judged = verify::lacks(pod, verify::PATIENCE).await;
+    match judged {
+        Ok(lacks) if lacks.servers.is_empty() => return Ok(()),
+        Ok(lacks) => record.reason = Some(format!("{}; {}", ran.words(), lacks.words())),
+        Err(error) => record.reason = Some(format!("{}; {error:#}", ran.words())),
+    }
+    record.store(pod)?;
+    bail!(
+        "gpinitsystem failed (attempt {} of {most}): {}",
+        record.attempts,
+        record.reason.as_deref().unwrap_or_default()
+    );
+}
+
+/// Begins to count anew, when an administrator says so.
+pub fn forgive(pod: &Pod) {
+    if unfinished(pod).is_none() {
+        return;
+    }
+    let forgiven = Record::load(pod).and_then(|mut record| {
+        record.attempts = 0;
+        record.store(pod)
+    });
+    if let Err(error) = forgiven {
+        tracing::error!("cannot begin to count anew: {error:#}");
+    }
+}
+
+/// gpinitsystem writes to the folder of its input file, and to the one of its logs.
+fn request_folder(pod: &Pod) -> Result<PathBuf> {
+    let (folder, logs) = folders(&pod.account.home);
+    for folder in [&folder, &logs] {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    Ok(folder)
+}
+
+/// The folder of what gpinitsystem is told, and the one where the Greenplum tools keep their logs: gpsegstart makes that on
+/// other hosts, but none below it. `home` is the user's home directory.
+pub fn folders(home: &Path) -> (PathBuf, PathBuf) {
+    (
+        startup::run_dir().join("gpinitsystem"),
+        home.join("gpAdminLogs"),
+    )
+}
+
+fn logs(pod: &Pod) -> PathBuf {
+    folders(&pod.account.home).1
+}
+
+/// Uses the request for the tools. Their host names in pg_hba.conf are of use only where lookups find them.
+async fn with_request<T>(
+    pod: &Pod,
+    greenplum: &Greenplum,
+    folder: &Path,
+    locale: &str,
+    use_it: impl FnOnce(&Request<'_>) -> T,
+) -> T {
+    let hba_host_names = discovered::all_verified(pod).await;
+    let config = pod.config.borrow().clone();
+    // Servers that begin with what follows from the limits need no restart for it.
+    let parameters = with_derived(config.engine, &cgroup::limits(), &config.parameters);
+    use_it(&Request {
+        topology: &pod.topology,
+        family: greenplum.version().family,
+        locale,
+        hba_host_names,
+        parameters: &parameters,
+        folder,
+        logs: &logs(pod),
+    })
+}
+
+async fn plan(pod: &Pod, greenplum: &Greenplum, folder: &Path, locale: &str) -> Result<Plan> {
+    let plan = with_request(pod, greenplum, folder, locale, render).await;
+    let plan = plan.map_err(|findings| {
+        let words: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("gpinitsystem cannot be told this: {}", words.join("; "))
+    })?;
+    let write = |name: &str, text: &str| -> Result<()> {
+        let path = folder.join(name);
+        write_atomically(&path, text.as_bytes(), 0o600)
+            .map(drop)
+            .with_context(|| format!("cannot write {}", path.display()))
+    };
+    write(INPUT_FILE, &plan.input)?;
+    if !plan.parameters.is_empty() {
+        write(PARAMETERS_FILE, &plan.parameters)?;
+    }
+    Ok(plan)
+}

@@ -1,0 +1,67 @@
+//! What is remembered of the creation on the coordinator's volume, so that a run that was killed is understood.
+
+use crate::lifecycle::pod::Pod;
+use crate::sys::storage::fs::write_atomically;
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// How far the creation came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Nothing was touched yet.
+    #[default]
+    Untouched,
+    /// gpinitsystem was begun: what lies on the volumes may be half of a cluster, and holds nobody's data.
+    Unfinished,
+    /// The cluster exists. Whatever lies on the volumes is data.
+    Created,
+}
+
+/// The file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Record {
+    /// How far it came.
+    pub state: State,
+    /// How often gpinitsystem was begun.
+    pub attempts: u32,
+    /// Why the last attempt failed.
+    pub reason: Option<String>,
+    /// Names of the SQL files that were run.
+    pub sql_done: Vec<String>,
+    /// Whether gpadmin's database was made.
+    pub database_done: bool,
+}
+
+fn file(pod: &Pod) -> PathBuf {
+    pod.state_dir().join("creation.json")
+}
+
+impl Record {
+    /// Reads it; without a file nothing was touched yet.
+    ///
+    /// # Errors
+    /// A file that cannot be read or understood: then nobody knows what may be set aside.
+    pub fn load(pod: &Pod) -> Result<Record> {
+        let path = file(pod);
+        match std::fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text).with_context(|| {
+                format!("{} cannot be understood; it tells what may be begun again, so restore it, or remove it if no cluster was ever created here", path.display())
+            }),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Record::default()),
+            Err(e) => Err(e).with_context(|| format!("cannot read {}", path.display())),
+        }
+    }
+
+    /// Writes it, durably.
+    ///
+    /// # Errors
+    /// Those of the volume.
+    pub fn store(&self, pod: &Pod) -> Result<()> {
+        let text = serde_json::to_vec_pretty(self)?;
+        write_atomically(&file(pod), &text, 0o600)?;
+        Ok(())
+    }
+}

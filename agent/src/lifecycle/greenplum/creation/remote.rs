@@ -1,0 +1,183 @@
+//! What the coordinator's agent does on every host over ssh, all hosts at once.
+
+use super::{set_aside, show, tell};
+use crate::engine::Greenplum;
+use crate::lifecycle::greenplum::coordinator_timeline;
+use crate::lifecycle::pod::Pod;
+use crate::sys::greenplum::preflight;
+use crate::sys::greenplum::preflight::{Surroundings, unix_millis};
+use crate::sys::ssh::programs;
+use anyhow::{Result, bail};
+use futures_util::{StreamExt, stream};
+use gp_agent_core::cluster::status::Phase;
+use gp_agent_core::cluster::topology::Member;
+use gp_agent_core::greenplum::preflight::{
+    Answer, Judgement, Rules, Wanted, arguments, judge, read_answer,
+};
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::time::sleep;
+
+const AT_ONCE: usize = 32;
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_secs(3);
+
+/// What ssh is told of the peers; there once the keys are installed.
+pub fn client_config(pod: &Pod) -> PathBuf {
+    pod.account.home.join(".ssh/config")
+}
+
+/// Runs a command line on every one of the hosts but this one; with each answer the time that it took.
+async fn everywhere<'a>(
+    pod: &Pod,
+    members: impl Iterator<Item = &'a Member>,
+    command: impl Fn(&Member) -> String,
+) -> Vec<(&'a Member, Span, Result<String, programs::ToolError>)> {
+    let config = client_config(pod);
+    let calls = members.filter(|m| m.pod != pod.me.pod).map(|member| {
+        let (config, command) = (&config, command(member));
+        async move {
+            let asked = unix_millis();
+            let said = programs::run_there(config, &member.fqdn, &command, ANSWER_WITHIN).await;
+            let answered = unix_millis();
+            (member, Span { asked, answered }, said)
+        }
+    });
+    stream::iter(calls)
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await
+}
+
+/// Unix milliseconds of this host's clock.
+#[derive(Clone, Copy)]
+struct Span {
+    asked: u64,
+    answered: u64,
+}
+
+/// Sets aside what an unfinished creation left on these hosts.
+///
+/// # Errors
+/// All hosts where that failed, and why.
+pub async fn clear<'a>(pod: &Pod, members: impl Iterator<Item = &'a Member> + Clone) -> Result<()> {
+    let mut failed = Vec::new();
+    if members.clone().any(|m| m.pod == pod.me.pod) {
+        let seen = coordinator_timeline::read(&pod.state_dir());
+        if let Err(error) = set_aside::clear(pod.dir(), pod.me.port, seen).await {
+            failed.push(format!("{}: {error:#}", pod.me.pod));
+        }
+    }
+    let words = [
+        own_program(),
+        "set-aside".into(),
+        pod.topology.cluster.clone(),
+    ];
+    let command = command_line(&words);
+    for (member, _, said) in everywhere(pod, members, |_| command.clone()).await {
+        match said {
+            Ok(said) => tracing::info!("{}: set aside: {}", member.pod, said.trim()),
+            Err(error) => failed.push(format!("{}: {error}", member.pod)),
+        }
+    }
+    if !failed.is_empty() {
+        failed.sort();
+        bail!(
+            "cannot set aside what an earlier attempt left: {}",
+            failed.join("; ")
+        );
+    }
+    Ok(())
+}
+
+/// The same image, so the same path, on every host.
+fn own_program() -> String {
+    let path = std::env::current_exe().unwrap_or_else(|_| "/usr/local/bin/gp-agent".into());
+    path.display().to_string()
+}
+
+fn command_line(words: &[String]) -> String {
+    let quoted: Vec<String> = words.iter().map(|w| shell_quote(w)).collect();
+    format!("exec {}", quoted.join(" "))
+}
+
+fn shell_quote(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// Looks at every host for what gpinitsystem needs, again and again until nothing is missing. Returns the locale as the
+/// coordinator spells it.
+pub async fn preflight(pod: &Pod, greenplum: &Greenplum) -> String {
+    tell(pod, "looking at every host");
+    loop {
+        let judgement = look(pod, greenplum).await;
+        pod.board.findings("preflight", judgement.findings.clone());
+        match &judgement.locale {
+            Some(locale) if judgement.passes() => return locale.clone(),
+            _ => {
+                let what = format!("the hosts are not ready: {}", judgement.words());
+                show(pod, Phase::Refused, &what);
+                sleep(LOOK_AGAIN).await;
+            }
+        }
+    }
+}
+
+async fn look(pod: &Pod, greenplum: &Greenplum) -> Judgement {
+    let config = pod.config.borrow().clone();
+    let members = || pod.topology.members.iter();
+    let command = |member: &Member| {
+        let arguments = arguments(&wanted(pod, greenplum, member));
+        command_line(&[vec![own_program()], arguments].concat())
+    };
+    let mine = wanted(pod, greenplum, &pod.me);
+    let around = Surroundings::current();
+    let asked = unix_millis();
+    let (own, said) = tokio::join!(
+        preflight::look(&mine, &around),
+        everywhere(pod, members(), command)
+    );
+    // The slowest of the others may have answered long after this host did.
+    let own = Answer {
+        member: &pod.me,
+        asked,
+        answered: unix_millis(),
+        said: Ok(own),
+    };
+    let theirs = said.into_iter().map(|(member, span, said)| Answer {
+        member,
+        asked: span.asked,
+        answered: span.answered,
+        said: said
+            .map_err(|e| e.to_string())
+            .and_then(|printed| read_answer(&printed)),
+    });
+    let mut answers: Vec<Answer<'_>> = std::iter::once(own).chain(theirs).collect();
+    answers.sort_by_key(|a| members().position(|m| m.pod == a.member.pod));
+    judge(
+        &answers,
+        &Rules {
+            locale: &config.greenplum.locale,
+            min_free_mib: config.storage.min_free_mib,
+        },
+    )
+}
+
+/// gpinitsystem pings every host from the coordinator's; the others have to reach the coordinator alone.
+fn wanted(pod: &Pod, greenplum: &Greenplum, member: &Member) -> Wanted {
+    let ping = match member.pod == pod.me.pod {
+        true => pod
+            .topology
+            .peers(&pod.me)
+            .map(|m| m.fqdn.clone())
+            .collect(),
+        false => vec![pod.me.fqdn.clone()],
+    };
+    Wanted {
+        home: greenplum.home().to_path_buf(),
+        dir: member.data_dir.clone(),
+        port: member.port,
+        locale: pod.config.borrow().greenplum.locale.clone(),
+        ping,
+    }
+}

@@ -1,0 +1,83 @@
+//! Clearing one host of what an unfinished creation left there: servers are stopped, the directory gets a dated name.
+//! Nothing is deleted, and nothing is touched that belongs to a cluster that was created.
+
+use crate::sys::postgres::pidfile;
+use crate::sys::postgres::pidfile::Occupant;
+use crate::sys::postgres::running_tools::at_work;
+use crate::sys::process::Process;
+use crate::sys::storage::fs::set_aside;
+use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const ENDS_WITHIN: Duration = Duration::from_secs(20);
+
+/// Clears `dir`, and the socket's lock file of a server on `port` that is gone. Returns where its contents are now; `None` when there was nothing. `seen_coordinator` is what this pod
+/// remembers of created clusters.
+///
+/// # Errors
+/// The directory belongs to a created cluster, or something that runs on it cannot be stopped.
+pub async fn clear(dir: &Path, port: u16, seen_coordinator: u32) -> Result<Option<PathBuf>> {
+    pidfile::remove_stale_socket_lock(Path::new("/tmp"), port)?;
+    if !dir.try_exists()? {
+        return Ok(None);
+    }
+    if seen_coordinator > 0 {
+        bail!(
+            "{} belongs to a cluster that was created; it is left as it is",
+            dir.display()
+        );
+    }
+    end_tools(dir).await?;
+    stop_server(dir).await?;
+    pidfile::remove_stale_socket_lock(Path::new("/tmp"), port)?;
+    let empty = dir.is_dir() && std::fs::read_dir(dir)?.next().is_none();
+    if empty {
+        std::fs::remove_dir(dir)?;
+        return Ok(None);
+    }
+    let aside = set_aside(dir).with_context(|| format!("cannot set {} aside", dir.display()))?;
+    tracing::warn!(path = %dir.display(), "left by an unfinished creation; set aside as {}", aside.display());
+    Ok(Some(aside))
+}
+
+/// What gpinitsystem started here over ssh may outlive it.
+async fn end_tools(dir: &Path) -> Result<()> {
+    while let Some(tool) = at_work(dir)? {
+        tracing::warn!(
+            pid = tool.pid,
+            "ending {} of an unfinished creation",
+            tool.comm
+        );
+        if let Ok(mut process) = Process::adopt(tool.pid) {
+            process.signal(Signal::KILL)?;
+            ended(&mut process).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn stop_server(dir: &Path) -> Result<()> {
+    let pids = match pidfile::occupant(dir)? {
+        Occupant::Nobody => return Ok(()),
+        Occupant::Postmaster(pid) | Occupant::Standalone(pid) => vec![pid],
+        Occupant::Leftovers(pids) => pids,
+    };
+    for pid in pids {
+        let Ok(mut process) = Process::adopt(pid) else {
+            continue;
+        };
+        process.signal(Signal::QUIT)?;
+        ended(&mut process).await?;
+    }
+    Ok(())
+}
+
+async fn ended(process: &mut Process) -> Result<()> {
+    let pid = process.pid();
+    tokio::time::timeout(ENDS_WITHIN, process.ended())
+        .await
+        .with_context(|| format!("process {pid} does not end"))??;
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! Running Greenplum's tools: their environment, what becomes of what they say, and how they end.
+
+mod output;
+
+use super::tell;
+use crate::engine::Greenplum;
+use crate::lifecycle::pod::Pod;
+use crate::sys::log::tail::LogTail;
+use crate::sys::process;
+use anyhow::{Result, bail};
+use gp_agent_core::cluster::topology::Role;
+use gp_agent_core::greenplum::gpinitsystem::{Plan, must_not_inherit};
+use gp_agent_core::greenplum::tool_output::{Level, Line, Progress, Reasons};
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::path::Path;
+use std::time::Duration;
+use tokio::process::Command;
+use tokio::time::sleep;
+
+/// gpinitsystem speaks at every step; in the longest of them a coordinator gives up after ten minutes on segments that do
+/// not answer.
+const GPINITSYSTEM_SILENT_FOR: Duration = Duration::from_secs(120);
+/// The others wait in silence for pg_basebackup, which takes as long as there are data.
+const SILENT_FOR: Duration = Duration::from_secs(3600);
+const LOOK_AT_LOG: Duration = Duration::from_millis(250);
+
+/// How gpinitsystem ended: its exit status, or why it was ended, and the reasons that it gave.
+#[derive(Debug)]
+pub struct Ran {
+    end: String,
+    reasons: Reasons,
+}
+
+impl Ran {
+    /// One line, the reason first.
+    pub fn words(&self) -> String {
+        match self.reasons.summary() {
+            Some(reasons) => format!("{reasons} ({})", self.end),
+            None => self.end.clone(),
+        }
+    }
+}
+
+/// Runs gpinitsystem to its end, whatever that is. What happens on each segment stands only in its log file.
+pub async fn gpinitsystem(pod: &Pod, greenplum: &Greenplum, plan: &Plan, folder: &Path) -> Ran {
+    let count = |role| {
+        pod.topology
+            .members
+            .iter()
+            .filter(|m| m.role == role)
+            .count()
+    };
+    let mut progress = Progress::new(count(Role::Primary), count(Role::Mirror));
+    let mut reasons = Reasons::default();
+    let mut from_file = Reasons::default();
+    let mut command = command(greenplum, pod, "gpinitsystem");
+    command.args(&plan.arguments);
+    let run = output::follow(
+        &mut command,
+        "gpinitsystem",
+        GPINITSYSTEM_SILENT_FOR,
+        |line| {
+            log("gpinitsystem", line);
+            reasons.feed(line);
+        },
+    );
+    let mut tail = LogTail::new(folder, "gpinitsystem_");
+    let mut look = |tail: &mut LogTail| {
+        for line in tail
+            .lines()
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|l| Line::parse(l))
+        {
+            from_file.feed(&line);
+            if let Some(text) = progress.feed(&line) {
+                tell(pod, &text);
+            }
+        }
+    };
+    let watch = async {
+        loop {
+            look(&mut tail);
+            sleep(LOOK_AT_LOG).await;
+        }
+    };
+    let end = tokio::select! {
+        end = run => end,
+        never = watch => never,
+    };
+    look(&mut tail);
+    tracing::info!("gpinitsystem ended");
+    Ran {
+        end: match end {
+            Ok(status) => format!("gpinitsystem: {status}"),
+            Err(error) => format!("gpinitsystem: {error:#}"),
+        },
+        reasons: from_file.or(reasons),
+    }
+}
+
+/// Runs a tool on the running cluster.
+///
+/// # Errors
+/// It cannot be run, or fails; the reasons that it gave.
+pub async fn run(pod: &Pod, greenplum: &Greenplum, name: &str, arguments: &[String]) -> Result<()> {
+    let mut command = command(greenplum, pod, name);
+    command
+        .args(arguments)
+        .env("PGPORT", pod.me.port.to_string());
+    for variable in greenplum.version().family.data_directory_variables() {
+        command.env(variable, pod.dir());
+    }
+    let mut reasons = Reasons::default();
+    let status = output::follow(&mut command, name, SILENT_FOR, |line| {
+        log(name, line);
+        reasons.feed(line);
+    })
+    .await?;
+    if !status.success() {
+        let why = reasons
+            .summary()
+            .unwrap_or_else(|| "it gave no reason".into());
+        bail!("{name} failed ({status}): {why}");
+    }
+    Ok(())
+}
+
+fn log(name: &str, line: &Line) {
+    match line.level {
+        Level::Debug => tracing::debug!("{name}: {}", line.text),
+        Level::Info => tracing::info!("{name}: {}", line.text),
+        Level::Warn => tracing::warn!("{name}: {}", line.text),
+        Level::Error | Level::Fatal => tracing::error!("{name}: {}", line.text),
+    }
+}
+
+/// Gives the logs of earlier runs of this day another name, so that the next run's log is its own.
+///
+/// # Errors
+/// Those of the folder.
+pub fn keep_old_logs(folder: &Path, attempt: u32) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("gpinitsystem_") && name.ends_with(".log") {
+            let kept = folder.join(format!("{name}.before-attempt-{attempt}"));
+            std::fs::rename(&path, kept)?;
+        }
+    }
+    Ok(())
+}
+
+fn command(greenplum: &Greenplum, pod: &Pod, name: &str) -> Command {
+    let mut command = Command::new(greenplum.program(name));
+    for (variable, _) in std::env::vars_os() {
+        let name = variable.to_string_lossy();
+        if must_not_inherit(&name) || name.starts_with("GP_AGENT_") {
+            command.env_remove(&variable);
+        }
+    }
+    let user = &pod.account.name;
+    let lang = std::env::var("LANG").unwrap_or_else(|_| "en_US.UTF-8".into());
+    command
+        .envs(greenplum.environment())
+        .env("USER", user)
+        .env("LOGNAME", user)
+        .env("HOME", &pod.account.home)
+        .env("LANG", lang)
+        .current_dir(&pod.account.home);
+    command
+}
+
+/// Ends a gpinitsystem that outlived the agent that began it.
+pub fn end_leftovers() {
+    let is = |p: &process::ProcessInfo| {
+        let name = |arg: &String| arg.ends_with("/gpinitsystem") || arg == "gpinitsystem";
+        p.args.iter().take(2).any(name)
+    };
+    let all = process::processes().unwrap_or_default();
+    for leftover in all.iter().filter(|p| is(p)) {
+        tracing::warn!(
+            pid = leftover.pid,
+            "ending a gpinitsystem of an earlier agent"
+        );
+        let pid = Pid::from_raw(leftover.pid);
+        let group = pid.and_then(|pid| rustix::process::getpgid(Some(pid)).ok());
+        if let Some(group) = group {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Whether the cluster works: by its catalog and by a query that every primary has to answer.
+
+use crate::lifecycle::pod::Pod;
+use crate::sys::postgres::pidfile;
+use crate::sys::postgres::pidfile::Occupant;
+use crate::sys::postgres::session::Session;
+use anyhow::{Context, Result, bail};
+use gp_agent_core::cluster::catalog;
+use gp_agent_core::cluster::catalog::{Catalog, CatalogRole};
+use gp_agent_core::greenplum::creation_gaps::Lacks;
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+/// A coordinator that has just been restarted recovers distributed transactions before it answers.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+const ASK_AGAIN: Duration = Duration::from_millis(300);
+
+/// Each primary answers for itself (gp_dist_random makes the query run on all of them).
+const DISTRIBUTED: &str = "select count(*) from gp_dist_random('gp_id')";
+const STREAMING: &str = "select count(*) from pg_stat_replication where state = 'streaming'";
+
+/// What the cluster lacks; asks again for as long as `patience` while there is no answer.
+///
+/// # Errors
+/// The coordinator does not answer, or not every primary does.
+pub async fn lacks(pod: &Pod, patience: Duration) -> Result<Lacks> {
+    let mut session = pod.session(ANSWER_WITHIN);
+    let begin = Instant::now();
+    loop {
+        let error = match look(pod, &mut session).await {
+            Ok(lacks) => return Ok(lacks),
+            Err(error) => error,
+        };
+        if begin.elapsed() >= patience || !runs(pod) {
+            return Err(error);
+        }
+        sleep(ASK_AGAIN).await;
+    }
+}
+
+/// Whether the coordinator's server runs at all.
+pub fn runs(pod: &Pod) -> bool {
+    matches!(pidfile::occupant(pod.dir()), Ok(Occupant::Postmaster(_)))
+}
+
+async fn look(pod: &Pod, session: &mut Session) -> Result<Lacks> {
+    let rows = session
+        .ask(catalog::SQL)
+        .await
+        .context("the coordinator does not answer")?;
+    let segments =
+        Catalog::segments_from_rows(&rows).context("gp_segment_configuration has strange rows")?;
+    let primaries = segments
+        .iter()
+        .filter(|s| s.content >= 0 && s.role == CatalogRole::Primary)
+        .count() as u64;
+    let answering = number(session, DISTRIBUTED).await?;
+    if answering != primaries {
+        bail!("{answering} of {primaries} primaries answer a distributed query");
+    }
+    let streams = number(session, STREAMING).await? > 0;
+    Ok(Lacks::of(&pod.topology, &segments, streams))
+}
+
+async fn number(session: &mut Session, sql: &str) -> Result<u64> {
+    let rows = session.ask(sql).await.with_context(|| sql.to_string())?;
+    let cell = rows.first().and_then(|row| row.first()).cloned().flatten();
+    cell.and_then(|text| text.parse().ok())
+        .with_context(|| format!("no number from: {sql}"))
+}

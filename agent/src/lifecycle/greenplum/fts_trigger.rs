@@ -1,0 +1,104 @@
+//! Beside the active coordinator: watches the segments' agents, and asks FTS to look when one of them cannot come back.
+
+use crate::engine::Making;
+use crate::lifecycle::peers::cluster_view;
+use crate::lifecycle::peers::fan_out::Pace;
+use crate::lifecycle::pod::Pod;
+use crate::sys::postgres::session::Session;
+use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer};
+use gp_agent_core::cluster::status::PodStatus;
+use gp_agent_core::cluster::topology::Role;
+use gp_agent_core::greenplum::fts_trigger::Watch;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+const SCAN: &str = "select gp_request_fts_probe_scan()";
+/// A scan lasts until every probe has ended. One of a host that is off takes all the tries of gp_fts_probe_retries (5 after the
+/// first, a second apart) at gp_fts_probe_timeout (20 s) each.
+const SCAN_WITHIN: Duration = Duration::from_secs(180);
+/// A coordinator whose own look-ups of names take long is slow to begin a session.
+const BEGIN_WITHIN: Duration = Duration::from_secs(60);
+const PACE: Pace = Pace {
+    peer: Duration::from_secs(1),
+    all: Duration::from_secs(5),
+    in_flight: 128,
+};
+/// Segments that are asked in one second.
+const PER_SECOND: u32 = 200;
+
+/// Runs as long as the pod.
+pub async fn watch(pod: &Pod) {
+    if pod.me.content != -1 || matches!(pod.engine.making(), Making::EachPod(_)) {
+        return std::future::pending().await;
+    }
+    let begin = Instant::now();
+    let mut watch = Watch::default();
+    let mut session = pod.session(BEGIN_WITHIN);
+    loop {
+        sleep(every(pod)).await;
+        let Some(catalog) = acting(pod) else {
+            watch = Watch::default();
+            session.close();
+            continue;
+        };
+        keep_warm(&mut session).await;
+        let segments = pod.topology.members.iter().filter(|m| m.content >= 0);
+        let entries = cluster_view::ask(pod, segments, PACE).await;
+        let now = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if let Some(why) = watch.look(&catalog, &pod.topology, &entries, &nameless(pod), now)
+            && !ask_fts(pod, &mut session, &why).await
+        {
+            watch.unheard();
+        }
+    }
+}
+
+/// The catalog, where this pod's server is the active coordinator and stays so.
+fn acting(pod: &Pod) -> Option<Catalog> {
+    let active = |s: &PodStatus| s.active_role == Some(Role::Coordinator);
+    if !pod.board.read(active) {
+        return None;
+    }
+    match &*pod.catalog.borrow() {
+        CatalogAnswer::Known(catalog) if catalog.live && !*pod.shutdown.borrow() => {
+            Some(catalog.clone())
+        }
+        _ => None,
+    }
+}
+
+/// Pods whose last lookup failed.
+fn nameless(pod: &Pod) -> BTreeSet<String> {
+    let peers = pod.peers.borrow();
+    let failed = peers.iter().filter(|(_, peer)| peer.error.is_some());
+    failed.map(|(name, _)| name.clone()).collect()
+}
+
+fn every(pod: &Pod) -> Duration {
+    let segments = u32::try_from(pod.topology.members.len()).unwrap_or(u32::MAX);
+    Duration::from_secs(1 + u64::from(segments / PER_SECOND))
+}
+
+/// A session that begins while a segment's name does not resolve is refused (cdbutil.c), and just then FTS is to be asked.
+/// One that knows the segments already is not.
+async fn keep_warm(session: &mut Session) {
+    if let Err(error) = session.ask("select 1").await {
+        tracing::debug!("no session for FTS: {error}");
+    }
+}
+
+/// Returns whether FTS heard.
+async fn ask_fts(pod: &Pod, session: &mut Session, why: &str) -> bool {
+    tracing::warn!("asking FTS to probe the segments: {why}");
+    tokio::select! {
+        answer = session.ask_within(SCAN, SCAN_WITHIN) => match answer {
+            Ok(_) => true,
+            Err(error) => {
+                tracing::warn!("FTS could not be asked: {error}");
+                false
+            }
+        },
+        () = pod.ending() => true,
+    }
+}

@@ -1,0 +1,73 @@
+//! Asking the pod on the other end of replication about its directory.
+
+use crate::lifecycle::pod::Pod;
+use crate::sys::http::client;
+use gp_agent_core::cluster::status::PodStatus;
+use gp_agent_core::cluster::topology::Member;
+use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind, Partner};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// What the partner says, or that it is silent.
+pub async fn ask(pod: &Pod) -> Partner {
+    let Some(partner) = pod.partner() else {
+        return Partner::None;
+    };
+    let Some(status) = status_of(pod, partner).await else {
+        return Partner::Silent;
+    };
+    // Until it has looked at its own volume a partner knows nothing.
+    let Some(kind) = DirectoryKind::from_word(&status.directory.kind) else {
+        return Partner::Silent;
+    };
+    Partner::Answered {
+        writable: status.active_role.is_some_and(|role| role.is_writable()),
+        directory: Directory {
+            kind,
+            system_id: status.directory.system_id,
+            timeline: status.directory.timeline.unwrap_or(0),
+        },
+    }
+}
+
+/// What that pod's agent says of it, when it answers.
+pub async fn status_of(pod: &Pod, member: &Member) -> Option<PodStatus> {
+    status_within(pod, member, ANSWER_WITHIN).await
+}
+
+/// The same, each of its addresses within this time.
+pub async fn status_within(pod: &Pod, member: &Member, limit: Duration) -> Option<PodStatus> {
+    let addresses = pod.peers.borrow().get(&member.pod)?.addresses.clone();
+    let port = pod.config.borrow().http.port;
+    for address in addresses {
+        let body = client::get(SocketAddr::new(address, port), "/status", limit).await;
+        match body.map(|body| serde_json::from_slice::<PodStatus>(&body)) {
+            Ok(Ok(status)) => match status.stranger(&pod.topology.cluster, member) {
+                None => return Some(status),
+                Some(stranger) => tracing::debug!(asked = member.pod, "answers {stranger}"),
+            },
+            Ok(Err(error)) => tracing::debug!(pod = member.pod, "not a status document: {error}"),
+            Err(error) => tracing::debug!(pod = member.pod, "{error}"),
+        }
+    }
+    pod.doubts.about(&member.pod);
+    None
+}
+
+/// Has that pod's agent ask the coordinator pods again, if it answers.
+pub async fn look_again(pod: &Pod, member: &Member) {
+    let known = pod
+        .peers
+        .borrow()
+        .get(&member.pod)
+        .map(|p| p.addresses.clone());
+    let port = pod.config.borrow().http.port;
+    for address in known.unwrap_or_default() {
+        let at = SocketAddr::new(address, port);
+        if client::get(at, "/look-again", ANSWER_WITHIN).await.is_ok() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Discovery beside the database: says which names matter, and puts what it finds on the board.
+
+use crate::lifecycle::discovery;
+use crate::lifecycle::discovery::Discovery;
+use crate::lifecycle::pod::Pod;
+use crate::sys::discovery::dns::Resolver;
+use crate::sys::discovery::nss::Names;
+use gp_agent_core::cluster::status::Phase;
+use gp_agent_core::cluster::topology::{Member, Role, Topology};
+use gp_agent_core::discovery::intervals::Pace;
+use gp_agent_core::discovery::name_check::NameVerdict;
+use gp_agent_core::discovery::peers::PeerMap;
+use gp_agent_core::finding::Finding;
+use gp_agent_core::postgres::hba;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Verdicts follow the names within a second or two; one that is wrong stays so.
+const VERIFIED_WITHIN: Duration = Duration::from_secs(5);
+const REPORT_EVERY: Duration = Duration::from_secs(5);
+
+/// Discovery through the container's own resolv.conf and libc.
+pub fn start(topology: &Topology, me: &Member) -> Discovery {
+    Discovery::start(
+        topology,
+        me,
+        Resolver::system(),
+        Names::system(),
+        Pace::default(),
+    )
+}
+
+/// The pods whose names or addresses this pod's pg_hba.conf holds.
+fn in_hba(topology: &Topology, me: &Member, user: &str) -> BTreeSet<String> {
+    let needs = hba::needs(topology, me, user);
+    needs
+        .into_iter()
+        .map(|need| need.from)
+        .filter(|pod| *pod != me.pod)
+        .collect()
+}
+
+/// Whose names have to be right: a cluster that is created writes all of them into its catalog, and, where lookups find
+/// them, into every pg_hba.conf.
+fn names_that_matter(pod: &Pod, created: bool) -> BTreeSet<String> {
+    if !created && pod.me.role == Role::Coordinator {
+        return pod.topology.peers(&pod.me).map(|m| m.pod.clone()).collect();
+    }
+    in_hba(&pod.topology, &pod.me, &pod.account.name)
+}
+
+/// Runs as long as the pod.
+pub async fn keep(pod: &Pod, discovery: Discovery) {
+    let mut peers = discovery.peers();
+    let mut created = pod.created.subscribe();
+    let mut watched = None;
+    loop {
+        let now = *created.borrow_and_update();
+        if watched.replace(now) != Some(now) {
+            discovery.set_in_hba(names_that_matter(pod, now)).await;
+        }
+        pod.board.update(|s| s.peers = discovery.status());
+        pod.board.findings("dns", discovery.findings());
+        tokio::select! {
+            Ok(()) = created.changed() => {}
+            // Thousands of peers are found one after another; one report for many.
+            Ok(()) = peers.changed() => tokio::time::sleep(Duration::from_millis(200)).await,
+            () = tokio::time::sleep(REPORT_EVERY) => {}
+        }
+    }
+}
+
+/// One look at every peer, for `gp-agent check` and `render`: what was found, and what is wrong.
+pub async fn look(topology: &Topology, me: &Member, user: &str) -> (PeerMap, Vec<Finding>) {
+    let in_hba = in_hba(topology, me, user);
+    discovery::look(topology, me, &in_hba, &Resolver::system(), &Names::system()).await
+}
+
+/// Returns when every pod that the topology names can be found: a cluster is created only then.
+pub async fn all_found(pod: &Pod) {
+    let mut peers = pod.peers.clone();
+    let complete = |map: &PeerMap| {
+        let found = |member: &Member| map.get(&member.pod).is_some_and(|p| p.found());
+        pod.topology.peers(&pod.me).all(found)
+    };
+    if !complete(&peers.borrow()) {
+        let reason = "waiting for the names of all peers";
+        pod.board.phase(Phase::Discovering, reason);
+        // The sender lives as long as the pod.
+        let _ = peers.wait_for(complete).await;
+    }
+}
+
+/// Whether every peer's name leads to it and back, once names that were just found have been looked at.
+pub async fn all_verified(pod: &Pod) -> bool {
+    let mut peers = pod.peers.clone();
+    let verified = |map: &PeerMap| {
+        let verdict = |m: &Member| map.get(&m.pod).map(|p| &p.verdict);
+        let mut members = pod.topology.peers(&pod.me);
+        members.all(|m| matches!(verdict(m), Some(NameVerdict::Verified(_))))
+    };
+    let settled = peers.wait_for(verified);
+    matches!(
+        tokio::time::timeout(VERIFIED_WITHIN, settled).await,
+        Ok(Ok(_))
+    )
+}

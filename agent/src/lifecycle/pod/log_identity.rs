@@ -1,0 +1,33 @@
+//! Tells the log who speaks: pod, role and content, as they are at the moment.
+
+use super::status_board::Board;
+use crate::sys::log;
+use gp_agent_core::cluster::status::PodStatus;
+use gp_agent_core::log::record::Identity;
+use std::sync::Arc;
+
+/// Runs as long as the agent.
+pub async fn follow(board: Arc<Board>) {
+    let mut changes = board.changes();
+    let mut known = None;
+    loop {
+        changes.mark_unchanged();
+        let speaker = board.read(identity);
+        if known.as_ref() != Some(&speaker) {
+            log::introduce(speaker.clone());
+            known = Some(speaker);
+        }
+        if changes.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+fn identity(status: &PodStatus) -> Identity {
+    Identity {
+        pod: status.pod.clone(),
+        role: status.active_role,
+        // Until the configuration has been read, the content is not known.
+        content: status.preferred_role.map(|_| status.content),
+    }
+}

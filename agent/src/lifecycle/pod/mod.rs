@@ -1,0 +1,114 @@
+//! What every act needs to know of this pod.
+
+pub mod log_identity;
+pub mod signals;
+pub mod status_board;
+
+use super::discovery::Doubts;
+use super::kubernetes::role_label::RoleLabel;
+use crate::engine::Engine;
+use crate::sys::postgres::session::{Session, Target};
+use crate::sys::process::passwd::Account;
+use gp_agent_core::cluster::catalog::CatalogAnswer;
+use gp_agent_core::cluster::topology::{Member, Topology};
+use gp_agent_core::config::Config;
+use gp_agent_core::discovery::peers::PeerMap;
+use status_board::Board;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+
+/// Once identity, volume and engine are known; the same until the agent ends.
+pub struct Pod {
+    /// The configuration; changes with the ConfigMap.
+    pub config: watch::Receiver<Arc<Config>>,
+    /// All pods.
+    pub topology: Arc<Topology>,
+    /// This one.
+    pub me: Member,
+    /// The user it runs as.
+    pub account: Account,
+    /// The database programs.
+    pub engine: Engine,
+    /// What is known.
+    pub board: Arc<Board>,
+    /// Peers and their names, as discovery sees them.
+    pub peers: watch::Receiver<PeerMap>,
+    /// Told when an address of a peer is wrong.
+    pub doubts: Doubts,
+    /// The label of the active role on the pod's object in Kubernetes.
+    pub label: RoleLabel,
+    /// Turns true once, when the pod has to end.
+    pub shutdown: watch::Receiver<bool>,
+    /// The last gp-agent.conf that the server program refused; not tried again.
+    pub refused_settings: Mutex<Option<String>>,
+    /// Rung when the settings files should be looked at again.
+    pub settings_changed: Notify,
+    /// What this pod can tell others of the catalog.
+    pub catalog: watch::Sender<CatalogAnswer>,
+    /// Rung when a coordinator has news for this pod.
+    pub look_again: Notify,
+    /// Whether the cluster is known to be created: before that, its files belong to the tool that creates it.
+    pub created: watch::Sender<bool>,
+}
+
+impl Pod {
+    /// Whether the server program refused these very settings before.
+    pub fn was_refused(&self, settings: &str) -> bool {
+        let refused = self.refused_settings.lock();
+        refused.unwrap_or_else(PoisonError::into_inner).as_deref() == Some(settings)
+    }
+
+    /// Remembers settings that the server program refused.
+    pub fn refuse(&self, settings: String) {
+        let mut refused = self
+            .refused_settings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *refused = Some(settings);
+    }
+
+    /// The data directory.
+    pub fn dir(&self) -> &Path {
+        &self.me.data_dir
+    }
+
+    /// The agent's own folder on the volume.
+    pub fn state_dir(&self) -> PathBuf {
+        self.config.borrow().storage.path.join(".gp-agent")
+    }
+
+    /// The pod on the other end of replication.
+    pub fn partner(&self) -> Option<&Member> {
+        self.topology.partner(&self.me)
+    }
+
+    /// A new connection to the local postmaster, nothing connected yet.
+    pub fn session(&self, timeout: Duration) -> Session {
+        self.session_with(self.engine.session_options(self.me.content), timeout)
+    }
+
+    /// The same, to this server alone, also where it is a coordinator.
+    pub fn utility_session(&self, timeout: Duration) -> Session {
+        self.session_with(self.engine.utility_options(), timeout)
+    }
+
+    fn session_with(&self, options: Option<String>, timeout: Duration) -> Session {
+        let target = Target {
+            socket_dir: PathBuf::from("/tmp"),
+            port: self.me.port,
+            user: self.account.name.clone(),
+            options,
+        };
+        Session::new(target, timeout)
+    }
+
+    /// Returns when the pod has to end.
+    pub async fn ending(&self) {
+        let mut shutdown = self.shutdown.clone();
+        if shutdown.wait_for(|ending| *ending).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

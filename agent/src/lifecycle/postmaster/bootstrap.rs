@@ -1,0 +1,123 @@
+//! Making the data directory, once. Everything is made under another name and renamed when whole, so a directory under
+//! its own name is never half made; what a killed attempt left is set aside, never deleted.
+
+use crate::engine::{Clone, Create, Postgres};
+use crate::lifecycle::pod::Pod;
+use crate::lifecycle::settings;
+use crate::sys::process;
+use crate::sys::process::Process;
+use crate::sys::storage::fs::set_aside;
+use anyhow::{Context, Result, bail};
+use gp_agent_core::cluster::status::Phase;
+use gp_agent_core::cluster::topology::Member;
+use gp_agent_core::config::Auth;
+use rustix::process::Signal;
+use std::path::{Path, PathBuf};
+
+/// initdb, for a coordinator or a primary.
+pub async fn create(pod: &Pod, postgres: &Postgres) -> Result<()> {
+    pod.board
+        .phase(Phase::Bootstrapping, "creating an empty database (initdb)");
+    let config = pod.config.borrow().clone();
+    let making = clear_the_place(pod).await?;
+    let wanted = Create {
+        dir: &making,
+        wal: wal_dir(pod)?,
+        user: &pod.account.name,
+        auth: config.hba.auth,
+        password_file: (config.hba.auth == Auth::ScramSha256)
+            .then_some(config.hba.password_file.as_path()),
+    };
+    postgres.create(&wanted).await?;
+    settle(pod, &making).await
+}
+
+/// pg_basebackup from the partner, for a standby, a mirror, or an old primary whose volume was emptied.
+pub async fn clone_partner(pod: &Pod, postgres: &Postgres, partner: &Member) -> Result<()> {
+    pod.board.phase(
+        Phase::Bootstrapping,
+        format!("copying {} (pg_basebackup)", partner.pod),
+    );
+    let making = clear_the_place(pod).await?;
+    let wanted = Clone {
+        dir: &making,
+        wal: wal_dir(pod)?,
+        host: &partner.fqdn,
+        port: partner.port,
+        user: &pod.account.name,
+    };
+    postgres.clone_from(&wanted).await?;
+    settle(pod, &making).await
+}
+
+/// Gives the directory its settings while nobody else can see it, then its name.
+async fn settle(pod: &Pod, making: &Path) -> Result<()> {
+    settings::write(pod, making)?;
+    if let Err(error) = pod.engine.check_settings(making).await {
+        bail!("the server refuses its settings; mend `parameters` in cluster.yaml: {error}");
+    }
+    let dir = pod.dir();
+    std::fs::rename(making, dir)
+        .with_context(|| format!("cannot rename {} to {}", making.display(), dir.display()))?;
+    let parent = dir.parent().unwrap_or(dir);
+    std::fs::File::open(parent)
+        .and_then(|parent| parent.sync_all())
+        .with_context(|| format!("cannot make the new name durable in {}", parent.display()))?;
+    tracing::info!(path = %dir.display(), "the data directory is whole");
+    Ok(())
+}
+
+/// Ends programs of an earlier attempt and moves what they left out of the way. Returns the name to work under.
+async fn clear_the_place(pod: &Pod) -> Result<PathBuf> {
+    let dir = pod.dir();
+    let making = dir.with_extension("making");
+    end_leftover_tools(&making).await?;
+    for path in [dir, &making] {
+        let empty = path.is_dir() && std::fs::read_dir(path)?.next().is_none();
+        if empty {
+            std::fs::remove_dir(path)?;
+        } else if path.try_exists()? {
+            let aside =
+                set_aside(path).with_context(|| format!("cannot set {} aside", path.display()))?;
+            tracing::warn!(path = %path.display(), "half made; set aside as {}", aside.display());
+        }
+    }
+    Ok(making)
+}
+
+/// An initdb or pg_basebackup that outlived its agent still writes there.
+async fn end_leftover_tools(making: &Path) -> Result<()> {
+    let name = making.display().to_string();
+    let uses = |p: &process::ProcessInfo| {
+        p.pid != std::process::id() as i32 && p.args.iter().any(|arg| arg == &name)
+    };
+    for leftover in process::processes()?.iter().filter(|p| uses(p)) {
+        tracing::warn!(
+            pid = leftover.pid,
+            "ending {} of an earlier attempt",
+            leftover.comm
+        );
+        if let Ok(mut process) = Process::adopt(leftover.pid) {
+            process.signal(Signal::KILL)?;
+            process.ended().await?;
+        }
+    }
+    Ok(())
+}
+
+/// A new place on the second volume; dated, since the link in the data directory holds its full name.
+fn wal_dir(pod: &Pod) -> Result<Option<PathBuf>> {
+    let Some(volume) = pod.config.borrow().storage.wal.clone() else {
+        return Ok(None);
+    };
+    let name = pod
+        .dir()
+        .file_name()
+        .context("the data directory has no name")?
+        .to_string_lossy()
+        .into_owned();
+    Ok(Some(volume.join(format!(
+        "{name}-{}",
+        crate::lifecycle::pod::status_board::now()
+    ))))
+}

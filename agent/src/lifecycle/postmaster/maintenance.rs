@@ -1,0 +1,35 @@
+//! `gp-agent hold` outlives the agent: its reason is kept in a file on the volume.
+
+use crate::lifecycle::pod::Pod;
+use crate::sys::storage::fs::write_atomically;
+use std::path::PathBuf;
+
+fn file(pod: &Pod) -> PathBuf {
+    pod.state_dir().join("hold")
+}
+
+/// Why the postmaster is out of supervision, when it is.
+pub fn read(pod: &Pod) -> Option<String> {
+    let reason = std::fs::read_to_string(file(pod)).ok();
+    pod.board.update(|s| s.held.clone_from(&reason));
+    reason
+}
+
+/// Takes it out of supervision.
+pub fn hold(pod: &Pod, reason: &str) {
+    if let Err(error) = write_atomically(&file(pod), reason.as_bytes(), 0o600) {
+        tracing::error!("cannot record the hold in {}: {error}", file(pod).display());
+    }
+    pod.board.update(|s| s.held = Some(reason.to_string()));
+    tracing::info!("held: {reason}");
+}
+
+/// Gives it back.
+pub fn resume(pod: &Pod) {
+    match std::fs::remove_file(file(pod)) {
+        Ok(()) => tracing::info!("resumed"),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => tracing::error!("cannot remove {}: {error}", file(pod).display()),
+    }
+    pod.board.update(|s| s.held = None);
+}

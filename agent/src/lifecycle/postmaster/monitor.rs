@@ -1,0 +1,202 @@
+//! Asks the server once a second, on a connection that is kept, what it is and how it does.
+
+use crate::lifecycle::greenplum::walreceiver_watchdog;
+use crate::lifecycle::peers::client;
+use crate::lifecycle::pod::Pod;
+use crate::lifecycle::pod::status_board::now;
+use crate::sys::postgres::data_directory::has_standby_marker;
+use crate::sys::postgres::pidfile;
+use crate::sys::postgres::session::{NoAnswer, Session};
+use gp_agent_core::cluster::status::{Phase, PodStatus};
+use gp_agent_core::postgres::observation;
+use gp_agent_core::postgres::observation::{Answer, Observation, Receiver};
+use gp_agent_core::postgres::start_decision::DirectoryKind;
+use gp_agent_core::process::poll_interval::Pauses;
+use std::time::{Duration, Instant};
+
+const EVERY: Duration = Duration::from_secs(1);
+/// While a server starts. One that recovers for long is asked less often: it logs each refusal.
+const STARTING_EVERY: Pauses = Pauses::new(Duration::from_millis(10), EVERY);
+const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+/// In turns.
+const TRY_NEW_SESSION: u32 = 5;
+
+/// Runs as long as the pod.
+pub async fn watch(pod: &Pod) {
+    let mut session = pod.session(ANSWER_WITHIN);
+    let mut timeouts = 0;
+    let mut slot_made = false;
+    let mut starting = STARTING_EVERY;
+    let mut turn: u32 = 0;
+    let mut receiver = walreceiver_watchdog::Watch::default();
+    loop {
+        if !runs(pod) {
+            slot_made = false;
+            starting.reset();
+            turn = 1;
+            pod.board.update(|s| {
+                s.postmaster.stopping = false;
+                forget(s);
+            });
+            started(pod).await;
+        }
+        let asked = Instant::now();
+        let answer = if stops(pod, turn).await {
+            session.close();
+            Answer::Stopping
+        } else {
+            ask(pod, &mut session).await
+        };
+        turn = turn.wrapping_add(1);
+        timeouts = if answer == Answer::TimedOut {
+            timeouts + 1
+        } else {
+            0
+        };
+        record(pod, &answer, timeouts, asked.elapsed());
+        doubt_absent(pod, &answer);
+        let seen = match &answer {
+            Answer::Ok(seen) => Some(seen),
+            _ => None,
+        };
+        receiver.look(pod, seen).await;
+        if let Answer::Ok(seen) = &answer
+            && !seen.in_recovery
+            && !slot_made
+            && pod.partner().is_some()
+        {
+            slot_made = match pod.engine.ensure_slot_sql() {
+                Some(sql) => session.ask(&sql).await.is_ok(),
+                None => true,
+            };
+        }
+        let settled = matches!(answer, Answer::Ok(_) | Answer::TimedOut | Answer::Stopping);
+        if settled {
+            starting.reset();
+        }
+        tokio::time::sleep(if settled { EVERY } else { starting.pause() }).await;
+    }
+}
+
+fn runs(pod: &Pod) -> bool {
+    pod.board.read(|s| s.postmaster.pid).is_some()
+}
+
+/// Returns when there is a postmaster.
+async fn started(pod: &Pod) {
+    let mut changes = pod.board.changes();
+    // The board lives as long as the pod.
+    while !runs(pod) && changes.changed().await.is_ok() {}
+}
+
+/// Whether the server waits for its sessions to end. Where nothing but a new session shows that, one is tried every few turns.
+async fn stops(pod: &Pod, turn: u32) -> bool {
+    if pod.engine.tells_that_it_stops() {
+        return pidfile::is_stopping(pod.dir());
+    }
+    if !turn.is_multiple_of(TRY_NEW_SESSION) {
+        return pod.board.read(|s| s.postmaster.stopping);
+    }
+    let answer = pod.session(ANSWER_WITHIN).ask("select 1").await;
+    matches!(answer, Err(NoAnswer::NotNow(words)) if words.contains("shutting down"))
+}
+
+async fn ask(pod: &Pod, session: &mut Session) -> Answer {
+    match session.ask(pod.engine.observe_sql()).await {
+        Ok(rows) => match Observation::from_rows(&rows) {
+            Some(seen) => Answer::Ok(seen),
+            None => Answer::Refused("no answer about itself".into()),
+        },
+        Err(NoAnswer::NoServer) => Answer::NoServer,
+        Err(NoAnswer::NotNow(words)) => match replica(pod).await {
+            Some(seen) => Answer::Ok(seen),
+            None => Answer::NotNow(words),
+        },
+        Err(NoAnswer::Refused(words)) => Answer::Refused(words),
+        Err(NoAnswer::TimedOut(_)) => Answer::TimedOut,
+    }
+}
+
+/// A replica that refuses SQL while it is healthy. Where its own processes do not tell, the sending end knows.
+async fn replica(pod: &Pod) -> Option<Observation> {
+    let postmaster = pod.board.read(|s| s.postmaster.pid)?;
+    if !has_standby_marker(pod.dir()) {
+        return None;
+    }
+    let receiving = match pod.engine.receiver(postmaster)? {
+        Receiver::Absent => false,
+        Receiver::Streaming => true,
+        Receiver::Present => partner_sends(pod).await,
+    };
+    Some(Observation::of_replica(receiving))
+}
+
+async fn partner_sends(pod: &Pod) -> bool {
+    let Some(partner) = pod.partner() else {
+        return false;
+    };
+    let sends = |s: PodStatus| {
+        let mut links = s.replication.into_iter();
+        links.any(|l| !l.sync_state.is_empty() && l.state == "streaming")
+    };
+    client::status_of(pod, partner).await.is_some_and(sends)
+}
+
+/// A replica that does not connect may be shut out by its name in pg_hba.conf.
+fn doubt_absent(pod: &Pod, answer: &Answer) {
+    if let Answer::Ok(seen) = answer
+        && !seen.in_recovery
+        && seen.replication.is_empty()
+        && let Some(partner) = pod.partner()
+    {
+        pod.doubts.about(&partner.pod);
+    }
+}
+
+fn forget(status: &mut PodStatus) {
+    status.active_role = None;
+    status.replication.clear();
+}
+
+fn record(pod: &Pod, answer: &Answer, timeouts: u32, took: Duration) {
+    let content = pod.me.content;
+    let mut first_answer = false;
+    pod.board.update(|s| {
+        s.postmaster.stopping = *answer == Answer::Stopping;
+        s.postmaster.answered_at = now();
+        s.postmaster.answer_seconds = took.as_secs_f64();
+        s.postmaster.answer = match answer {
+            Answer::Ok(_) => "ok".into(),
+            Answer::NotNow(words) | Answer::Refused(words) => words.clone(),
+            Answer::TimedOut => format!("no answer within {} s", ANSWER_WITHIN.as_secs()),
+            Answer::NoServer => "nobody listens".into(),
+            Answer::Stopping => "stops".into(),
+        };
+        match answer {
+            Answer::Ok(seen) => {
+                first_answer = s.phase != Phase::Running;
+                s.active_role = seen.active_role(content);
+                s.replication.clone_from(&seen.replication);
+                let kind = if seen.in_recovery {
+                    DirectoryKind::Standby
+                } else {
+                    DirectoryKind::Primary
+                };
+                s.directory.kind = kind.word().into();
+                s.directory.timeline = seen.timeline.or(s.directory.timeline);
+            }
+            _ => forget(s),
+        }
+    });
+    let current = pod.board.read(|s| s.phase);
+    let ours = matches!(
+        current,
+        Phase::Starting | Phase::Running | Phase::Hung | Phase::Crashed | Phase::CrashLoop
+    );
+    if ours && let Some((phase, reason)) = observation::phase(answer, content, timeouts) {
+        pod.board.phase(phase, reason);
+    }
+    if first_answer {
+        pod.settings_changed.notify_one();
+    }
+}

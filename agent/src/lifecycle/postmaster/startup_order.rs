@@ -1,0 +1,62 @@
+//! Lets the primaries start before the coordinator's server; see [`gp_agent_core::greenplum::startup_order`].
+
+use super::Supervisor;
+use crate::lifecycle::peers::cluster_view;
+use crate::lifecycle::peers::fan_out::Pace;
+use crate::lifecycle::pod::Pod;
+use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer, CatalogRole};
+use gp_agent_core::cluster::status::Phase;
+use gp_agent_core::cluster::topology::Member;
+use gp_agent_core::greenplum::startup_order::awaited;
+use gp_agent_core::process::poll_interval::Pauses;
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+/// The pods of a cluster that is made anew come one after another, with their volumes. A primary that is lost for good
+/// delays the coordinator's return by this long.
+const PATIENCE: Duration = Duration::from_secs(20);
+const LOOK_AGAIN: Pauses = Pauses::new(Duration::from_millis(50), Duration::from_secs(1));
+const PACE: Pace = Pace {
+    peer: Duration::from_millis(500),
+    all: Duration::from_secs(1),
+    in_flight: 256,
+};
+
+impl Supervisor<'_> {
+    /// Before the active coordinator's server starts: waits for the primaries of the catalog's snapshot.
+    pub(super) async fn primaries_first(&self) {
+        let pod = self.pod;
+        let Some(catalog) = snapshot(pod) else { return };
+        let primaries: Vec<&Member> = primaries(pod, &catalog).collect();
+        let mut pauses = LOOK_AGAIN;
+        let begin = Instant::now();
+        loop {
+            let entries = cluster_view::ask(pod, primaries.iter().copied(), PACE).await;
+            let missing: Vec<_> = entries.iter().filter(|e| awaited(e)).collect();
+            let Some(first) = missing.first().filter(|_| begin.elapsed() < PATIENCE) else {
+                return;
+            };
+            let reason = format!(
+                "letting {} of {} primaries start first; {} does not serve yet",
+                missing.len(),
+                entries.len(),
+                first.pod
+            );
+            pod.board.phase(Phase::Starting, reason);
+            sleep(pauses.pause()).await;
+        }
+    }
+}
+
+fn snapshot(pod: &Pod) -> Option<Catalog> {
+    match &*pod.catalog.borrow() {
+        CatalogAnswer::Known(catalog) if pod.me.content == -1 => Some(catalog.clone()),
+        _ => None,
+    }
+}
+
+fn primaries<'a>(pod: &'a Pod, catalog: &'a Catalog) -> impl Iterator<Item = &'a Member> {
+    let rows = catalog.segments.iter();
+    let rows = rows.filter(|s| s.content >= 0 && s.role == CatalogRole::Primary);
+    rows.filter_map(|row| pod.topology.members.iter().find(|m| row.is(m)))
+}

@@ -1,0 +1,265 @@
+//! The agent as its probes see it, and the first act: from a host name to a pod that may touch its volume.
+
+pub mod volume;
+pub mod volume_owner;
+
+use super::discovery::Discovery;
+use super::greenplum::catalog;
+use super::kubernetes::role_label::RoleLabel;
+use super::peers::{cluster_view, discovered};
+use super::pod::Pod;
+use super::pod::status_board::{Board, now};
+use super::postmaster::Command;
+use super::settings::config_watch;
+use super::ssh::{Setup, Ssh};
+use crate::engine;
+use crate::sys::config::config_file;
+use crate::sys::http::{Agent, Reply};
+use crate::sys::process::init_channel::{Heartbeat, restarts_from_env};
+use crate::sys::process::passwd::Account;
+use crate::sys::storage::fs::VolumeLock;
+use anyhow::Result;
+use gp_agent_core::cluster::catalog::{CatalogAnswer, Told};
+use gp_agent_core::cluster::identity;
+use gp_agent_core::cluster::status::{Phase, PodStatus};
+use gp_agent_core::cluster::topology::{Member, Topology};
+use gp_agent_core::config::Config;
+use gp_agent_core::finding::{Area, Finding};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, watch};
+
+const TRY_AGAIN: Duration = Duration::from_secs(2);
+
+/// What the HTTP server asks.
+pub struct Host {
+    board: Arc<Board>,
+    commands: mpsc::Sender<Command>,
+    pod: OnceLock<Arc<Pod>>,
+}
+
+impl Host {
+    /// An agent that does not know its pod yet.
+    pub fn new(board: Arc<Board>, commands: mpsc::Sender<Command>) -> Host {
+        Host {
+            board,
+            commands,
+            pod: OnceLock::new(),
+        }
+    }
+
+    /// Makes the pod known, once.
+    pub fn attach(&self, pod: &Arc<Pod>) {
+        let _ = self.pod.set(pod.clone());
+    }
+
+    async fn command(&self, command: Command) -> Result<(), String> {
+        if self.pod.get().is_none() {
+            return Err("this pod has no postmaster yet; see gp-agent status".into());
+        }
+        let sent = self.commands.send(command).await;
+        sent.map_err(|_| "the agent is ending".to_string())
+    }
+}
+
+impl Agent for Host {
+    fn status(&self) -> PodStatus {
+        self.board.snapshot()
+    }
+
+    fn now(&self) -> u64 {
+        now()
+    }
+
+    fn cluster(&self) -> Reply<'_, String> {
+        Box::pin(async { cluster_view::gather(&self.board, self.pod.get()).await })
+    }
+
+    fn catalog(&self, content: Option<i32>) -> Told {
+        let (cluster, fqdn, why) = self
+            .board
+            .read(|s| (s.cluster.clone(), s.fqdn.clone(), s.reason.clone()));
+        let answer = match self.pod.get() {
+            Some(pod) => catalog::told(pod, content),
+            None => CatalogAnswer::Unknown { why },
+        };
+        Told {
+            cluster,
+            fqdn,
+            answer,
+        }
+    }
+
+    fn look_again(&self) {
+        if let Some(pod) = self.pod.get() {
+            pod.look_again.notify_one();
+        }
+    }
+
+    fn hold(&self, reason: String) -> Reply<'_, Result<(), String>> {
+        Box::pin(self.command(Command::Hold(reason)))
+    }
+
+    fn resume(&self) -> Reply<'_, Result<(), String>> {
+        Box::pin(self.command(Command::Resume))
+    }
+}
+
+/// What is known before anything has been read.
+pub fn first_status() -> PodStatus {
+    PodStatus {
+        agent_started: now(),
+        loop_turned_at: now(),
+        phase_since: now(),
+        agent_restarts: restarts_from_env(),
+        ..PodStatus::unknown(&config_file::host_name())
+    }
+}
+
+/// Where sockets and other short-lived files go: GP_AGENT_RUN_DIR, or `/run/gp-agent`.
+pub fn run_dir() -> PathBuf {
+    std::env::var_os("GP_AGENT_RUN_DIR")
+        .map_or_else(|| PathBuf::from("/run/gp-agent"), PathBuf::from)
+}
+
+/// Everything that lives as long as the pod.
+pub struct Prepared {
+    /// What every act knows.
+    pub pod: Arc<Pod>,
+    /// Keeps other agents off the volume.
+    pub lock: VolumeLock,
+    /// Finds the peers.
+    pub discovery: Discovery,
+    /// Keeps keys and sshd.
+    pub ssh: Ssh,
+    /// Where a changed configuration is published.
+    pub config: watch::Sender<Arc<Config>>,
+}
+
+/// Reads the configuration, finds out who this pod is, takes its volume. What is wrong stays on the board until it is
+/// mended; nothing is given up.
+pub async fn prepare(
+    config_path: &Path,
+    board: &Arc<Board>,
+    shutdown: watch::Receiver<bool>,
+    init: Option<&Arc<Heartbeat>>,
+    label: RoleLabel,
+) -> Result<Prepared> {
+    let (config, account, topology, me) = loop {
+        let config = config_watch::wait_for_valid(config_path, board).await;
+        // getent may wait long for a dead name server.
+        let asked = config.clone();
+        let identity = tokio::task::spawn_blocking(move || identify(&asked)).await?;
+        match identity {
+            Ok((account, topology, me)) => break (config, account, topology, me),
+            Err(finding) => {
+                board.phase(Phase::Refused, finding.to_string());
+                board.findings("identity", vec![finding]);
+                tokio::time::sleep(TRY_AGAIN).await;
+            }
+        }
+    };
+    board.findings("identity", Vec::new());
+    introduce(board, &config, &topology, &me);
+    label.configure(config.kubernetes.labels);
+    let lock = volume::wait_for(&config, &me, board, init).await;
+    let engine = loop {
+        match engine::find(&config).await {
+            Ok(engine) => break engine,
+            Err(error) => board.phase(Phase::Refused, error.to_string()),
+        }
+        tokio::time::sleep(TRY_AGAIN).await;
+    };
+    let topology = Arc::new(topology);
+    let discovery = discovered::start(&topology, &me);
+    let ssh = Ssh::new(ssh_setup(&config, &account, &topology, &me));
+    let (sender, config) = watch::channel(Arc::new(config));
+    let pod = Arc::new(Pod {
+        config,
+        topology,
+        me,
+        account,
+        engine,
+        board: board.clone(),
+        peers: discovery.peers(),
+        doubts: discovery.doubts(),
+        label,
+        shutdown,
+        refused_settings: Default::default(),
+        settings_changed: Notify::new(),
+        catalog: catalog::unknown("the agent starts"),
+        created: watch::Sender::new(false),
+        look_again: Notify::new(),
+    });
+    Ok(Prepared {
+        pod,
+        lock,
+        discovery,
+        ssh,
+        config: sender,
+    })
+}
+
+/// Who this pod is, from its host name, and the cluster it belongs to.
+pub fn identify(config: &Config) -> Result<(Account, Topology, Member), Finding> {
+    let host = config_file::host_name();
+    let account = Account::current().map_err(|e| {
+        Finding::error(
+            Area::Config,
+            "/etc/passwd",
+            e.to_string(),
+            "run the container as gpadmin, or add the user to the image",
+        )
+    })?;
+    let domain = config
+        .domain
+        .clone()
+        .or_else(|| config_file::own_fqdn().and_then(|fqdn| identity::domain_of(&fqdn, &host).map(str::to_string)))
+        .ok_or_else(|| {
+            Finding::error(
+                Area::Config,
+                "domain",
+                format!("left out, and this pod's own name ({host}) has no domain in /etc/hosts or DNS"),
+                "set `domain:` in cluster.yaml, or give the pod a subdomain (the headless service's name)",
+            )
+        })?;
+    let topology = Topology::new(config, &domain);
+    let me = identity::identify(&host, &topology)
+        .map_err(|e| Finding::error(Area::Config, &host, e.what(), e.remedy()))?
+        .clone();
+    Ok((account, topology, me))
+}
+
+fn introduce(board: &Board, config: &Config, topology: &Topology, me: &Member) {
+    tracing::info!(
+        pod = me.pod,
+        content = me.content,
+        "this pod is the {} of cluster {}",
+        me.role,
+        topology.cluster
+    );
+    board.update(|s| {
+        s.pod.clone_from(&me.pod);
+        s.fqdn.clone_from(&me.fqdn);
+        s.cluster.clone_from(&topology.cluster);
+        s.preferred_role = Some(me.role);
+        s.content = me.content;
+        s.port = me.port;
+        s.grace_seconds = config.shutdown.grace_seconds;
+    });
+}
+
+/// How SSH is set up on this pod.
+pub fn ssh_setup(config: &Config, account: &Account, topology: &Topology, me: &Member) -> Setup {
+    Setup {
+        config: config.ssh.clone(),
+        account: account.clone(),
+        topology: topology.clone(),
+        me: me.clone(),
+        state_dir: config.storage.path.join(".gp-agent"),
+        run_dir: run_dir(),
+        set_env: Vec::new(),
+        timing: Default::default(),
+    }
+}

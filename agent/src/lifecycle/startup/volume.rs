@@ -1,0 +1,157 @@
+//! The volume: locked, proven, and owned by this pod, before anything else touches it.
+
+use super::volume_owner;
+use crate::lifecycle::pod::status_board::Board;
+use crate::sys::process::init_channel::Heartbeat;
+use crate::sys::storage::fs::VolumeLock;
+use crate::sys::storage::{prove_all, shm_bytes};
+use gp_agent_core::cluster::status::{Phase, StorageStatus};
+use gp_agent_core::cluster::topology::Member;
+use gp_agent_core::config::{Config, StorageConfig};
+use gp_agent_core::finding::{Area, Finding, Severity};
+use gp_agent_core::storage::{judge, judge_shm};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::sleep;
+
+const TRY_AGAIN: Duration = Duration::from_secs(3);
+
+/// Waits until the volume is ours and passes; what is wrong stays on the board meanwhile. The lock lasts as long as the
+/// value lives, and as long as init, when there is one.
+pub async fn wait_for(
+    config: &Config,
+    me: &Member,
+    board: &Board,
+    init: Option<&Arc<Heartbeat>>,
+) -> VolumeLock {
+    loop {
+        let storage = config.storage.clone();
+        let taken = tokio::task::spawn_blocking({
+            let (me, cluster) = (me.clone(), config.cluster.clone());
+            let init = init.cloned();
+            move || take(&storage, &cluster, &me, init.as_deref())
+        })
+        .await;
+        let (lock, statuses, findings) = taken.unwrap_or_else(|e| {
+            let broken = Finding::error(Area::Storage, "volume", e.to_string(), "report this");
+            (None, Vec::new(), vec![broken])
+        });
+        let refused = findings
+            .iter()
+            .find(|f| f.severity == Severity::Error)
+            .cloned();
+        board.update(|s| s.storage = statuses);
+        board.findings("storage", findings);
+        match (lock, refused) {
+            (Some(mut lock), None) => {
+                entrust(&mut lock, init.map(Arc::as_ref));
+                return lock;
+            }
+            (_, Some(finding)) => board.phase(Phase::Refused, finding.to_string()),
+            (None, None) => {}
+        }
+        sleep(TRY_AGAIN).await;
+    }
+}
+
+type Taken = (Option<VolumeLock>, Vec<StorageStatus>, Vec<Finding>);
+
+/// A postmaster outlives this agent, so the lock has to as well: init keeps it.
+fn entrust(lock: &mut VolumeLock, init: Option<&Heartbeat>) {
+    let Some(init) = init else { return };
+    if let Err(why) = lock.share(|lock| init.entrust_lock(lock)) {
+        tracing::warn!(
+            path = %lock.path().display(),
+            "cannot hand the lock to init: {why}; if this agent dies, another pod could take the volume before the next agent does"
+        );
+    }
+}
+
+fn take(config: &StorageConfig, cluster: &str, me: &Member, init: Option<&Heartbeat>) -> Taken {
+    let exists = me.data_dir.join("global/pg_control").exists();
+    let (statuses, mut findings) = prove(config, exists);
+    findings.extend(judge_shm(shm_bytes()));
+    if findings.iter().any(|f| f.severity == Severity::Error) {
+        return (None, statuses, findings);
+    }
+    let kept = init.map(Heartbeat::kept_locks).unwrap_or_default();
+    let lock = match VolumeLock::acquire_kept(&config.path, &me.pod, kept) {
+        Ok(lock) => Some(lock),
+        Err(error) => {
+            findings.push(Finding::error(
+                Area::Storage,
+                config.path.display().to_string(),
+                error.to_string(),
+                "one volume serves one pod: end the other agent, or mount another volume",
+            ));
+            None
+        }
+    };
+    if lock.is_some()
+        && let Err(finding) = volume_owner::claim(&config.path.join(".gp-agent"), cluster, me)
+            .and_then(|()| make_parent(me))
+    {
+        findings.push(finding);
+    }
+    (lock, statuses, findings)
+}
+
+/// The folder that the data directory is made in: gpinitsystem and gprecoverseg want it there before they come.
+fn make_parent(me: &Member) -> Result<(), Finding> {
+    let Some(parent) = me.data_dir.parent() else {
+        return Ok(());
+    };
+    std::fs::create_dir_all(parent).map_err(|e| {
+        Finding::error(
+            Area::Storage,
+            parent.display().to_string(),
+            format!("the folder of the data directory cannot be made: {e}"),
+            "let the agent's user write to the volume (fsGroup), and remove what stands in the way",
+        )
+    })
+}
+
+/// Proves the data volume and, when it is another one, the write-ahead log's. Blocking. Too little room keeps a database
+/// from being made, never one that `exists` from being started.
+pub fn prove(config: &StorageConfig, exists: bool) -> (Vec<StorageStatus>, Vec<Finding>) {
+    let min_free = if exists { 0 } else { config.min_free_mib };
+    let mut statuses = Vec::new();
+    let mut findings = Vec::new();
+    for proof in prove_all(&config.path, config.wal.as_deref()) {
+        match proof {
+            Ok(observation) => {
+                let (status, found) = judge(&observation, config.require, min_free);
+                statuses.push(status);
+                findings.extend(found);
+            }
+            Err(error) => findings.push(error.finding()),
+        }
+    }
+    (statuses, findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gp_agent_core::cluster::topology::Role;
+
+    #[test]
+    fn the_folder_of_the_data_directory_is_made_or_missed_in_words() {
+        let volume = tempfile::tempdir().unwrap();
+        let me = Member {
+            pod: "segment-b-0".into(),
+            fqdn: "segment-b-0.gp.test".into(),
+            role: Role::Mirror,
+            content: 0,
+            port: 50000,
+            data_dir: volume.path().join("mirror/gpseg0"),
+        };
+        let parent = volume.path().join("mirror");
+        assert_eq!((make_parent(&me), make_parent(&me)), (Ok(()), Ok(())));
+        assert!(parent.is_dir() && !me.data_dir.exists());
+        std::fs::remove_dir(&parent).unwrap();
+        std::fs::write(&parent, "").unwrap();
+        let finding = make_parent(&me).unwrap_err();
+        assert_eq!(finding.subject, parent.display().to_string());
+    }
+}

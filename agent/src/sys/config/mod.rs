@@ -1,0 +1,3 @@
+//! cluster.yaml as a file.
+
+pub mod config_file;

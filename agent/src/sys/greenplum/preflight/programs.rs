@@ -1,0 +1,105 @@
+//! Finding programs, and running one to its end.
+
+use gp_agent_core::greenplum::gpinitsystem::must_not_inherit;
+use gp_agent_core::greenplum::preflight::Look;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::process::Command;
+
+/// Longer than any of these programs takes on a host that works.
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// The length of a program's last words, in characters.
+const WORDS: usize = 300;
+
+/// The programs in some folders.
+#[derive(Debug)]
+pub struct Programs {
+    path: Vec<PathBuf>,
+}
+
+impl Programs {
+    /// Looks in these folders, the first one first.
+    pub fn new(path: &[PathBuf]) -> Programs {
+        Programs {
+            path: path.to_vec(),
+        }
+    }
+
+    /// Where a program is; something that cannot be executed is none.
+    pub fn find(&self, name: &str) -> Option<PathBuf> {
+        let runs = |path: &Path| {
+            path.metadata()
+                .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+        };
+        self.path
+            .iter()
+            .map(|folder| folder.join(name))
+            .find(|path| runs(path))
+    }
+
+    /// Runs a program; its standard output, or why it failed, in its own words where it has any.
+    pub async fn run<S: AsRef<OsStr>>(
+        &self,
+        name: &str,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Look<String> {
+        let program = self
+            .find(name)
+            .ok_or_else(|| format!("{name} is not there"))?;
+        let mut command = Command::new(&program);
+        for (variable, _) in std::env::vars_os() {
+            if must_not_inherit(&variable.to_string_lossy()) {
+                command.env_remove(variable);
+            }
+        }
+        let path = std::env::join_paths(&self.path).unwrap_or_default();
+        let child = command
+            .args(arguments)
+            .env("PATH", path)
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output();
+        let output = match tokio::time::timeout(LIMIT, child).await {
+            Err(_) => return Err(format!("{name} did not end within {} s", LIMIT.as_secs())),
+            Ok(Err(error)) => return Err(format!("cannot run {}: {error}", program.display())),
+            Ok(Ok(output)) => output,
+        };
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let said = [words(&output.stderr), words(&output.stdout)];
+        let said = said.into_iter().find(|words| !words.is_empty());
+        Err(said.unwrap_or_else(|| format!("no words, {}", output.status)))
+    }
+
+    /// Runs a line of bash with arguments `$1`, `$2`, ...
+    pub async fn bash<'a>(
+        &self,
+        line: &str,
+        arguments: impl IntoIterator<Item = &'a OsStr>,
+    ) -> Look<String> {
+        let fixed = ["--noprofile", "--norc", "-c", line, "bash"].map(OsString::from);
+        let all = fixed
+            .into_iter()
+            .chain(arguments.into_iter().map(OsStr::to_os_string));
+        self.run("bash", all).await
+    }
+}
+
+/// The last words, on one line.
+pub fn words(output: &[u8]) -> String {
+    let text = String::from_utf8_lossy(output);
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| line.replace(char::is_control, " ").trim().to_string())
+        .filter(|line| !line.is_empty())
+        .collect();
+    let joined = lines[lines.len().saturating_sub(4)..].join("; ");
+    let skipped = joined.chars().count().saturating_sub(WORDS);
+    joined.chars().skip(skipped).collect()
+}

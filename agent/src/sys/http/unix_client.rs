@@ -1,0 +1,202 @@
+//! One request to this pod's own agent, blocking, without a runtime: `gp-agent probe` is called every few seconds for
+//! years, so it has to cost next to nothing.
+
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
+use std::io;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Bytes of the largest answer that is read: `/cluster` of a thousand pods has a few million.
+const MAX_ANSWER: usize = 64 << 20;
+
+/// Why this pod's agent gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// Nobody takes the connection.
+    #[error("the agent does not answer on {0}: {1}; is gp-agent run up?")]
+    NotUp(PathBuf, &'static str),
+    /// The socket belongs to somebody else.
+    #[error("may not open {0}: permission denied; call it as the user that gp-agent runs as")]
+    Denied(PathBuf),
+    /// Not within the time.
+    #[error(
+        "the agent does not answer on {0}: nothing within {1:?}; its log may say what holds it up"
+    )]
+    TimedOut(PathBuf, Duration),
+    /// Something else than an answer.
+    #[error("the agent's answer on {0} cannot be read: {1}")]
+    Broken(PathBuf, String),
+}
+
+/// Status code and body of one request. All of it within `limit`.
+///
+/// # Errors
+/// No agent listens on `socket`, or it does not answer in time.
+pub fn ask_own_agent(
+    socket: &Path,
+    method: &str,
+    path: &str,
+    body: &str,
+    limit: Duration,
+) -> Result<(u16, String), AskError> {
+    let answer = exchange(socket, method, path, body, limit).map_err(|error| {
+        let socket = socket.to_path_buf();
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => AskError::NotUp(socket, "connection refused"),
+            io::ErrorKind::NotFound => AskError::NotUp(socket, "no such socket"),
+            io::ErrorKind::PermissionDenied => AskError::Denied(socket),
+            // A blocking socket whose time is over says EAGAIN.
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                AskError::TimedOut(socket, limit)
+            }
+            _ => AskError::Broken(socket, error.to_string()),
+        }
+    })?;
+    parse(&answer).map_err(|words| AskError::Broken(socket.to_path_buf(), words.into()))
+}
+
+fn exchange(
+    socket: &Path,
+    method: &str,
+    path: &str,
+    body: &str,
+    limit: Duration,
+) -> io::Result<Vec<u8>> {
+    let end = Instant::now() + limit;
+    let mut stream = connect(socket, limit)?;
+    let length = match method {
+        "POST" => format!("content-length: {}\r\n", body.len()),
+        _ => String::new(),
+    };
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: gp-agent\r\nconnection: close\r\n{length}\r\n{body}"
+    );
+    match stream.write_all(request.as_bytes()) {
+        // Whoever closes before it has read everything may have said why.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        written => written?,
+    }
+    read_until(&mut stream, end)
+}
+
+/// The send time-out has to stand before connect(2), which waits while the listener's queue is full (unix(7)).
+fn connect(path: &Path, limit: Duration) -> io::Result<UnixStream> {
+    let flags = SocketFlags::CLOEXEC;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(limit))?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(UnixStream::from(socket))
+}
+
+fn read_until(stream: &mut UnixStream, end: Instant) -> io::Result<Vec<u8>> {
+    let mut answer = Vec::new();
+    let mut part = [0; 4096];
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut part) {
+            Ok(0) => return Ok(answer),
+            Ok(n) => answer.extend_from_slice(&part[..n]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        if answer.len() > MAX_ANSWER {
+            return Err(io::Error::other("more than 64 MiB"));
+        }
+    }
+}
+
+fn parse(answer: &[u8]) -> Result<(u16, String), &'static str> {
+    if answer.is_empty() {
+        return Err("the connection was closed without one; too many clients at once?");
+    }
+    let text = std::str::from_utf8(answer).map_err(|_| "not UTF-8")?;
+    let (head, body) = text.split_once("\r\n\r\n").ok_or("it ends in its header")?;
+    let mut lines = head.lines();
+    let code = lines
+        .next()
+        .and_then(|line| line.strip_prefix("HTTP/1.1 "))
+        .and_then(|rest| rest.get(..3))
+        .and_then(|code| code.parse().ok())
+        .ok_or("not HTTP")?;
+    let length = lines
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .and_then(|(_, value)| value.trim().parse::<usize>().ok());
+    match length {
+        Some(length) if length != body.len() => Err("it was cut off"),
+        _ => Ok((code, body.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn answers_are_parsed() {
+        let whole = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nwhy\n";
+        assert_eq!(parse(whole), Ok((503, "why\n".into())));
+        assert_eq!(parse(&whole[..whole.len() - 1]), Err("it was cut off"));
+        assert_eq!(parse(b"HTTP/1.1 200 OK\r\n\r\n"), Ok((200, String::new())));
+        assert!(parse(b"HTTP/1.1 5").is_err());
+        assert!(parse(b"SSH-2.0-x\r\n\r\n").is_err());
+        assert!(parse(b"\xff\xfe").is_err());
+        assert!(parse(b"").is_err());
+    }
+
+    fn ask(socket: &Path, limit: Duration) -> String {
+        match ask_own_agent(socket, "GET", "/livez", "", limit) {
+            Ok((code, body)) => format!("{code} {body}"),
+            Err(error) => error
+                .to_string()
+                .replace(&socket.display().to_string(), "SOCKET"),
+        }
+    }
+
+    #[test]
+    fn an_agent_that_is_not_there_is_told_from_one_that_hangs() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("s");
+        let none = "the agent does not answer on SOCKET: no such socket; is gp-agent run up?";
+        assert_eq!(ask(&socket, Duration::from_secs(5)), none);
+        let listener = UnixListener::bind(&socket).unwrap();
+        let said = ask(&socket, Duration::from_millis(50));
+        assert!(said.contains("nothing within 50ms"), "{said}");
+        drop(listener);
+        let refused =
+            "the agent does not answer on SOCKET: connection refused; is gp-agent run up?";
+        assert_eq!(ask(&socket, Duration::from_secs(5)), refused);
+    }
+
+    #[test]
+    fn a_full_queue_does_not_hold_the_caller_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+        rustix::net::bind(&socket, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+        rustix::net::listen(&socket, 0).unwrap();
+        let _queued = UnixStream::connect(&path).unwrap();
+        let said = ask(&path, Duration::from_millis(50));
+        assert!(said.contains("nothing within 50ms"), "{said}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_it_panic(answer in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&answer);
+        }
+
+        #[test]
+        fn no_header_makes_it_panic(answer in "HTTP/1.1 [0-9 ]{0,4}(\r\n[a-z:0-9-]{0,20}){0,3}\r\n\r\n.{0,9}") {
+            let _ = parse(answer.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The Kubernetes API, as far as this pod may use it: its own labels, and Events about itself.
+//!
+//! The kube crate reads the ServiceAccount's token and the API server's CA again about once a minute, so rotated ones are
+//! followed.
+
+mod event;
+mod in_cluster;
+
+pub use in_cluster::{DIRECTORY, Place};
+
+use gp_agent_core::cluster::topology::Role;
+use gp_agent_core::kubernetes::api_error::Trouble;
+use gp_agent_core::kubernetes::role_label::LABEL;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, Patch, PatchParams};
+use kube::core::PartialObjectMeta;
+use kube::{Client, Config, Error};
+use serde_json::json;
+use std::error::Error as _;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// No request takes longer, from the connection to the last byte of the answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+
+/// The API server, seen from one pod.
+pub struct Kubernetes {
+    place: Place,
+    /// Made when it is first needed, and anew after trouble: a connection through a dead network is not used again.
+    client: Mutex<Option<Client>>,
+    /// This pod's uid, from the environment or from the first answer.
+    uid: OnceLock<String>,
+}
+
+impl Kubernetes {
+    /// Nothing is asked yet.
+    pub fn new(place: Place) -> Kubernetes {
+        let uid = place.uid.clone().map(OnceLock::from).unwrap_or_default();
+        Kubernetes {
+            place,
+            client: Mutex::new(None),
+            uid,
+        }
+    }
+
+    /// Which pod this is, and where.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// This pod's label [`LABEL`] as it is; `None` when it has none.
+    ///
+    /// # Errors
+    /// What the server refused, or why it could not be asked.
+    pub async fn role_label(&self) -> Result<Option<String>, Trouble> {
+        let pods = self.pods()?;
+        self.judge(within(pods.get_metadata(&self.place.pod)).await)
+    }
+
+    /// Sets or removes this pod's label [`LABEL`]; gives it as it is afterwards. The uid in the patch keeps another pod of
+    /// the same name safe: the server refuses to change it (422), as it does for controllers that adopt pods.
+    ///
+    /// # Errors
+    /// What the server refused, or why it could not be asked. After [`Trouble::Unavailable`] the change may have been made.
+    pub async fn set_role_label(&self, role: Option<Role>) -> Result<Option<String>, Trouble> {
+        let pods = self.pods()?;
+        let mut metadata = json!({ "labels": { LABEL: role.map(|role| role.to_string()) } });
+        if let Some(uid) = self.uid.get() {
+            metadata["uid"] = json!(uid);
+        }
+        let patch = Patch::Merge(json!({ "metadata": metadata }));
+        let parameters = PatchParams::default();
+        self.judge(within(pods.patch_metadata(&self.place.pod, &parameters, &patch)).await)
+    }
+
+    fn pods(&self) -> Result<Api<Pod>, Trouble> {
+        Ok(Api::namespaced(self.client()?, &self.place.namespace))
+    }
+
+    fn client(&self) -> Result<Client, Trouble> {
+        let mut slot = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = &*slot {
+            return Ok(client.clone());
+        }
+        let client = connect(&self.place)?;
+        Ok(slot.insert(client).clone())
+    }
+
+    fn judge(
+        &self,
+        answer: Result<PartialObjectMeta<Pod>, Trouble>,
+    ) -> Result<Option<String>, Trouble> {
+        let metadata = self.note(answer)?.metadata;
+        if let Some(uid) = metadata.uid
+            && *self.uid.get_or_init(|| uid.clone()) != uid
+        {
+            return Err(Trouble::Replaced);
+        }
+        Ok(metadata.labels.and_then(|mut labels| labels.remove(LABEL)))
+    }
+
+    /// Forgets connection and token after trouble with them.
+    fn note<T>(&self, answer: Result<T, Trouble>) -> Result<T, Trouble> {
+        if let Err(Trouble::Unavailable(_) | Trouble::Denied(_)) = &answer {
+            *self.client.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        answer
+    }
+}
+
+fn connect(place: &Place) -> Result<Client, Trouble> {
+    let uri = place
+        .server
+        .parse()
+        .map_err(|e| Trouble::Unavailable(format!("{} is no address: {e}", place.server)))?;
+    let mut config = Config::new(uri);
+    config.root_cert_file = Some(place.directory.join("ca.crt"));
+    config.auth_info.token_file = Some(place.directory.join("token").display().to_string());
+    config.connect_timeout = Some(ANSWER_WITHIN);
+    // When to try again is decided by who asks.
+    config.default_retry = false;
+    Client::try_from(config).map_err(|e| trouble(&e))
+}
+
+async fn within<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, Trouble> {
+    match tokio::time::timeout(ANSWER_WITHIN, request).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(trouble(&error)),
+        Err(_) => Err(Trouble::Unavailable(format!(
+            "no answer within {} s",
+            ANSWER_WITHIN.as_secs()
+        ))),
+    }
+}
+
+fn trouble(error: &Error) -> Trouble {
+    let Error::Api(status) = error else {
+        return Trouble::Unavailable(with_causes(error));
+    };
+    let words = one_line(&status.message);
+    match status.code {
+        401 | 403 => Trouble::Denied(words),
+        404 => Trouble::Missing(words),
+        422 => Trouble::Replaced,
+        code => Trouble::Unavailable(format!("{code} {words}")),
+    }
+}
+
+/// `client error (Connect): tcp connect error: Connection refused`; a cause that its effect quotes is not repeated.
+fn with_causes(error: &Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !words.contains(&more) {
+            words.push_str(": ");
+            words.push_str(&more);
+        }
+        cause = error.source();
+    }
+    one_line(&words)
+}
+
+fn one_line(words: &str) -> String {
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,179 @@
+//! The agent's end of the line to init: "I am alive", "this is the grace period", "keep this lock for me".
+//!
+//! init hands down one end of a socket pair (AF_UNIX, SOCK_SEQPACKET, so messages keep their bounds) and its number in
+//! [`FD_VARIABLE`]. The messages are words: `beat`, `grace <seconds>`, and [`LOCK_WORD`] with a descriptor. The only
+//! word in the other direction is [`LOCK_WORD`]: init gives each new agent the locks that an earlier one left with it,
+//! before it starts.
+
+use super::fd_passing::{own, receive, send};
+use rustix::net::{AddressFamily, SocketType, sockopt};
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+/// Environment variable with the number of the inherited descriptor.
+pub const FD_VARIABLE: &str = "GP_AGENT_INIT_FD";
+
+/// Environment variable that says how many times init had to start the agent again.
+pub const RESTARTS_VARIABLE: &str = "GP_AGENT_RESTARTS";
+
+/// The word that goes with the descriptor of a lock, in both directions.
+pub const LOCK_WORD: &str = "lock";
+
+/// The agent's end of the line to init. Nothing here ever blocks: without init nobody listens.
+#[derive(Debug)]
+pub struct Heartbeat {
+    socket: OwnedFd,
+    kept: Vec<OwnedFd>,
+}
+
+impl Heartbeat {
+    /// The line that init handed down, or nothing when the agent does not run below init.
+    ///
+    /// Takes the inherited descriptor out of the way of the agent's own children; so it answers once only.
+    pub fn from_env() -> Option<Heartbeat> {
+        let number = std::env::var(FD_VARIABLE).ok()?.parse().ok()?;
+        Heartbeat::from_number(number)
+    }
+
+    fn from_number(number: RawFd) -> Option<Heartbeat> {
+        // 0, 1 and 2 belong to the standard streams, whatever the variable says.
+        let socket = own(number).filter(|_| number > 2)?;
+        let right = sockopt::socket_domain(&socket).ok()? == AddressFamily::UNIX
+            && sockopt::socket_type(&socket).ok()? == SocketType::SEQPACKET;
+        if !right {
+            return None;
+        }
+        // The inherited one lacks close-on-exec: postmasters would keep it.
+        nix::unistd::close(number).ok()?;
+        let kept = std::iter::from_fn(|| kept_lock(&socket)).collect();
+        Some(Heartbeat { socket, kept })
+    }
+
+    /// The locks that earlier agents entrusted to this init. They are the same open files, so what they lock is locked
+    /// for this agent too (flock(2)).
+    pub fn kept_locks(&self) -> &[OwnedFd] {
+        &self.kept
+    }
+
+    /// Gives init a duplicate of a lock, which then lasts until init ends, whatever becomes of this agent.
+    ///
+    /// # Errors
+    /// EAGAIN when init does not read, ECONNRESET or EPIPE when it is gone.
+    pub fn entrust_lock(&self, lock: BorrowedFd<'_>) -> io::Result<()> {
+        send(&self.socket, LOCK_WORD.as_bytes(), Some(lock))
+    }
+
+    /// Tells init that the agent's loop turns. The first beat starts init's watchdog.
+    pub fn beat(&self) {
+        self.say("beat");
+    }
+
+    /// Tells init the grace period that the configuration asks for.
+    pub fn grace(&self, grace: Duration) {
+        self.say(&format!("grace {}", grace.as_secs_f64()));
+    }
+
+    fn say(&self, message: &str) {
+        // When init is gone or does not read, there is nothing the agent could do better than go on.
+        let _ = send(&self.socket, message.as_bytes(), None);
+    }
+}
+
+/// The next lock that init sent before it started this agent.
+fn kept_lock(socket: &OwnedFd) -> Option<OwnedFd> {
+    let mut word = [0; 16];
+    let (n, lock) = receive(socket, &mut word).ok()?;
+    lock.filter(|_| word.get(..n) == Some(LOCK_WORD.as_bytes()))
+}
+
+/// Times that init had to start the agent again, 0 when there is no init.
+pub fn restarts_from_env() -> u64 {
+    std::env::var(RESTARTS_VARIABLE)
+        .ok()
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::io::{FdFlags, fcntl_getfd};
+    use rustix::net::{RecvFlags, SocketFlags, recv, socketpair};
+    use std::os::fd::{AsFd, AsRawFd, IntoRawFd};
+
+    fn pair(kind: SocketType) -> (OwnedFd, OwnedFd) {
+        socketpair(AddressFamily::UNIX, kind, SocketFlags::empty(), None).unwrap()
+    }
+
+    fn read(socket: &OwnedFd) -> String {
+        let mut buffer = [0; 64];
+        let (_, n) = recv(socket, &mut buffer, RecvFlags::empty()).unwrap();
+        String::from_utf8(buffer[..n].to_vec()).unwrap()
+    }
+
+    #[test]
+    fn words_arrive_one_by_one_and_the_inherited_end_is_taken() {
+        let (init, agent) = pair(SocketType::SEQPACKET);
+        let number = agent.into_raw_fd();
+        let heartbeat = Heartbeat::from_number(number).unwrap();
+        assert!(
+            fcntl_getfd(&heartbeat.socket)
+                .unwrap()
+                .contains(FdFlags::CLOEXEC)
+        );
+        heartbeat.beat();
+        heartbeat.grace(Duration::from_millis(2500));
+        assert_eq!(read(&init), "beat");
+        assert_eq!(read(&init), "grace 2.5");
+        drop(heartbeat);
+        assert_eq!(read(&init), "", "no other copy of the end is left open");
+    }
+
+    #[test]
+    fn locks_go_to_init_and_come_back_to_the_next_agent() {
+        let file = || tempfile::tempfile().unwrap();
+        let (init, agent) = pair(SocketType::SEQPACKET);
+        let (first, second) = (file(), file());
+        for lock in [&first, &second] {
+            send(&init, LOCK_WORD.as_bytes(), Some(lock.as_fd())).unwrap();
+        }
+        let heartbeat = Heartbeat::from_number(agent.into_raw_fd()).unwrap();
+        let inode = |fd: BorrowedFd<'_>| rustix::fs::fstat(fd).unwrap().st_ino;
+        let kept: Vec<_> = heartbeat
+            .kept_locks()
+            .iter()
+            .map(|l| inode(l.as_fd()))
+            .collect();
+        assert_eq!(kept, [inode(first.as_fd()), inode(second.as_fd())]);
+        heartbeat.entrust_lock(second.as_fd()).unwrap();
+        let mut word = [0; 64];
+        let (n, lock) = receive(&init, &mut word).unwrap();
+        assert_eq!(&word[..n], b"lock");
+        assert_eq!(inode(lock.unwrap().as_fd()), inode(second.as_fd()));
+    }
+
+    #[test]
+    fn nobody_listening_is_no_error_and_a_full_line_does_not_block() {
+        let (init, agent) = pair(SocketType::SEQPACKET);
+        let heartbeat = Heartbeat {
+            socket: agent,
+            kept: Vec::new(),
+        };
+        for _ in 0..100_000 {
+            heartbeat.beat();
+        }
+        drop(init);
+        heartbeat.beat();
+    }
+
+    #[test]
+    fn a_number_that_is_not_inits_is_left_alone() {
+        assert!(Heartbeat::from_number(-1).is_none());
+        assert!(Heartbeat::from_number(0).is_none());
+        assert!(Heartbeat::from_number(1 << 20).is_none());
+        let (stream, _other) = pair(SocketType::STREAM);
+        assert!(Heartbeat::from_number(stream.as_raw_fd()).is_none());
+        assert!(fcntl_getfd(&stream).is_ok(), "still open");
+    }
+}
