@@ -38,9 +38,7 @@ fn topology(count: usize) -> Topology {
 /// A line of /proc/self/status, in KiB.
 fn memory(key: &str) -> u64 {
     let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = text
-        .lines()
-        .find_map(|l| l.strip_prefix(key)?.strip_prefix(':'));
+    let line = text.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix(':'));
     line.and_then(|l| l.trim().trim_end_matches(" kB").parse().ok())
         .unwrap_or(0)
 }
@@ -59,11 +57,7 @@ async fn discover(server: SocketAddr, count: usize) {
     );
     discovery.all_found().await;
     let time = start.elapsed().as_secs_f64();
-    println!(
-        "{time} {} {}",
-        memory("VmHWM").saturating_sub(before),
-        memory("VmHWM")
-    );
+    println!("{time} {} {}", memory("VmHWM").saturating_sub(before), memory("VmHWM"));
 }
 
 /// The parent: serves DNS and starts the child.
@@ -81,10 +75,7 @@ async fn measure(count: usize) -> anyhow::Result<Vec<f64>> {
         .output()
         .await?;
     let text = String::from_utf8(child.stdout)?;
-    Ok(text
-        .split_whitespace()
-        .map(str::parse)
-        .collect::<Result<_, _>>()?)
+    Ok(text.split_whitespace().map(str::parse).collect::<Result<_, _>>()?)
 }
 
 #[tokio::main(flavor = "current_thread")]

@@ -14,8 +14,8 @@ use generate::Random;
 use gp_agent_core::cluster::topology::{Member, Role, Topology};
 use gp_agent_core::config::Auth;
 use gp_agent_core::postgres::hba::{
-    Address, BlockRequest, Client, ConnType, Database, HbaFile, HbaPeer, Index, Interface, Origin,
-    PeerAddress, Rule, Verdict, View, admit, parse, render_block, splice,
+    Address, BlockRequest, Client, ConnType, Database, HbaFile, HbaPeer, Index, Interface, Origin, PeerAddress, Rule,
+    Verdict, View, admit, parse, render_block, splice,
 };
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
 use server::{OWNER_LINE, Server};
@@ -108,19 +108,13 @@ fn the_server_reads_the_rendered_block() {
     let topology = Topology {
         cluster: "test".into(),
         domain: "db.test".into(),
-        members: vec![
-            member("c-0", Role::Coordinator),
-            member("c-1", Role::Standby),
-        ],
+        members: vec![member("c-0", Role::Coordinator), member("c-1", Role::Standby)],
     };
     let peers = [
         ("c-0", PeerAddress::Name("c-0.db.test".into())),
         (
             "c-1",
-            PeerAddress::Addresses(vec![
-                "fd00::1".parse().unwrap(),
-                "10.0.0.1".parse().unwrap(),
-            ]),
+            PeerAddress::Addresses(vec!["fd00::1".parse().unwrap(), "10.0.0.1".parse().unwrap()]),
         ),
     ]
     .map(|(pod, address)| HbaPeer {
@@ -142,12 +136,7 @@ fn the_server_reads_the_rendered_block() {
         let text = splice(OWNER_LINE, &block);
         let file = parse(&text);
         assert_eq!((file.errors.len(), file.rules.len()), (0, 10), "{text}");
-        assert!(
-            file.rules[..8]
-                .iter()
-                .all(|rule| rule.users[0].text == user),
-            "{text}"
-        );
+        assert!(file.rules[..8].iter().all(|rule| rule.users[0].text == user), "{text}");
         server.write_hba(&text);
         compare_rules(&server, &text, &file);
     }
@@ -185,21 +174,13 @@ fn compare_rules(server: &Server, text: &str, file: &HbaFile) {
          error from pg_hba_file_rules order by 1",
     );
     // Lines that are valid but cannot match without TLS carry a remark in that column.
-    let refused = |row: &Vec<Option<String>>| {
-        row[7]
-            .as_ref()
-            .is_some_and(|error| !error.contains("SSL is disabled"))
-    };
+    let refused = |row: &Vec<Option<String>>| row[7].as_ref().is_some_and(|error| !error.contains("SSL is disabled"));
     let theirs: Vec<_> = rows
         .iter()
         .filter(|row| refused(row))
         .map(|row| row[0].clone().unwrap())
         .collect();
-    let ours: Vec<_> = file
-        .errors
-        .iter()
-        .map(|error| error.line.to_string())
-        .collect();
+    let ours: Vec<_> = file.errors.iter().map(|error| error.line.to_string()).collect();
     assert_eq!(
         ours, theirs,
         "refused lines of\n{text}\nevaluator: {:?}\nserver: {rows:?}",
@@ -208,12 +189,7 @@ fn compare_rules(server: &Server, text: &str, file: &HbaFile) {
     let valid: Vec<_> = rows.iter().filter(|row| !refused(row)).collect();
     assert_eq!(file.rules.len(), valid.len(), "{text}");
     for (rule, row) in file.rules.iter().zip(valid) {
-        assert_eq!(
-            &columns(rule)[..],
-            &row[..7],
-            "line {} of\n{text}",
-            rule.line
-        );
+        assert_eq!(&columns(rule)[..], &row[..7], "line {} of\n{text}", rule.line);
     }
 }
 
@@ -272,10 +248,8 @@ fn connect_from(address: IpAddr, port: u16) -> TcpStream {
         IpAddr::V6(_) => (AddressFamily::INET6, address),
     };
     let stream = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
-    bind(&stream, &SocketAddr::new(address, 0))
-        .unwrap_or_else(|error| panic!("bind to {address}: {error}"));
-    connect(&stream, &SocketAddr::new(target, port))
-        .unwrap_or_else(|error| panic!("connect to {target}: {error}"));
+    bind(&stream, &SocketAddr::new(address, 0)).unwrap_or_else(|error| panic!("bind to {address}: {error}"));
+    connect(&stream, &SocketAddr::new(target, port)).unwrap_or_else(|error| panic!("connect to {target}: {error}"));
     TcpStream::from(stream)
 }
 
@@ -290,9 +264,7 @@ fn first_message(mut stream: impl Read + Write, client: &Client) -> String {
         packet.extend([name.as_bytes(), b"\0", value.as_bytes(), b"\0"].concat());
     }
     packet.push(0);
-    stream
-        .write_all(&(packet.len() as u32 + 4).to_be_bytes())
-        .unwrap();
+    stream.write_all(&(packet.len() as u32 + 4).to_be_bytes()).unwrap();
     stream.write_all(&packet).unwrap();
     let mut head = [0; 5];
     stream.read_exact(&mut head).unwrap();

@@ -36,11 +36,7 @@ fn the_exit_code_says_how_it_ended() {
 #[test]
 fn what_cannot_be_started_is_said() {
     for (args, code, part) in [
-        (
-            &["init", "--", "/no/such/agent"][..],
-            127,
-            "check the image and PATH",
-        ),
+        (&["init", "--", "/no/such/agent"][..], 127, "check the image and PATH"),
         (&["init", "--", "/etc/passwd"], 126, "check its mode"),
         (&["init", "--grace", "soon"], 64, "--grace is `soon`"),
         (&["init", "--frobnicate"], 64, "usage: gp-agent init"),
@@ -53,9 +49,8 @@ fn what_cannot_be_started_is_said() {
 
 #[test]
 fn ten_thousand_orphans_leave_no_zombie() {
-    let script = format!(
-        "i=0; while [ $i -lt 10000 ]; do (: &); i=$((i+1)); done; trap 'exit 0' TERM; echo done; {STAY}"
-    );
+    let script =
+        format!("i=0; while [ $i -lt 10000 ]; do (: &); i=$((i+1)); done; trap 'exit 0' TERM; echo done; {STAY}");
     let mut init = bash(&[], &script);
     init.line("done");
     await_only_the_agent(init.pid());
@@ -97,9 +92,7 @@ fn an_agent_that_dies_comes_back_with_growing_pauses() {
 fn a_killed_agent_leaves_its_postmaster_running_and_unsignalled() {
     let fake = FakePostgres::new();
     let start = fake.start("INT");
-    let script = format!(
-        "trap 'exit 0' TERM; echo agent $$; [ $GP_AGENT_RESTARTS != 0 ] || {{ {start} }}; {STAY}"
-    );
+    let script = format!("trap 'exit 0' TERM; echo agent $$; [ $GP_AGENT_RESTARTS != 0 ] || {{ {start} }}; {STAY}");
     let mut init = bash(&[], &script);
     let agent = init.pid_line("agent");
     let postmaster = init.pid_line("postmaster");
@@ -149,10 +142,7 @@ fn children_inherit_no_blocked_or_ignored_signal() {
     let mask = |line: String| u64::from_str_radix(line.rsplit('\t').next().unwrap(), 16).unwrap();
     assert_eq!(mask(init.line("SigBlk")), 0);
     let handled = [1, 2, 3, 10, 12, 13, 15, 17].map(|s| 1u64 << (s - 1));
-    assert_eq!(
-        mask(init.line("SigIgn")) & handled.into_iter().sum::<u64>(),
-        0
-    );
+    assert_eq!(mask(init.line("SigIgn")) & handled.into_iter().sum::<u64>(), 0);
     assert_eq!(init.code(), Some(0));
 }
 
@@ -160,8 +150,7 @@ fn children_inherit_no_blocked_or_ignored_signal() {
 fn a_stuck_agent_does_not_keep_init_from_its_ladder() {
     let fake = FakePostgres::new();
     let start = fake.start("");
-    let helper =
-        "(trap 'echo helper TERM; exit' TERM; echo helper up; while :; do sleep 0.02; done) &";
+    let helper = "(trap 'echo helper TERM; exit' TERM; echo helper up; while :; do sleep 0.02; done) &";
     let script = format!("trap '' TERM; {start} {helper} echo up; {STAY}");
     let mut init = bash(&["--grace", "4"], &script);
     for part in ["postmaster ", "helper up", "up"] {
@@ -171,10 +160,7 @@ fn a_stuck_agent_does_not_keep_init_from_its_ladder() {
     init.line("init takes over");
     assert_eq!(init.code(), Some(72), "{}", init.all());
     let all = init.all();
-    let at = |part: &str| {
-        all.find(part)
-            .unwrap_or_else(|| panic!("no {part} in {all}"))
-    };
+    let at = |part: &str| all.find(part).unwrap_or_else(|| panic!("no {part} in {all}"));
     assert!(at("pm INT") < at("pm QUIT") && at("pm QUIT") < at("comm=postgres signal=SIGKILL"));
     assert!(all.contains("helper TERM"), "{all}");
     assert!(
@@ -268,9 +254,7 @@ fn as_pid_1_of_a_namespace() {
         "for i in $(seq 200); do (: &); done; trap 'exit 0' TERM; {} {STAY}",
         fake.start("INT")
     );
-    let mut init = Init::spawn(
-        command("unshare", &args).args([GP_AGENT, "init", "--", "bash", "-c", &script]),
-    );
+    let mut init = Init::spawn(command("unshare", &args).args([GP_AGENT, "init", "--", "bash", "-c", &script]));
     init.line("init started pid=1 ");
     init.line("postmaster");
     let pid_1 = children(init.pid())[0].pid;

@@ -29,11 +29,7 @@ impl Group {
     fn with(bytes: u64, milli_cpus: u64) -> Option<Group> {
         let v1 = ["memory", "cpu"].map(|c| format!("/sys/fs/cgroup/{c}"));
         let v2 = ["/sys/fs/cgroup".to_string()];
-        let tops = if Path::new(&v1[0]).exists() {
-            &v1[..]
-        } else {
-            &v2[..]
-        };
+        let tops = if Path::new(&v1[0]).exists() { &v1[..] } else { &v2[..] };
         let name = format!("gp-agent-test-{}", std::process::id());
         let dirs: Vec<_> = tops.iter().map(|top| Path::new(top).join(&name)).collect();
         let group = Group { dirs };
@@ -42,11 +38,7 @@ impl Group {
         }
         let quota = (milli_cpus * 100).to_string();
         if tops.len() == 2 {
-            std::fs::write(
-                group.dirs[0].join("memory.limit_in_bytes"),
-                bytes.to_string(),
-            )
-            .ok()?;
+            std::fs::write(group.dirs[0].join("memory.limit_in_bytes"), bytes.to_string()).ok()?;
             std::fs::write(group.dirs[1].join("cpu.cfs_quota_us"), quota).ok()?;
         } else {
             std::fs::write(group.dirs[0].join("memory.max"), bytes.to_string()).ok()?;
@@ -93,10 +85,7 @@ fn the_limits_of_a_real_cgroup_are_found_and_explained() {
         text.contains("shared_buffers = 76MB: 15 % of the memory limit"),
         "{text}"
     );
-    assert!(
-        text.contains("max_parallel_workers = 1: rounded up"),
-        "{text}"
-    );
+    assert!(text.contains("max_parallel_workers = 1: rounded up"), "{text}");
 }
 
 #[test]

@@ -76,9 +76,8 @@ fn nobody_else_gets_in() {
         let (_pod, private) = Pod::with_key().await;
         let (stranger, _) = keygen("ed25519", &[]);
         let refused = Err("Permission denied (publickey).".to_string());
-        let strip = |answer: Result<String, String>| {
-            answer.map_err(|words| words.rsplit(": ").next().unwrap().to_string())
-        };
+        let strip =
+            |answer: Result<String, String>| answer.map_err(|words| words.rsplit(": ").next().unwrap().to_string());
         assert_eq!(strip(ssh_with(&stranger, "gptest").await), refused);
         assert_eq!(strip(ssh_with(&private, "root").await), refused);
         assert_eq!(strip(ssh_with(&private, "nobody").await), refused);
@@ -133,8 +132,7 @@ fn whatever_is_wrong_with_the_secret_is_said_and_followed_when_mended() {
         fs::create_dir(&secret).unwrap();
         pod.finding("/secret", "no private SSH key").await;
         put(&public, &good_public);
-        pod.finding("id_ed25519.pub", "without its private half")
-            .await;
+        pod.finding("id_ed25519.pub", "without its private half").await;
         put(&key, "");
         pod.finding("id_ed25519", "is empty").await;
         for locked in [locked, locked_pem] {
@@ -168,8 +166,7 @@ fn a_key_that_others_may_read_or_we_may_not_is_not_used() {
         let mode = |mode| fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
         mode(0o644);
         let mut pod = Pod::start(setup);
-        pod.finding("id_rsa", "readable for everybody (mode 0644)")
-            .await;
+        pod.finding("id_rsa", "readable for everybody (mode 0644)").await;
         mode(0o000);
         pod.finding("id_rsa", "Permission denied").await;
         assert_eq!(pod.status.borrow().status.pid, None);
@@ -184,10 +181,7 @@ fn a_home_that_cannot_be_written_is_said() {
     isolated("a_home_that_cannot_be_written_is_said", 1024, async || {
         let mut setup = setup();
         setup.account.home = "/usr".into();
-        put(
-            &setup.config.secret.join("id_ed25519"),
-            keygen("ed25519", &[]).0,
-        );
+        put(&setup.config.secret.join("id_ed25519"), keygen("ed25519", &[]).0);
         let mut pod = Pod::start(setup);
         pod.finding("/usr/.ssh", "cannot be written").await;
     });

@@ -51,10 +51,7 @@ fn tmpfs_is_recognised_although_its_o_direct_succeeds() {
         assert_eq!(seen.direct_io, DirectIo::Works);
         assert_eq!(seen.takes_single_bytes, Some(true));
     } else {
-        assert!(matches!(
-            seen.direct_io,
-            DirectIo::Failed { step: "open", .. }
-        ));
+        assert!(matches!(seen.direct_io, DirectIo::Failed { step: "open", .. }));
     }
     let (status, findings) = judged(&seen, Require::Durable);
     assert!(!status.durable);
@@ -149,11 +146,7 @@ fn a_full_volume_is_told_from_other_failures() {
     let mut filler = fs::File::create(volume.join("filler")).unwrap();
     let mut piece = vec![7; 1 << 20];
     while piece.len() > 1024 {
-        if filler
-            .write_all(&piece)
-            .and_then(|()| filler.sync_data())
-            .is_err()
-        {
+        if filler.write_all(&piece).and_then(|()| filler.sync_data()).is_err() {
             piece.truncate(piece.len() / 2);
         }
     }
@@ -237,10 +230,7 @@ fn probe_files_of_a_killed_run_are_removed_and_nothing_else() {
     fs::create_dir(dir.path().join(".gp-agent-probe-directory")).unwrap();
     fs::write(dir.path().join("PG_VERSION"), "15").unwrap();
     prove(dir.path(), "data").unwrap();
-    assert_eq!(
-        entries(dir.path()),
-        [".gp-agent-probe-directory", "PG_VERSION"]
-    );
+    assert_eq!(entries(dir.path()), [".gp-agent-probe-directory", "PG_VERSION"]);
 }
 
 #[test]

@@ -23,18 +23,10 @@ pub fn of_this_process() -> (Arguments, Names) {
 
 /// Options, and the names that are wanted: libtest-mimic takes one name, cargo's own harness any number.
 fn split(arguments: impl Iterator<Item = String>) -> (Vec<String>, Vec<String>) {
-    const WITH_VALUE: &[&str] = &[
-        "--skip",
-        "--format",
-        "--logfile",
-        "--test-threads",
-        "--color",
-    ];
+    const WITH_VALUE: &[&str] = &["--skip", "--format", "--logfile", "--test-threads", "--color"];
     let (mut options, mut names): (Vec<String>, Vec<String>) = Default::default();
     for (i, argument) in arguments.enumerate() {
-        let value = options
-            .last()
-            .is_some_and(|o| WITH_VALUE.contains(&o.as_str()));
+        let value = options.last().is_some_and(|o| WITH_VALUE.contains(&o.as_str()));
         match i == 0 || argument.starts_with('-') || value {
             true => options.push(argument),
             false => names.push(argument),
@@ -49,9 +41,7 @@ mod tests {
 
     #[test]
     fn names_are_told_from_options() {
-        let line = "program --list one --skip other two"
-            .split(' ')
-            .map(String::from);
+        let line = "program --list one --skip other two".split(' ').map(String::from);
         let (options, names) = split(line);
         assert_eq!(options, ["program", "--list", "--skip", "other"]);
         assert_eq!(names, ["one", "two"]);

@@ -54,9 +54,7 @@ impl Cluster {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("t{}-{count}", std::process::id());
         let cluster = Cluster {
-            dir: tempfile::Builder::new()
-                .prefix("gp-agent-tests-")
-                .tempdir()?,
+            dir: tempfile::Builder::new().prefix("gp-agent-tests-").tempdir()?,
             pods: settings.pods(&name),
             settings,
             name,
@@ -76,13 +74,7 @@ impl Cluster {
         cluster.rotate_secret()?;
         docker::docker(&["network", "create", "--label", &label(), &cluster.domain()])?;
         for pod in &cluster.pods {
-            docker::docker(&[
-                "volume",
-                "create",
-                "--label",
-                &label(),
-                &cluster.volume(pod),
-            ])?;
+            docker::docker(&["volume", "create", "--label", &label(), &cluster.volume(pod)])?;
         }
         Ok(cluster)
     }

@@ -11,8 +11,8 @@ use std::time::Duration;
 /// When nobody answers within 5 s, or what answers is not HTTP.
 pub fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
     let limit = Duration::from_secs(5);
-    let mut stream = TcpStream::connect_timeout(&address, limit)
-        .with_context(|| format!("cannot connect to {address}"))?;
+    let mut stream =
+        TcpStream::connect_timeout(&address, limit).with_context(|| format!("cannot connect to {address}"))?;
     stream.set_read_timeout(Some(limit))?;
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
     let mut answer = String::new();

@@ -82,8 +82,7 @@ impl Settings {
         if self.standby {
             pods.push(format!("{prefix}coordinator-1"));
         }
-        let mut group =
-            |name| pods.extend((0..self.segments).map(|i| format!("{prefix}{name}-{i}")));
+        let mut group = |name| pods.extend((0..self.segments).map(|i| format!("{prefix}{name}-{i}")));
         group("segment-a");
         if self.mirrors {
             group("segment-b");
@@ -134,10 +133,7 @@ mod tests {
             yaml.contains("primaries: t1-segment-a, mirrors: t1-segment-b }"),
             "{yaml}"
         );
-        assert!(
-            yaml.ends_with("parameters:\n  shared_buffers: \"32MB\"\n"),
-            "{yaml}"
-        );
+        assert!(yaml.ends_with("parameters:\n  shared_buffers: \"32MB\"\n"), "{yaml}");
     }
 
     #[test]
@@ -147,12 +143,7 @@ mod tests {
             mirrors: false,
             ..Settings::default()
         };
-        let expected = [
-            "coordinator-0",
-            "coordinator-1",
-            "segment-a-0",
-            "segment-a-1",
-        ];
+        let expected = ["coordinator-0", "coordinator-1", "segment-a-0", "segment-a-1"];
         assert_eq!(settings.pods("t1"), expected);
     }
 }

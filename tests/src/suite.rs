@@ -88,10 +88,8 @@ impl Suite {
         let tests = tests.filter(|(name, _)| names.want(name));
         let trials = tests.map(|(name, test)| {
             let shared = shared.clone();
-            Trial::test(name, move || {
-                test(&shared).map_err(|e| Failed::from(format!("{e:#}")))
-            })
-            .with_ignored_flag(missing.is_some())
+            Trial::test(name, move || test(&shared).map_err(|e| Failed::from(format!("{e:#}"))))
+                .with_ignored_flag(missing.is_some())
         });
         let conclusion = libtest_mimic::run(&arguments, trials.collect());
         drop(shared);

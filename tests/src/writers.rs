@@ -41,15 +41,10 @@ impl Writers {
             .map(|writer| {
                 let session = Session::open(psql())?;
                 let (table, seen) = (table.to_string(), acknowledged.clone());
-                Ok(std::thread::spawn(move || {
-                    session.write(&table, writer, &seen)
-                }))
+                Ok(std::thread::spawn(move || session.write(&table, writer, &seen)))
             })
             .collect::<Result<_>>()?;
-        Ok(Writers {
-            threads,
-            acknowledged,
-        })
+        Ok(Writers { threads, acknowledged })
     }
 
     /// How many rows have been acknowledged so far.
@@ -84,14 +79,9 @@ pub fn check(cluster: &Cluster, pod: &str, table: &str, rows: &[i64]) -> Result<
 /// # Errors
 /// Names rows that are missing.
 pub fn check_among(found: &str, rows: &[i64]) -> Result<()> {
-    let found: std::collections::HashSet<i64> =
-        found.lines().map(str::parse).collect::<Result<_, _>>()?;
+    let found: std::collections::HashSet<i64> = found.lines().map(str::parse).collect::<Result<_, _>>()?;
     let lost: Vec<_> = rows.iter().filter(|row| !found.contains(row)).collect();
-    ensure!(
-        lost.is_empty(),
-        "{} acknowledged rows are lost: {lost:?}",
-        lost.len()
-    );
+    ensure!(lost.is_empty(), "{} acknowledged rows are lost: {lost:?}", lost.len());
     Ok(())
 }
 

@@ -96,22 +96,12 @@ impl Finding {
     }
 
     /// A finding that keeps this pod from its work.
-    pub fn error(
-        area: Area,
-        subject: impl Into<String>,
-        what: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
+    pub fn error(area: Area, subject: impl Into<String>, what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(Severity::Error, area, subject, what, remedy)
     }
 
     /// A finding that leaves this pod working.
-    pub fn warning(
-        area: Area,
-        subject: impl Into<String>,
-        what: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
+    pub fn warning(area: Area, subject: impl Into<String>, what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(Severity::Warning, area, subject, what, remedy)
     }
 }

@@ -31,11 +31,7 @@ pub fn status(phase: Phase, role: Option<Role>) -> PodStatus {
             answered_at: 100,
             ..Default::default()
         },
-        replication: role
-            .filter(|r| !r.is_writable())
-            .map(|_| link)
-            .into_iter()
-            .collect(),
+        replication: role.filter(|r| !r.is_writable()).map(|_| link).into_iter().collect(),
         ..PodStatus::unknown("segment-a-0")
     }
 }

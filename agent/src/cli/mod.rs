@@ -61,10 +61,7 @@ fn run(config: &std::path::Path) -> u8 {
 }
 
 fn block_on(verb: impl Future<Output = u8>) -> u8 {
-    match tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
             let code = runtime.block_on(verb);
             // A look at a hung disk must not keep the program from ending.

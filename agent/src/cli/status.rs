@@ -60,12 +60,7 @@ fn look(json: bool, colour: bool) -> Result<(String, bool), String> {
 }
 
 /// One request to this pod's agent; the error says what was tried and what to do.
-pub(super) fn ask_agent(
-    method: &str,
-    path: &str,
-    body: &str,
-    limit: Duration,
-) -> Result<(u16, String), String> {
+pub(super) fn ask_agent(method: &str, path: &str, body: &str, limit: Duration) -> Result<(u16, String), String> {
     let socket = run_dir().join("agent.sock");
     ask_own_agent(&socket, method, path, body, limit).map_err(|error| error.to_string())
 }
@@ -73,7 +68,5 @@ pub(super) fn ask_agent(
 /// A reader that went away must neither end the program nor turn a yes into a no. Whether somebody reads.
 pub(super) fn tell(text: &str) -> bool {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", text.trim_end())
-        .and_then(|()| out.flush())
-        .is_ok()
+    writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()).is_ok()
 }

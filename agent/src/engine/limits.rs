@@ -18,11 +18,7 @@ impl Engine {
 }
 
 /// The same before the engine's programs have been found.
-pub fn derive(
-    kind: EngineKind,
-    limits: &Limits,
-    configured: &BTreeMap<String, String>,
-) -> Vec<Derived> {
+pub fn derive(kind: EngineKind, limits: &Limits, configured: &BTreeMap<String, String>) -> Vec<Derived> {
     match kind {
         EngineKind::Postgres => postgres::derive(limits, configured),
         EngineKind::Greenplum => greenplum::derive(limits, configured),

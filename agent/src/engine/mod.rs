@@ -155,9 +155,7 @@ impl Engine {
     pub fn judge_password(&self, file: &Path, password: &str) -> Vec<Finding> {
         match self {
             Engine::Postgres(_) => Vec::new(),
-            Engine::Greenplum(greenplum) => {
-                greenplum::judge_password(greenplum.home(), file, password)
-            }
+            Engine::Greenplum(greenplum) => greenplum::judge_password(greenplum.home(), file, password),
         }
     }
 

@@ -55,12 +55,7 @@ impl Agent {
     ///
     /// # Errors
     /// Those of socketpair, fork and exec.
-    pub fn start(
-        program: &[OsString],
-        restarts: u64,
-        locks: &Locks,
-        log: Option<&ServerLog>,
-    ) -> io::Result<Agent> {
+    pub fn start(program: &[OsString], restarts: u64, locks: &Locks, log: Option<&ServerLog>) -> io::Result<Agent> {
         // Not blocking on both ends: the agent must not wait for init either.
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (line, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
@@ -200,8 +195,7 @@ mod tests {
 
     fn agent() -> (Agent, OwnedFd) {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let (line, theirs) =
-            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        let (line, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
         let agent = Agent {
             pid: Pid::INIT,
             started: Instant::now(),
@@ -225,10 +219,7 @@ mod tests {
         say(&line, b"grace 90");
         assert_eq!(agent.listen(now).grace, Some(Duration::from_secs(90)));
         assert_eq!(agent.hangs_at(PERIOD), None);
-        assert_eq!(
-            agent.pulse(PERIOD, now + Duration::from_secs(3600)),
-            Pulse::Fine
-        );
+        assert_eq!(agent.pulse(PERIOD, now + Duration::from_secs(3600)), Pulse::Fine);
     }
 
     #[test]
@@ -255,13 +246,7 @@ mod tests {
     fn nonsense_is_passed_over_and_a_closed_line_is_given_up() {
         let (mut agent, line) = agent();
         let now = Instant::now();
-        for word in [
-            &b"grace soon"[..],
-            b"\xff\xfe",
-            &[b'x'; 200],
-            b"lock",
-            b"grace 0.1",
-        ] {
+        for word in [&b"grace soon"[..], b"\xff\xfe", &[b'x'; 200], b"lock", b"grace 0.1"] {
             say(&line, word);
         }
         // Not dropped: a test beside this one that forks meanwhile holds a copy for a moment.

@@ -37,9 +37,7 @@ impl Outcome {
     pub fn of_start(error: io::Error) -> Outcome {
         match error.raw_os_error() {
             Some(libc::ENOENT | libc::ENOTDIR) => Outcome::NotFound(error),
-            Some(libc::EACCES | libc::EPERM | libc::ENOEXEC | libc::EISDIR) => {
-                Outcome::NotExecutable(error)
-            }
+            Some(libc::EACCES | libc::EPERM | libc::ENOEXEC | libc::EISDIR) => Outcome::NotExecutable(error),
             _ => Outcome::CannotBegin(error),
         }
     }
@@ -49,9 +47,7 @@ impl Outcome {
         match self {
             Outcome::Drained => 0,
             Outcome::AgentFailed(Ended::Exited(code)) => u8::try_from(*code).unwrap_or(u8::MAX),
-            Outcome::AgentFailed(Ended::Signaled(signal)) => {
-                u8::try_from(128 + *signal).unwrap_or(u8::MAX)
-            }
+            Outcome::AgentFailed(Ended::Signaled(signal)) => u8::try_from(128 + *signal).unwrap_or(u8::MAX),
             Outcome::AgentFailed(Ended::Unknown) | Outcome::CannotBegin(_) => 1,
             Outcome::Immediate => 70,
             Outcome::Killed => 71,
@@ -102,10 +98,7 @@ mod tests {
         assert_eq!(error(libc::EAGAIN), 1);
         assert_eq!(Outcome::Drained.code(), 0);
         assert_eq!(Outcome::AgentFailed(Ended::Exited(9)).code(), 9);
-        assert_eq!(
-            Outcome::AgentFailed(Ended::Signaled(libc::SIGTERM)).code(),
-            143
-        );
+        assert_eq!(Outcome::AgentFailed(Ended::Signaled(libc::SIGTERM)).code(), 143);
         let forced = [
             Outcome::Immediate,
             Outcome::Killed,

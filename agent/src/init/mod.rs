@@ -76,9 +76,6 @@ fn begin(options: &InitOptions) -> io::Result<signals::Signals> {
         Some(period) => format!("{period:?}"),
         None => "off".to_string(),
     };
-    info!(
-        "init started pid={me} grace={:?} watchdog={watchdog}",
-        options.grace
-    );
+    info!("init started pid={me} grace={:?} watchdog={watchdog}", options.grace);
     Ok(signals)
 }

@@ -57,10 +57,7 @@ pub enum Request {
 ///
 /// # Errors
 /// One line that names the option or variable and says what would be right.
-pub fn parse(
-    args: impl Iterator<Item = OsString>,
-    env: impl Fn(&str) -> Option<OsString>,
-) -> Result<Request, String> {
+pub fn parse(args: impl Iterator<Item = OsString>, env: impl Fn(&str) -> Option<OsString>) -> Result<Request, String> {
     let mut options = InitOptions::default();
     for (variable, option) in [
         ("GP_AGENT_GRACE_SECONDS", "--grace"),
@@ -100,9 +97,8 @@ pub fn parse(
 impl InitOptions {
     fn set(&mut self, option: &str, given_as: &str, value: &OsString) -> Result<(), String> {
         let shown = value.to_string_lossy();
-        let seconds = parse_seconds(&shown).ok_or_else(|| {
-            format!("{given_as} is `{shown}`, which is not a number of seconds from 0 to 2592000")
-        })?;
+        let seconds = parse_seconds(&shown)
+            .ok_or_else(|| format!("{given_as} is `{shown}`, which is not a number of seconds from 0 to 2592000"))?;
         if option == "--watchdog" {
             self.watchdog = (!seconds.is_zero()).then_some(seconds);
         } else if seconds < SHORTEST_GRACE {
@@ -129,14 +125,9 @@ mod tests {
     use super::*;
 
     fn read(words: &str, env: &[(&str, &str)]) -> Result<Request, String> {
-        parse(
-            words.split_whitespace().map(OsString::from),
-            |name: &str| {
-                env.iter()
-                    .find(|(n, _)| *n == name)
-                    .map(|(_, v)| OsString::from(v))
-            },
-        )
+        parse(words.split_whitespace().map(OsString::from), |name: &str| {
+            env.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v))
+        })
     }
 
     fn options(words: &str, env: &[(&str, &str)]) -> InitOptions {
@@ -153,10 +144,7 @@ mod tests {
 
     #[test]
     fn options_are_stronger_than_the_environment() {
-        let env = [
-            ("GP_AGENT_GRACE_SECONDS", "60"),
-            ("GP_AGENT_WATCHDOG_SECONDS", "0"),
-        ];
+        let env = [("GP_AGENT_GRACE_SECONDS", "60"), ("GP_AGENT_WATCHDOG_SECONDS", "0")];
         let from_env = options("", &env);
         assert_eq!(from_env.grace, Duration::from_secs(60));
         assert_eq!(from_env.watchdog, None);

@@ -37,10 +37,7 @@ pub struct Scope {
 /// A shell that was brought in from outside (`docker exec`) is not a descendant of PID 1. It is left alone, and nobody
 /// waits for it; a postmaster that runs below it counts all the same.
 pub fn classify(all: Vec<ProcessInfo>, scope: Scope) -> Vec<(ProcessInfo, Kind)> {
-    let tree: HashMap<i32, (i32, bool)> = all
-        .iter()
-        .map(|p| (p.pid, (p.ppid, is_postgres(&p.comm))))
-        .collect();
+    let tree: HashMap<i32, (i32, bool)> = all.iter().map(|p| (p.pid, (p.ppid, is_postgres(&p.comm)))).collect();
     all.into_iter()
         .filter(|p| p.pid != scope.init && !matches!(p.state, 'Z' | 'X'))
         .filter_map(|p| {
@@ -268,14 +265,8 @@ mod tests {
             assert_eq!(signal_for(Kind::Backend, stage), None);
             assert_eq!(signal_for(Kind::Agent, stage), None);
         }
-        let postmaster = [
-            Stage::Watch,
-            Stage::Fast,
-            Stage::Quit,
-            Stage::Kill,
-            Stage::End,
-        ]
-        .map(|stage| signal_for(Kind::Postmaster, stage));
+        let postmaster = [Stage::Watch, Stage::Fast, Stage::Quit, Stage::Kill, Stage::End]
+            .map(|stage| signal_for(Kind::Postmaster, stage));
         let expected = [Signal::INT, Signal::QUIT, Signal::KILL].map(Some);
         assert_eq!(postmaster[1..4], expected);
         assert_eq!((postmaster[0], postmaster[4]), (None, None));

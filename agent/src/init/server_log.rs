@@ -44,9 +44,7 @@ impl ServerLog {
             })
         };
         made()
-            .inspect_err(|why| {
-                error!("cannot make a pipe for the servers' log, which goes on as text: {why}")
-            })
+            .inspect_err(|why| error!("cannot make a pipe for the servers' log, which goes on as text: {why}"))
             .ok()
     }
 

@@ -99,10 +99,7 @@ mod tests {
 
     #[test]
     fn three_signals_ask_for_the_end() {
-        let ending: Vec<_> = FORWARDED
-            .into_iter()
-            .filter(|s| asks_for_the_end(*s))
-            .collect();
+        let ending: Vec<_> = FORWARDED.into_iter().filter(|s| asks_for_the_end(*s)).collect();
         assert_eq!(ending, [Signal::INT, Signal::QUIT, Signal::TERM]);
     }
 }

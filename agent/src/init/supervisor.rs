@@ -159,10 +159,7 @@ impl Keeper {
             None => info!("no agent runs that could be told signal={name}"),
         }
         if asks_for_the_end(signal) && self.shutdown.is_none() {
-            info!(
-                "shutdown begins signal={name} grace={:?}",
-                self.options.grace
-            );
+            info!("shutdown begins signal={name} grace={:?}", self.options.grace);
             self.begin_shutdown(now, None);
         }
     }
@@ -233,12 +230,7 @@ impl Keeper {
         if self.started_once {
             self.restarts += 1;
         }
-        match Agent::start(
-            &self.options.program,
-            self.restarts,
-            &self.locks,
-            self.log.as_ref(),
-        ) {
+        match Agent::start(&self.options.program, self.restarts, &self.locks, self.log.as_ref()) {
             Ok(agent) => {
                 let restarts = self.restarts;
                 info!("the agent started pid={} restarts={restarts}", agent.pid());
@@ -263,10 +255,7 @@ impl Keeper {
         let init = getpid();
         Scope {
             init: init.as_raw_nonzero().get(),
-            agent: self
-                .agent
-                .as_ref()
-                .map(|agent| agent.pid().as_raw_nonzero().get()),
+            agent: self.agent.as_ref().map(|agent| agent.pid().as_raw_nonzero().get()),
             namespace: init == Pid::INIT,
         }
     }

@@ -76,13 +76,7 @@ async fn pod(dns: &FakeDns, port: u16) -> Option<(Pod, Discovery)> {
     let board = Arc::new(Board::new(PodStatus::unknown("segment-a-0")));
     let shutdown = watch::channel(false).1;
     let pod = Pod {
-        label: RoleLabel::start(
-            None,
-            UseApi::Off,
-            Default::default(),
-            &board,
-            shutdown.clone(),
-        ),
+        label: RoleLabel::start(None, UseApi::Off, Default::default(), &board, shutdown.clone()),
         config: watch::channel(Arc::new(config)).1,
         me,
         topology: Arc::new(topology),
@@ -161,12 +155,7 @@ async fn a_partner_whose_address_another_pod_has_now_is_looked_up_again() {
 
 fn told(fqdn: String, answer: CatalogAnswer) -> String {
     let cluster = "test".into();
-    serde_json::to_string(&Told {
-        cluster,
-        fqdn,
-        answer,
-    })
-    .unwrap()
+    serde_json::to_string(&Told { cluster, fqdn, answer }).unwrap()
 }
 
 fn on_timeline(timeline: u32) -> CatalogAnswer {

@@ -10,14 +10,7 @@ async fn libc_answers_for_many_keys_at_once() {
     c.good("a", "10.0.0.1");
     c.good("b", "10.0.0.2");
     c.dns.set_addresses(&fqdn("b"), &["10.0.0.2", "10.0.0.22"]);
-    let keys = ips(&[
-        "10.0.0.9",
-        "10.0.0.1",
-        "10.0.0.8",
-        "10.0.0.2",
-        "10.0.0.77",
-        "fd00::1",
-    ]);
+    let keys = ips(&["10.0.0.9", "10.0.0.1", "10.0.0.8", "10.0.0.2", "10.0.0.77", "fd00::1"]);
     let reverse = c.names().reverse(&keys).await;
     assert_eq!(reverse[&keys[0]], Reverse::Missing);
     assert_eq!(reverse[&keys[1]], Reverse::Names(vec![fqdn("a")]));
@@ -66,9 +59,7 @@ async fn a_getent_that_stops_early_is_asked_again() {
     let script = "db=$1; [ $db = hosts ] || exit 1; shift\nfor k; do case $k in\n10.0.0.2|10.0.0.4) exit 2;;\n10.0.0.5) echo \"$k  $k\";;\n*) echo \"$k  n$k.x\";;\nesac; done\n";
     std::fs::write(&path, script).unwrap();
     let names = Names::with_command(vec!["sh".into(), path.into()]);
-    let keys = ips(&[
-        "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6",
-    ]);
+    let keys = ips(&["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"]);
     let reverse = names.reverse(&keys).await;
     for (i, key) in keys.iter().enumerate() {
         let expected = match i {
@@ -130,8 +121,7 @@ async fn names_are_verified_lost_and_won_back() {
     assert!(discovery.findings().is_empty());
 
     // The reverse name goes away and comes back.
-    c.dns
-        .set_reverse("10.0.0.4", Says::Code(ResponseCode::NXDomain));
+    c.dns.set_reverse("10.0.0.4", Says::Code(ResponseCode::NXDomain));
     until(&discovery, "segment-b-0", |p| {
         reason(p) == "no reverse name for 10.0.0.4"
     })
@@ -141,8 +131,7 @@ async fn names_are_verified_lost_and_won_back() {
         finding.what,
         "pg_hba.conf uses the IP 10.0.0.4 instead of the name: no reverse name for 10.0.0.4"
     );
-    c.dns
-        .set_reverse("10.0.0.4", Says::Names(vec![fqdn("segment-b-0")]));
+    c.dns.set_reverse("10.0.0.4", Says::Names(vec![fqdn("segment-b-0")]));
     until(&discovery, "segment-b-0", |p| {
         reason(p).ends_with("it has to be right 5 times in a row")
     })
@@ -154,17 +143,14 @@ async fn names_are_verified_lost_and_won_back() {
 
     // A new pod of the same name, whose new address belongs to another service as well.
     let other = "10-0-9-9.clients.prod.svc.cluster.local";
-    c.dns
-        .set_reverse("10.0.9.9", Says::Names(vec![other.into()]));
+    c.dns.set_reverse("10.0.9.9", Says::Names(vec![other.into()]));
     c.dns.set_addresses(&fqdn("segment-b-0"), &["10.0.9.9"]);
     let words = format!("reverse of 10.0.9.9 is {other} (another service's PTR)");
     until(&discovery, "segment-b-0", |p| reason(p) == words).await;
 
     // It stays with the IP while the order of the two names changes with every request.
-    c.dns.set_reverse(
-        "10.0.9.9",
-        Says::RotatedNames(vec![other.into(), fqdn("segment-b-0")]),
-    );
+    c.dns
+        .set_reverse("10.0.9.9", Says::RotatedNames(vec![other.into(), fqdn("segment-b-0")]));
     let arpa = "9.9.0.10.in-addr.arpa PTR";
     c.dns.wait_asked(arpa, c.dns.asked(arpa) + 6).await;
     let peer = discovery.peers().borrow()["segment-b-0"].clone();
@@ -180,8 +166,7 @@ async fn the_doctor_names_each_problem() {
     c.good("coordinator-1", "10.0.0.2");
     c.dns.set_addresses(&fqdn("segment-a-1"), &["10.0.0.3"]);
     c.good("segment-b-0", "10.0.0.4");
-    c.dns
-        .set_addresses(&fqdn("segment-b-0"), &["10.0.0.4", "fd00::4"]);
+    c.dns.set_addresses(&fqdn("segment-b-0"), &["10.0.0.4", "fd00::4"]);
     let topology = topology();
     let me = topology.member("segment-a-0").unwrap();
     let pods = in_hba(&PEERS);
@@ -191,18 +176,10 @@ async fn the_doctor_names_each_problem() {
         peers["coordinator-0"].verdict,
         NameVerdict::Verified(fqdn("coordinator-0"))
     );
-    let words = |i: usize| {
-        format!(
-            "{} {}: {}",
-            findings[i].severity, findings[i].subject, findings[i].what
-        )
-    };
+    let words = |i: usize| format!("{} {}: {}", findings[i].severity, findings[i].subject, findings[i].what);
     let lost = words(0);
     assert!(
-        lost.starts_with(&format!(
-            "error {}: cannot be looked up since ",
-            fqdn("segment-b-1")
-        )),
+        lost.starts_with(&format!("error {}: cannot be looked up since ", fqdn("segment-b-1"))),
         "{lost}"
     );
     assert!(lost.ends_with(": NXDOMAIN"), "{lost}");

@@ -111,10 +111,7 @@ async fn until(discovery: &Discovery, pod: &str, good: impl Fn(&PeerView) -> boo
     let wait = peers.wait_for(seen);
     match tokio::time::timeout(Duration::from_secs(60), wait).await {
         Ok(map) => map.unwrap()[pod].clone(),
-        Err(_) => panic!(
-            "{pod} never came so far: {:?}",
-            discovery.peers().borrow()[pod]
-        ),
+        Err(_) => panic!("{pod} never came so far: {:?}", discovery.peers().borrow()[pod]),
     }
 }
 
@@ -155,10 +152,7 @@ fn contained_getent(dir: &Path, server: IpAddr, hosts: &str) -> Option<Vec<OsStr
         dir.into(),
     ];
     let mut probe = std::process::Command::new(&command[0]);
-    let probe = probe
-        .args(&command[1..])
-        .args(["hosts", "127.0.0.1"])
-        .output();
+    let probe = probe.args(&command[1..]).args(["hosts", "127.0.0.1"]).output();
     if probe.is_ok_and(|out| out.status.success()) {
         return Some(command);
     }

@@ -13,23 +13,15 @@ async fn errors_are_told_apart() {
     dns.set("silent.x", Says::Silence);
     let cases = [
         ("none.x", DnsError::NoSuchName, "NXDOMAIN".to_string()),
-        (
-            "empty.x",
-            DnsError::NoAddress,
-            "no address (the name exists)".into(),
-        ),
+        ("empty.x", DnsError::NoAddress, "no address (the name exists)".into()),
         (
             "broken.x",
-            DnsError::ServerFailure {
-                servers: here.clone(),
-            },
+            DnsError::ServerFailure { servers: here.clone() },
             format!("SERVFAIL from {here}"),
         ),
         (
             "closed.x",
-            DnsError::Refused {
-                servers: here.clone(),
-            },
+            DnsError::Refused { servers: here.clone() },
             format!("REFUSED by {here}"),
         ),
         (
@@ -65,10 +57,7 @@ async fn names_are_absolute_and_both_families_are_asked() {
     let answer = resolver.addresses("v6.x", Families::Both).await.unwrap();
     assert_eq!(answer.addresses, ips(&["fd00::6"]));
     assert_eq!((dns.asked("short A"), dns.asked("short AAAA")), (1, 1));
-    resolver
-        .addresses("none", Families::Both)
-        .await
-        .unwrap_err();
+    resolver.addresses("none", Families::Both).await.unwrap_err();
     assert_eq!(
         (dns.asked("none A"), dns.asked("none AAAA")),
         (1, 0),
@@ -77,11 +66,7 @@ async fn names_are_absolute_and_both_families_are_asked() {
     // Nothing is kept.
     dns.set_addresses("none", &["10.0.0.3"]);
     assert_eq!(
-        resolver
-            .addresses("none", Families::V4)
-            .await
-            .unwrap()
-            .addresses,
+        resolver.addresses("none", Families::V4).await.unwrap().addresses,
         ips(&["10.0.0.3"])
     );
 }
@@ -90,19 +75,16 @@ async fn names_are_absolute_and_both_families_are_asked() {
 async fn files_are_followed() {
     let dir = tempfile::tempdir().unwrap();
     let (resolv, hosts) = (dir.path().join("resolv.conf"), dir.path().join("hosts"));
-    let resolver = Resolver::from_files(resolv.clone(), hosts.clone())
-        .with_timeout(Duration::from_millis(300));
+    let resolver = Resolver::from_files(resolv.clone(), hosts.clone()).with_timeout(Duration::from_millis(300));
     let missing = resolver.addresses("a.x", Families::Both).await.unwrap_err();
-    assert!(missing.to_string().starts_with(&format!(
-        "{} cannot be used: No such file",
-        resolv.display()
-    )));
+    assert!(
+        missing
+            .to_string()
+            .starts_with(&format!("{} cannot be used: No such file", resolv.display()))
+    );
     std::fs::write(&resolv, "search x\n").unwrap();
     let empty = resolver.addresses("a.x", Families::Both).await.unwrap_err();
-    assert!(
-        empty.to_string().contains("no nameservers found"),
-        "{empty}"
-    );
+    assert!(empty.to_string().contains("no nameservers found"), "{empty}");
     std::fs::write(&hosts, "10.0.0.7 A.x a # mine\nfd00::7 a.x\n").unwrap();
     let answer = resolver.addresses("a.X", Families::Both).await.unwrap();
     assert_eq!(
@@ -121,27 +103,17 @@ async fn the_name_server_of_resolv_conf_is_asked() {
     let resolv = dir.path().join("resolv.conf");
     std::fs::write(
         &resolv,
-        format!(
-            "search wrong.x\nnameserver {}\noptions ndots:5\n",
-            dns.address.ip()
-        ),
+        format!("search wrong.x\nnameserver {}\noptions ndots:5\n", dns.address.ip()),
     )
     .unwrap();
     dns.set_addresses("a.x", &["10.0.0.1"]);
     let resolver = Resolver::from_files(resolv, dir.path().join("hosts"));
     assert_eq!(
-        resolver
-            .addresses("a.x", Families::Both)
-            .await
-            .unwrap()
-            .addresses,
+        resolver.addresses("a.x", Families::Both).await.unwrap().addresses,
         ips(&["10.0.0.1"])
     );
     assert_eq!(dns.asked("a.x.wrong.x A"), 0);
     dns.set("a.x", Says::Code(ResponseCode::ServFail));
     let error = resolver.addresses("a.x", Families::Both).await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!("SERVFAIL from {}", dns.address.ip())
-    );
+    assert_eq!(error.to_string(), format!("SERVFAIL from {}", dns.address.ip()));
 }

@@ -19,23 +19,14 @@ async fn waits_for_exactly_the_peers() {
     assert_eq!(discovery.status().found, 4);
     dns.set(&late, Says::Code(ResponseCode::ServFail));
     let error = format!("SERVFAIL from {}", dns.address);
-    until(&discovery, "segment-b-1", |p| {
-        p.error.as_ref() == Some(&error)
-    })
-    .await;
+    until(&discovery, "segment-b-1", |p| p.error.as_ref() == Some(&error)).await;
     dns.set(&late, Says::Silence);
     let error = format!("no answer from {} within 0.3 s", dns.address);
-    until(&discovery, "segment-b-1", |p| {
-        p.error.as_ref() == Some(&error)
-    })
-    .await;
+    until(&discovery, "segment-b-1", |p| p.error.as_ref() == Some(&error)).await;
     dns.set_addresses(&late, &["10.0.0.6", "10.0.0.5"]);
     discovery.all_found().await;
     let peer = until(&discovery, "segment-b-1", PeerView::found).await;
-    assert_eq!(
-        (peer.addresses, peer.error),
-        (ips(&["10.0.0.5", "10.0.0.6"]), None)
-    );
+    assert_eq!((peer.addresses, peer.error), (ips(&["10.0.0.5", "10.0.0.6"]), None));
     assert_eq!(discovery.progress(), "5 of 5 peers");
     assert!(discovery.findings().is_empty());
     assert_eq!(
@@ -53,10 +44,7 @@ async fn a_changed_address_is_noticed_and_failures_keep_the_old_one() {
     discovery.all_found().await;
     for pod in ["segment-b-0", "coordinator-1"] {
         dns.set_addresses(&fqdn(pod), &["10.0.9.9", "fd00::9"]);
-        until(&discovery, pod, |p| {
-            p.addresses == ips(&["10.0.9.9", "fd00::9"])
-        })
-        .await;
+        until(&discovery, pod, |p| p.addresses == ips(&["10.0.9.9", "fd00::9"])).await;
         dns.set_addresses(&fqdn(pod), &["fd00::8"]);
         until(&discovery, pod, |p| p.addresses == ips(&["fd00::8"])).await;
     }
@@ -89,10 +77,7 @@ async fn a_recheck_asks_at_once() {
     dns.set_addresses(&fqdn("segment-a-1"), &["10.0.7.7"]);
     discovery.doubts().about("segment-a-1");
     discovery.doubts().about("nobody");
-    until(&discovery, "segment-a-1", |p| {
-        p.addresses == ips(&["10.0.7.7"])
-    })
-    .await;
+    until(&discovery, "segment-a-1", |p| p.addresses == ips(&["10.0.7.7"])).await;
 }
 
 #[tokio::test]
@@ -125,11 +110,7 @@ async fn idle_watching_asks_one_request_for_each_peer() {
     discovery.all_found().await;
     for pod in PEERS {
         dns.wait_asked(&format!("{} A", fqdn(pod)), 5).await;
-        assert_eq!(
-            dns.asked(&format!("{} AAAA", fqdn(pod))),
-            1,
-            "no IPv6, no further AAAA"
-        );
+        assert_eq!(dns.asked(&format!("{} AAAA", fqdn(pod))), 1, "no IPv6, no further AAAA");
     }
 }
 

@@ -96,24 +96,13 @@ impl FakeDns {
 
     /// Requests so far, by name and type, such as `a.gp.svc A`.
     pub fn asked(&self, question: &str) -> usize {
-        self.handler
-            .asked
-            .borrow()
-            .get(question)
-            .copied()
-            .unwrap_or(0)
+        self.handler.asked.borrow().get(question).copied().unwrap_or(0)
     }
 
     /// Waits for the `count`-th request of this kind.
     pub async fn wait_asked(&self, question: &str, count: usize) {
-        let enough =
-            |asked: &HashMap<String, usize>| asked.get(question).is_some_and(|n| *n >= count);
-        self.handler
-            .asked
-            .subscribe()
-            .wait_for(enough)
-            .await
-            .unwrap();
+        let enough = |asked: &HashMap<String, usize>| asked.get(question).is_some_and(|n| *n >= count);
+        self.handler.asked.subscribe().wait_for(enough).await.unwrap();
     }
 }
 
@@ -136,9 +125,7 @@ impl Handler {
 
 fn records(says: &Says, name: &Name, kind: RecordType) -> Vec<Record> {
     let data: Vec<RData> = match says {
-        Says::Addresses(list) | Says::BrokenV6(list) => {
-            list.iter().map(|a| RData::from(*a)).collect()
-        }
+        Says::Addresses(list) | Says::BrokenV6(list) => list.iter().map(|a| RData::from(*a)).collect(),
         Says::Names(list) | Says::RotatedNames(list) => list
             .iter()
             .map(|n| RData::PTR(PTR(Name::from_ascii(format!("{n}.")).unwrap())))
@@ -153,17 +140,9 @@ fn records(says: &Says, name: &Name, kind: RecordType) -> Vec<Record> {
 
 #[async_trait::async_trait]
 impl RequestHandler for Handler {
-    async fn handle_request<R: ResponseHandler, T: Time>(
-        &self,
-        request: &Request,
-        mut to: R,
-    ) -> ResponseInfo {
+    async fn handle_request<R: ResponseHandler, T: Time>(&self, request: &Request, mut to: R) -> ResponseInfo {
         let query = request.request_info().unwrap().query;
-        let name = query
-            .name()
-            .to_string()
-            .trim_end_matches('.')
-            .to_lowercase();
+        let name = query.name().to_string().trim_end_matches('.').to_lowercase();
         let kind = query.query_type();
         self.asked
             .send_modify(|asked| *asked.entry(format!("{name} {kind}")).or_default() += 1);
@@ -182,13 +161,7 @@ impl RequestHandler for Handler {
             });
         }
         let records = records(&says, &Name::from(query.name()), kind);
-        let response = MessageResponseBuilder::from_message_request(request).build(
-            metadata,
-            &records,
-            [],
-            [],
-            [],
-        );
+        let response = MessageResponseBuilder::from_message_request(request).build(metadata, &records, [], [], []);
         to.send_response(response).await.unwrap()
     }
 }

@@ -286,10 +286,7 @@ fn line(random: &mut Random, odd_in: usize) -> String {
             ])
             .to_string(),
         _ if odd_in > 0 && random.one_in(odd_in) => match random.below(10) {
-            0 => format!(
-                "host {} all all trust",
-                "x".repeat(10_238 + random.below(3))
-            ),
+            0 => format!("host {} all all trust", "x".repeat(10_238 + random.below(3))),
             _ => random.pick(&ODD_LINES).to_string(),
         },
         _ => rule(random),
@@ -325,9 +322,7 @@ pub fn client(random: &mut Random) -> Client {
     };
     let (user, roles) = USERS[random.below(USERS.len())];
     let mut client = Client::new(origin, database, user);
-    client
-        .roles
-        .extend(roles.iter().map(|role| role.to_string()));
+    client.roles.extend(roles.iter().map(|role| role.to_string()));
     if user == "ghost" {
         client.roles.clear();
     }

@@ -69,16 +69,8 @@ impl Server {
             .arg(&data)
             .output()
             .expect("initdb");
-        assert!(
-            made.status.success(),
-            "{}",
-            String::from_utf8_lossy(&made.stderr)
-        );
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let settings = format!(
             "listen_addresses = '127.0.0.1,::1'\nport = {port}\nunix_socket_directories = '{}'\n\
              fsync = off\nautovacuum = off\npassword_encryption = md5\nssl = off\nmax_connections = 100\n",
@@ -166,12 +158,7 @@ impl Server {
     pub fn write_hba(&self, text: &str) {
         let path = self.directory.path().join("data/pg_hba.conf");
         fs::write(&path, text).unwrap();
-        chown(
-            &path,
-            Some(self.user.uid.as_raw()),
-            Some(self.user.gid.as_raw()),
-        )
-        .unwrap();
+        chown(&path, Some(self.user.uid.as_raw()), Some(self.user.gid.as_raw())).unwrap();
     }
 
     /// Has the postmaster read pg_hba.conf, and returns when it has: it loads the file before it forks a backend
@@ -191,9 +178,7 @@ impl Server {
 
     pub fn addresses_of(&self, name: &str) -> Vec<IpAddr> {
         let answer = self.getent("ahosts", name);
-        let first = answer
-            .lines()
-            .filter_map(|line| line.split_whitespace().next());
+        let first = answer.lines().filter_map(|line| line.split_whitespace().next());
         let unique: BTreeSet<IpAddr> = first.map(|word| word.parse().unwrap()).collect();
         unique.into_iter().collect()
     }
@@ -216,11 +201,7 @@ impl Drop for Server {
 
 fn row(message: SimpleQueryMessage) -> Option<Vec<Option<String>>> {
     match message {
-        SimpleQueryMessage::Row(row) => Some(
-            (0..row.len())
-                .map(|at| row.get(at).map(str::to_string))
-                .collect(),
-        ),
+        SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|at| row.get(at).map(str::to_string)).collect()),
         _ => None,
     }
 }

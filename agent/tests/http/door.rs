@@ -18,10 +18,7 @@ async fn both_families_are_served() {
     let port = free.local_addr().unwrap().port();
     drop(free);
     let listeners = bind_tcp(port).unwrap();
-    let families: Vec<bool> = listeners
-        .iter()
-        .map(|l| l.local_addr().unwrap().is_ipv4())
-        .collect();
+    let families: Vec<bool> = listeners.iter().map(|l| l.local_addr().unwrap().is_ipv4()).collect();
     assert_eq!(families, [true, false]);
     let error = said(bind_tcp(port));
     assert!(error.contains(&port.to_string()), "{error}");
@@ -42,24 +39,17 @@ fn some_port_says(words: &str, mut hold: impl FnMut() -> TcpListener) {
 
 #[tokio::test]
 async fn a_port_in_use_on_one_family_is_named() {
-    some_port_says("in use on IPv4;", || {
-        TcpListener::bind("0.0.0.0:0").unwrap()
-    });
+    some_port_says("in use on IPv4;", || TcpListener::bind("0.0.0.0:0").unwrap());
     // One socket of the pair that bind_tcp makes is IPv6 alone.
     if bind_tcp(0).unwrap().len() == 2 {
-        some_port_says("in use on IPv6;", || {
-            bind_tcp(0).unwrap().remove(1).into_std().unwrap()
-        });
+        some_port_says("in use on IPv6;", || bind_tcp(0).unwrap().remove(1).into_std().unwrap());
     }
 }
 
 #[tokio::test]
 async fn the_socket_is_this_users_alone() {
     let server = Server::start();
-    let mode = std::fs::metadata(server.socket())
-        .unwrap()
-        .permissions()
-        .mode();
+    let mode = std::fs::metadata(server.socket()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let left: Vec<_> = std::fs::read_dir(server.dir.path()).unwrap().collect();
     assert_eq!(left.len(), 1);

@@ -17,10 +17,7 @@ fn short() -> Limits {
 async fn too_much_is_refused_by_name() {
     let server = Server::start();
     let long = |n: usize| "x".repeat(n);
-    let header = format!(
-        "GET /livez HTTP/1.1\r\nhost: x\r\na: {}\r\n\r\n",
-        long(9000)
-    );
+    let header = format!("GET /livez HTTP/1.1\r\nhost: x\r\na: {}\r\n\r\n", long(9000));
     assert_eq!(server.ask(&header).await.code, 431);
     let never_ends = format!("GET /livez HTTP/1.1\r\nhost: x\r\na: {}", long(60_000));
     assert_eq!(server.ask(&never_ends).await.code, 431);
@@ -28,14 +25,8 @@ async fn too_much_is_refused_by_name() {
     let many = format!("GET /livez HTTP/1.1\r\nhost: x\r\n{many}\r\n");
     assert_eq!(server.ask(&many).await.code, 431);
     assert_eq!(server.get(&format!("/{}", long(1024))).await.code, 414);
-    assert_eq!(
-        server.get(&format!("/livez?{}", long(7000))).await.code,
-        414
-    );
-    assert_eq!(
-        server.get(&format!("/livez?{}", long(1000))).await.code,
-        200
-    );
+    assert_eq!(server.get(&format!("/livez?{}", long(7000))).await.code, 414);
+    assert_eq!(server.get(&format!("/livez?{}", long(1000))).await.code, 200);
     assert_eq!(server.get("/livez").await.code, 200);
 }
 
@@ -83,10 +74,7 @@ async fn http_2_without_asking_is_refused() {
     let server = Server::start();
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     let said = until_closed(server.tcp().await, preface).await;
-    assert!(
-        said.starts_with(b"HTTP/1.1 4") || said.is_empty(),
-        "{said:?}"
-    );
+    assert!(said.starts_with(b"HTTP/1.1 4") || said.is_empty(), "{said:?}");
 }
 
 #[tokio::test]

@@ -33,9 +33,7 @@ fn why(entry: &Entry) -> &str {
 async fn a_dead_peer_is_an_entry_with_its_error() {
     let asked = Server::start();
     let mirror = Server::start();
-    mirror
-        .agent
-        .change(|s| *s = ready("segment-b-0", Role::Primary));
+    mirror.agent.change(|s| *s = ready("segment-b-0", Role::Primary));
     *asked.agent.peers.lock().unwrap() = (
         vec![
             peer("segment-b-1", &[]),
@@ -48,10 +46,7 @@ async fn a_dead_peer_is_an_entry_with_its_error() {
     assert_eq!(said.code, 200);
     let entries: Vec<Entry> = serde_json::from_str(&said.body).unwrap();
     let pods: Vec<&str> = entries.iter().map(|e| e.pod.as_str()).collect();
-    assert_eq!(
-        pods,
-        ["segment-a-0", "segment-b-1", "segment-b-0", "segment-b-2"]
-    );
+    assert_eq!(pods, ["segment-a-0", "segment-b-1", "segment-b-0", "segment-b-2"]);
     assert!(entries[0].ready() && entries[2].ready());
     assert!(why(&entries[1]).contains("segment-b-1.agent, does not resolve"));
     assert!(why(&entries[3]).contains("answers segment-b-0: an old address"));
@@ -61,10 +56,7 @@ async fn a_dead_peer_is_an_entry_with_its_error() {
 async fn every_address_of_a_peer_is_tried() {
     let mirror = Server::start();
     mirror.agent.change(|s| s.pod = "segment-b-0".into());
-    let peers = vec![peer(
-        "segment-b-0",
-        &["::ffff:127.255.0.1".parse().unwrap(), LOCAL],
-    )];
+    let peers = vec![peer("segment-b-0", &["::ffff:127.255.0.1".parse().unwrap(), LOCAL])];
     let entries = ask("warehouse", mirror.port, peers).await;
     assert!(entries[0].ready(), "{:?}", entries[0].error);
 }
@@ -76,11 +68,7 @@ async fn a_refused_connection_says_where() {
     drop(free);
     let entries = ask("warehouse", port, vec![peer("b", &[DEAD])]).await;
     let expected = format!("cannot reach 127.255.0.1:{port}: Connection refused");
-    assert!(
-        why(&entries[0]).starts_with(&expected),
-        "{}",
-        why(&entries[0])
-    );
+    assert!(why(&entries[0]).starts_with(&expected), "{}", why(&entries[0]));
 }
 
 #[tokio::test]
@@ -130,12 +118,7 @@ async fn stranger(head: &'static str, body: &'static str, times: usize) -> u16 {
 #[tokio::test]
 async fn strangers_at_a_peers_address_are_told() {
     let cases = [
-        (
-            "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
-            "",
-            0,
-            "HTTP 404",
-        ),
+        ("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", "", 0, "HTTP 404"),
         (
             "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n",
             "{}",
@@ -154,10 +137,6 @@ async fn strangers_at_a_peers_address_are_told() {
     for (head, body, times, words) in cases {
         let port = stranger(head, body, times).await;
         let entries = ask("warehouse", port, vec![peer("b", &[LOCAL])]).await;
-        assert!(
-            why(&entries[0]).contains(words),
-            "{head:?}: {}",
-            why(&entries[0])
-        );
+        assert!(why(&entries[0]).contains(words), "{head:?}: {}", why(&entries[0]));
     }
 }

@@ -42,16 +42,8 @@ async fn a_primary_that_works() {
     assert!(ready.head.contains("content-type: text/plain"));
     assert!(ready.head.contains("cache-control: no-store"));
     let metrics = server.get("/metrics").await;
-    assert!(
-        metrics
-            .head
-            .contains("application/openmetrics-text; version=1.0.0")
-    );
-    assert!(
-        metrics.body.contains("gp_agent_ready 1.0\n"),
-        "{}",
-        metrics.body
-    );
+    assert!(metrics.head.contains("application/openmetrics-text; version=1.0.0"));
+    assert!(metrics.body.contains("gp_agent_ready 1.0\n"), "{}", metrics.body);
     assert!(metrics.body.ends_with("# EOF\n"));
 }
 
@@ -77,10 +69,7 @@ async fn a_database_that_recovers_is_alive_and_not_ready() {
 #[tokio::test]
 async fn each_role_has_its_path() {
     let server = Server::start();
-    for (role, path) in [
-        (Role::Coordinator, "/coordinator"),
-        (Role::Primary, "/primary"),
-    ] {
+    for (role, path) in [(Role::Coordinator, "/coordinator"), (Role::Primary, "/primary")] {
         server.agent.change(|s| s.active_role = Some(role));
         for asked in ["/coordinator", "/standby", "/primary", "/mirror"] {
             let code = if asked == path { 200 } else { 503 };
@@ -94,10 +83,7 @@ async fn status_is_the_document_with_its_verdicts() {
     let server = Server::start();
     let body = server.get("/status").await.body;
     let report: Report = serde_json::from_str(&body).unwrap();
-    assert_eq!(
-        report,
-        Report::new(server.agent.status.lock().unwrap().clone(), NOW)
-    );
+    assert_eq!(report, Report::new(server.agent.status.lock().unwrap().clone(), NOW));
     assert!(serde_json::from_str::<PodStatus>(&body).is_ok());
 }
 
@@ -141,22 +127,13 @@ async fn only_the_unix_socket_may_hold_and_resume() {
         assert!(said.body.contains("gp-agent hold"), "{}", said.body);
     }
     assert!(server.agent.held.lock().unwrap().is_empty());
-    assert_eq!(
-        server
-            .ask_unix(&post("/hold", " a\nnew\x1b disk "))
-            .await
-            .code,
-        200
-    );
+    assert_eq!(server.ask_unix(&post("/hold", " a\nnew\x1b disk ")).await.code, 200);
     assert_eq!(server.ask_unix(&post("/resume", "")).await.code, 200);
     let held = server.agent.held.lock().unwrap().clone();
     assert_eq!(held, ["hold a new  disk", "resume"]);
     *server.agent.refuses.lock().unwrap() = Some("no postmaster yet".into());
     let said = server.ask_unix(&post("/hold", "")).await;
-    assert_eq!(
-        (said.code, said.body.as_str()),
-        (503, "no postmaster yet\n")
-    );
+    assert_eq!((said.code, said.body.as_str()), (503, "no postmaster yet\n"));
 }
 
 #[tokio::test]

@@ -197,9 +197,7 @@ pub fn get(path: &str) -> String {
 
 pub fn post(path: &str, body: &str) -> String {
     let length = body.len();
-    format!(
-        "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
-    )
+    format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")
 }
 
 #[derive(Debug)]
@@ -226,10 +224,7 @@ pub async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &[u8]) -> 
     answer(&until_closed(stream, bytes).await)
 }
 
-pub async fn until_closed(
-    mut stream: impl AsyncRead + AsyncWrite + Unpin,
-    bytes: &[u8],
-) -> Vec<u8> {
+pub async fn until_closed(mut stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &[u8]) -> Vec<u8> {
     let _ = stream.write_all(bytes).await;
     let mut answer = Vec::new();
     // A guard against a test that hangs; nothing is measured.

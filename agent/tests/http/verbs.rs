@@ -18,10 +18,7 @@ struct Said {
 
 fn program(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gp-agent"));
-    command
-        .args(args)
-        .env("GP_AGENT_RUN_DIR", dir)
-        .stdin(Stdio::null());
+    command.args(args).env("GP_AGENT_RUN_DIR", dir).stdin(Stdio::null());
     command
 }
 
@@ -36,9 +33,7 @@ fn run(dir: &Path, args: &[&str]) -> Said {
 
 async fn ask(server: &Server, args: &'static [&'static str]) -> Said {
     let dir = server.dir.path().to_path_buf();
-    tokio::task::spawn_blocking(move || run(&dir, args))
-        .await
-        .unwrap()
+    tokio::task::spawn_blocking(move || run(&dir, args)).await.unwrap()
 }
 
 #[tokio::test]
@@ -52,10 +47,7 @@ async fn probe_says_yes_and_no() {
     }
     server.agent.change(|s| s.phase = Phase::Draining);
     let said = ask(&server, &["probe", "ready"]).await;
-    assert_eq!(
-        (said.code, said.out.as_str()),
-        (Some(1), "draining: the pod ends\n")
-    );
+    assert_eq!((said.code, said.out.as_str()), (Some(1), "draining: the pod ends\n"));
     assert_eq!(ask(&server, &["probe", "live"]).await.code, Some(0));
 }
 
@@ -64,11 +56,7 @@ fn probe_of_no_agent_and_wrong_usage() {
     let dir = tempfile::tempdir().unwrap();
     let said = run(dir.path(), &["probe", "ready"]);
     assert_eq!(said.code, Some(1));
-    assert!(
-        said.out.contains("no such socket; is gp-agent run up?"),
-        "{}",
-        said.out
-    );
+    assert!(said.out.contains("no such socket; is gp-agent run up?"), "{}", said.out);
     let socket = dir.path().join("agent.sock");
     drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
     let said = run(dir.path(), &["probe", "ready"]);
@@ -80,10 +68,7 @@ fn probe_of_no_agent_and_wrong_usage() {
     for args in [&["probe"][..], &["probe", "ready", "x"], &["probe", "moon"]] {
         let said = run(dir.path(), args);
         assert_eq!(said.code, Some(64), "{args:?}");
-        assert!(
-            said.err
-                .starts_with("usage: gp-agent probe startup|ready|live")
-        );
+        assert!(said.err.starts_with("usage: gp-agent probe startup|ready|live"));
     }
     let said = run(dir.path(), &["probe", "--help"]);
     assert_eq!(said.code, Some(0));
@@ -123,11 +108,7 @@ async fn status_is_a_table_when_piped_and_json_when_asked() {
     server.agent.peers.lock().unwrap().0.push(peer);
     let said = ask(&server, &["status"]).await;
     assert_eq!(said.code, Some(1));
-    assert!(
-        said.out.contains("warehouse: 2 pods, 1 ready"),
-        "{}",
-        said.out
-    );
+    assert!(said.out.contains("warehouse: 2 pods, 1 ready"), "{}", said.out);
     let nobody = tempfile::tempdir().unwrap();
     let said = run(nobody.path(), &["status"]);
     assert_eq!((said.code, said.out.as_str()), (Some(1), ""));
@@ -169,8 +150,5 @@ async fn hold_and_resume() {
     assert_eq!(held, ["hold a new disk", "resume"]);
     *server.agent.refuses.lock().unwrap() = Some("no postmaster yet".into());
     let said = ask(&server, &["hold"]).await;
-    assert_eq!(
-        (said.code, said.err.as_str()),
-        (Some(1), "no postmaster yet\n")
-    );
+    assert_eq!((said.code, said.err.as_str()), (Some(1), "no postmaster yet\n"));
 }

@@ -51,10 +51,7 @@ async fn refusals_and_outages_are_told_apart() {
     let mut elsewhere = server.place();
     elsewhere.pod = "segment-a-9".into();
     let missing = Kubernetes::new(elsewhere).role_label().await;
-    assert_eq!(
-        missing,
-        Err(Trouble::Missing("pods \"segment-a-9\" not found".into()))
-    );
+    assert_eq!(missing, Err(Trouble::Missing("pods \"segment-a-9\" not found".into())));
     for mood in [
         Mood::Refuses(409),
         Mood::Refuses(429),
@@ -65,10 +62,7 @@ async fn refusals_and_outages_are_told_apart() {
     ] {
         server.feels(mood);
         let result = api.role_label().await;
-        assert!(
-            matches!(result, Err(Trouble::Unavailable(_))),
-            "{mood:?}: {result:?}"
-        );
+        assert!(matches!(result, Err(Trouble::Unavailable(_))), "{mood:?}: {result:?}");
     }
     server.feels(Mood::Well);
     assert_eq!(api.role_label().await, Ok(None));

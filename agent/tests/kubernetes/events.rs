@@ -37,11 +37,7 @@ impl Pod {
         place.uid = None;
         let api = Some(Arc::new(Kubernetes::new(place)));
         let events = Events::start(api, events, quick(), &board);
-        Pod {
-            server,
-            board,
-            events,
-        }
+        Pod { server, board, events }
     }
 
     fn stored(&self) -> Vec<Value> {
@@ -75,8 +71,7 @@ impl Pod {
     }
 
     fn crashes(&self, times: u32) {
-        self.board
-            .phase(Phase::CrashLoop, format!("crash {times} in a row"));
+        self.board.phase(Phase::CrashLoop, format!("crash {times} in a row"));
     }
 }
 
@@ -87,15 +82,11 @@ async fn an_event_is_written_and_then_counted() {
     pod.until("no Event", |events| events.len() == 1).await;
     let event = pod.stored().remove(0);
     assert_eq!(event["reason"], "CrashLoop");
-    assert_eq!(
-        (&event["type"], &event["count"]),
-        (&"Warning".into(), &1.into())
-    );
+    assert_eq!((&event["type"], &event["count"]), (&"Warning".into(), &1.into()));
     assert_eq!(event["involvedObject"]["uid"], "uid-1");
     assert_eq!(event["involvedObject"]["name"], "segment-a-0");
     assert_eq!(event["source"]["component"], "gp-agent");
-    pod.crash_until("not counted", |events| events[0]["count"] != 1)
-        .await;
+    pod.crash_until("not counted", |events| events[0]["count"] != 1).await;
     let event = pod.stored().remove(0);
     assert_eq!(event["message"], "crash 4 in a row");
     assert_eq!(pod.stored().len(), 1);
@@ -110,11 +101,7 @@ async fn an_outage_is_waited_out() {
     assert_eq!(pod.stored(), [Value::Null; 0]);
     pod.server.feels(Mood::Well);
     pod.until("no Event", |events| events.len() == 1).await;
-    assert_eq!(
-        pod.board.snapshot().findings,
-        [],
-        "nothing to be mended by a person"
-    );
+    assert_eq!(pod.board.snapshot().findings, [], "nothing to be mended by a person");
 }
 
 #[tokio::test]
@@ -140,8 +127,7 @@ async fn an_event_that_has_expired_is_written_anew() {
     pod.until("no Event", |events| events.len() == 1).await;
     let first = pod.stored().remove(0);
     pod.server.objects.lock().unwrap().events.clear();
-    pod.crash_until("no new Event", |events| events.len() == 1)
-        .await;
+    pod.crash_until("no new Event", |events| events.len() == 1).await;
     let second = pod.stored().remove(0);
     assert_ne!(first["metadata"]["name"], second["metadata"]["name"]);
     assert_eq!(second["count"], 1);

@@ -148,10 +148,7 @@ fn certify(directory: &TempDir) -> TlsAcceptor {
     std::fs::write(directory.path().join("ca.crt"), ca.pem()).unwrap();
     let key = KeyPair::generate().unwrap();
     let names = vec!["127.0.0.1".to_string(), "kubernetes".to_string()];
-    let certificate = CertificateParams::new(names)
-        .unwrap()
-        .signed_by(&key, &ca)
-        .unwrap();
+    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &ca).unwrap();
     let config = ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(
@@ -178,26 +175,20 @@ async fn serve(stream: TcpStream, acceptor: TlsAcceptor, shared: Shared) {
     };
     let mut mood = shared.mood.clone();
     let service = service_fn(|request| answer(shared.clone(), request));
-    let serving =
-        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let serving = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     tokio::select! {
         _ = serving => {}
         _ = mood.wait_for(|mood| *mood == Mood::Closes) => {}
     }
 }
 
-async fn answer(
-    shared: Shared,
-    request: Request<Incoming>,
-) -> hyper::Result<Response<Full<Bytes>>> {
+async fn answer(shared: Shared, request: Request<Incoming>) -> hyper::Result<Response<Full<Bytes>>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
     let mood = *shared.mood.borrow();
     let does = matches!(mood, Mood::Well | Mood::DoesAndFails(_));
     let done = does.then(|| shared.objects.lock().unwrap().answer(&head, &body));
-    shared
-        .requests
-        .send_modify(|log| log.push(head.method.to_string()));
+    shared.requests.send_modify(|log| log.push(head.method.to_string()));
     let (code, body) = match mood {
         Mood::Hangs => std::future::pending().await,
         Mood::Babbles => return Ok(respond(200, "<html>a proxy</html>".into())),

@@ -84,10 +84,7 @@ impl Objects {
             Method::PATCH => "patch",
             Method::POST => "create",
             _ => {
-                return status(
-                    405,
-                    "the server does not allow this method on the requested resource",
-                );
+                return status(405, "the server does not allow this method on the requested resource");
             }
         };
         if self.forbidden.contains(&format!("{verb} {resource}")) {
@@ -109,8 +106,7 @@ impl Objects {
             ("events", "patch") => self.patch_event(name, body),
             _ => status(404, "the server could not find the requested resource"),
         };
-        let partial =
-            header(ACCEPT).is_some_and(|kinds| kinds.contains("as=PartialObjectMetadata;"));
+        let partial = header(ACCEPT).is_some_and(|kinds| kinds.contains("as=PartialObjectMetadata;"));
         if code < 300 && partial {
             return (code, partial_metadata(&object));
         }
@@ -136,18 +132,12 @@ impl Objects {
         if pod["metadata"]["uid"] != self.pod["metadata"]["uid"] {
             return status(
                 422,
-                &format!(
-                    "Pod \"{name}\" is invalid: metadata.uid: Invalid value: field is immutable"
-                ),
+                &format!("Pod \"{name}\" is invalid: metadata.uid: Invalid value: field is immutable"),
             );
         }
         let changes = pod != self.pod;
         if changes {
-            let version: u64 = pod["metadata"]["resourceVersion"]
-                .as_str()
-                .unwrap()
-                .parse()
-                .unwrap();
+            let version: u64 = pod["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap();
             pod["metadata"]["resourceVersion"] = json!((version + 1).to_string());
         }
         self.pod = pod.clone();
@@ -162,10 +152,7 @@ impl Objects {
         if metadata["namespace"] != self.namespace.as_str()
             || event["involvedObject"]["namespace"] != self.namespace.as_str()
         {
-            return status(
-                422,
-                "involvedObject.namespace: does not match event.namespace",
-            );
+            return status(422, "involvedObject.namespace: does not match event.namespace");
         }
         let name = metadata["name"].clone();
         if self.events.iter().any(|e| e["metadata"]["name"] == name) {
@@ -176,10 +163,7 @@ impl Objects {
     }
 
     fn patch_event(&mut self, name: &str, body: &[u8]) -> (u16, Value) {
-        let found = self
-            .events
-            .iter_mut()
-            .find(|e| e["metadata"]["name"] == name);
+        let found = self.events.iter_mut().find(|e| e["metadata"]["name"] == name);
         let (Some(event), Ok(patch)) = (found, serde_json::from_slice(body)) else {
             return status(404, &format!("events \"{name}\" not found"));
         };

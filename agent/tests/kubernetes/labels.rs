@@ -106,11 +106,7 @@ async fn a_drain_takes_the_label_away_before_the_database_is_told() {
     pod.serves(Role::Primary);
     let requests = pod.server.verbs().len();
     pod.label.withdraw(WITHDRAW_WITHIN).await;
-    assert_eq!(
-        pod.server.verbs().len(),
-        requests,
-        "it is gone, so nothing is asked"
-    );
+    assert_eq!(pod.server.verbs().len(), requests, "it is gone, so nothing is asked");
     pod.label.allow();
     pod.server.until_role(Some("primary")).await;
 }
@@ -142,9 +138,7 @@ async fn a_server_that_hangs_does_not_hold_up_the_end_of_the_database() {
     pod.serves(Role::Primary);
     pod.server.until_role(Some("primary")).await;
     pod.server.feels(Mood::Hangs);
-    timeout(PATIENCE, pod.label.withdraw(WITHDRAW_WITHIN))
-        .await
-        .unwrap();
+    timeout(PATIENCE, pod.label.withdraw(WITHDRAW_WITHIN)).await.unwrap();
     assert_eq!(pod.server.role().as_deref(), Some("primary"));
     // Meanwhile the database stops; the label goes as soon as it can.
     pod.server.feels(Mood::Well);
@@ -158,16 +152,11 @@ async fn an_outage_is_told_once_and_made_good_afterwards() {
     pod.server.until_role(Some("primary")).await;
     pod.server.feels(Mood::Closes);
     pod.stops_serving();
-    pod.until_finding("the API server does not answer as it should")
-        .await;
+    pod.until_finding("the API server does not answer as it should").await;
     let told = pod.findings();
     let tried = pod.server.verbs().len();
     pod.server.until_requests(tried + 3).await;
-    assert_eq!(
-        pod.findings(),
-        told,
-        "the same words, so no further line in the log"
-    );
+    assert_eq!(pod.findings(), told, "the same words, so no further line in the log");
     pod.server.feels(Mood::Well);
     pod.server.until_role(None).await;
     pod.serves(Role::Primary);
@@ -187,9 +176,7 @@ async fn without_rights_it_is_told_and_nothing_waits_for_it() {
     let mut pod = Pod::on(server, status, UseApi::Auto, pace);
     pod.until_finding("is forbidden").await;
     pod.serves(Role::Primary);
-    timeout(PATIENCE, pod.label.withdraw(WITHDRAW_WITHIN))
-        .await
-        .unwrap();
+    timeout(PATIENCE, pod.label.withdraw(WITHDRAW_WITHIN)).await.unwrap();
     pod.label.allow();
     // Rights can be given later.
     pod.server.objects.lock().unwrap().forbidden.clear();
@@ -209,11 +196,7 @@ async fn an_agent_that_was_started_again_leaves_the_label_of_a_database_that_ser
     assert_eq!(pod.server.role().as_deref(), Some("primary"));
     pod.stops_serving();
     pod.server.until_role(None).await;
-    assert_eq!(
-        pod.server.verbs().len(),
-        2,
-        "it was never removed in between"
-    );
+    assert_eq!(pod.server.verbs().len(), 2, "it was never removed in between");
 }
 
 #[tokio::test]
@@ -235,9 +218,7 @@ async fn what_somebody_else_did_is_mended() {
 async fn switched_off_nothing_is_asked_until_it_is_switched_on() {
     let mut pod = Pod::start(Some("coordinator"), UseApi::Off).await;
     pod.serves(Role::Primary);
-    timeout(PATIENCE, pod.label.withdraw(WITHDRAW_WITHIN))
-        .await
-        .unwrap();
+    timeout(PATIENCE, pod.label.withdraw(WITHDRAW_WITHIN)).await.unwrap();
     pod.label.allow();
     assert_eq!(pod.server.verbs(), [""; 0]);
     pod.label.configure(UseApi::Auto);
@@ -249,8 +230,6 @@ async fn outside_kubernetes_nothing_waits() {
     let board = Arc::new(Board::new(PodStatus::unknown("segment-a-0")));
     let (_end, shutdown) = watch::channel(false);
     let label = RoleLabel::start(None, UseApi::Auto, quick(), &board, shutdown);
-    timeout(PATIENCE, label.withdraw(WITHDRAW_WITHIN))
-        .await
-        .unwrap();
+    timeout(PATIENCE, label.withdraw(WITHDRAW_WITHIN)).await.unwrap();
     label.allow();
 }

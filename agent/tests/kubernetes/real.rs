@@ -18,12 +18,7 @@ fn kubectl(args: &[&str], input: &str) -> String {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.as_bytes())
-        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "kubectl {args:?}");
     String::from_utf8(output.stdout).unwrap()
@@ -64,10 +59,15 @@ impl Namespace {
         namespace.apply("v1", "ServiceAccount", "segment", json!({}));
         let rbac = "rbac.authorization.k8s.io/v1";
         namespace.apply(rbac, "Role", "segment", json!({ "rules": rules }));
-        namespace.apply(rbac, "RoleBinding", "segment", json!({
-            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "segment" },
-            "subjects": [{ "kind": "ServiceAccount", "name": "segment" }],
-        }));
+        namespace.apply(
+            rbac,
+            "RoleBinding",
+            "segment",
+            json!({
+                "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "segment" },
+                "subjects": [{ "kind": "ServiceAccount", "name": "segment" }],
+            }),
+        );
         namespace.create_pod();
         Some(namespace)
     }
@@ -88,19 +88,13 @@ impl Namespace {
     }
 
     fn pod(&self) -> Value {
-        kubectl_json(
-            &["get", "pod", "segment-a-0", "-n", &self.name, "-o", "json"],
-            "",
-        )
+        kubectl_json(&["get", "pod", "segment-a-0", "-n", &self.name, "-o", "json"], "")
     }
 
     /// The place of the pod, with a token as kubelet mounts it.
     fn place(&self) -> Place {
         let uid = self.pod()["metadata"]["uid"].as_str().unwrap().to_string();
-        let path = format!(
-            "/api/v1/namespaces/{}/serviceaccounts/segment/token",
-            self.name
-        );
+        let path = format!("/api/v1/namespaces/{}/serviceaccounts/segment/token", self.name);
         let wish = json!({
             "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
             "spec": { "boundObjectRef": { "apiVersion": "v1", "kind": "Pod", "name": "segment-a-0", "uid": uid } },
@@ -116,9 +110,7 @@ impl Namespace {
             None => {
                 let data = cluster["certificate-authority-data"].as_str().unwrap();
                 use base64::Engine;
-                let pem = base64::engine::general_purpose::STANDARD
-                    .decode(data)
-                    .unwrap();
+                let pem = base64::engine::general_purpose::STANDARD.decode(data).unwrap();
                 std::fs::write(&ca, pem).unwrap();
             }
         }
@@ -142,9 +134,7 @@ fn parcel(outbox: &Outbox) -> Parcel {
 #[tokio::test]
 async fn a_real_server_answers_as_the_pretended_one() {
     let Some(namespace) = Namespace::create() else {
-        eprintln!(
-            "SKIPPED: the client of a real API server: KUBECONFIG does not lead to a cluster"
-        );
+        eprintln!("SKIPPED: the client of a real API server: KUBECONFIG does not lead to a cluster");
         return;
     };
     let place = namespace.place();
@@ -192,15 +182,9 @@ async fn events(namespace: &Namespace, api: &Kubernetes) {
     outbox.sent(&first, name.clone(), Duration::ZERO);
     outbox.note(notice, 1_700_000_060);
     assert_eq!(api.send_event(&parcel(&outbox)).await, Ok(name.clone()));
-    let described = kubectl(
-        &["describe", "pod", "segment-a-0", "-n", &namespace.name],
-        "",
-    );
+    let described = kubectl(&["describe", "pod", "segment-a-0", "-n", &namespace.name], "");
     assert!(described.contains("crash 3 in a row"), "{described}");
-    let stored = kubectl_json(
-        &["get", "event", &name, "-n", &namespace.name, "-o", "json"],
-        "",
-    );
+    let stored = kubectl_json(&["get", "event", &name, "-n", &namespace.name, "-o", "json"], "");
     assert_eq!(stored["count"], 2);
     kubectl(&["delete", "event", &name, "-n", &namespace.name], "");
     let gone = api.send_event(&parcel(&outbox)).await;
@@ -237,10 +221,7 @@ async fn replacement(namespace: &Namespace, old: &Place) {
     let mut place = namespace.place();
     place.uid.clone_from(&old.uid);
     let api = Kubernetes::new(place);
-    assert_eq!(
-        api.set_role_label(Some(Role::Primary)).await,
-        Err(Trouble::Replaced)
-    );
+    assert_eq!(api.set_role_label(Some(Role::Primary)).await, Err(Trouble::Replaced));
     assert_eq!(api.role_label().await, Err(Trouble::Replaced));
     assert_eq!(namespace.pod()["metadata"]["labels"], Value::Null);
 }

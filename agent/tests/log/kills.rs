@@ -135,11 +135,7 @@ impl Account {
             assert_eq!(record["fields"]["statement"], format!("select\n{number}"));
         }
         if number % 100 == 50 {
-            assert_eq!(
-                rest.len(),
-                6001 + number.to_string().len(),
-                "torn: {record}"
-            );
+            assert_eq!(rest.len(), 6001 + number.to_string().len(), "torn: {record}");
         }
     }
 }
@@ -165,15 +161,10 @@ fn no_line_is_lost_or_torn_when_the_agent_is_killed_under_load() {
         }
     }
     assert_eq!(kills, 3, "it was too quick");
-    let missing: Vec<u32> = (1..=LINES)
-        .filter(|n| !account.seen.contains_key(n))
-        .collect();
+    let missing: Vec<u32> = (1..=LINES).filter(|n| !account.seen.contains_key(n)).collect();
     assert_eq!(missing, [0; 0]);
     let repeated = account.seen.values().filter(|count| **count > 1).count();
-    assert!(
-        repeated <= 3 * 100,
-        "{repeated} records came more than once"
-    );
+    assert!(repeated <= 3 * 100, "{repeated} records came more than once");
     assert!(init.child.wait().unwrap().success());
 }
 
@@ -239,13 +230,7 @@ fn a_message_that_is_longer_than_the_pipe_comes_through_in_parts() {
 fn in_text_servers_write_to_standard_error_themselves() {
     let dir = tempfile::tempdir().unwrap();
     let output = Command::new(GP_AGENT)
-        .args([
-            "init",
-            "--",
-            "sh",
-            "-c",
-            "echo \"fds=$GP_AGENT_LOG_FDS\" >&2",
-        ])
+        .args(["init", "--", "sh", "-c", "echo \"fds=$GP_AGENT_LOG_FDS\" >&2"])
         .current_dir(dir.path())
         .env("GP_AGENT_LOG_FORMAT", "text")
         .output()

@@ -39,16 +39,7 @@ fn every_field_of_a_real_servers_message_is_understood() {
     let data = dir.path().join("data");
     own(dir.path());
     let made = as_user(&program("initdb"))
-        .args([
-            "-U",
-            "owner",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "-D",
-        ])
+        .args(["-U", "owner", "-A", "trust", "-E", "UTF8", "--locale=C", "-D"])
         .arg(&data)
         .stdout(Stdio::null())
         .status()
@@ -57,16 +48,8 @@ fn every_field_of_a_real_servers_message_is_understood() {
     let mut server = as_user(&program("postgres"))
         .arg("-D")
         .arg(&data)
-        .args([
-            "-c",
-            &format!("log_line_prefix={PREFIX}"),
-            "-c",
-            "listen_addresses=",
-        ])
-        .args([
-            "-c",
-            &format!("unix_socket_directories={}", dir.path().display()),
-        ])
+        .args(["-c", &format!("log_line_prefix={PREFIX}"), "-c", "listen_addresses="])
+        .args(["-c", &format!("unix_socket_directories={}", dir.path().display())])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -80,12 +63,7 @@ fn every_field_of_a_real_servers_message_is_understood() {
     let pid = rustix::process::Pid::from_child(&server);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     let mut text = Vec::new();
-    server
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_end(&mut text)
-        .unwrap();
+    server.stderr.take().unwrap().read_to_end(&mut text).unwrap();
     server.wait().unwrap();
     let all = records(&text);
     let error = all.iter().find(|r| r.level == Level::Error).unwrap();
@@ -93,29 +71,18 @@ fn every_field_of_a_real_servers_message_is_understood() {
     assert_eq!(error.fields["sqlstate"], "42P01");
     assert_eq!(error.fields["user"], "owner");
     assert_eq!(error.fields["database"], "postgres");
-    assert_eq!(
-        error.fields["statement"],
-        "select *\n  from nothing_here\n  where true"
-    );
+    assert_eq!(error.fields["statement"], "select *\n  from nothing_here\n  where true");
     assert!(error.time > Moment(1_700_000_000_000_000));
     let warning = all.iter().find(|r| r.level == Level::Warn).unwrap();
     assert_eq!(warning.message, "w");
     assert_eq!(warning.fields["detail"], "two\nlines");
     assert_eq!(warning.fields["hint"], "h");
-    assert!(
-        warning.fields["context"]
-            .as_str()
-            .unwrap()
-            .contains("PL/pgSQL")
-    );
+    assert!(warning.fields["context"].as_str().unwrap().contains("PL/pgSQL"));
     assert!(
         all.iter()
             .any(|r| r.message.starts_with("database system is shut down"))
     );
-    assert!(
-        all.iter().all(|r| r.fields["source"] == "postgres"),
-        "{all:?}"
-    );
+    assert!(all.iter().all(|r| r.fields["source"] == "postgres"), "{all:?}");
 }
 
 fn own(dir: &Path) {

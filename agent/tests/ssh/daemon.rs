@@ -63,11 +63,7 @@ fn take_v6() -> TcpListener {
     use rustix::net::{AddressFamily, SocketType, bind, listen, socket, sockopt};
     let socket: OwnedFd = socket(AddressFamily::INET6, SocketType::STREAM, None).unwrap();
     sockopt::set_ipv6_v6only(&socket, true).unwrap();
-    bind(
-        &socket,
-        &"[::]:2222".parse::<std::net::SocketAddr>().unwrap(),
-    )
-    .unwrap();
+    bind(&socket, &"[::]:2222".parse::<std::net::SocketAddr>().unwrap()).unwrap();
     listen(&socket, 1).unwrap();
     socket.into()
 }
@@ -79,14 +75,11 @@ fn a_port_taken_in_one_family_alone_is_named_and_waited_for() {
         let mut pod = Pod::start(setup());
         let v4 = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 2222)).unwrap();
         put(&pod.secret("id_ed25519"), keygen("ed25519", &[]).0);
-        pod.finding("port 2222", "in use on IPv4; sshd is not started")
-            .await;
+        pod.finding("port 2222", "in use on IPv4; sshd is not started").await;
         let v6 = take_v6();
-        pod.finding("port 2222", "in use on IPv4 and in use on IPv6")
-            .await;
+        pod.finding("port 2222", "in use on IPv4 and in use on IPv6").await;
         drop(v4);
-        pod.finding("port 2222", "in use on IPv6; sshd is not started")
-            .await;
+        pod.finding("port 2222", "in use on IPv6; sshd is not started").await;
         drop(v6);
         pod.up().await;
         assert_eq!(ssh(&TOOL).await, Ok("gptest".into()));
@@ -100,10 +93,7 @@ fn what_sshd_says_of_its_configuration_is_reported() {
         let mut setup = setup();
         // sshd refuses a mask that no address has.
         setup.account.name = "gptest@10.0.0.1/99".into();
-        put(
-            &setup.config.secret.join("id_ed25519"),
-            keygen("ed25519", &[]).0,
-        );
+        put(&setup.config.secret.join("id_ed25519"), keygen("ed25519", &[]).0);
         let mut pod = Pod::start(setup);
         pod.finding("sshd_config", "AllowUsers").await;
         assert_eq!(pod.status.borrow().status.pid, None);

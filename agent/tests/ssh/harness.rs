@@ -65,11 +65,7 @@ pub fn keygen(kind: &str, extra: &[&str]) -> (String, String) {
         .args(["-q", "-t", kind, "-C", "", "-f"])
         .arg(&file)
         .args(extra)
-        .args(if extra.contains(&"-N") {
-            &[][..]
-        } else {
-            &["-N", ""]
-        })
+        .args(if extra.contains(&"-N") { &[][..] } else { &["-N", ""] })
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -175,18 +171,14 @@ impl Pod {
     pub async fn until(&mut self, what: &str, fits: impl FnMut(&SshReport) -> bool) -> SshReport {
         let found = {
             let waited = tokio::time::timeout(PATIENCE, self.status.wait_for(fits)).await;
-            waited
-                .ok()
-                .and_then(|seen| seen.ok().map(|report| report.clone()))
+            waited.ok().and_then(|seen| seen.ok().map(|report| report.clone()))
         };
         found.unwrap_or_else(|| panic!("no {what}; last report: {:#?}", self.status.borrow()))
     }
 
     pub async fn up(&mut self) -> i32 {
         let report = self
-            .until("running sshd", |r| {
-                r.status.pid.is_some() && r.findings.is_empty()
-            })
+            .until("running sshd", |r| r.status.pid.is_some() && r.findings.is_empty())
             .await;
         report.status.pid.unwrap()
     }
@@ -194,9 +186,7 @@ impl Pod {
     /// Waits for a finding about `subject` whose words contain `words`.
     pub async fn finding(&mut self, subject: &str, words: &str) {
         let fits = |r: &SshReport| {
-            let of = |f: &gp_agent_core::finding::Finding| {
-                f.subject.ends_with(subject) && f.what.contains(words)
-            };
+            let of = |f: &gp_agent_core::finding::Finding| f.subject.ends_with(subject) && f.what.contains(words);
             r.findings.iter().any(of)
         };
         self.until(&format!("{subject}: {words}"), fits).await;
@@ -220,10 +210,7 @@ impl Pod {
     /// As when the pod is drained.
     pub async fn drain(self) -> Setup {
         self.shutdown.send(true).unwrap();
-        tokio::time::timeout(PATIENCE, self.task)
-            .await
-            .unwrap()
-            .unwrap();
+        tokio::time::timeout(PATIENCE, self.task).await.unwrap().unwrap();
         self.setup
     }
 }
@@ -234,10 +221,7 @@ pub async fn ssh(args: &[&str]) -> Result<String, String> {
         .args(args)
         .stdin(std::process::Stdio::null())
         .output();
-    let output = tokio::time::timeout(PATIENCE, output)
-        .await
-        .unwrap()
-        .unwrap();
+    let output = tokio::time::timeout(PATIENCE, output).await.unwrap().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_string();
     match output.status.success() {
         true => Ok(text(&output.stdout)),
@@ -252,20 +236,8 @@ pub async fn ssh_with(private: &str, user: &str) -> Result<String, String> {
     fs::write(&file, private).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     let key = file.to_str().unwrap();
-    let options = [
-        "-F",
-        "none",
-        "-o",
-        "IdentitiesOnly=yes",
-        "-o",
-        "BatchMode=yes",
-    ];
-    let unsure = [
-        "-o",
-        "StrictHostKeyChecking=no",
-        "-o",
-        "UserKnownHostsFile=/dev/null",
-    ];
+    let options = ["-F", "none", "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"];
+    let unsure = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"];
     let rest = [
         "-o",
         "LogLevel=ERROR",

@@ -38,18 +38,12 @@ fn a_changed_host_key_is_refused_until_an_administrator_forgets_the_old_one() {
     let name = "hosts::a_changed_host_key_is_refused_until_an_administrator_forgets_the_old_one";
     isolated(name, 1024, async || {
         let setup = setup();
-        put(
-            &setup.config.secret.join("id_ed25519"),
-            keygen("ed25519", &[]).0,
-        );
+        put(&setup.config.secret.join("id_ed25519"), keygen("ed25519", &[]).0);
         let pins = setup.state_dir.join("ssh/known_hosts");
         let [first, second] = [keygen("ed25519", &[]), keygen("ed25519", &[])];
         let peer = Peer::start(&first.0).await;
         let mut pod = Pod::start(setup);
-        let addresses = [(
-            "segment-a-0".to_string(),
-            vec!["127.0.0.2".parse().unwrap()],
-        )];
+        let addresses = [("segment-a-0".to_string(), vec!["127.0.0.2".parse().unwrap()])];
         pod.peers.send(addresses.into()).unwrap();
         let trusted = |pod: &Pod, key: &str| {
             let line = format!(
@@ -62,18 +56,13 @@ fn a_changed_host_key_is_refused_until_an_administrator_forgets_the_old_one() {
         peer.stop();
 
         let peer = Peer::start(&second.0).await;
-        pod.finding("segment-a-0", "its host key changed from SHA256:")
-            .await;
+        pod.finding("segment-a-0", "its host key changed from SHA256:").await;
         assert!(trusted(&pod, &first.1) && !trusted(&pod, &second.1));
         // Also not after a restart.
         let mut pod = Pod::start(pod.kill().await);
-        let addresses = [(
-            "segment-a-0".to_string(),
-            vec!["127.0.0.2".parse().unwrap()],
-        )];
+        let addresses = [("segment-a-0".to_string(), vec!["127.0.0.2".parse().unwrap()])];
         pod.peers.send(addresses.into()).unwrap();
-        pod.finding("segment-a-0", "its host key changed from SHA256:")
-            .await;
+        pod.finding("segment-a-0", "its host key changed from SHA256:").await;
 
         let forget = Command::new("ssh-keygen")
             .args(["-R", "segment-a-0", "-f"])
@@ -90,36 +79,29 @@ fn a_changed_host_key_is_refused_until_an_administrator_forgets_the_old_one() {
 
 #[test]
 fn the_doctor_tries_every_peer_and_quotes_ssh() {
-    isolated(
-        "hosts::the_doctor_tries_every_peer_and_quotes_ssh",
-        1024,
-        async || {
-            let setup = setup();
-            put(
-                &setup.config.secret.join("id_ed25519"),
-                keygen("ed25519", &[]).0,
-            );
-            let (host, host_public) = keygen("ecdsa", &[]);
-            put(&setup.config.secret.join("ssh_host_ecdsa_key"), host);
-            let before = check(&setup).await;
-            assert_eq!(before.len(), 1, "{before:#?}");
-            assert!(before[0].subject.ends_with(".ssh/config"));
-            let mut pod = Pod::start(setup.clone());
-            pod.up().await;
-            let findings = check(&setup).await;
-            assert_eq!(findings.len(), 1, "{findings:#?}");
-            assert_eq!(findings[0].subject, "segment-b-0.gp.test");
-            assert!(findings[0].what.contains("Could not resolve hostname"));
-            assert!(findings[0].remedy.contains("check dns"));
-            let text = known_hosts(&setup).await;
-            assert_eq!(text, pod.ssh_file("known_hosts"));
-            assert_eq!(
-                text.trim(),
-                format!(
-                    "coordinator-?,segment-a-?,segment-b-?,*.gp.test,[coordinator-?]:2222,[segment-a-?]:2222,[segment-b-?]:2222,[*.gp.test]:2222 {}",
-                    host_public.trim()
-                )
-            );
-        },
-    );
+    isolated("hosts::the_doctor_tries_every_peer_and_quotes_ssh", 1024, async || {
+        let setup = setup();
+        put(&setup.config.secret.join("id_ed25519"), keygen("ed25519", &[]).0);
+        let (host, host_public) = keygen("ecdsa", &[]);
+        put(&setup.config.secret.join("ssh_host_ecdsa_key"), host);
+        let before = check(&setup).await;
+        assert_eq!(before.len(), 1, "{before:#?}");
+        assert!(before[0].subject.ends_with(".ssh/config"));
+        let mut pod = Pod::start(setup.clone());
+        pod.up().await;
+        let findings = check(&setup).await;
+        assert_eq!(findings.len(), 1, "{findings:#?}");
+        assert_eq!(findings[0].subject, "segment-b-0.gp.test");
+        assert!(findings[0].what.contains("Could not resolve hostname"));
+        assert!(findings[0].remedy.contains("check dns"));
+        let text = known_hosts(&setup).await;
+        assert_eq!(text, pod.ssh_file("known_hosts"));
+        assert_eq!(
+            text.trim(),
+            format!(
+                "coordinator-?,segment-a-?,segment-b-?,*.gp.test,[coordinator-?]:2222,[segment-a-?]:2222,[segment-b-?]:2222,[*.gp.test]:2222 {}",
+                host_public.trim()
+            )
+        );
+    });
 }

@@ -13,9 +13,7 @@ async fn opens(private: &str) -> bool {
 /// Both keys open the door, both are offered, and sshd was not restarted.
 async fn overlap_after(pod: &mut Pod, pid: i32, before: &str, old: &str, new: &str) -> String {
     let report = pod
-        .until("new key", |r| {
-            r.status.key != before && r.findings.is_empty()
-        })
+        .until("new key", |r| r.status.key != before && r.findings.is_empty())
         .await;
     assert_eq!(report.status.pid, Some(pid));
     assert!(opens(new).await && opens(old).await);
@@ -91,10 +89,7 @@ fn after_the_overlap_the_old_key_is_refused() {
         let accepted = |pod: &Pod| pod.ssh_file("authorized_keys").lines().count();
         eventually("both accepted", || accepted(&pod) == 2).await;
         eventually("one accepted", || accepted(&pod) == 1).await;
-        eventually("old private key gone", || {
-            pod.ssh_file("previous_ed25519").is_empty()
-        })
-        .await;
+        eventually("old private key gone", || pod.ssh_file("previous_ed25519").is_empty()).await;
         assert!(opens(&new).await && !opens(&old).await);
         assert_eq!(pod.up().await, pid);
     });

@@ -36,9 +36,7 @@ impl Drop for Private {
 
 pub fn private_directory() -> Option<Private> {
     if let Err(e) = unshare(CloneFlags::CLONE_NEWNS) {
-        skip(&format!(
-            "it mounts file systems and must run as root ({e})"
-        ));
+        skip(&format!("it mounts file systems and must run as root ({e})"));
         return None;
     }
     let none: Option<&str> = None;
@@ -59,10 +57,7 @@ pub fn mounted(parent: &Private, name: &str, kind: &str, options: &str) -> PathB
 
 pub fn run(program: &str, arguments: &[&str]) {
     let output = Command::new(program).args(arguments).output().unwrap();
-    assert!(
-        output.status.success(),
-        "{program} {arguments:?}: {output:?}"
-    );
+    assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
 }
 
 /// An ext4 of `mib` MiB in a file, mounted through a loop device.
@@ -71,13 +66,7 @@ pub fn ext4(parent: &Private, mib: u64, mkfs: &[&str], options: &str) -> Option<
 }
 
 /// A disk's file system of `mib` MiB in a file, mounted through a loop device.
-pub fn disk(
-    parent: &Private,
-    kind: &str,
-    mib: u64,
-    mkfs: &[&str],
-    options: &str,
-) -> Option<PathBuf> {
+pub fn disk(parent: &Private, kind: &str, mib: u64, mkfs: &[&str], options: &str) -> Option<PathBuf> {
     let program = format!("mkfs.{kind}");
     if let Some(why) = no_disk(kind, &program) {
         skip(&format!("{kind} cannot be tried: {why}"));

@@ -42,13 +42,7 @@ fn child() {
 /// Runs `child` and reads its answer. `wrapper` comes before it, such as setpriv and its options.
 fn start_child(program: &Path, wrapper: &[&str], order: &str) -> (Child, String) {
     let program = program.to_str().unwrap();
-    let test = [
-        program,
-        "--exact",
-        "processes::child",
-        "--ignored",
-        "--nocapture",
-    ];
+    let test = [program, "--exact", "processes::child", "--ignored", "--nocapture"];
     let line = [wrapper, &test].concat();
     let mut child = Command::new(line[0])
         .args(&line[1..])
@@ -97,11 +91,7 @@ fn someone_elses_volume_is_refused_and_a_groups_is_not() {
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     let proved = |groups| proved_by_nobody(&program, &volume, groups);
     let refused = proved("--clear-groups");
-    for word in [
-        "belongs to root (uid 0), group 0, mode 0755",
-        "(uid 65534)",
-        "fsGroup",
-    ] {
+    for word in ["belongs to root (uid 0), group 0, mode 0755", "(uid 65534)", "fsGroup"] {
         assert!(refused.contains(word), "{word} is not in: {refused}");
     }
     // As Kubernetes leaves a volume with fsGroup: 2000.

@@ -46,8 +46,7 @@ impl Cluster {
     /// # Errors
     /// When there is no such process.
     pub fn signal(&self, pod: &str, signal: &str, pid: i64) -> Result<()> {
-        self.exec(pod, &["kill", "-s", signal, &pid.to_string()])
-            .map(drop)
+        self.exec(pod, &["kill", "-s", signal, &pid.to_string()]).map(drop)
     }
 
     /// The PID of `gp-agent run` in a pod.
@@ -56,10 +55,6 @@ impl Cluster {
     /// When it does not run.
     pub fn agent_pid(&self, pod: &str) -> Result<i64> {
         let pids = self.exec(pod, &["pgrep", "-f", "^[^ ]*gp-agent run"])?;
-        pids.lines()
-            .next()
-            .context("no PID")?
-            .parse()
-            .context("not a PID")
+        pids.lines().next().context("no PID")?.parse().context("not a PID")
     }
 }

@@ -47,14 +47,7 @@ impl Cluster {
         let network = format!("container:{}", self.container(pod));
         let verb = if there { "del" } else { "add" };
         let image = self.image();
-        let run = [
-            "run",
-            "--rm",
-            "--network",
-            &network,
-            "--cap-add",
-            "NET_ADMIN",
-        ];
+        let run = ["run", "--rm", "--network", &network, "--cap-add", "NET_ADMIN"];
         let command = ["--user", "0", "--entrypoint", "ip", &image, "route", verb];
         let route = ["unreachable", "127.0.0.11", "table", "local"];
         docker::docker(&[&run[..], &command, &route].concat()).map(drop)

@@ -12,10 +12,7 @@ impl Cluster {
     /// # Errors
     /// When the container does not run.
     pub fn address(&self, pod: &str) -> Result<SocketAddr> {
-        let ip = self.inspect(
-            pod,
-            "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}",
-        )?;
+        let ip = self.inspect(pod, "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}")?;
         let ip: IpAddr = ip.parse().with_context(|| format!("{pod} does not run"))?;
         Ok(SocketAddr::new(ip, HTTP))
     }
@@ -34,12 +31,7 @@ impl Cluster {
     ///
     /// # Errors
     /// The last status and the end of the pod's log, when it never was.
-    pub fn wait_status(
-        &self,
-        pod: &str,
-        what: &str,
-        mut wanted: impl FnMut(&Value) -> bool,
-    ) -> Result<Value> {
+    pub fn wait_status(&self, pod: &str, what: &str, mut wanted: impl FnMut(&Value) -> bool) -> Result<Value> {
         let what = format!("{pod}: {what}");
         let answer = wait::until(&what, || {
             let status = self.status(pod)?;

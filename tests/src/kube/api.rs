@@ -27,11 +27,7 @@ impl Api {
         let out = proxy.stdout.take().context("no stdout")?;
         let mut line = String::new();
         BufReader::new(out).read_line(&mut line)?;
-        let address = line
-            .trim()
-            .rsplit(' ')
-            .next()
-            .and_then(|word| word.parse().ok());
+        let address = line.trim().rsplit(' ').next().and_then(|word| word.parse().ok());
         let Some(address) = address else {
             let _ = proxy.kill();
             let _ = proxy.wait();

@@ -107,10 +107,7 @@ pub struct Clients {
 impl Clients {
     /// Starts `count` of them; each inserts distinct numbers into `table (id bigint)`.
     pub fn start(client: &Client, table: &str, count: i64) -> Clients {
-        let (acknowledged, stop) = (
-            Arc::new(AtomicI64::new(0)),
-            Arc::new(AtomicBool::new(false)),
-        );
+        let (acknowledged, stop) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicBool::new(false)));
         let threads = (0..count).map(|writer| {
             let (client, table) = (client.clone(), table.to_string());
             let (seen, stop) = (acknowledged.clone(), stop.clone());
@@ -156,13 +153,7 @@ impl Clients {
     }
 }
 
-fn write(
-    client: &Client,
-    table: &str,
-    writer: i64,
-    seen: &AtomicI64,
-    stop: &AtomicBool,
-) -> Vec<i64> {
+fn write(client: &Client, table: &str, writer: i64, seen: &AtomicI64, stop: &AtomicBool) -> Vec<i64> {
     let mut rows = Vec::new();
     for row in (0..).map(|n| n * 1000 + writer) {
         if stop.load(Ordering::Relaxed) {

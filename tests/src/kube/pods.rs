@@ -118,12 +118,7 @@ impl Release {
     ///
     /// # Errors
     /// The last status and the end of the pod's log, when it never was.
-    pub fn wait_status(
-        &self,
-        pod: &str,
-        what: &str,
-        mut wanted: impl FnMut(&Value) -> bool,
-    ) -> Result<Value> {
+    pub fn wait_status(&self, pod: &str, what: &str, mut wanted: impl FnMut(&Value) -> bool) -> Result<Value> {
         let answer = wait::until(&format!("{pod}: {what}"), || {
             let status = self.status(pod)?;
             ensure!(wanted(&status), "{status}");
@@ -139,9 +134,7 @@ impl Release {
     pub fn wait_ready(&self, pod: &str) -> Result<()> {
         let path = format!("pods/{pod}:8008/proxy/readyz");
         let answer = wait::until(&format!("{pod} ready"), || {
-            let (code, body) = self
-                .api
-                .raw(&format!("/api/v1/namespaces/{}/{path}", self.namespace))?;
+            let (code, body) = self.api.raw(&format!("/api/v1/namespaces/{}/{path}", self.namespace))?;
             ensure!(code == 200, "{code}: {body}");
             Ok(())
         });
@@ -174,8 +167,7 @@ impl Release {
     /// # Errors
     /// As [`Release::wait_status`].
     pub fn wait_streaming(&self, receiver: &str) -> Result<()> {
-        self.wait_status(receiver, "receives a stream", streams)
-            .map(drop)
+        self.wait_status(receiver, "receives a stream", streams).map(drop)
     }
 
     fn last_words(&self, pod: &str) -> String {

@@ -66,11 +66,7 @@ impl Release {
         let namespace = format!("gp-{}-{count}", std::process::id());
         kubectl(&["create", "namespace", &namespace])?;
         let api = Api::open()?;
-        let release = Release {
-            namespace,
-            own,
-            api,
-        };
+        let release = Release { namespace, own, api };
         let label = format!("{LABEL}={}", std::process::id());
         kubectl(&["label", "namespace", &release.namespace, &label])?;
         release.upgrade(&json!({}))?;
@@ -132,8 +128,7 @@ impl Release {
     /// What kubectl said.
     pub fn apply(&self, object: &Value) -> Result<()> {
         let file = ValuesFile::new(object)?;
-        self.kubectl(&["apply", "--filename", &file.path()])
-            .map(drop)
+        self.kubectl(&["apply", "--filename", &file.path()]).map(drop)
     }
 
     /// Changes fields of an object, as `kubectl patch` does.
@@ -151,8 +146,7 @@ impl Release {
     /// # Errors
     /// When there is none.
     pub fn object(&self, path: &str) -> Result<Value> {
-        self.api
-            .get(&format!("/api/v1/namespaces/{}/{path}", self.namespace))
+        self.api.get(&format!("/api/v1/namespaces/{}/{path}", self.namespace))
     }
 
     /// A StatefulSet.
@@ -161,9 +155,8 @@ impl Release {
     /// When there is none.
     pub fn set(&self, name: &str) -> Result<Value> {
         let namespace = &self.namespace;
-        self.api.get(&format!(
-            "/apis/apps/v1/namespaces/{namespace}/statefulsets/{name}"
-        ))
+        self.api
+            .get(&format!("/apis/apps/v1/namespaces/{namespace}/statefulsets/{name}"))
     }
 
     /// The pods that the StatefulSets want, in the order of the topology.
@@ -209,8 +202,7 @@ impl Release {
 /// Removes the namespaces of tests whose processes are gone.
 pub fn sweep() {
     let path = "jsonpath={range .items[*]}{.metadata.name} {.metadata.labels.gp-agent-tests}{\"\\n\"}{end}";
-    let found =
-        kubectl(&["get", "namespaces", "--selector", LABEL, "-o", path]).unwrap_or_default();
+    let found = kubectl(&["get", "namespaces", "--selector", LABEL, "-o", path]).unwrap_or_default();
     for (name, pid) in found.lines().filter_map(|line| line.split_once(' ')) {
         if !std::path::Path::new("/proc").join(pid).exists() {
             let _ = kubectl(&["delete", "namespace", name, "--wait=false"]);

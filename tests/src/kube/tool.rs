@@ -17,10 +17,7 @@ impl Tool {
     pub fn find() -> Result<Tool, String> {
         match std::env::var_os("GP_KUBE") {
             Some(path) => Ok(Tool(path.into())),
-            None => Err(
-                "this cluster cannot be hurt: GP_KUBE names no tool that cuts cables and power"
-                    .into(),
-            ),
+            None => Err("this cluster cannot be hurt: GP_KUBE names no tool that cuts cables and power".into()),
         }
     }
 

@@ -23,11 +23,7 @@ impl Case {
 }
 
 fn case(name: &'static str, files: &'static [&'static str], values: Value) -> Case {
-    Case {
-        name,
-        files,
-        values,
-    }
+    Case { name, files, values }
 }
 
 /// What everything else is compared with.
@@ -66,11 +62,7 @@ pub fn all() -> Vec<Case> {
             &[],
             json!({ "roleLabels": false, "coordinator": { "standby": false } }),
         ),
-        case(
-            "without mirrors",
-            &[],
-            json!({ "mirrors": { "enabled": false } }),
-        ),
+        case("without mirrors", &[], json!({ "mirrors": { "enabled": false } })),
         case(
             "with what others made",
             &[],
@@ -97,9 +89,7 @@ pub fn rendered() -> &'static [(String, Vec<Value>)] {
 }
 
 fn render_all() -> Vec<(String, Vec<Value>)> {
-    let versions = |case: &Case| {
-        [OLDEST, NEWEST]
-            .map(|version| (format!("{} on {version}", case.name), case.render(version)))
-    };
+    let versions =
+        |case: &Case| [OLDEST, NEWEST].map(|version| (format!("{} on {version}", case.name), case.render(version)));
     all().iter().flat_map(versions).collect()
 }

@@ -28,9 +28,7 @@ fn walk(value: &Value, path: &str, joint: &str, lines: &mut BTreeMap<String, Str
                 return;
             }
             for (i, element) in list(value).enumerate() {
-                let name = element["name"]
-                    .as_str()
-                    .map_or_else(|| i.to_string(), String::from);
+                let name = element["name"].as_str().map_or_else(|| i.to_string(), String::from);
                 walk(element, &format!("{path}[{name}]"), ".", lines);
             }
         }
@@ -44,16 +42,10 @@ fn walk(value: &Value, path: &str, joint: &str, lines: &mut BTreeMap<String, Str
 pub fn difference(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> String {
     let mut lines = Vec::new();
     let (old, new) = (without_strangers(old, new), without_strangers(new, old));
-    for (path, value) in old
-        .iter()
-        .filter(|(path, value)| new.get(*path) != Some(*value))
-    {
+    for (path, value) in old.iter().filter(|(path, value)| new.get(*path) != Some(*value)) {
         lines.push((path, '-', value));
     }
-    for (path, value) in new
-        .iter()
-        .filter(|(path, value)| old.get(*path) != Some(*value))
-    {
+    for (path, value) in new.iter().filter(|(path, value)| old.get(*path) != Some(*value)) {
         lines.push((path, '+', value));
     }
     lines.sort();
@@ -61,10 +53,7 @@ pub fn difference(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>
     lines.iter().map(line).collect()
 }
 
-fn without_strangers(
-    one: &BTreeMap<String, String>,
-    other: &BTreeMap<String, String>,
-) -> BTreeMap<String, String> {
+fn without_strangers(one: &BTreeMap<String, String>, other: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let title = |path: &str| path.split(' ').next().unwrap_or_default().to_string();
     let known: BTreeSet<String> = other.keys().map(|path| title(path)).collect();
     let line = |(path, value): (&String, &String)| match known.contains(&title(path)) {

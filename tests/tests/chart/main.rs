@@ -29,9 +29,6 @@ fn can_render() -> bool {
         return true;
     };
     assert!(std::env::var_os("GP_TESTS_REQUIRE_HELM").is_none(), "{why}");
-    let _ = writeln!(
-        std::io::stderr(),
-        "SKIPPED the tests of the Helm chart: {why}"
-    );
+    let _ = writeln!(std::io::stderr(), "SKIPPED the tests of the Helm chart: {why}");
     false
 }

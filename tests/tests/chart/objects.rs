@@ -4,18 +4,12 @@ use serde_json::Value;
 
 /// `StatefulSet/coordinator`.
 pub fn title(object: &Value) -> String {
-    format!(
-        "{}/{}",
-        text(&object["kind"]),
-        text(&object["metadata"]["name"])
-    )
+    format!("{}/{}", text(&object["kind"]), text(&object["metadata"]["name"]))
 }
 
 /// The text of a string.
 pub fn text(value: &Value) -> &str {
-    value
-        .as_str()
-        .unwrap_or_else(|| panic!("not a string: {value}"))
+    value.as_str().unwrap_or_else(|| panic!("not a string: {value}"))
 }
 
 /// The elements of a list; none when it is left out.

@@ -23,9 +23,7 @@ fn terms<'a>(objects: &'a [Value], set: &str, strength: &str) -> Vec<&'a Value> 
         Value::Null => t,
         weighted => weighted,
     });
-    terms
-        .filter(|t| t["topologyKey"] == "kubernetes.io/hostname")
-        .collect()
+    terms.filter(|t| t["topologyKey"] == "kubernetes.io/hostname").collect()
 }
 
 #[test]
@@ -40,11 +38,7 @@ fn no_mirror_shares_a_node_with_a_primary_nor_standby_with_coordinator() {
         };
         for (candidate, _) in PAIRS {
             let labels = &template(&objects, candidate)["metadata"]["labels"];
-            assert_eq!(
-                selects(&term["labelSelector"], labels),
-                candidate == other,
-                "{set}"
-            );
+            assert_eq!(selects(&term["labelSelector"], labels), candidate == other, "{set}");
         }
     }
 }
@@ -63,11 +57,7 @@ fn new_kubernetes_keeps_pairs_apart_and_not_groups() {
     ] {
         let objects = cases::default().render(version);
         for (set, _) in &PAIRS[..2] {
-            assert_eq!(
-                terms(&objects, set, REQUIRED)[0]["matchLabelKeys"],
-                keys,
-                "{version}"
-            );
+            assert_eq!(terms(&objects, set, REQUIRED)[0]["matchLabelKeys"], keys, "{version}");
         }
         // Coordinator and standby have different ordinals.
         let coordinator = terms(&objects, "coordinator", REQUIRED);
@@ -83,9 +73,7 @@ fn small_clusters_prefer_and_some_do_not_care() {
     for case in cases::all() {
         let objects = case.render(OLDEST);
         for (set, _) in PAIRS {
-            let count = |strength| match of_kind(&objects, "StatefulSet")
-                .any(|s| s["metadata"]["name"] == set)
-            {
+            let count = |strength| match of_kind(&objects, "StatefulSet").any(|s| s["metadata"]["name"] == set) {
                 true => terms(&objects, set, strength).len(),
                 false => 0,
             };
@@ -112,9 +100,7 @@ fn one_budget_covers_primaries_and_mirrors_together() {
         let budgets = of_kind(&objects, "PodDisruptionBudget");
         let mut covering = budgets.filter(|budget| selects(&budget["spec"]["selector"], labels));
         // The API refuses to evict a pod that two budgets cover.
-        let one = covering
-            .next()
-            .unwrap_or_else(|| panic!("no budget covers {set}"));
+        let one = covering.next().unwrap_or_else(|| panic!("no budget covers {set}"));
         assert!(covering.next().is_none(), "two budgets cover {set}");
         assert_eq!(one["spec"]["maxUnavailable"], 1);
         one["metadata"]["name"].clone()

@@ -24,27 +24,15 @@ fn wrong_values_are_refused_by_name() {
         (json!({ "engine": "mysql" }), "/engine"),
         (json!({ "cluster": "Ware House" }), "/cluster"),
         (json!({ "namePrefix": "-x" }), "/namePrefix"),
-        (
-            json!({ "image": { "pullPolicy": "Sometimes" } }),
-            "/image/pullPolicy",
-        ),
+        (json!({ "image": { "pullPolicy": "Sometimes" } }), "/image/pullPolicy"),
         (json!({ "coordinator": { "port": 0 } }), "/coordinator/port"),
-        (
-            json!({ "coordinator": { "standby": "yes" } }),
-            "/coordinator/standby",
-        ),
+        (json!({ "coordinator": { "standby": "yes" } }), "/coordinator/standby"),
         (
             json!({ "primaries": { "storage": { "size": "ten" } } }),
             "/primaries/storage/size",
         ),
-        (
-            json!({ "mirrors": { "storage": { "class": "fast" } } }),
-            "class",
-        ),
-        (
-            json!({ "storage": { "require": "tmpfs" } }),
-            "/storage/require",
-        ),
+        (json!({ "mirrors": { "storage": { "class": "fast" } } }), "class"),
+        (json!({ "storage": { "require": "tmpfs" } }), "/storage/require"),
         (json!({ "hba": { "auth": "md5" } }), "/hba/auth"),
         (
             json!({ "hba": { "extra": ["host all all all trust\nlocal all all trust"] } }),
@@ -54,14 +42,8 @@ fn wrong_values_are_refused_by_name() {
             json!({ "parameters": { "max_connections": 100 } }),
             "/parameters/max_connections",
         ),
-        (
-            json!({ "shutdown": { "graceSeconds": 1 } }),
-            "/shutdown/graceSeconds",
-        ),
-        (
-            json!({ "service": { "type": "ExternalName" } }),
-            "/service/type",
-        ),
+        (json!({ "shutdown": { "graceSeconds": 1 } }), "/shutdown/graceSeconds"),
+        (json!({ "service": { "type": "ExternalName" } }), "/service/type"),
         (
             json!({ "service": { "sourceRanges": ["10.0.0.0"] } }),
             "/service/sourceRanges/0",
@@ -71,10 +53,7 @@ fn wrong_values_are_refused_by_name() {
             "/antiAffinity/segments",
         ),
         (json!({ "user": { "uid": 0 } }), "/user/uid"),
-        (
-            json!({ "probes": { "liveness": { "httpGet": {} } } }),
-            "httpGet",
-        ),
+        (json!({ "probes": { "liveness": { "httpGet": {} } } }), "httpGet"),
         (
             json!({ "podDisruptionBudget": { "maxUnavailable": 0 } }),
             "/podDisruptionBudget/maxUnavailable",

@@ -21,17 +21,14 @@ fn pods_may_touch_themselves_and_write_events() {
             (&pods["resources"], &pods["verbs"]),
             (&json!(["pods"]), &json!(["get", "patch"]))
         );
-        let named: BTreeSet<String> = list(&pods["resourceNames"])
-            .map(|n| text(n).into())
-            .collect();
+        let named: BTreeSet<String> = list(&pods["resourceNames"]).map(|n| text(n).into()).collect();
         let sets = of_kind(objects, "StatefulSet");
         let all = sets.flat_map(|set| {
             let (name, replicas) = (text(&set["metadata"]["name"]), &set["spec"]["replicas"]);
             (0..replicas.as_u64().unwrap()).map(move |i| format!("{name}-{i}"))
         });
         assert_eq!(named, all.collect::<BTreeSet<String>>(), "{name}");
-        let events =
-            json!({ "apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"] });
+        let events = json!({ "apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"] });
         assert_eq!(rules[1..], [&events], "{name}");
     }
 }
@@ -49,10 +46,7 @@ fn the_binding_is_between_the_role_and_the_account_of_the_pods() {
         let Some(binding) = of_kind(objects, "RoleBinding").next() else {
             continue;
         };
-        object(
-            objects,
-            &format!("Role/{}", text(&binding["roleRef"]["name"])),
-        );
+        object(objects, &format!("Role/{}", text(&binding["roleRef"]["name"])));
         let subject = &binding["subjects"][0];
         assert_eq!(subject["name"], spec["serviceAccountName"], "{name}");
         assert_eq!(subject["namespace"], "prod", "{name}");
@@ -68,9 +62,7 @@ fn every_pod_learns_which_object_of_the_api_it_is() {
     for set in of_kind(&objects, "StatefulSet") {
         let container = &set["spec"]["template"]["spec"]["containers"][0];
         let field = |variable: &str| {
-            let found = list(&container["env"])
-                .find(|env| env["name"] == variable)
-                .unwrap();
+            let found = list(&container["env"]).find(|env| env["name"] == variable).unwrap();
             found["valueFrom"]["fieldRef"]["fieldPath"].clone()
         };
         assert_eq!(field("POD_NAME"), "metadata.name");

@@ -30,38 +30,22 @@ fn objections(spec: &Value) -> Vec<String> {
     }
     let pod = &spec["securityContext"];
     want(pod["runAsNonRoot"] == true, "runAsNonRoot");
-    want(
-        pod["runAsUser"].as_u64().is_some_and(|uid| uid > 0),
-        "runAsUser",
-    );
-    want(
-        pod["seccompProfile"]["type"] == "RuntimeDefault",
-        "seccompProfile",
-    );
+    want(pod["runAsUser"].as_u64().is_some_and(|uid| uid > 0), "runAsUser");
+    want(pod["seccompProfile"]["type"] == "RuntimeDefault", "seccompProfile");
     let mut sysctls = list(&pod["sysctls"]);
     want(
         sysctls.all(|s| SYSCTLS.iter().any(|safe| s["name"] == *safe)),
         "sysctls",
     );
     for volume in list(&spec["volumes"]) {
-        let kinds = volume
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(key, _)| key.as_str());
+        let kinds = volume.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
         let mut kinds = kinds.filter(|key| *key != "name");
         want(kinds.all(|kind| VOLUMES.contains(&kind)), "volumes");
     }
     for container in list(&spec["containers"]).chain(list(&spec["initContainers"])) {
         let context = &container["securityContext"];
-        want(
-            context["allowPrivilegeEscalation"] == false,
-            "allowPrivilegeEscalation",
-        );
-        want(
-            context["capabilities"] == json!({ "drop": ["ALL"] }),
-            "capabilities",
-        );
+        want(context["allowPrivilegeEscalation"] == false, "allowPrivilegeEscalation");
+        want(context["capabilities"] == json!({ "drop": ["ALL"] }), "capabilities");
         want(context["privileged"].is_null(), "privileged");
         want(
             list(&container["ports"]).all(|port| port["hostPort"].is_null()),
@@ -86,10 +70,7 @@ fn pods_pass_the_restricted_standard_with_a_read_only_root() {
             }
         }
     }
-    assert_eq!(
-        objections(&json!({ "containers": [{}], "hostPID": true })).len(),
-        6
-    );
+    assert_eq!(objections(&json!({ "containers": [{}], "hostPID": true })).len(), 6);
 }
 
 /// `fsGroupChangePolicy: Always` would open every file to the group, and PostgreSQL refuses such a data directory.
@@ -117,26 +98,16 @@ fn private_files_are_in_memory_and_not_for_everybody() {
             let spec = &set["spec"]["template"]["spec"];
             let volume = |wanted: &str| list(&spec["volumes"]).find(|v| v["name"] == wanted);
             for keys in ["run", "home", "shm"] {
-                assert_eq!(
-                    volume(keys).unwrap()["emptyDir"]["medium"],
-                    "Memory",
-                    "{name}: {keys}"
-                );
+                assert_eq!(volume(keys).unwrap()["emptyDir"]["medium"], "Memory", "{name}: {keys}");
             }
             for secret in ["ssh-key", "password"].into_iter().filter_map(volume) {
                 // 0440
                 assert_eq!(secret["secret"]["defaultMode"], 288, "{name}: {secret}");
             }
             let mounts = list(&spec["containers"][0]["volumeMounts"]);
-            assert!(
-                mounts.clone().any(|mount| mount["mountPath"] == "/dev/shm"),
-                "{name}"
-            );
+            assert!(mounts.clone().any(|mount| mount["mountPath"] == "/dev/shm"), "{name}");
             // The kubelet does not renew what is mounted by subPath.
-            assert!(
-                mounts.clone().all(|mount| mount["subPath"].is_null()),
-                "{name}"
-            );
+            assert!(mounts.clone().all(|mount| mount["subPath"].is_null()), "{name}");
         }
     }
 }
@@ -152,11 +123,7 @@ fn no_probe_asks_the_database_whether_the_container_may_live() {
             let container = &set["spec"]["template"]["spec"]["containers"][0];
             for probe in ["startupProbe", "livenessProbe"] {
                 let command = &container[probe]["exec"]["command"];
-                assert_eq!(
-                    *command,
-                    json!(["gp-agent", "probe", "live"]),
-                    "{name}: {probe}"
-                );
+                assert_eq!(*command, json!(["gp-agent", "probe", "live"]), "{name}: {probe}");
             }
             let seconds = |probe: &str| {
                 let number = |field: &str| container[probe][field].as_u64().unwrap();

@@ -13,10 +13,7 @@ fn labels(objects: &[Value], set: &str, role: &str) -> Value {
 }
 
 fn selected(service: &Value, labels: &Value) -> bool {
-    selects(
-        &json!({ "matchLabels": service["spec"]["selector"] }),
-        labels,
-    )
+    selects(&json!({ "matchLabels": service["spec"]["selector"] }), labels)
 }
 
 #[test]
@@ -33,20 +30,14 @@ fn the_headless_service_names_every_pod_before_it_is_ready() {
             "{name}"
         );
         for set in of_kind(objects, "StatefulSet") {
-            assert_eq!(
-                set["spec"]["serviceName"], headless["metadata"]["name"],
-                "{name}"
-            );
+            assert_eq!(set["spec"]["serviceName"], headless["metadata"]["name"], "{name}");
             assert!(
                 selected(headless, &set["spec"]["template"]["metadata"]["labels"]),
                 "{name}"
             );
             assert_eq!(set["spec"]["podManagementPolicy"], "Parallel", "{name}");
         }
-        for (title, pod) in pods(objects)
-            .iter()
-            .filter(|(title, _)| title.starts_with("Pod/"))
-        {
+        for (title, pod) in pods(objects).iter().filter(|(title, _)| title.starts_with("Pod/")) {
             assert!(
                 !selected(headless, &pod["metadata"]["labels"]),
                 "{name}: {title} has a name"
@@ -71,8 +62,7 @@ fn clients_reach_the_pod_that_says_it_is_the_coordinator() {
     ));
     let readiness = |objects: &[Value]| {
         let set = object(objects, "StatefulSet/coordinator");
-        set["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]["httpGet"]["path"]
-            .clone()
+        set["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]["httpGet"]["path"].clone()
     };
     assert_eq!(readiness(&objects), "/readyz");
 }
@@ -83,26 +73,14 @@ fn without_labels_readiness_tells_the_coordinator_from_the_standby() {
         return;
     }
     let cases = cases::all();
-    let case = cases
-        .iter()
-        .find(|case| case.name == "without role labels")
-        .unwrap();
+    let case = cases.iter().find(|case| case.name == "without role labels").unwrap();
     let objects = case.render(OLDEST);
     let service = object(&objects, "Service/greenplum");
-    assert!(selected(
-        service,
-        &labels(&objects, "StatefulSet/coordinator", "")
-    ));
-    assert!(!selected(
-        service,
-        &labels(&objects, "StatefulSet/segment-a", "")
-    ));
+    assert!(selected(service, &labels(&objects, "StatefulSet/coordinator", "")));
+    assert!(!selected(service, &labels(&objects, "StatefulSet/segment-a", "")));
     let set = object(&objects, "StatefulSet/coordinator");
     let container = &set["spec"]["template"]["spec"]["containers"][0];
-    assert_eq!(
-        container["readinessProbe"]["httpGet"]["path"],
-        "/coordinator"
-    );
+    assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/coordinator");
     // A standby that is never ready would hold up an update, and every drain.
     assert_eq!(set["spec"]["updateStrategy"]["type"], "OnDelete");
     let standby = labels(&objects, "StatefulSet/coordinator", "");

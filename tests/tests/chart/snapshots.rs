@@ -7,10 +7,7 @@ use std::fmt::Write;
 
 /// Without what is random.
 fn shown(mut objects: Vec<Value>) -> Vec<Value> {
-    for secret in objects
-        .iter_mut()
-        .filter(|object| object["kind"] == "Secret")
-    {
+    for secret in objects.iter_mut().filter(|object| object["kind"] == "Secret") {
         let data = secret["data"].as_object_mut().into_iter().flatten();
         data.for_each(|(_, value)| *value = "(generated)".into());
     }
@@ -37,16 +34,9 @@ fn what_other_renderings_do_differently() {
     let default = flat(&shown(cases::default().render(OLDEST)));
     let mut text = String::new();
     let newest = flat(&shown(cases::default().render(NEWEST)));
-    let _ = writeln!(
-        text,
-        "## on Kubernetes {NEWEST}\n{}",
-        difference(&default, &newest)
-    );
+    let _ = writeln!(text, "## on Kubernetes {NEWEST}\n{}", difference(&default, &newest));
     let shown_here = ["minikube", "kind", "GKE", "without role labels"];
-    for case in cases::all()
-        .iter()
-        .filter(|case| shown_here.contains(&case.name))
-    {
+    for case in cases::all().iter().filter(|case| shown_here.contains(&case.name)) {
         let other = flat(&shown(case.render(OLDEST)));
         let _ = writeln!(text, "## {}\n{}", case.name, difference(&default, &other));
     }

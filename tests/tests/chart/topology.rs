@@ -10,8 +10,7 @@ use std::collections::BTreeSet;
 fn config(name: &str, objects: &[Value]) -> Config {
     let map = of_kind(objects, "ConfigMap").next().unwrap();
     let text = text(&map["data"]["cluster.yaml"]);
-    load(text, "cluster.yaml", std::iter::empty())
-        .unwrap_or_else(|findings| panic!("{name}: {findings:?}\n{text}"))
+    load(text, "cluster.yaml", std::iter::empty()).unwrap_or_else(|findings| panic!("{name}: {findings:?}\n{text}"))
 }
 
 #[test]
@@ -33,12 +32,7 @@ fn the_agent_accepts_every_configuration_and_knows_the_same_pods() {
             let set = object(objects, &format!("StatefulSet/{set}"));
             let ports = &set["spec"]["template"]["spec"]["containers"][0]["ports"];
             let port = |wanted: &str| list(ports).find(|p| p["name"] == wanted).unwrap();
-            assert_eq!(
-                port("db")["containerPort"],
-                member.port,
-                "{name}: {}",
-                member.pod
-            );
+            assert_eq!(port("db")["containerPort"], member.port, "{name}: {}", member.pod);
             assert_eq!(port("http")["containerPort"], config.http.port, "{name}");
         }
         assert_eq!(topology.members[0].role, Role::Coordinator);
@@ -61,19 +55,12 @@ fn everything_that_the_agent_wants_is_mounted_where_it_looks() {
                 has(&config.storage.path) && has(&config.ssh.secret),
                 "{name}: {paths:?}"
             );
-            assert!(
-                config.storage.wal.as_deref().is_none_or(has),
-                "{name}: {paths:?}"
-            );
+            assert!(config.storage.wal.as_deref().is_none_or(has), "{name}: {paths:?}");
             let password = config.hba.password_file.parent().unwrap();
             assert_eq!(has(password), config.hba.auth.method() != "trust", "{name}");
             let volumes = list(&spec["volumes"]).chain(list(&set["spec"]["volumeClaimTemplates"]));
             let names: BTreeSet<&str> = volumes
-                .map(|v| {
-                    v["name"]
-                        .as_str()
-                        .unwrap_or_else(|| text(&v["metadata"]["name"]))
-                })
+                .map(|v| v["name"].as_str().unwrap_or_else(|| text(&v["metadata"]["name"])))
                 .collect();
             let mounted = list(&spec["containers"][0]["volumeMounts"]).map(|m| text(&m["name"]));
             assert_eq!(names, mounted.collect(), "{name}");
@@ -90,10 +77,7 @@ fn the_grace_period_outlasts_the_agents_ladder() {
         let grace = u64::from(config(name, objects).shutdown.grace_seconds);
         for set in of_kind(objects, "StatefulSet") {
             let period = &set["spec"]["template"]["spec"]["terminationGracePeriodSeconds"];
-            assert!(
-                period.as_u64().unwrap() >= grace + 5,
-                "{name}: {period} and {grace}"
-            );
+            assert!(period.as_u64().unwrap() >= grace + 5, "{name}: {period} and {grace}");
         }
     }
 }
@@ -112,13 +96,7 @@ fn each_role_has_the_storage_that_it_is_given() {
             .map(|c| c["spec"]["storageClassName"].clone())
             .collect::<Vec<_>>()
     };
-    assert_eq!(
-        classes("StatefulSet/x-coordinator"),
-        [Value::Null, Value::Null]
-    );
+    assert_eq!(classes("StatefulSet/x-coordinator"), [Value::Null, Value::Null]);
     assert_eq!(classes("StatefulSet/x-segment-a"), ["fast", "faster"]);
-    assert_eq!(
-        classes("StatefulSet/x-segment-b"),
-        [Value::from(""), Value::Null]
-    );
+    assert_eq!(classes("StatefulSet/x-segment-b"), [Value::from(""), Value::Null]);
 }

@@ -51,9 +51,7 @@ fn check(objects: &[Value], types: fn(&str, &str) -> Option<Check>) -> Vec<Strin
             Some(check) => check(object),
             None => vec![format!("this Kubernetes has no {kind} in {version}")],
         };
-        found
-            .into_iter()
-            .map(|what| format!("{}: {what}", title(object)))
+        found.into_iter().map(|what| format!("{}: {what}", title(object)))
     });
     problems.collect()
 }
@@ -76,10 +74,7 @@ fn the_check_finds_wrong_fields_versions_and_types() {
         return;
     }
     let mut objects = cases::default().render(OLDEST);
-    let set = objects
-        .iter_mut()
-        .find(|o| o["kind"] == "StatefulSet")
-        .unwrap();
+    let set = objects.iter_mut().find(|o| o["kind"] == "StatefulSet").unwrap();
     set["spec"]["template"]["spec"]["terminationGracePeriod"] = 5.into();
     assert_eq!(
         check(&objects, oldest),

@@ -9,9 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 
 /// Whether the key in `file` of one pod opens the door of another, whatever ~/.ssh/config says.
 fn opens(cluster: &Cluster, file: &str, from: &str, to: &str) -> Result<()> {
-    let port = cluster.status(to)?["ssh"]["ports"][0]
-        .as_u64()
-        .context("no port")?;
+    let port = cluster.status(to)?["ssh"]["ports"][0].as_u64().context("no port")?;
     let (port, fqdn) = (port.to_string(), format!("{to}.{}", cluster.domain()));
     let ssh = [
         "ssh",
@@ -23,10 +21,7 @@ fn opens(cluster: &Cluster, file: &str, from: &str, to: &str) -> Result<()> {
         "IdentitiesOnly=yes",
     ];
     cluster
-        .exec(
-            from,
-            &[&ssh[..], &["-p", &port, "-i", file, &fqdn, "true"]].concat(),
-        )
+        .exec(from, &[&ssh[..], &["-p", &port, "-i", file, &fqdn, "true"]].concat())
         .map(drop)
 }
 
@@ -43,10 +38,7 @@ pub fn key_rotation(shared: &Shared) -> Result<()> {
         wait::until("the new key opens the door", || {
             opens(cluster, "/home/gpadmin/.ssh/id_ed25519", from, to)
         })?;
-        let new = cluster.exec(
-            from,
-            &["ssh-keygen", "-yf", "/home/gpadmin/.ssh/id_ed25519"],
-        )?;
+        let new = cluster.exec(from, &["ssh-keygen", "-yf", "/home/gpadmin/.ssh/id_ed25519"])?;
         let old = cluster.exec(from, &["ssh-keygen", "-yf", "/tmp/old-key"])?;
         ensure!(new != old, "the key in ~/.ssh is still the old one");
         opens(cluster, "/tmp/old-key", from, to).context("the old key, during the overlap")?;
@@ -68,14 +60,10 @@ pub fn hold_and_resume(shared: &Shared) -> Result<()> {
             s["phase"] == "held" && s["held"] == "moving the volume"
         })?;
         cluster.signal(pod, "KILL", pid)?;
-        let turned =
-            cluster.wait_status(pod, "no postmaster", |s| s["postmaster"]["pid"].is_null())?;
+        let turned = cluster.wait_status(pod, "no postmaster", |s| s["postmaster"]["pid"].is_null())?;
         wait_for_turns(cluster, pod, &turned["loopTurnedAt"])?;
         let status = cluster.status(pod)?;
-        ensure!(
-            status["postmaster"]["pid"].is_null(),
-            "started while held: {status}"
-        );
+        ensure!(status["postmaster"]["pid"].is_null(), "started while held: {status}");
         cluster.exec(pod, &["gp-agent", "resume"])?;
         cluster.wait_status(pod, "running again", |s| s["phase"] == "running")?;
         cluster.wait_ready(pod)
@@ -115,23 +103,10 @@ pub fn pg_ctl(shared: &Shared) -> Result<()> {
         let stopped = cluster.wait_status(pod, "stopped", |s| s["phase"] == "stopped")?;
         wait_for_turns(cluster, pod, &stopped["loopTurnedAt"])?;
         let status = cluster.status(pod)?;
-        ensure!(
-            status["phase"] == "stopped",
-            "does not stay stopped: {status}"
-        );
+        ensure!(status["phase"] == "stopped", "does not stay stopped: {status}");
         cluster.exec(
             pod,
-            &[
-                "pg_ctl",
-                "start",
-                "-D",
-                dir,
-                "-o",
-                &port,
-                "-s",
-                "-l",
-                "/tmp/pg.log",
-            ],
+            &["pg_ctl", "start", "-D", dir, "-o", &port, "-s", "-l", "/tmp/pg.log"],
         )?;
         cluster.wait_status(pod, "adopted", |s| {
             s["phase"] == "running" && s["postmaster"]["adopted"] == true
@@ -150,9 +125,7 @@ pub fn immediate_stop(shared: &Shared) -> Result<()> {
         cluster.exec(pod, &["pg_ctl", "stop", "-D", dir, "-m", "immediate", "-s"])?;
         let stopped = cluster.wait_status(pod, "stopped", |s| s["phase"] == "stopped")?;
         ensure!(
-            stopped["reason"]
-                .as_str()
-                .is_some_and(|r| r.contains("immediate mode")),
+            stopped["reason"].as_str().is_some_and(|r| r.contains("immediate mode")),
             "the reason does not say how: {stopped}"
         );
         wait_for_turns(cluster, pod, &stopped["loopTurnedAt"])?;
@@ -199,10 +172,7 @@ pub fn removed_lock_file(shared: &Shared) -> Result<()> {
             .as_i64()
             .context("no postmaster")?;
         let since = Cluster::now()?;
-        cluster.exec(
-            pod,
-            &["bash", "-c", "rm $(find /greenplum -name postmaster.pid)"],
-        )?;
+        cluster.exec(pod, &["bash", "-c", "rm $(find /greenplum -name postmaster.pid)"])?;
         wait::until("the agent misses the file", || {
             let log = cluster.logs_since(pod, &since)?;
             ensure!(log.contains("removed or changed the lock file"), "{log}");
@@ -221,12 +191,8 @@ pub fn changed_settings(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let pod = cluster.pod("segment-a-0");
         let mut settings = cluster.settings().clone();
-        settings
-            .parameters
-            .push(("log_statement".into(), "ddl".into()));
-        settings
-            .parameters
-            .push(("max_wal_senders".into(), "17".into()));
+        settings.parameters.push(("log_statement".into(), "ddl".into()));
+        settings.parameters.push(("max_wal_senders".into(), "17".into()));
         cluster.configure(&settings)?;
         wait::until("reloaded", || {
             let value = cluster.sql(pod, "show log_statement")?;
@@ -234,15 +200,11 @@ pub fn changed_settings(shared: &Shared) -> Result<()> {
             Ok(())
         })?;
         let pending = |s: &serde_json::Value| s["pendingRestart"].to_string();
-        cluster.wait_status(pod, "waits for a restart", |s| {
-            pending(s).contains("max_wal_senders")
-        })?;
+        cluster.wait_status(pod, "waits for a restart", |s| pending(s).contains("max_wal_senders"))?;
         // A mirror must not allow fewer than its primary, so it goes first.
         for pod in [cluster.pod("segment-b-0"), pod] {
             cluster.container_do(&["restart", "--time", "40"], pod)?;
-            cluster.wait_status(pod, "nothing waits", |s| {
-                s["phase"] == "running" && pending(s) == "[]"
-            })?;
+            cluster.wait_status(pod, "nothing waits", |s| s["phase"] == "running" && pending(s) == "[]")?;
             wait::until("restarted with it", || {
                 ensure!(cluster.sql(pod, "show max_wal_senders")? == "17");
                 Ok(())
@@ -292,7 +254,5 @@ pub fn scram(_: &Shared) -> Result<()> {
         ensure!(!cluster.try_exec(mirror, &old)?.status.success());
         Ok(())
     })?;
-    wait::until("the new password opens", || {
-        cluster.exec(mirror, &login).map(drop)
-    })
+    wait::until("the new password opens", || cluster.exec(mirror, &login).map(drop))
 }

@@ -24,14 +24,7 @@ impl Image {
     fn make(name: String) -> Result<Image> {
         let root = tempfile::tempdir()?;
         let at = |path: &str| root.path().join(path);
-        for dir in [
-            "bin",
-            "etc",
-            "greenplum",
-            "home/gpadmin",
-            "run/gp-agent",
-            "tmp",
-        ] {
+        for dir in ["bin", "etc", "greenplum", "home/gpadmin", "run/gp-agent", "tmp"] {
             create_dir_all(at(dir))?;
             set_permissions(at(dir), Permissions::from_mode(0o755))?;
         }
@@ -54,20 +47,11 @@ impl Image {
         let tar = tar.arg("-C").arg(root).args(owner).stdout(Stdio::piped());
         let mut packed = tar.spawn().context("cannot run tar")?;
         let entrypoint = r#"ENTRYPOINT ["gp-agent", "init"]"#;
-        let changes = [
-            "--change",
-            "USER 1000",
-            "--change",
-            "ENV PATH=/bin",
-            "--change",
-        ];
+        let changes = ["--change", "USER 1000", "--change", "ENV PATH=/bin", "--change"];
         let args = [&["import"][..], &changes, &[entrypoint, "-", &self.0]].concat();
         let from = packed.stdout.take().context("no output of tar")?;
         let imported = docker::command(&args).stdin(from).output()?;
-        ensure!(
-            packed.wait()?.success() && imported.status.success(),
-            "{imported:?}"
-        );
+        ensure!(packed.wait()?.success() && imported.status.success(), "{imported:?}");
         Ok(())
     }
 }
@@ -96,9 +80,7 @@ pub fn needs_nothing(_: &Shared) -> Result<()> {
     // All is there but the database.
     let status = cluster.wait_status(pod, "misses PostgreSQL", |s| s["phase"] == "refused")?;
     ensure!(
-        status["reason"]
-            .to_string()
-            .contains("no `postgres` in PATH"),
+        status["reason"].to_string().contains("no `postgres` in PATH"),
         "{status}"
     );
     ensure!(status["storage"][0]["durable"] == true, "{status}");
@@ -120,10 +102,7 @@ fn reaps(cluster: &Cluster, pod: &str) -> Result<()> {
     cluster.exec(pod, &["sh", "-c", orphans])?;
     wait::until("no zombie, no orphan", || {
         let processes = cluster.exec(pod, &["ps", "-o", "stat,comm"])?;
-        if let Some(left) = processes
-            .lines()
-            .find(|p| p.starts_with('Z') || p.contains("sleep"))
-        {
+        if let Some(left) = processes.lines().find(|p| p.starts_with('Z') || p.contains("sleep")) {
             bail!("{left}");
         }
         Ok(())

@@ -10,23 +10,16 @@ pub fn comes_up(shared: &Shared) -> Result<()> {
         for pod in &cluster.pods {
             let status = cluster.wait_status(pod, "in its role, replicating", |s| {
                 let ends = s["replication"].as_array().into_iter().flatten();
-                s["activeRole"] == s["preferredRole"]
-                    && ends.filter(|end| end["state"] == "streaming").count() == 1
+                s["activeRole"] == s["preferredRole"] && ends.filter(|end| end["state"] == "streaming").count() == 1
             })?;
             let findings = status["findings"].as_array().into_iter().flatten();
             let worse: Vec<_> = findings.filter(|f| f["severity"] != "info").collect();
             ensure!(worse.is_empty(), "{pod}: {worse:?}");
-            ensure!(
-                cluster.exec(pod, &["id", "-u"])? != "0",
-                "{pod} runs as root"
-            );
+            ensure!(cluster.exec(pod, &["id", "-u"])? != "0", "{pod} runs as root");
         }
         let table = cluster.exec(cluster.pod("coordinator-0"), &["gp-agent", "status"])?;
         for pod in &cluster.pods {
-            ensure!(
-                table.contains(pod.as_str()),
-                "{pod} is not in the table:\n{table}"
-            );
+            ensure!(table.contains(pod.as_str()), "{pod} is not in the table:\n{table}");
         }
         let doctor = cluster.try_exec(cluster.pod("segment-b-1"), &["gp-agent", "check"])?;
         ensure!(doctor.status.success(), "the doctor: {doctor:?}");
@@ -62,8 +55,7 @@ pub fn ssh(shared: &Shared) -> Result<()> {
         for from in [cluster.pod("coordinator-0"), cluster.pod("segment-b-1")] {
             for to in &cluster.pods {
                 for name in [to.clone(), fqdn(to)] {
-                    let there =
-                        cluster.exec(from, &["ssh", "-o", "BatchMode=yes", &name, "hostname"])?;
+                    let there = cluster.exec(from, &["ssh", "-o", "BatchMode=yes", &name, "hostname"])?;
                     ensure!(there == *to, "ssh {name} from {from} reached {there}");
                 }
             }
@@ -74,13 +66,10 @@ pub fn ssh(shared: &Shared) -> Result<()> {
 
 pub fn names_in_hba(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
-        let pairs = [
-            ("coordinator-0", "coordinator-1"),
-            ("segment-a-1", "segment-b-1"),
-        ];
-        pairs.iter().try_for_each(|(pod, peer)| {
-            cluster.expect_name_in_hba(cluster.pod(pod), cluster.pod(peer))
-        })
+        let pairs = [("coordinator-0", "coordinator-1"), ("segment-a-1", "segment-b-1")];
+        pairs
+            .iter()
+            .try_for_each(|(pod, peer)| cluster.expect_name_in_hba(cluster.pod(pod), cluster.pod(peer)))
     })
 }
 

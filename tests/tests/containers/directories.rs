@@ -34,21 +34,16 @@ pub fn promotion(_: &Shared) -> Result<()> {
     cluster.sql(new, "select pg_promote()")?;
     cluster.wait_status(new, "active as primary", |s| s["activeRole"] == "primary")?;
     // Two writable copies for a moment; the older timeline has to give way, and to stay down.
-    let refused =
-        |s: &serde_json::Value| s["phase"] == "refused" && s["postmaster"]["pid"].is_null();
+    let refused = |s: &serde_json::Value| s["phase"] == "refused" && s["postmaster"]["pid"].is_null();
     cluster.wait_status(old, "gives way", refused)?;
     cluster.container_do(&["restart", "--time", "40"], old)?;
     let status = cluster.wait_status(old, "does not start again", refused)?;
     ensure!(
-        status["reason"]
-            .as_str()
-            .is_some_and(|r| r.contains("was promoted")),
+        status["reason"].as_str().is_some_and(|r| r.contains("was promoted")),
         "the reason does not say why: {status}"
     );
     set_aside(&cluster, old)?;
-    cluster.wait_status(old, "follows the promoted one", |s| {
-        s["activeRole"] == "mirror"
-    })?;
+    cluster.wait_status(old, "follows the promoted one", |s| s["activeRole"] == "mirror")?;
     cluster.wait_all_ready()?;
     ensure!(cluster.sql(old, "select n from kept")? == "7");
     Ok(())
@@ -71,15 +66,11 @@ pub fn lost_primary(_: &Shared) -> Result<()> {
     set_aside(&cluster, pod)?;
     let status = cluster.wait_status(pod, "refuses", |s| s["phase"] == "refused")?;
     ensure!(
-        status["reason"]
-            .as_str()
-            .is_some_and(|r| r.contains("holds a copy")),
+        status["reason"].as_str().is_some_and(|r| r.contains("holds a copy")),
         "the reason does not say why: {status}"
     );
     cluster.sql(mirror, "select pg_promote()")?;
-    cluster.wait_status(pod, "follows the promoted one", |s| {
-        s["activeRole"] == "mirror"
-    })?;
+    cluster.wait_status(pod, "follows the promoted one", |s| s["activeRole"] == "mirror")?;
     ensure!(cluster.sql(pod, "select n from kept")? == "7");
     Ok(())
 }
@@ -91,11 +82,10 @@ pub fn killed_while_made(_: &Shared) -> Result<()> {
     }
     // Each phase of a pod's making is hit by one of the rounds.
     for phase in ["discovering", "bootstrapping", "starting"] {
-        let seen = cluster.pods.iter().find(|pod| {
-            cluster
-                .status(pod)
-                .is_ok_and(|status| status["phase"] == phase)
-        });
+        let seen = cluster
+            .pods
+            .iter()
+            .find(|pod| cluster.status(pod).is_ok_and(|status| status["phase"] == phase));
         for pod in seen.into_iter().chain(&cluster.pods) {
             // A container that is down already cannot be killed.
             let _ = cluster.container_do(&["kill"], pod);
@@ -113,10 +103,7 @@ pub fn foreign_volume(shared: &Shared) -> Result<()> {
         let other = cluster.pod("segment-a-1");
         let host = format!("GP_AGENT_HOST_NAME={other}");
         let check = cluster.try_exec(pod, &["env", &host, "gp-agent", "check", "storage"])?;
-        ensure!(
-            check.status.success(),
-            "a look alone changes and refuses nothing"
-        );
+        ensure!(check.status.success(), "a look alone changes and refuses nothing");
         let run = [
             "env",
             &host,

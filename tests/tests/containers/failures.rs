@@ -59,9 +59,7 @@ pub fn mirror_killed(shared: &Shared) -> Result<()> {
 pub fn sshd_killed(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let pod = cluster.pod("segment-a-0");
-        let pid = cluster.status(pod)?["ssh"]["pid"]
-            .as_i64()
-            .context("no sshd")?;
+        let pid = cluster.status(pod)?["ssh"]["pid"].as_i64().context("no sshd")?;
         cluster.signal(pod, "KILL", pid)?;
         cluster.wait_status(pod, "another sshd", |s| {
             s["ssh"]["pid"].as_i64().is_some_and(|new| new != pid)
@@ -87,9 +85,7 @@ pub fn orphans(shared: &Shared) -> Result<()> {
         cluster.exec(pod, &["bash", "-c", ORPHANS])?;
         wait::until("no zombie, no orphan", || {
             let processes = cluster.exec(pod, &["ps", "-eo", "stat=,pid=,comm="])?;
-            let left = processes
-                .lines()
-                .filter(|p| p.starts_with('Z') || p.ends_with("sleep"));
+            let left = processes.lines().filter(|p| p.starts_with('Z') || p.ends_with("sleep"));
             ensure!(left.count() == 0, "{processes}");
             Ok(())
         })?;
@@ -118,10 +114,7 @@ pub fn hung(shared: &Shared) -> Result<()> {
         let status = status?;
         ensure!(live?.status.success(), "a hung database is no dead agent");
         ensure!(!ready?.status.success(), "ready although hung");
-        ensure!(
-            postmaster(&status) == postmaster(&before),
-            "it was restarted: {status}"
-        );
+        ensure!(postmaster(&status) == postmaster(&before), "it was restarted: {status}");
         cluster.wait_ready(pod)
     })
 }

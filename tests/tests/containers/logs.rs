@@ -24,9 +24,8 @@ pub fn none_lost_with_the_agent(_: &Shared) -> Result<()> {
     }
     cluster.wait_all_ready()?;
     let pod = cluster.pod("segment-a-0");
-    let query = format!(
-        "do $$ begin for i in 1..{LINES} loop raise log 'n=%', i; perform pg_sleep(0.0002); end loop; end $$"
-    );
+    let query =
+        format!("do $$ begin for i in 1..{LINES} loop raise log 'n=%', i; perform pg_sleep(0.0002); end loop; end $$");
     thread::scope(|scope| {
         let load = scope.spawn(|| cluster.sql(pod, &query));
         for kill in 1..=3 {
@@ -42,8 +41,7 @@ pub fn none_lost_with_the_agent(_: &Shared) -> Result<()> {
                 s["agentRestarts"].as_u64() > restarts && s["postmaster"]["adopted"] == true
             })?;
         }
-        load.join()
-            .map_err(|_| anyhow::anyhow!("the load panicked"))?
+        load.join().map_err(|_| anyhow::anyhow!("the load panicked"))?
     })?;
     wait::until("every line", || {
         let seen = numbers(&cluster.logs(pod))?;
@@ -57,10 +55,7 @@ pub fn none_lost_with_the_agent(_: &Shared) -> Result<()> {
 fn numbers(log: &str) -> Result<BTreeSet<u32>> {
     let mut seen = BTreeSet::new();
     // Docker may be in the middle of the last line.
-    let whole = log
-        .rfind('\n')
-        .and_then(|end| log.get(..end))
-        .unwrap_or_default();
+    let whole = log.rfind('\n').and_then(|end| log.get(..end)).unwrap_or_default();
     for line in whole.lines() {
         let record: Value = serde_json::from_str(line).with_context(|| format!("torn: {line}"))?;
         let message = record["message"].as_str().context("no message")?;

@@ -21,10 +21,7 @@ const TESTS: &[(&str, Test)] = &[
     ("pods_reach_each_other_by_ssh", bring_up::ssh),
     ("pg_hba_conf_holds_names", bring_up::names_in_hba),
     ("http_answers_for_the_role", bring_up::http_roles),
-    (
-        "agent_killed_leaves_the_postmaster_alone",
-        failures::agent_killed,
-    ),
+    ("agent_killed_leaves_the_postmaster_alone", failures::agent_killed),
     ("postmaster_killed_comes_back", failures::postmaster_killed),
     ("mirror_killed_streams_again", failures::mirror_killed),
     ("sshd_killed_comes_back", failures::sshd_killed),
@@ -32,22 +29,13 @@ const TESTS: &[(&str, Test)] = &[
     ("passwords_are_followed", administration::scram),
     ("ten_thousand_orphans_leave_no_zombie", failures::orphans),
     ("rotated_keys_overlap", administration::key_rotation),
-    (
-        "held_postmaster_is_left_alone",
-        administration::hold_and_resume,
-    ),
+    ("held_postmaster_is_left_alone", administration::hold_and_resume),
     (
         "lock_of_another_life_stops_no_start",
         administration::lock_of_another_life,
     ),
-    (
-        "stopped_by_pg_ctl_stays_stopped_and_is_adopted",
-        administration::pg_ctl,
-    ),
-    (
-        "stopped_in_smart_mode_waits_for_no_agent",
-        administration::smart_stop,
-    ),
+    ("stopped_by_pg_ctl_stays_stopped_and_is_adopted", administration::pg_ctl),
+    ("stopped_in_smart_mode_waits_for_no_agent", administration::smart_stop),
     (
         "stopped_in_immediate_mode_stays_stopped",
         administration::immediate_stop,
@@ -56,30 +44,15 @@ const TESTS: &[(&str, Test)] = &[
         "server_that_lost_its_lock_file_comes_back",
         administration::removed_lock_file,
     ),
-    (
-        "changed_settings_are_applied",
-        administration::changed_settings,
-    ),
-    (
-        "containers_killed_come_back_in_any_order",
-        restarts::all_killed,
-    ),
-    (
-        "names_in_pg_hba_conf_outlive_a_restart",
-        restarts::names_are_kept,
-    ),
-    (
-        "sigterm_under_load_loses_nothing",
-        restarts::sigterm_under_load,
-    ),
+    ("changed_settings_are_applied", administration::changed_settings),
+    ("containers_killed_come_back_in_any_order", restarts::all_killed),
+    ("names_in_pg_hba_conf_outlive_a_restart", restarts::names_are_kept),
+    ("sigterm_under_load_loses_nothing", restarts::sigterm_under_load),
     (
         "stops_in_time_with_a_client_that_does_not_read",
         restarts::client_that_does_not_read,
     ),
-    (
-        "stops_in_time_with_a_stopped_backend",
-        restarts::stopped_backend,
-    ),
+    ("stops_in_time_with_a_stopped_backend", restarts::stopped_backend),
     (
         "wrong_reverse_names_are_replaced_by_addresses",
         refusals::wrong_reverse_names,
@@ -96,10 +69,7 @@ const TESTS: &[(&str, Test)] = &[
         "pods_killed_while_they_are_made_come_up",
         directories::killed_while_made,
     ),
-    (
-        "second_agent_on_a_volume_is_refused",
-        directories::foreign_volume,
-    ),
+    ("second_agent_on_a_volume_is_refused", directories::foreign_volume),
     (
         "parameter_that_would_stop_the_server_is_refused",
         directories::bad_parameter,

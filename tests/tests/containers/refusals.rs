@@ -30,14 +30,9 @@ pub fn wrong_reverse_names(_: &Shared) -> Result<()> {
         let address = format!("{}/32", cluster.address(peer)?.ip());
         let file = format!("/greenplum/gpseg{content}/pg_hba.conf");
         let hba = cluster.exec(pod, &["cat", &file])?;
-        ensure!(
-            hba.contains(&address),
-            "{address} is not in pg_hba.conf:\n{hba}"
-        );
+        ensure!(hba.contains(&address), "{address} is not in pg_hba.conf:\n{hba}");
         let name = format!("{peer}.{}", cluster.domain());
-        let mut lines = hba
-            .lines()
-            .filter(|line| !line.trim_start().starts_with('#'));
+        let mut lines = hba.lines().filter(|line| !line.trim_start().starts_with('#'));
         ensure!(
             !lines.any(|line| line.contains(&name)),
             "a name that never matches:\n{hba}"
@@ -51,21 +46,10 @@ pub fn volume_in_memory(_: &Shared) -> Result<()> {
     let pod = cluster.pod("coordinator-0");
     cluster.create(pod, &["--tmpfs=/greenplum:uid=1000,gid=1000,mode=0700"])?;
     let status = cluster.wait_status(pod, "refused", |s| s["phase"] == "refused")?;
-    ensure!(
-        status.to_string().contains("tmpfs"),
-        "no word of tmpfs: {status}"
-    );
+    ensure!(status.to_string().contains("tmpfs"), "no word of tmpfs: {status}");
     let database = cluster.try_exec(pod, &["ls", "/greenplum/gpseg-1"])?;
-    ensure!(
-        !database.status.success(),
-        "a database was made: {database:?}"
-    );
-    ensure!(
-        !cluster
-            .try_exec(pod, &["pgrep", "-x", "postgres"])?
-            .status
-            .success()
-    );
+    ensure!(!database.status.success(), "a database was made: {database:?}");
+    ensure!(!cluster.try_exec(pod, &["pgrep", "-x", "postgres"])?.status.success());
     // Refused, not dead: the container stays, for the administrator to see why.
     ensure!(cluster.exec(pod, &["gp-agent", "probe", "live"]).is_ok());
     ensure!(cluster.exec(pod, &["gp-agent", "probe", "ready"]).is_err());

@@ -20,10 +20,7 @@ pub fn all_killed(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let primaries = ["coordinator-0", "segment-a-0", "segment-a-1"].map(|pod| cluster.pod(pod));
         for pod in primaries {
-            cluster.sql(
-                pod,
-                "create table killed as select generate_series(1, 1000) as id",
-            )?;
+            cluster.sql(pod, "create table killed as select generate_series(1, 1000) as id")?;
         }
         for pod in &cluster.pods {
             cluster.container_do(&["kill"], pod)?;
@@ -73,11 +70,7 @@ pub fn sigterm_under_load(shared: &Shared) -> Result<()> {
         })?;
         let code = stop(cluster, pod)?;
         let rows = load.ended()?;
-        ensure!(
-            code == "0",
-            "the container ended with {code}:\n{}",
-            cluster.logs(pod)
-        );
+        ensure!(code == "0", "the container ended with {code}:\n{}", cluster.logs(pod));
         let since = Cluster::now()?;
         cluster.container_do(&["start"], pod)?;
         cluster.wait_ready(pod)?;
@@ -87,11 +80,7 @@ pub fn sigterm_under_load(shared: &Shared) -> Result<()> {
             log.contains("database system was shut down at"),
             "no word of a clean end:\n{log}"
         );
-        for trace in [
-            "was not properly shut down",
-            "automatic recovery",
-            "was interrupted",
-        ] {
+        for trace in ["was not properly shut down", "automatic recovery", "was interrupted"] {
             ensure!(!log.contains(trace), "crash recovery:\n{log}");
         }
         cluster.sql(pod, "drop table written").map(drop)
@@ -109,10 +98,7 @@ fn session(cluster: &Cluster, pod: &str, query: &str) -> Result<(Child, i64)> {
         .spawn()?;
     let backend = wait::until("the session", || {
         let active = "select pid from pg_stat_activity where application_name = 'stuck' and state = 'active'";
-        cluster
-            .sql(pod, active)?
-            .parse::<i64>()
-            .context("no such session")
+        cluster.sql(pod, active)?.parse::<i64>().context("no such session")
     })?;
     Ok((child, backend))
 }

@@ -5,11 +5,7 @@ use anyhow::{Result, ensure};
 use cluster_tests::cluster::{Cluster, postmaster};
 use cluster_tests::suite::Shared;
 
-fn wait_all(
-    cluster: &Cluster,
-    what: &str,
-    wanted: impl Fn(&serde_json::Value) -> bool,
-) -> Result<()> {
+fn wait_all(cluster: &Cluster, what: &str, wanted: impl Fn(&serde_json::Value) -> bool) -> Result<()> {
     let mut pods = cluster.pods.iter();
     pods.try_for_each(|pod| cluster.wait_status(pod, what, &wanted).map(drop))
 }
@@ -32,7 +28,9 @@ pub fn stop_and_start(shared: &Shared) -> Result<()> {
         };
         // Without a mode it waits for all sessions; the agents' do not hold it up.
         cluster.tool(head, "timeout 60 gpstop -a")?;
-        wait_all(cluster, "stays stopped", |s| s["phase"] == "stopped" && postmaster(s).is_none())?;
+        wait_all(cluster, "stays stopped", |s| {
+            s["phase"] == "stopped" && postmaster(s).is_none()
+        })?;
         cluster.tool(head, "gpstart -a")?;
         wait_adopted(cluster)?;
         check(cluster, head, "by_hand")?;

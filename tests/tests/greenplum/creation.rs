@@ -31,16 +31,10 @@ pub fn broken_off(_: &Shared) -> Result<()> {
     cluster.wait_all_ready()?;
     cluster.wait_in_place(head)?;
     let record = creation(&cluster, head)?;
-    ensure!(
-        record["state"] == "created" && record["attempts"] == 3,
-        "{record}"
-    );
+    ensure!(record["state"] == "created" && record["attempts"] == 3, "{record}");
     for pod in [head, primary] {
         let kept = aside(&cluster, pod, &cluster.data_dir(pod))?;
-        ensure!(
-            kept == 2,
-            "{kept} directories of {pod} were set aside, not 2"
-        );
+        ensure!(kept == 2, "{kept} directories of {pod} were set aside, not 2");
     }
     Ok(())
 }
@@ -129,12 +123,7 @@ pub fn lost_coordinator(_: &Shared) -> Result<()> {
     cluster.wait_status(head, "creates nothing over the segments", |s| {
         refused(s, &["bring the coordinator's lost volume back"])
     })?;
-    ensure!(
-        !cluster
-            .try_exec(head, &["ls", "/greenplum/gpseg-1"])?
-            .status
-            .success()
-    );
+    ensure!(!cluster.try_exec(head, &["ls", "/greenplum/gpseg-1"])?.status.success());
     let status = cluster.status(segment)?;
     ensure!(
         status["directory"]["systemId"] == system,
@@ -146,19 +135,17 @@ pub fn lost_coordinator(_: &Shared) -> Result<()> {
 /// Everything that is said of the hosts, in the status of the coordinator.
 fn says(status: &Value, pod: &str, words: &str) -> bool {
     let mut findings = status["findings"].as_array().into_iter().flatten();
-    findings.any(|f| {
-        f["severity"] == "error" && f["subject"] == pod && f["what"].to_string().contains(words)
-    })
+    findings.any(|f| f["severity"] == "error" && f["subject"] == pod && f["what"].to_string().contains(words))
 }
 
 /// Takes the port on IPv4 alone until the container ends.
-const LISTEN: &str = "import socket, time; s = socket.socket(); s.bind(('0.0.0.0', 50000)); s.listen(); time.sleep(3600)";
+const LISTEN: &str =
+    "import socket, time; s = socket.socket(); s.bind(('0.0.0.0', 50000)); s.listen(); time.sleep(3600)";
 
 pub fn hosts_not_ready(_: &Shared) -> Result<()> {
     let cluster = Cluster::new(one_pair())?;
     let head = coordinator(&cluster);
-    let [standby, primary, mirror] =
-        ["coordinator-1", "segment-a-0", "segment-b-0"].map(|pod| cluster.pod(pod));
+    let [standby, primary, mirror] = ["coordinator-1", "segment-a-0", "segment-b-0"].map(|pod| cluster.pod(pod));
     let hidden = |path: &str| format!("--volume=/dev/null:{path}:ro");
     cluster.create(mirror, &["--tmpfs=/usr/lib/locale"])?;
     let left = cluster.data_dir(mirror);
@@ -167,9 +154,7 @@ pub fn hosts_not_ready(_: &Shared) -> Result<()> {
     cluster.create(standby, &[&hidden("/usr/bin/ping")])?;
     cluster.create(primary, &[&hidden("/usr/sbin/sshd")])?;
     cluster.create(head, &[])?;
-    cluster.wait_status(head, "creates nothing over a directory", |s| {
-        refused(s, &[mirror])
-    })?;
+    cluster.wait_status(head, "creates nothing over a directory", |s| refused(s, &[mirror]))?;
     let kept = "/greenplum/mirror/kept";
     cluster.exec(mirror, &["mv", &left, kept])?;
     cluster.spawn(mirror, &["python3", "-c", LISTEN])?;
@@ -196,18 +181,14 @@ pub fn hosts_not_ready(_: &Shared) -> Result<()> {
 
 pub fn shell_characters(_: &Shared) -> Result<()> {
     let cluster = Cluster::new(one_pair())?;
-    cluster
-        .edit_configuration(|text| text.replace("primaries: ", "primaries: x$(id>/tmp/owned)-"))?;
+    cluster.edit_configuration(|text| text.replace("primaries: ", "primaries: x$(id>/tmp/owned)-"))?;
     let head = coordinator(&cluster);
     cluster.create(head, &[])?;
     cluster.wait_log(head, "segments.primaries")?;
     let check = cluster.try_exec(head, &["gp-agent", "check", "config"])?;
     ensure!(!check.status.success(), "the doctor likes it: {check:?}");
     ensure!(
-        !cluster
-            .try_exec(head, &["ls", "/tmp/owned"])?
-            .status
-            .success(),
+        !cluster.try_exec(head, &["ls", "/tmp/owned"])?.status.success(),
         "it was run"
     );
     if greenplum::kind() == Kind::StandIn {

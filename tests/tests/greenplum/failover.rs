@@ -22,8 +22,7 @@ pub fn primary(shared: &Shared) -> Result<()> {
         })?;
         degraded(cluster, old)?;
         cluster.container_do(&["start"], old)?;
-        let status =
-            cluster.wait_status(old, "waits for recovery", |s| refused(s, &["gprecoverseg"]))?;
+        let status = cluster.wait_status(old, "waits for recovery", |s| refused(s, &["gprecoverseg"]))?;
         ensure!(
             status["findings"].to_string().contains("gprecoverseg"),
             "no finding: {status}"
@@ -59,9 +58,7 @@ fn degraded(cluster: &Cluster, gone: &str) -> Result<()> {
     let status = cluster.try_exec(head, &["gp-agent", "status"])?;
     let table = String::from_utf8_lossy(&status.stdout).into_owned();
     ensure!(
-        !status.status.success()
-            && table.contains(gone)
-            && table.contains("not the role that the pod was made for"),
+        !status.status.success() && table.contains(gone) && table.contains("not the role that the pod was made for"),
         "{table}"
     );
     let doctor = cluster.try_exec(head, &["gp-agent", "check"])?;
@@ -87,17 +84,14 @@ pub fn coordinator_activated(cluster: &Cluster) -> Result<(&str, &str)> {
         ("replay_lsn", "pg_current_wal_lsn")
     };
     wait::until("the standby has it", || {
-        let caught_up = format!(
-            "select count(*) from pg_stat_replication where state = 'streaming' and {replayed} = {current}()"
-        );
+        let caught_up =
+            format!("select count(*) from pg_stat_replication where state = 'streaming' and {replayed} = {current}()");
         ensure!(cluster.sql(old, &caught_up)? != "0");
         Ok(())
     })?;
     cluster.container_do(&["kill"], old)?;
     cluster.tool(new, "gpactivatestandby -a -f -d /greenplum/gpseg-1")?;
-    cluster.wait_status(new, "active as coordinator", |s| {
-        s["activeRole"] == "coordinator"
-    })?;
+    cluster.wait_status(new, "active as coordinator", |s| s["activeRole"] == "coordinator")?;
     cluster.wait_ready(new)?;
     check(cluster, new, "kept")?;
     Ok((old, new))
@@ -109,11 +103,9 @@ pub fn old_coordinator(_: &Shared) -> Result<()> {
     cluster.container_do(&["start"], old)?;
     cluster.wait_status(old, "fenced", |s| refused(s, &["activated"]))?;
     // Even when the new one is silent: the segments remember.
-    cluster.wait_status(
-        cluster.pod("segment-a-0"),
-        "has seen the new coordinator",
-        |s| s["seenCoordinator"].as_u64() >= Some(2),
-    )?;
+    cluster.wait_status(cluster.pod("segment-a-0"), "has seen the new coordinator", |s| {
+        s["seenCoordinator"].as_u64() >= Some(2)
+    })?;
     cluster.container_do(&["stop", "--time", "60"], new)?;
     cluster.container_do(&["restart", "--time", "60"], old)?;
     cluster.wait_status(old, "still fenced", |s| refused(s, &["activated"]))?;

@@ -20,12 +20,7 @@ pub fn postmasters_killed(shared: &Shared) -> Result<()> {
         let head = coordinator(cluster);
         fill(cluster, head, "survivor")?;
         let history = changes(cluster, head)?;
-        for short in [
-            "segment-a-1",
-            "segment-b-0",
-            "coordinator-1",
-            "coordinator-0",
-        ] {
+        for short in ["segment-a-1", "segment-b-0", "coordinator-1", "coordinator-0"] {
             let pod = cluster.pod(short);
             let pid = postmaster(&cluster.status(pod)?).context("no postmaster")?;
             cluster.signal(pod, "KILL", pid)?;
@@ -41,10 +36,7 @@ pub fn postmasters_killed(shared: &Shared) -> Result<()> {
             check(cluster, head, "survivor")?;
         }
         cluster.wait_in_place(head)?;
-        ensure!(
-            changes(cluster, head)? == history,
-            "the catalog was changed"
-        );
+        ensure!(changes(cluster, head)? == history, "the catalog was changed");
         cluster.sql(head, "drop table survivor").map(drop)
     })
 }

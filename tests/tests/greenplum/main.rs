@@ -19,16 +19,10 @@ use std::process::ExitCode;
 const TESTS: &[(&str, Test)] = &[
     ("comes_up_from_empty_volumes", bring_up::comes_up),
     ("sql_files_ran_once_in_order", bring_up::sql_files),
-    (
-        "primaries_answer_a_distributed_query",
-        bring_up::distributed,
-    ),
+    ("primaries_answer_a_distributed_query", bring_up::distributed),
     ("pg_hba_conf_holds_names_and_nothing_wide", bring_up::hba),
     ("http_answers_for_the_role", bring_up::http_roles),
-    (
-        "agent_killed_leaves_the_postmaster_alone",
-        failures::agent_killed,
-    ),
+    ("agent_killed_leaves_the_postmaster_alone", failures::agent_killed),
     (
         "killed_postmasters_are_back_before_fts_fails_over",
         failures::postmasters_killed,
@@ -37,32 +31,17 @@ const TESTS: &[(&str, Test)] = &[
         "silent_standby_and_mirror_hold_nobody_up_for_long",
         failures::silent_replicas,
     ),
-    (
-        "stopped_pods_come_back_in_their_places",
-        restarts::all_stopped,
-    ),
+    ("stopped_pods_come_back_in_their_places", restarts::all_stopped),
     ("killed_pods_come_back_in_any_order", restarts::all_killed),
-    (
-        "segments_wait_for_the_coordinator",
-        restarts::segments_first,
-    ),
+    ("segments_wait_for_the_coordinator", restarts::segments_first),
     ("late_primary_is_let_start_first", restarts::late_primary),
-    (
-        "lost_memory_of_the_catalog_is_made_good",
-        restarts::snapshot_lost,
-    ),
+    ("lost_memory_of_the_catalog_is_made_good", restarts::snapshot_lost),
     (
         "stopped_and_started_by_the_tools_is_adopted",
         administration::stop_and_start,
     ),
-    (
-        "standby_made_by_hand_is_adopted",
-        administration::standby_by_hand,
-    ),
-    (
-        "lost_primary_is_failed_over_and_recovered_by_hand",
-        failover::primary,
-    ),
+    ("standby_made_by_hand_is_adopted", administration::standby_by_hand),
+    ("lost_primary_is_failed_over_and_recovered_by_hand", failover::primary),
     ("names_that_are_gone_harm_nobody", surroundings::dns_gone),
     (
         "activated_standby_fences_the_old_coordinator",
@@ -89,14 +68,8 @@ const TESTS: &[(&str, Test)] = &[
 
 /// What a real engine cannot be told to do.
 const STAND_IN_ALONE: &[(&str, Test)] = &[
-    (
-        "exhausted_attempts_are_refused_until_resumed",
-        creation::exhausted,
-    ),
-    (
-        "standby_and_mirrors_that_failed_are_finished",
-        creation::finished,
-    ),
+    ("exhausted_attempts_are_refused_until_resumed", creation::exhausted),
+    ("standby_and_mirrors_that_failed_are_finished", creation::finished),
     ("greenplum_6_is_created", creation::greenplum_6),
     ("cloudberry_is_created", creation::cloudberry),
     ("skewed_clock_is_reported", surroundings::clock_skew),
@@ -121,9 +94,7 @@ fn main() -> ExitCode {
     match greenplum::kind() {
         Kind::StandIn => {
             tests.extend(STAND_IN_ALONE);
-            eprintln!(
-                "SKIPPED: the Greenplum tests against a real engine: none is given (tests/run --gphome DIR)"
-            );
+            eprintln!("SKIPPED: the Greenplum tests against a real engine: none is given (tests/run --gphome DIR)");
         }
         Kind::Real => {
             for (name, _) in STAND_IN_ALONE {

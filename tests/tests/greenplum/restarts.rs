@@ -22,11 +22,7 @@ pub fn all_stopped(shared: &Shared) -> Result<()> {
         cluster.all_do(&["stop", "--time", LATE])?;
         for pod in &cluster.pods {
             let code = cluster.inspect(pod, "{{.State.ExitCode}}")?;
-            ensure!(
-                code == "0",
-                "{pod} ended with {code}:\n{}",
-                cluster.logs(pod)
-            );
+            ensure!(code == "0", "{pod} ended with {code}:\n{}", cluster.logs(pod));
         }
         let since = Cluster::now()?;
         cluster.start_shuffled()?;
@@ -78,10 +74,7 @@ pub fn segments_first(shared: &Shared) -> Result<()> {
                 .as_str()
                 .is_some_and(|reason| reason.contains("coordinator"))
         })?;
-        ensure!(
-            postmaster(&status).is_none(),
-            "started without being told: {status}"
-        );
+        ensure!(postmaster(&status).is_none(), "started without being told: {status}");
         for short in ["coordinator-1", "coordinator-0"] {
             cluster.container_do(&["start"], cluster.pod(short))?;
         }
@@ -124,18 +117,14 @@ pub fn snapshot_lost(shared: &Shared) -> Result<()> {
         let head = coordinator(cluster);
         let history = changes(cluster, head)?;
         for pod in &cluster.pods {
-            let state =
-                "rm -f /greenplum/.gp-agent/catalog.json /greenplum/.gp-agent/coordinator-timeline";
+            let state = "rm -f /greenplum/.gp-agent/catalog.json /greenplum/.gp-agent/coordinator-timeline";
             cluster.exec(pod, &["bash", "-c", state])?;
         }
         cluster.all_do(&["stop", "--time", LATE])?;
         cluster.start_shuffled()?;
         cluster.wait_all_ready()?;
         cluster.wait_in_place(head)?;
-        ensure!(
-            changes(cluster, head)? == history,
-            "FTS failed a primary over"
-        );
+        ensure!(changes(cluster, head)? == history, "FTS failed a primary over");
         Ok(())
     })
 }

@@ -28,9 +28,7 @@ pub fn one_pair() -> Settings {
 /// Whether a pod is kept from starting, for a reason that names all these words.
 pub fn refused(status: &Value, words: &[&str]) -> bool {
     let reason = status["reason"].as_str().unwrap_or_default();
-    status["phase"] == "refused"
-        && postmaster(status).is_none()
-        && words.iter().all(|word| reason.contains(word))
+    status["phase"] == "refused" && postmaster(status).is_none() && words.iter().all(|word| reason.contains(word))
 }
 
 /// A table that is spread over the primaries, with the numbers 1 to 1000.
@@ -43,10 +41,7 @@ pub fn fill(cluster: &Cluster, coordinator: &str, table: &str) -> Result<()> {
 
 /// Checks that they are all there.
 pub fn check(cluster: &Cluster, coordinator: &str, table: &str) -> Result<()> {
-    let rows = cluster.sql(
-        coordinator,
-        &format!("select count(*), sum(id) from {table}"),
-    )?;
+    let rows = cluster.sql(coordinator, &format!("select count(*), sum(id) from {table}"))?;
     ensure!(rows == "1000|500500", "{table} has {rows}");
     Ok(())
 }

@@ -11,8 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 
 fn postmasters(cluster: &Cluster) -> Result<Vec<Option<i64>>> {
     let pods = cluster.pods.iter();
-    pods.map(|pod| Ok(postmaster(&cluster.status(pod)?)))
-        .collect()
+    pods.map(|pod| Ok(postmaster(&cluster.status(pod)?))).collect()
 }
 
 pub fn dns_gone(shared: &Shared) -> Result<()> {
@@ -54,9 +53,7 @@ fn endure(cluster: &Cluster) -> Result<()> {
         findings.any(|f| f["area"] == "dns")
     })?;
     for pod in &cluster.pods {
-        let since = cluster.status(pod)?["loopTurnedAt"]
-            .as_u64()
-            .context("no time")?;
+        let since = cluster.status(pod)?["loopTurnedAt"].as_u64().context("no time")?;
         cluster.wait_status(pod, "the loop turns", |s| {
             s["loopTurnedAt"].as_u64() >= Some(since + 10)
         })?;

@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 /// Waits until a client ends up in a pod, where it may write.
 fn wait_for_client(release: &Release, client: &Client, pod: &str) -> Result<()> {
     wait::until(&format!("clients reach {pod}"), || {
-        let answer = client
-            .sql("create temporary table written (n int); select host(inet_server_addr())")?;
+        let answer = client.sql("create temporary table written (n int); select host(inet_server_addr())")?;
         let address = release.ip(pod)?.to_string();
         ensure!(answer == address, "{answer} answers and not {address}");
         Ok(())
@@ -24,10 +23,7 @@ pub fn restart(shared: &Shared) -> Result<()> {
         let (uid, address) = (release.uid("coordinator-0")?, release.ip("coordinator-0")?);
         release.kubectl(&["delete", "pod", "coordinator-0", "--wait=false"])?;
         release.wait_replaced("coordinator-0", &uid)?;
-        ensure!(
-            release.ip("coordinator-0")? != address,
-            "the address is the old one"
-        );
+        ensure!(release.ip("coordinator-0")? != address, "the address is the old one");
         wait_for_client(release, &client, "coordinator-0")?;
         ensure!(client.sql("select n from kept")? == "7");
         client.sql("drop table kept").map(drop)
@@ -62,9 +58,7 @@ fn promote(release: &Release) -> Result<()> {
     release.wait_streaming("coordinator-1")?;
     release.sql("coordinator-1", "select pg_promote()")?;
     let steps_down = |s: &Value| s["phase"] == "refused" && s["postmaster"]["pid"].is_null();
-    release
-        .wait_status("coordinator-0", "steps down", steps_down)
-        .map(drop)
+    release.wait_status("coordinator-0", "steps down", steps_down).map(drop)
 }
 
 pub fn promotion(_: &Shared) -> Result<()> {
@@ -75,36 +69,20 @@ pub fn promotion(_: &Shared) -> Result<()> {
     promote(&release)?;
     wait_for_client(&release, &client, "coordinator-1")?;
     let lost = pinned.sql("select 1");
-    ensure!(
-        lost.is_err(),
-        "the Service that names the pod still answers: {lost:?}"
-    );
+    ensure!(lost.is_err(), "the Service that names the pod still answers: {lost:?}");
     // The old coordinator, emptied, comes back as the standby and not as a second coordinator.
     let (pod, dir) = ("coordinator-0", "/greenplum/gpseg-1");
-    release.exec(
-        pod,
-        &["gp-agent", "hold", "setting the old directory aside"],
-    )?;
+    release.exec(pod, &["gp-agent", "hold", "setting the old directory aside"])?;
     release.wait_status(pod, "held", |s| s["phase"] == "held")?;
     release.exec(pod, &["mv", dir, "/greenplum/old"])?;
     release.exec(pod, &["gp-agent", "resume"])?;
     release.wait_ready(pod)?;
     wait::until("labels have changed places", || {
-        let label = |pod| {
-            Ok::<_, anyhow::Error>(
-                release.pod(pod)?["metadata"]["labels"]["greenplum.io/role"].clone(),
-            )
-        };
+        let label = |pod| Ok::<_, anyhow::Error>(release.pod(pod)?["metadata"]["labels"]["greenplum.io/role"].clone());
         let (zero, one) = (label("coordinator-0")?, label("coordinator-1")?);
-        ensure!(
-            zero == "standby" && one == "coordinator",
-            "{zero} and {one}"
-        );
+        ensure!(zero == "standby" && one == "coordinator", "{zero} and {one}");
         let addresses = service_addresses(&release)?;
-        ensure!(
-            addresses == [release.ip("coordinator-1")?.to_string()],
-            "{addresses:?}"
-        );
+        ensure!(addresses == [release.ip("coordinator-1")?.to_string()], "{addresses:?}");
         Ok(())
     })?;
     wait_for_client(&release, &client, "coordinator-1")

@@ -13,10 +13,7 @@ pub fn comes_up(shared: &Shared) -> Result<()> {
             ensure!(one != two, "{pod} and {partner} share {one}");
         }
         for pod in release.pods()? {
-            ensure!(
-                release.exec(&pod, &["id", "-u"])? != "0",
-                "{pod} runs as root"
-            );
+            ensure!(release.exec(&pod, &["id", "-u"])? != "0", "{pod} runs as root");
             ensure!(release.restarts(&pod)? == 0, "{pod} was restarted");
             let status = release.status(&pod)?;
             let findings = &status["findings"];
@@ -35,10 +32,7 @@ pub fn comes_up(shared: &Shared) -> Result<()> {
         }
         if Client::missing().is_none() {
             let address = Client::of(release)?.sql("select host(inet_server_addr())")?;
-            ensure!(
-                address == release.ip("coordinator-0")?.to_string(),
-                "{address}"
-            );
+            ensure!(address == release.ip("coordinator-0")?.to_string(), "{address}");
         }
         Ok(())
     })
@@ -63,10 +57,7 @@ pub fn labels(shared: &Shared) -> Result<()> {
         }
         // A pod that does not serve any more says so first.
         release.exec("segment-b-0", &["gp-agent", "hold", "looking at labels"])?;
-        release.exec(
-            "segment-b-0",
-            &["pg_ctl", "stop", "-s", "-D", "/greenplum/gpseg0"],
-        )?;
+        release.exec("segment-b-0", &["pg_ctl", "stop", "-s", "-D", "/greenplum/gpseg0"])?;
         let unlabelled = wait::until("the label is gone", || {
             let labels = release.pod("segment-b-0")?["metadata"]["labels"].clone();
             ensure!(labels["greenplum.io/role"].is_null(), "{labels}");
@@ -80,10 +71,7 @@ pub fn labels(shared: &Shared) -> Result<()> {
 pub fn helm_test(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         let said = release.test()?;
-        ensure!(
-            said.contains("the active coordinator is"),
-            "helm test said {said:?}"
-        );
+        ensure!(said.contains("the active coordinator is"), "helm test said {said:?}");
         Ok(())
     })
 }

@@ -31,15 +31,11 @@ pub fn rotation(shared: &Shared) -> Result<()> {
             release.exec(from, &["ssh", "-o", "BatchMode=yes", to, "true"])
         })?;
         let login = |password: &str| {
-            let psql =
-                format!("PGPASSWORD='{password}' psql -XAtwh 127.0.0.1 -c 'select 1' postgres");
+            let psql = format!("PGPASSWORD='{password}' psql -XAtwh 127.0.0.1 -c 'select 1' postgres");
             release.exec(from, &["bash", "-c", &psql])
         };
         wait::until("the new password opens", || login("another one"))?;
-        ensure!(
-            login(&old_password).is_err(),
-            "the old password still opens"
-        );
+        ensure!(login(&old_password).is_err(), "the old password still opens");
         // An upgrade brings new settings, and leaves the Secrets as they are.
         release.upgrade(&json!({ "parameters": { "log_statement": "ddl" } }))?;
         for pod in release.pods()? {
@@ -49,10 +45,7 @@ pub fn rotation(shared: &Shared) -> Result<()> {
                 Ok(())
             })?;
         }
-        ensure!(
-            release.password()? == "another one",
-            "the upgrade made a new password"
-        );
+        ensure!(release.password()? == "another one", "the upgrade made a new password");
         ensure!(release.uids()? == before, "a pod was replaced");
         release.upgrade(&json!({}))
     })
@@ -66,9 +59,7 @@ pub fn rolling_update(shared: &Shared) -> Result<()> {
         client.sql("create table written (id bigint)")?;
         let clients = Clients::start(&client, "written", 2);
         let image = json!({ "image": { "repository": repository, "tag": tag } });
-        let updated = release
-            .upgrade(&image)
-            .and_then(|()| wait_for_update(release, &next));
+        let updated = release.upgrade(&image).and_then(|()| wait_for_update(release, &next));
         let served = clients.wait_for_more("clients write after the update");
         let rows = clients.stop()?;
         updated?;
@@ -76,9 +67,7 @@ pub fn rolling_update(shared: &Shared) -> Result<()> {
         all_well(release)?;
         let written = client.sql_when_served("select id from written")?;
         writers::check_among(&written, &rows)?;
-        client
-            .sql_when_served("drop table if exists written")
-            .map(drop)
+        client.sql_when_served("drop table if exists written").map(drop)
     })
 }
 
@@ -86,8 +75,8 @@ fn wait_for_update(release: &Release, image: &str) -> Result<()> {
     for set in ["coordinator", "segment-a", "segment-b"] {
         wait::until(&format!("{set} is updated"), || {
             let status = release.set(set)?["status"].clone();
-            let done = status["currentRevision"] == status["updateRevision"]
-                && status["readyReplicas"] == status["replicas"];
+            let done =
+                status["currentRevision"] == status["updateRevision"] && status["readyReplicas"] == status["replicas"];
             ensure!(done, "{status}");
             Ok(())
         })?;
@@ -103,11 +92,7 @@ fn wait_for_update(release: &Release, image: &str) -> Result<()> {
 fn evict(release: &Release, pod: &str) -> Result<()> {
     let namespace = &release.namespace;
     let newest = kubectl(&["get", "--raw", "/apis/policy/v1"]).is_ok();
-    let version = if newest {
-        "policy/v1"
-    } else {
-        "policy/v1beta1"
-    };
+    let version = if newest { "policy/v1" } else { "policy/v1beta1" };
     let eviction = json!({
         "apiVersion": version, "kind": "Eviction", "metadata": { "name": pod, "namespace": namespace },
     });
@@ -129,10 +114,7 @@ pub fn evictions(shared: &Shared) -> Result<()> {
         let refused = evict(release, "segment-b-0")
             .err()
             .context("both of a pair were evicted")?;
-        ensure!(
-            refused.to_string().contains("disruption budget"),
-            "{refused:#}"
-        );
+        ensure!(refused.to_string().contains("disruption budget"), "{refused:#}");
         // The coordinator has a budget of its own.
         let coordinator = release.uid("coordinator-1")?;
         evict(release, "coordinator-1")?;
@@ -148,9 +130,7 @@ pub fn evictions(shared: &Shared) -> Result<()> {
 /// A node with primaries or mirrors that can go elsewhere: before Kubernetes 1.31 no node takes both, so one that holds all of
 /// a kind may be the only one for them.
 fn drainable(release: &Release) -> Result<String> {
-    let nodes = |pods: Vec<&str>| -> Result<BTreeSet<String>> {
-        pods.iter().map(|pod| release.node(pod)).collect()
-    };
+    let nodes = |pods: Vec<&str>| -> Result<BTreeSet<String>> { pods.iter().map(|pod| release.node(pod)).collect() };
     let (primaries, mirrors) = PAIRS[1..].iter().copied().unzip();
     let groups = [nodes(primaries)?, nodes(mirrors)?];
     let all = kubectl(&["get", "nodes", "-o", "jsonpath={.items[*].metadata.name}"])?;
@@ -170,17 +150,11 @@ pub fn drain(shared: &Shared) -> Result<()> {
         let _tool = Tool::find().map_err(anyhow::Error::msg)?;
         let node = drainable(release)?;
         let selector = "--pod-selector=greenplum.io/cluster,app.kubernetes.io/name=gp-agent";
-        let how = [
-            "--ignore-daemonsets",
-            "--delete-emptydir-data",
-            "--timeout=80s",
-        ];
+        let how = ["--ignore-daemonsets", "--delete-emptydir-data", "--timeout=80s"];
         let drained = kubectl(&[&["drain", &node, selector], &how[..]].concat());
         let left = || -> Result<Vec<String>> {
             let pods = release.pods()?.into_iter();
-            Ok(pods
-                .filter(|pod| release.node(pod).is_ok_and(|n| n == node))
-                .collect())
+            Ok(pods.filter(|pod| release.node(pod).is_ok_and(|n| n == node)).collect())
         };
         let left = left();
         kubectl(&["uncordon", &node])?;
@@ -210,10 +184,7 @@ pub fn wrong_values(shared: &Shared) -> Result<()> {
             let refusal = release.upgrade(&wrong).err().context("not refused")?;
             ensure!(refusal.to_string().contains(named), "{refusal:#}");
         }
-        ensure!(
-            generations()? == before,
-            "a refused upgrade changed a StatefulSet"
-        );
+        ensure!(generations()? == before, "a refused upgrade changed a StatefulSet");
         Ok(())
     })
 }

@@ -58,10 +58,7 @@ pub fn all_pods(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         write_rows(release, "before")?;
         let pods = release.pods()?;
-        delete(
-            release,
-            &pods.iter().map(String::as_str).collect::<Vec<_>>(),
-        )?;
+        delete(release, &pods.iter().map(String::as_str).collect::<Vec<_>>())?;
         all_well(release)?;
         check_rows(release, "before")
     })
@@ -98,14 +95,8 @@ pub fn under_load(shared: &Shared) -> Result<()> {
         release.wait_replaced(pod, &uid)?;
         writers::check_among(&release.sql(pod, "select id from written")?, &rows)?;
         let log = release.logs(pod);
-        ensure!(
-            log.contains("database system was shut down at"),
-            "no clean end:\n{log}"
-        );
-        ensure!(
-            !log.contains("automatic recovery"),
-            "crash recovery:\n{log}"
-        );
+        ensure!(log.contains("database system was shut down at"), "no clean end:\n{log}");
+        ensure!(!log.contains("automatic recovery"), "crash recovery:\n{log}");
         release.sql(pod, "drop table written").map(drop)
     })
 }

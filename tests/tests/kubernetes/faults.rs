@@ -26,10 +26,7 @@ pub fn node(shared: &Shared) -> Result<()> {
         let others = elsewhere(release, &node)?;
         tool.run(&["node", "stop", &node])?;
         let survived = others.iter().try_for_each(|pod| {
-            let rows = release.sql(
-                pod,
-                "create table meanwhile as select 7 as n; select n from meanwhile",
-            )?;
+            let rows = release.sql(pod, "create table meanwhile as select 7 as n; select n from meanwhile")?;
             ensure!(rows == "7", "{pod} has {rows}");
             Ok(())
         });
@@ -83,8 +80,7 @@ pub fn lost_master(shared: &Shared) -> Result<()> {
         let client = Client::of_pod(release, "segment-a-1")?;
         tool.run(&["partition", &node, "master"])?;
         wait_for_node(&node, false)?;
-        let answered =
-            client.sql("create table meanwhile as select 7 as n; select n from meanwhile");
+        let answered = client.sql("create table meanwhile as select 7 as n; select n from meanwhile");
         tool.run(&["heal"])?;
         ensure!(answered.context("while the node was alone")? == "7");
         wait_for_node(&node, true)?;
@@ -121,9 +117,7 @@ fn without_dns(release: &Release, fault: &str) -> Result<()> {
         .context("no postmaster")?;
     release.exec(pod, &["kill", "-s", "KILL", &pid.to_string()])?;
     release.wait_status(pod, "another postmaster", |s| {
-        s["postmaster"]["pid"]
-            .as_i64()
-            .is_some_and(|new| new != pid)
+        s["postmaster"]["pid"].as_i64().is_some_and(|new| new != pid)
     })?;
     release.wait_ready(pod)?;
     if fault == "stale" {
@@ -187,11 +181,7 @@ pub fn api_down(shared: &Shared) -> Result<()> {
         });
         drop(down);
         let rows = clients.stop()?;
-        ensure!(
-            minute? > first + 100,
-            "clients were not served: {} rows",
-            rows.len()
-        );
+        ensure!(minute? > first + 100, "clients were not served: {} rows", rows.len());
         wait::until("the API server answers again", || release.pods())?;
         all_well(release)?;
         let written = client.sql_when_served("select id from written")?;

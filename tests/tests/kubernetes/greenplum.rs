@@ -50,9 +50,8 @@ fn wait_in_place(release: &Release, client: &Client) -> Result<()> {
 pub fn whole(_: &Shared) -> Result<()> {
     let release = Release::up(values("scram-sha-256"))?;
     let client = Client::served_by(&release)?;
-    client.sql(
-        "create table kept (id bigint) distributed by (id); insert into kept select generate_series(1, 1000)",
-    )?;
+    client
+        .sql("create table kept (id bigint) distributed by (id); insert into kept select generate_series(1, 1000)")?;
     wait_in_place(&release, &client)?;
     let pods = release.pods()?;
     for pod in &pods {
@@ -106,10 +105,7 @@ fn replace_all(release: &Release, clients: &Clients) -> Result<()> {
     for set in ["coordinator", "segment-a", "segment-b"] {
         wait::until(&format!("{set} has a new revision"), || {
             let set = release.set(set)?;
-            let (wanted, seen) = (
-                &set["metadata"]["generation"],
-                &set["status"]["observedGeneration"],
-            );
+            let (wanted, seen) = (&set["metadata"]["generation"], &set["status"]["observedGeneration"]);
             ensure!(wanted == seen, "{}", set["status"]);
             Ok(())
         })?;
@@ -127,10 +123,7 @@ fn replace_all(release: &Release, clients: &Clients) -> Result<()> {
     for (pod, uid) in pods.iter().zip(&before) {
         release.wait_replaced(pod, uid)?;
         let annotations = release.pod(pod)?["metadata"]["annotations"].clone();
-        ensure!(
-            annotations["test/update"] == "1",
-            "{pod} is of the old revision"
-        );
+        ensure!(annotations["test/update"] == "1", "{pod} is of the old revision");
     }
     clients.wait_for_more("clients write after the update")
 }
@@ -142,10 +135,7 @@ fn primary_elsewhere(release: &Release) -> Result<Option<&'static str>> {
 }
 
 fn move_coordinator(release: &Release) -> Result<()> {
-    let (uid, node) = (
-        release.uid("coordinator-0")?,
-        release.node("coordinator-0")?,
-    );
+    let (uid, node) = (release.uid("coordinator-0")?, release.node("coordinator-0")?);
     kubectl(&["cordon", &node])?;
     let moved = release
         .kubectl(&["delete", "pod", "coordinator-0", "--wait=false"])
@@ -178,8 +168,7 @@ fn wait_for_recovery(release: &Release, pod: &str, restarts: u64) -> Result<()> 
 pub fn failures(_: &Shared) -> Result<()> {
     let lab = Tool::find().map_err(anyhow::Error::msg)?;
     let mut values = values("trust");
-    values["parameters"] =
-        json!({ "gp_fts_probe_timeout": "5s", "gp_segment_connect_timeout": "20s" });
+    values["parameters"] = json!({ "gp_fts_probe_timeout": "5s", "gp_segment_connect_timeout": "20s" });
     let release = Release::up(values)?;
     release.sql("coordinator-0", "alter role gpadmin password 'of the test'")?;
     let client = Client {
@@ -188,9 +177,8 @@ pub fn failures(_: &Shared) -> Result<()> {
         password: "of the test".into(),
     };
     client.sql_when_served("select 1")?;
-    client.sql(
-        "create table kept (id bigint) distributed by (id); insert into kept select generate_series(1, 1000)",
-    )?;
+    client
+        .sql("create table kept (id bigint) distributed by (id); insert into kept select generate_series(1, 1000)")?;
     wait_in_place(&release, &client)?;
     if primary_elsewhere(&release)?.is_none() {
         move_coordinator(&release)?;
@@ -215,7 +203,8 @@ pub fn failures(_: &Shared) -> Result<()> {
     tool(&release, "coordinator-0", "gprecoverseg -a")?;
     lost.iter().try_for_each(|pod| release.wait_ready(pod))?;
     wait::until("every pair in sync", || {
-        let query = "select count(*) from gp_segment_configuration where content >= 0 and (mode <> 's' or status <> 'u')";
+        let query =
+            "select count(*) from gp_segment_configuration where content >= 0 and (mode <> 's' or status <> 'u')";
         let behind = client.sql(query)?;
         ensure!(behind == "0", "{behind} are not");
         Ok(())
@@ -229,11 +218,7 @@ pub fn failures(_: &Shared) -> Result<()> {
 /// The standby is activated by hand: the balancer follows, the old coordinator stays out.
 fn promoted(release: &Release, client: &Client) -> Result<()> {
     release.exec("coordinator-0", &["gp-agent", "hold", "a test"])?;
-    tool(
-        release,
-        "coordinator-0",
-        "pg_ctl stop -m fast -D /greenplum/gpseg-1",
-    )?;
+    tool(release, "coordinator-0", "pg_ctl stop -m fast -D /greenplum/gpseg-1")?;
     tool(
         release,
         "coordinator-1",
@@ -248,10 +233,7 @@ fn promoted(release: &Release, client: &Client) -> Result<()> {
     release.exec("coordinator-0", &["gp-agent", "resume"])?;
     release
         .wait_status("coordinator-0", "stays out", |s| {
-            s["phase"] == "refused"
-                && s["reason"]
-                    .as_str()
-                    .is_some_and(|reason| reason.contains("activated"))
+            s["phase"] == "refused" && s["reason"].as_str().is_some_and(|reason| reason.contains("activated"))
         })
         .map(drop)
 }

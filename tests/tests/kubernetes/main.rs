@@ -27,32 +27,12 @@ type Test = fn(&Shared) -> anyhow::Result<()>;
 
 /// Name, what it needs, test.
 const TESTS: &[(&str, &[Need], Test)] = &[
-    (
-        "comes_up_with_pairs_on_different_nodes",
-        &[Nodes],
-        bring_up::comes_up,
-    ),
+    ("comes_up_with_pairs_on_different_nodes", &[Nodes], bring_up::comes_up),
     ("pods_carry_the_label_of_their_role", &[], bring_up::labels),
-    (
-        "helm_test_writes_through_the_service",
-        &[],
-        bring_up::helm_test,
-    ),
-    (
-        "volumes_in_memory_are_refused",
-        &[MemoryVolumes],
-        storage::in_memory,
-    ),
-    (
-        "samenet_hides_a_wrong_name_on_one_node_only",
-        &[Nodes],
-        names::samenet,
-    ),
-    (
-        "a_second_service_does_not_stop_replication",
-        &[],
-        names::two_services,
-    ),
+    ("helm_test_writes_through_the_service", &[], bring_up::helm_test),
+    ("volumes_in_memory_are_refused", &[MemoryVolumes], storage::in_memory),
+    ("samenet_hides_a_wrong_name_on_one_node_only", &[Nodes], names::samenet),
+    ("a_second_service_does_not_stop_replication", &[], names::two_services),
     (
         "a_foreign_reverse_name_is_replaced_by_the_address",
         &[Tool],
@@ -63,36 +43,16 @@ const TESTS: &[(&str, &[Need], Test)] = &[
         &[Balancer],
         balancer::restart,
     ),
-    (
-        "the_balancer_follows_a_promotion",
-        &[Balancer],
-        balancer::promotion,
-    ),
+    ("the_balancer_follows_a_promotion", &[Balancer], balancer::promotion),
     (
         "the_balancer_follows_readiness_without_labels",
         &[Balancer],
         balancer::without_labels,
     ),
-    (
-        "each_pod_comes_back_with_its_rows",
-        &[],
-        deletions::each_pod,
-    ),
-    (
-        "each_stateful_set_comes_back_with_its_rows",
-        &[],
-        deletions::each_set,
-    ),
-    (
-        "all_pods_at_once_come_back_with_their_rows",
-        &[],
-        deletions::all_pods,
-    ),
-    (
-        "a_pod_deleted_under_load_ends_in_order",
-        &[],
-        deletions::under_load,
-    ),
+    ("each_pod_comes_back_with_its_rows", &[], deletions::each_pod),
+    ("each_stateful_set_comes_back_with_its_rows", &[], deletions::each_set),
+    ("all_pods_at_once_come_back_with_their_rows", &[], deletions::all_pods),
+    ("a_pod_deleted_under_load_ends_in_order", &[], deletions::under_load),
     ("secrets_and_settings_are_followed", &[], changes::rotation),
     (
         "a_new_image_loses_no_row",
@@ -100,24 +60,12 @@ const TESTS: &[(&str, &[Need], Test)] = &[
         changes::rolling_update,
     ),
     ("evictions_take_one_of_a_pair", &[], changes::evictions),
-    (
-        "a_drained_node_is_empty_in_the_end",
-        &[Tool],
-        changes::drain,
-    ),
+    ("a_drained_node_is_empty_in_the_end", &[Tool], changes::drain),
     ("wrong_values_change_nothing", &[], changes::wrong_values),
-    (
-        "probes_restart_no_pod_for_its_database",
-        &[],
-        probes::patience,
-    ),
+    ("probes_restart_no_pod_for_its_database", &[], probes::patience),
     ("a_node_may_lose_its_power", &[Tool], faults::node),
     ("two_nodes_may_lose_each_other", &[Tool], faults::partition),
-    (
-        "a_node_may_lose_the_api_server",
-        &[Tool, Balancer],
-        faults::lost_master,
-    ),
+    ("a_node_may_lose_the_api_server", &[Tool, Balancer], faults::lost_master),
     ("dns_may_fail", &[Tool], faults::dns),
     (
         "greenplum_comes_up_and_all_its_pods_come_back",
@@ -134,11 +82,7 @@ const TESTS: &[(&str, &[Need], Test)] = &[
         &[Greenplum, Balancer, Tool],
         greenplum::failures,
     ),
-    (
-        "the_api_server_may_be_down",
-        &[Tool, Balancer],
-        faults::api_down,
-    ),
+    ("the_api_server_may_be_down", &[Tool, Balancer], faults::api_down),
 ];
 
 fn main() -> ExitCode {

@@ -53,10 +53,7 @@ fn domain(release: &Release) -> String {
 /// A pod, another one of the same node, and one of another node.
 fn neighbours(release: &Release) -> Result<[String; 3]> {
     let pods = release.pods()?;
-    let nodes = pods
-        .iter()
-        .map(|pod| release.node(pod))
-        .collect::<Result<Vec<_>>>()?;
+    let nodes = pods.iter().map(|pod| release.node(pod)).collect::<Result<Vec<_>>>()?;
     for (i, pod) in pods.iter().enumerate() {
         let other = |same| (0..pods.len()).find(|j| *j != i && (nodes[*j] == nodes[i]) == same);
         if let (Some(near), Some(far)) = (other(true), other(false)) {
@@ -73,37 +70,19 @@ pub fn samenet(shared: &Shared) -> Result<()> {
         let wrong = format!("{far}.{}.svc.cluster.local", release.namespace);
         let hba = format!("host all all {wrong} trust\nhost all all samenet trust");
         let bare = Bare::start(release, &server, &hba)?;
-        ensure!(
-            bare.logins(&near, 1)?.0 == 1,
-            "{near} is not let in by samenet"
-        );
+        ensure!(bare.logins(&near, 1)?.0 == 1, "{near} is not let in by samenet");
         let (admitted, words) = bare.logins(&far, 1)?;
         ensure!(
             admitted == 0 && words.contains("no pg_hba.conf entry"),
             "{far}, on another node, was let in: {words}"
         );
         // With the agent's work: right names, nothing wide, and the pairs of different nodes replicate.
-        for (pod, peer, content) in [
-            ("segment-a-0", "segment-b-0", 0),
-            ("segment-a-1", "segment-b-1", 1),
-        ] {
-            let hba = release.exec(
-                pod,
-                &["cat", &format!("/greenplum/gpseg{content}/pg_hba.conf")],
-            )?;
-            let lines = || {
-                hba.lines()
-                    .filter(|line| !line.trim_start().starts_with('#'))
-            };
+        for (pod, peer, content) in [("segment-a-0", "segment-b-0", 0), ("segment-a-1", "segment-b-1", 1)] {
+            let hba = release.exec(pod, &["cat", &format!("/greenplum/gpseg{content}/pg_hba.conf")])?;
+            let lines = || hba.lines().filter(|line| !line.trim_start().starts_with('#'));
             let name = format!("{peer}.{}", domain(release));
-            ensure!(
-                lines().any(|line| line.contains(&name)),
-                "no {name} in\n{hba}"
-            );
-            ensure!(
-                !lines().any(|line| line.contains("samenet")),
-                "samenet in\n{hba}"
-            );
+            ensure!(lines().any(|line| line.contains(&name)), "no {name} in\n{hba}");
+            ensure!(!lines().any(|line| line.contains("samenet")), "samenet in\n{hba}");
             ensure!(release.node(pod)? != release.node(peer)?);
             release.wait_streaming(peer)?;
         }

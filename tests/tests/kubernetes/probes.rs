@@ -23,15 +23,8 @@ pub fn patience(_: &Shared) -> Result<()> {
         ("coordinator-0", "refused"),
         ("segment-a-0", "stopped"),
     ];
-    let clock = |pod: &str| {
-        release.status(pod)?["loopTurnedAt"]
-            .as_u64()
-            .context("no time")
-    };
-    let since = phases
-        .iter()
-        .map(|(pod, _)| clock(pod))
-        .collect::<Result<Vec<u64>>>()?;
+    let clock = |pod: &str| release.status(pod)?["loopTurnedAt"].as_u64().context("no time");
+    let since = phases.iter().map(|(pod, _)| clock(pod)).collect::<Result<Vec<u64>>>()?;
     for ((pod, phase), since) in phases.iter().zip(since) {
         let later = |s: &Value| s["loopTurnedAt"].as_u64() >= Some(since + SECONDS);
         let status = release.wait_status(pod, "time passes", later)?;
@@ -42,10 +35,7 @@ pub fn patience(_: &Shared) -> Result<()> {
         let pod = release.pod(pod)?;
         let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
         let ready = conditions.clone().find(|c| c["type"] == "Ready");
-        ensure!(
-            ready.is_some_and(|c| c["status"] == "False"),
-            "ready: {pod}"
-        );
+        ensure!(ready.is_some_and(|c| c["status"] == "False"), "ready: {pod}");
     }
     Ok(())
 }
@@ -57,12 +47,8 @@ fn recovering(release: &Release, pod: &str) -> Result<()> {
         .as_i64()
         .context("no postmaster")?;
     release.exec(pod, &["kill", "-s", "KILL", &pid.to_string()])?;
-    let recovers = |s: &Value| {
-        s["phase"] == "starting"
-            && s["postmaster"]["answer"]
-                .to_string()
-                .contains("starting up")
-    };
+    let recovers =
+        |s: &Value| s["phase"] == "starting" && s["postmaster"]["answer"].to_string().contains("starting up");
     release.wait_status(pod, "recovers", recovers).map(drop)
 }
 
@@ -80,18 +66,7 @@ fn refusing(release: &Release, pod: &str) -> Result<()> {
 }
 
 fn stopped(release: &Release, pod: &str) -> Result<()> {
-    release.exec(
-        pod,
-        &[
-            "pg_ctl",
-            "stop",
-            "-s",
-            "-D",
-            "/greenplum/gpseg0",
-            "-m",
-            "fast",
-        ],
-    )?;
+    release.exec(pod, &["pg_ctl", "stop", "-s", "-D", "/greenplum/gpseg0", "-m", "fast"])?;
     release
         .wait_status(pod, "stopped", |s| s["phase"] == "stopped")
         .map(drop)

@@ -17,7 +17,8 @@ fn two_pods(coordinator: &str, primary: &str, require: &str) -> Value {
 }
 
 /// What FTS does every minute to prove that the disk works (ftsmessagehandler.c).
-const AS_FTS_DOES: &str = "dd if=/dev/zero of=\"$(ls -d /greenplum/gpseg*)/fts_probe_file.bak\" bs=32k count=1 oflag=direct";
+const AS_FTS_DOES: &str =
+    "dd if=/dev/zero of=\"$(ls -d /greenplum/gpseg*)/fts_probe_file.bak\" bs=32k count=1 oflag=direct";
 
 pub fn in_memory(_: &Shared) -> Result<()> {
     let refusing = Release::install(two_pods("tmpfs", "ramfs", "durable"))?;

@@ -85,9 +85,7 @@ impl Segment {
 
     /// Whether this row is that pod's: the same content, and its full or short name.
     pub fn is(&self, member: &Member) -> bool {
-        let named = |name: &str| {
-            name.eq_ignore_ascii_case(&member.fqdn) || name.eq_ignore_ascii_case(&member.pod)
-        };
+        let named = |name: &str| name.eq_ignore_ascii_case(&member.fqdn) || name.eq_ignore_ascii_case(&member.pod);
         self.content == member.content && (named(&self.address) || named(&self.hostname))
     }
 }
@@ -232,10 +230,7 @@ pub(crate) mod tests {
 
     #[test]
     fn half_a_catalog_is_none() {
-        let good: Vec<_> = "2|0|p|p|s|u|1|h|h|/d"
-            .split('|')
-            .map(|c| Some(c.to_string()))
-            .collect();
+        let good: Vec<_> = "2|0|p|p|s|u|1|h|h|/d".split('|').map(|c| Some(c.to_string())).collect();
         let mut bad = good.clone();
         bad[2] = Some("x".into());
         assert!(Catalog::segments_from_rows(&[good.clone(), bad]).is_none());
@@ -255,9 +250,7 @@ pub(crate) mod tests {
         let overtaken = known(1, true).not_older_than(2);
         assert!(matches!(overtaken, CatalogAnswer::Unknown { .. }));
         let unknown = CatalogAnswer::Unknown { why: String::new() };
-        let none = CatalogAnswer::NotCreated {
-            what: String::new(),
-        };
+        let none = CatalogAnswer::NotCreated { what: String::new() };
         // A fenced coordinator that still answers is older than the activated standby's snapshot.
         assert_eq!(
             CatalogAnswer::best([known(1, true), known(2, false)]),

@@ -51,11 +51,7 @@ impl std::error::Error for IdentityError {}
 /// # Errors
 /// No pod of the topology has that name.
 pub fn identify<'a>(host_name: &str, topology: &'a Topology) -> Result<&'a Member, IdentityError> {
-    let short = host_name
-        .split('.')
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
+    let short = host_name.split('.').next().unwrap_or_default().to_ascii_lowercase();
     topology.member(&short).ok_or_else(|| IdentityError {
         host_name: host_name.to_string(),
         cluster: topology.cluster.clone(),
@@ -84,11 +80,7 @@ pub struct DomainError {
 ///
 /// # Errors
 /// There is neither; to be read after the key's name, `domain`.
-pub fn domain_for<'a>(
-    config: &'a Config,
-    host_name: &str,
-    own_fqdn: Option<&'a str>,
-) -> Result<&'a str, DomainError> {
+pub fn domain_for<'a>(config: &'a Config, host_name: &str, own_fqdn: Option<&'a str>) -> Result<&'a str, DomainError> {
     if let Some(domain) = &config.domain {
         return Ok(domain);
     }
@@ -154,9 +146,8 @@ fn hint(short: &str, topology: &Topology) -> Option<String> {
     let groups = groups(topology);
     let Some(group) = groups.iter().find(|group| group.name == name) else {
         let no_mirrors = !topology.members.iter().any(|m| m.role == Role::Mirror);
-        return no_mirrors.then(|| {
-            format!("segments.mirrors is not set; set it to {name:?} if these pods are the mirrors")
-        });
+        return no_mirrors
+            .then(|| format!("segments.mirrors is not set; set it to {name:?} if these pods are the mirrors"));
     };
     if ordinal.len() > 1 && ordinal.starts_with('0') {
         return Some(format!("the ordinal {ordinal} has a leading zero"));
@@ -169,9 +160,7 @@ fn hint(short: &str, topology: &Topology) -> Option<String> {
         Some(Role::Coordinator | Role::Standby) => {
             format!("{name} has {count} of at most 2 pods, coordinator and standby")
         }
-        _ => format!(
-            "segments.count is {count}; raise it, or lower the replicas of StatefulSet {name} to {count}"
-        ),
+        _ => format!("segments.count is {count}; raise it, or lower the replicas of StatefulSet {name} to {count}"),
     })
 }
 
@@ -244,25 +233,10 @@ mod tests {
     #[test]
     fn the_domain_follows_the_pod() {
         let domain = Some("agent.prod.svc");
-        assert_eq!(
-            domain_of("segment-a-0.agent.prod.svc", "segment-a-0"),
-            domain
-        );
-        assert_eq!(
-            domain_of("Segment-A-0.agent.prod.svc.", "segment-a-0"),
-            domain
-        );
-        assert_eq!(
-            domain_of("a-0.agent.svc", "a-0.agent.svc"),
-            Some("agent.svc")
-        );
-        for fqdn in [
-            "",
-            "segment-a-0",
-            "segment-a-0.",
-            "segment-a-01.x",
-            "x.segment-a-0.y",
-        ] {
+        assert_eq!(domain_of("segment-a-0.agent.prod.svc", "segment-a-0"), domain);
+        assert_eq!(domain_of("Segment-A-0.agent.prod.svc.", "segment-a-0"), domain);
+        assert_eq!(domain_of("a-0.agent.svc", "a-0.agent.svc"), Some("agent.svc"));
+        for fqdn in ["", "segment-a-0", "segment-a-0.", "segment-a-01.x", "x.segment-a-0.y"] {
             assert_eq!(domain_of(fqdn, "segment-a-0"), None, "{fqdn}");
         }
     }

@@ -131,10 +131,7 @@ mod tests {
 
     #[test]
     fn readiness_is_the_pods_own_word() {
-        let mut entry = Entry::own(Report::new(
-            status(Phase::Running, Some(Role::Primary)),
-            100,
-        ));
+        let mut entry = Entry::own(Report::new(status(Phase::Running, Some(Role::Primary)), 100));
         assert!(all_ready(std::slice::from_ref(&entry)));
         entry.status = None;
         assert!(!all_ready(&[entry]));

@@ -105,9 +105,7 @@ impl Topology {
                 .map(|i| member(&s.primaries, i, Role::Primary, i as i32, s.primary_port)),
         );
         if let Some(mirrors) = &s.mirrors {
-            members.extend(
-                contents.map(|i| member(mirrors, i, Role::Mirror, i as i32, s.mirror_port)),
-            );
+            members.extend(contents.map(|i| member(mirrors, i, Role::Mirror, i as i32, s.mirror_port)));
         }
         Topology {
             cluster: config.cluster.clone(),

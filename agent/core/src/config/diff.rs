@@ -26,9 +26,7 @@ impl Change {
 pub fn diff(old: &Config, new: &Config) -> Change {
     let (old, new) = (leaves(old), leaves(new));
     let keys: BTreeSet<_> = old.keys().chain(new.keys()).collect();
-    let changed = keys
-        .into_iter()
-        .filter(|key| old.get(*key) != new.get(*key));
+    let changed = keys.into_iter().filter(|key| old.get(*key) != new.get(*key));
     let (reloadable, needs_restart) = changed.cloned().partition(|key| is_reloadable(key));
     Change {
         reloadable,
@@ -47,10 +45,9 @@ fn leaves(config: &Config) -> BTreeMap<String, Value> {
     if let Ok(Value::Object(sections)) = serde_json::to_value(config) {
         for (name, value) in sections {
             match value {
-                Value::Object(keys) => leaves.extend(
-                    keys.into_iter()
-                        .map(|(key, value)| (format!("{name}.{key}"), value)),
-                ),
+                Value::Object(keys) => {
+                    leaves.extend(keys.into_iter().map(|(key, value)| (format!("{name}.{key}"), value)))
+                }
                 value => drop(leaves.insert(name, value)),
             }
         }
@@ -69,10 +66,7 @@ mod tests {
         let new = read(
             &WHOLE
                 .replace("count: 2", "count: 3")
-                .replace(
-                    "domain:",
-                    "greenplum: { attempts: 4, home: /opt/gp }\ndomain:",
-                )
+                .replace("domain:", "greenplum: { attempts: 4, home: /opt/gp }\ndomain:")
                 .replace("10.0.0.0/8", "10.0.0.0/9")
                 .replace(
                     "log_statement: ddl, fsync: on",

@@ -6,8 +6,8 @@ use super::value_rules;
 use super::value_rules::{LABEL_MAX, NAME_MAX};
 use super::yaml::Kind;
 use super::{
-    Auth, Config, CoordinatorConfig, EngineKind, GreenplumConfig, HbaConfig, HttpConfig, Require,
-    SegmentsConfig, ShutdownConfig, SshConfig, StorageConfig,
+    Auth, Config, CoordinatorConfig, EngineKind, GreenplumConfig, HbaConfig, HttpConfig, Require, SegmentsConfig,
+    ShutdownConfig, SshConfig, StorageConfig,
 };
 use super::{kubernetes, postgres_parameters, schema};
 use std::collections::BTreeMap;
@@ -57,11 +57,7 @@ impl Draft {
             engine: choice(r, &schema::ENGINE, EngineKind::WORDS),
             domain: r.scalar(&schema::DOMAIN, Kind::Text, value_rules::domain),
             pods: r.scalar(&schema::COORDINATOR_PODS, Kind::Text, value_rules::label),
-            standby: r.scalar(
-                &schema::COORDINATOR_STANDBY,
-                Kind::Switch,
-                value_rules::switch,
-            ),
+            standby: r.scalar(&schema::COORDINATOR_STANDBY, Kind::Switch, value_rules::switch),
             port: port(r, &schema::COORDINATOR_PORT),
             count: whole(r, &schema::SEGMENTS_COUNT, 1, SEGMENTS_MAX),
             primaries: r.scalar(&schema::SEGMENTS_PRIMARIES, Kind::Text, value_rules::label),
@@ -110,11 +106,7 @@ impl Draft {
         let last = self.count.as_ref().map_or(0, |count| count.value - 1);
         let standby = self.standby.as_ref().is_some_and(|standby| standby.value);
         [
-            (
-                schema::COORDINATOR_PODS.name,
-                &self.pods,
-                u32::from(standby),
-            ),
+            (schema::COORDINATOR_PODS.name, &self.pods, u32::from(standby)),
             (schema::SEGMENTS_PRIMARIES.name, &self.primaries, last),
             (schema::SEGMENTS_MIRRORS.name, &self.mirrors, last),
         ]
@@ -131,13 +123,7 @@ impl Draft {
                 {
                     let what = format!("pods are called {:?} like those of", group.value);
                     let remedy = "give every group of pods a name of its own";
-                    clash(
-                        r,
-                        (key, &group.place),
-                        (other_key, &other.place),
-                        &what,
-                        remedy,
-                    );
+                    clash(r, (key, &group.place), (other_key, &other.place), &what, remedy);
                 }
             }
         }
@@ -163,10 +149,7 @@ impl Draft {
             && longest.len() + 1 + domain.value.len() > NAME_MAX
         {
             let fault = Fault::new(
-                format!(
-                    "{longest}.{} is longer than {NAME_MAX} characters",
-                    domain.value
-                ),
+                format!("{longest}.{} is longer than {NAME_MAX} characters", domain.value),
                 "shorten the domain",
             );
             report(r, schema::DOMAIN.name, &domain.place, fault);
@@ -179,30 +162,18 @@ impl Draft {
         let mirrors = self.mirrors.as_ref().and(self.mirror_port.as_ref());
         let ports = [
             (schema::COORDINATOR_PORT.name, self.port.as_ref()),
-            (
-                schema::SEGMENTS_PRIMARY_PORT.name,
-                self.primary_port.as_ref(),
-            ),
+            (schema::SEGMENTS_PRIMARY_PORT.name, self.primary_port.as_ref()),
             (schema::SEGMENTS_MIRROR_PORT.name, mirrors),
             (schema::HTTP_PORT.name, self.http_port.as_ref()),
             (schema::SSH_PORT.name, self.ssh_port.as_ref()),
         ];
-        let given: Vec<_> = ports
-            .iter()
-            .filter_map(|(key, port)| Some((*key, (*port)?)))
-            .collect();
+        let given: Vec<_> = ports.iter().filter_map(|(key, port)| Some((*key, (*port)?))).collect();
         for (i, (key, port)) in given.iter().enumerate() {
             for (other_key, other) in &given[..i] {
                 if port.value == other.value {
                     let what = format!("port {} is also that of", port.value);
                     let remedy = "give each a port of its own";
-                    clash(
-                        r,
-                        (key, &port.place),
-                        (other_key, &other.place),
-                        &what,
-                        remedy,
-                    );
+                    clash(r, (key, &port.place), (other_key, &other.place), &what, remedy);
                 }
             }
             if self.ssh_port.is_none() && matches!(port.value, 22 | 2222) {
@@ -276,11 +247,7 @@ impl Greenplum {
             home: r.scalar(&schema::GREENPLUM_HOME, Kind::Text, value_rules::path),
             locale: r.scalar(&schema::GREENPLUM_LOCALE, Kind::Text, value_rules::locale),
             attempts: whole(r, &schema::GREENPLUM_ATTEMPTS, 1, 10),
-            database: r.scalar(
-                &schema::GREENPLUM_DATABASE,
-                Kind::Text,
-                value_rules::database,
-            ),
+            database: r.scalar(&schema::GREENPLUM_DATABASE, Kind::Text, value_rules::database),
             sql: r.scalar(&schema::GREENPLUM_SQL, Kind::Text, value_rules::path),
         }
     }
@@ -300,17 +267,8 @@ type Claim<'a> = (&'a str, &'a Option<Place>);
 
 /// Reports that `this` contradicts `other`; when `this` is a default, `other` is the one to change.
 fn clash(r: &mut Reader, this: Claim, other: Claim, what: &str, remedy: &str) {
-    let (this, other) = if this.1.is_some() {
-        (this, other)
-    } else {
-        (other, this)
-    };
-    report(
-        r,
-        this.0,
-        this.1,
-        Fault::new(format!("{what} {}", other.0), remedy),
-    );
+    let (this, other) = if this.1.is_some() { (this, other) } else { (other, this) };
+    report(r, this.0, this.1, Fault::new(format!("{what} {}", other.0), remedy));
 }
 
 /// Reports a value that was given; a default is never wrong by itself.
@@ -320,23 +278,14 @@ fn report(r: &mut Reader, key: &str, place: &Option<Place>, fault: Fault) {
     }
 }
 
-fn whole<T: TryFrom<u64>>(
-    r: &mut Reader,
-    key: &schema::Key,
-    min: u64,
-    max: u64,
-) -> Option<Read<T>> {
+fn whole<T: TryFrom<u64>>(r: &mut Reader, key: &schema::Key, min: u64, max: u64) -> Option<Read<T>> {
     r.scalar(key, Kind::Number, |text| {
         let number = value_rules::whole(text, min, max)?;
         T::try_from(number).map_err(|_| Fault::new("is too large", format!("give at most {max}")))
     })
 }
 
-pub(super) fn choice<T: Copy>(
-    r: &mut Reader,
-    key: &schema::Key,
-    words: &[(&str, T)],
-) -> Option<Read<T>> {
+pub(super) fn choice<T: Copy>(r: &mut Reader, key: &schema::Key, words: &[(&str, T)]) -> Option<Read<T>> {
     r.scalar(key, Kind::Text, |text| {
         let found = words.iter().find(|(word, _)| *word == text);
         found.map(|(_, value)| *value).ok_or_else(|| {

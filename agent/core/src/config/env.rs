@@ -7,13 +7,8 @@ use super::suggest::nearest;
 use std::collections::BTreeMap;
 
 /// What the environment says: overrides by dotted key, and the variables that nobody reads.
-pub fn read(
-    env: impl Iterator<Item = (String, String)>,
-) -> (BTreeMap<&'static str, String>, Vec<ConfigFinding>) {
-    let names: BTreeMap<String, &Key> = KEYS
-        .iter()
-        .filter_map(|key| Some((key.variable()?, key)))
-        .collect();
+pub fn read(env: impl Iterator<Item = (String, String)>) -> (BTreeMap<&'static str, String>, Vec<ConfigFinding>) {
+    let names: BTreeMap<String, &Key> = KEYS.iter().filter_map(|key| Some((key.variable()?, key))).collect();
     let mut overrides = BTreeMap::new();
     let mut findings = Vec::new();
     for (name, value) in env.filter(|(name, _)| name.starts_with(PREFIX)) {
@@ -100,10 +95,7 @@ mod tests {
     fn read_all(pairs: &[(&str, &str)]) -> (BTreeMap<&'static str, String>, Vec<String>) {
         let env = pairs.iter().map(|(k, v)| (k.to_string(), v.to_string()));
         let (overrides, findings) = read(env);
-        (
-            overrides,
-            findings.iter().map(ToString::to_string).collect(),
-        )
+        (overrides, findings.iter().map(ToString::to_string).collect())
     }
 
     #[test]

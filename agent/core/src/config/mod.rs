@@ -48,10 +48,7 @@ impl EngineKind {
 }
 
 impl EngineKind {
-    const WORDS: &[(&str, EngineKind)] = &[
-        ("greenplum", EngineKind::Greenplum),
-        ("postgres", EngineKind::Postgres),
-    ];
+    const WORDS: &[(&str, EngineKind)] = &[("greenplum", EngineKind::Greenplum), ("postgres", EngineKind::Postgres)];
 }
 
 /// How durable the volume has to be before a database may live on it.
@@ -231,11 +228,7 @@ pub struct ShutdownConfig {
 /// # Errors
 /// Everything that is wrong, in the order of the file; the environment's findings last. Only a
 /// text that is no YAML hides what stands in it.
-pub fn load(
-    text: &str,
-    file: &str,
-    env: impl Iterator<Item = (String, String)>,
-) -> Result<Config, Vec<ConfigFinding>> {
+pub fn load(text: &str, file: &str, env: impl Iterator<Item = (String, String)>) -> Result<Config, Vec<ConfigFinding>> {
     let (values, mut findings) = env::read(env);
     let mut documents = match yaml::parse(text) {
         Ok(documents) => documents.into_iter(),

@@ -45,22 +45,13 @@ const OWNED: &[(&str, &str)] = &[
         "it differs from pod to pod; the agent sets it on standby and mirrors",
     ),
     ("standby_mode", "the agent decides which pod is a standby"),
-    (
-        "gp_role",
-        "it belongs to the command line of each pod's postmaster",
-    ),
+    ("gp_role", "it belongs to the command line of each pod's postmaster"),
     (
         "gp_session_role",
         "it belongs to the command line of each pod's postmaster",
     ),
-    (
-        "gp_dbid",
-        "it differs from pod to pod; gpinitsystem sets it",
-    ),
-    (
-        "gp_contentid",
-        "it differs from pod to pod; gpinitsystem sets it",
-    ),
+    ("gp_dbid", "it differs from pod to pod; gpinitsystem sets it"),
+    ("gp_contentid", "it differs from pod to pod; gpinitsystem sets it"),
     ("include", "parameters are given one by one"),
     ("include_dir", "parameters are given one by one"),
     ("include_if_exists", "parameters are given one by one"),
@@ -69,9 +60,7 @@ const OWNED: &[(&str, &str)] = &[
 /// A parameter's name, `[A-Za-z_][A-Za-z0-9_.]*`, which the agent does not set itself.
 pub fn name(text: &str) -> Result<String, Fault> {
     let mut chars = text.chars();
-    let first = chars
-        .next()
-        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    let first = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
     if !first || !chars.all(|c| c.is_ascii_alphanumeric() || "_.".contains(c)) {
         return Err(Fault::new(
             "is not the name of a parameter",
@@ -79,14 +68,8 @@ pub fn name(text: &str) -> Result<String, Fault> {
         ));
     }
     // PostgreSQL does not tell upper from lower case in names of parameters (guc.c, guc_name_compare).
-    match OWNED
-        .iter()
-        .find(|(owned, _)| text.eq_ignore_ascii_case(owned))
-    {
-        Some((_, why)) => Err(Fault::new(
-            "is set by the agent itself",
-            format!("remove it; {why}"),
-        )),
+    match OWNED.iter().find(|(owned, _)| text.eq_ignore_ascii_case(owned)) {
+        Some((_, why)) => Err(Fault::new("is set by the agent itself", format!("remove it; {why}"))),
         None => Ok(text.to_string()),
     }
 }
@@ -111,17 +94,7 @@ mod tests {
         for good in ["work_mem", "pg_stat_statements.track", "_x", "Work_Mem"] {
             assert!(name(good).is_ok(), "{good}");
         }
-        for bad in [
-            "",
-            "1x",
-            "a-b",
-            "a b",
-            "port",
-            "PORT",
-            "gp_contentid",
-            "include",
-            ".a",
-        ] {
+        for bad in ["", "1x", "a-b", "a b", "port", "PORT", "gp_contentid", "include", ".a"] {
             assert!(name(bad).is_err(), "{bad}");
         }
         assert!(value("a\tb 'c' \\").is_ok());

@@ -34,11 +34,7 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Takes `root` apart; unknown, repeated and misplaced keys become findings here.
-    pub fn new(
-        file: &'a str,
-        root: Option<Node>,
-        overrides: BTreeMap<&'static str, String>,
-    ) -> Self {
+    pub fn new(file: &'a str, root: Option<Node>, overrides: BTreeMap<&'static str, String>) -> Self {
         let mut reader = Reader {
             file,
             values: BTreeMap::new(),
@@ -61,13 +57,7 @@ impl<'a> Reader<'a> {
         });
     }
 
-    pub fn report_at(
-        &mut self,
-        at: Position,
-        key: &str,
-        message: impl Into<String>,
-        remedy: impl Into<String>,
-    ) {
+    pub fn report_at(&mut self, at: Position, key: &str, message: impl Into<String>, remedy: impl Into<String>) {
         self.report(Place::file(self.file, at), key, Fault::new(message, remedy));
     }
 
@@ -83,12 +73,7 @@ impl<'a> Reader<'a> {
             other => {
                 let names = schema::names_in(name).join(", ");
                 let what = format!("is {}, not a mapping", describe(&other));
-                self.report_at(
-                    node.at,
-                    name,
-                    what,
-                    format!("write keys and values: {names}"),
-                );
+                self.report_at(node.at, name, what, format!("write keys and values: {names}"));
             }
         }
     }
@@ -106,11 +91,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The entries whose keys are words, each key once.
-    pub fn entries(
-        &mut self,
-        section: &str,
-        entries: Vec<(Node, Node)>,
-    ) -> Vec<((String, Position), Node)> {
+    pub fn entries(&mut self, section: &str, entries: Vec<(Node, Node)>) -> Vec<((String, Position), Node)> {
         let mut seen: BTreeMap<String, Position> = BTreeMap::new();
         let mut kept = Vec::new();
         for (key, value) in entries {
@@ -194,12 +175,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a scalar of that kind by that rule; none when it is absent or was reported.
-    pub fn scalar<T>(
-        &mut self,
-        key: &Key,
-        kind: Kind,
-        rule: impl FnOnce(&str) -> Result<T, Fault>,
-    ) -> Option<Read<T>> {
+    pub fn scalar<T>(&mut self, key: &Key, kind: Kind, rule: impl FnOnce(&str) -> Result<T, Fault>) -> Option<Read<T>> {
         let given = self.given(key)?;
         let judged = if given.text.is_empty() {
             Err(nothing(key))
@@ -227,10 +203,7 @@ fn nothing(key: &Key) -> Fault {
             "give the name of the mirrors' StatefulSet, or remove the key for a cluster without mirrors",
         );
     }
-    Fault::new(
-        "has no value",
-        format!("give one ({}), or remove the key", key.doc),
-    )
+    Fault::new("has no value", format!("give one ({}), or remove the key", key.doc))
 }
 
 fn judge_kind(given: &Given, wanted: Kind) -> Result<(), Fault> {

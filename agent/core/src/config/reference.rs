@@ -13,14 +13,8 @@ pub const OTHER_VARIABLES: &[(&str, &str)] = &[
         "GP_AGENT_RUN_DIR",
         "Directory of the agent's socket, on a tmpfs; default `/run/gp-agent`",
     ),
-    (
-        "GP_AGENT_HOST_NAME",
-        "Host name to use in place of the pod's own",
-    ),
-    (
-        "GP_AGENT_GRACE_SECONDS",
-        "Grace period of `gp-agent init`, in seconds",
-    ),
+    ("GP_AGENT_HOST_NAME", "Host name to use in place of the pod's own"),
+    ("GP_AGENT_GRACE_SECONDS", "Grace period of `gp-agent init`, in seconds"),
     (
         "GP_AGENT_WATCHDOG_SECONDS",
         "Seconds without a heartbeat after which `gp-agent init` takes the agent for hung",
@@ -40,9 +34,7 @@ pub const OTHER_VARIABLES: &[(&str, &str)] = &[
 
 /// All keys as a Markdown table.
 pub fn reference() -> String {
-    let mut table = String::from(
-        "| Key | Environment variable | Default | Meaning |\n| --- | --- | --- | --- |\n",
-    );
+    let mut table = String::from("| Key | Environment variable | Default | Meaning |\n| --- | --- | --- | --- |\n");
     for key in KEYS {
         let variable = key.variable().map_or(String::new(), |v| format!("`{v}`"));
         let default = match key.missing {
@@ -51,11 +43,7 @@ pub fn reference() -> String {
             Missing::Means(words) => words.to_string(),
         };
         // Writing to a String cannot fail.
-        let _ = writeln!(
-            table,
-            "| `{}` | {variable} | {default} | {} |",
-            key.name, key.doc
-        );
+        let _ = writeln!(table, "| `{}` | {variable} | {default} | {} |", key.name, key.doc);
     }
     table
 }
@@ -79,9 +67,9 @@ mod tests {
     fn the_reference_has_a_row_for_every_key() {
         let table = reference();
         assert_eq!(table.lines().count(), KEYS.len() + 2);
-        assert!(table.contains(
-            "| `http.port` | `GP_AGENT_HTTP_PORT` | `8008` | TCP port of probes, status and metrics |"
-        ));
+        assert!(
+            table.contains("| `http.port` | `GP_AGENT_HTTP_PORT` | `8008` | TCP port of probes, status and metrics |")
+        );
         assert!(table.lines().all(|l| l.matches('|').count() == 5));
         assert!(!variables_reference().contains("INIT_FD"));
     }
@@ -90,10 +78,7 @@ mod tests {
     fn the_reference_tells_the_true_defaults() {
         let config = serde_json::to_value(read(SMALL)).unwrap();
         for key in schema::KEYS {
-            let value = key
-                .name
-                .split('.')
-                .try_fold(&config, |value, part| value.get(part));
+            let value = key.name.split('.').try_fold(&config, |value, part| value.get(part));
             match (key.missing, value) {
                 (schema::Missing::Default(text), Some(value)) => {
                     assert_eq!(value.to_string().trim_matches('"'), text, "{}", key.name);
@@ -121,10 +106,7 @@ mod tests {
             }
         }
         names.sort();
-        let mut table: Vec<_> = schema::KEYS
-            .iter()
-            .map(|key| key.name.to_string())
-            .collect();
+        let mut table: Vec<_> = schema::KEYS.iter().map(|key| key.name.to_string()).collect();
         table.sort();
         assert_eq!(names, table);
     }

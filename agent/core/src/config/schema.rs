@@ -60,9 +60,7 @@ impl Key {
 
     /// The name without its section.
     pub fn leaf(&self) -> &'static str {
-        self.name
-            .split_once('.')
-            .map_or(self.name, |(_, leaf)| leaf)
+        self.name.split_once('.').map_or(self.name, |(_, leaf)| leaf)
     }
 }
 
@@ -105,41 +103,17 @@ pub const COORDINATOR_STANDBY: Key = Key::scalar(
     Or("false"),
     "Whether there is a standby: `true` or `false`",
 );
-pub const COORDINATOR_PORT: Key = Key::scalar(
-    "coordinator.port",
-    Or("5432"),
-    "TCP port of coordinator and standby",
-);
+pub const COORDINATOR_PORT: Key = Key::scalar("coordinator.port", Or("5432"), "TCP port of coordinator and standby");
 pub const SEGMENTS_COUNT: Key = Key::scalar(
     "segments.count",
     Refused,
     "Number of primaries, 1 to 10000; as many mirrors",
 );
-pub const SEGMENTS_PRIMARIES: Key = Key::scalar(
-    "segments.primaries",
-    Or("segment-a"),
-    "StatefulSet of the primaries",
-);
-pub const SEGMENTS_MIRRORS: Key = Key::scalar(
-    "segments.mirrors",
-    Means("no mirrors"),
-    "StatefulSet of the mirrors",
-);
-pub const SEGMENTS_PRIMARY_PORT: Key = Key::scalar(
-    "segments.primaryPort",
-    Or("40000"),
-    "TCP port of every primary",
-);
-pub const SEGMENTS_MIRROR_PORT: Key = Key::scalar(
-    "segments.mirrorPort",
-    Or("50000"),
-    "TCP port of every mirror",
-);
-pub const STORAGE_PATH: Key = Key::scalar(
-    "storage.path",
-    Or("/greenplum"),
-    "Where the volume is mounted",
-);
+pub const SEGMENTS_PRIMARIES: Key = Key::scalar("segments.primaries", Or("segment-a"), "StatefulSet of the primaries");
+pub const SEGMENTS_MIRRORS: Key = Key::scalar("segments.mirrors", Means("no mirrors"), "StatefulSet of the mirrors");
+pub const SEGMENTS_PRIMARY_PORT: Key = Key::scalar("segments.primaryPort", Or("40000"), "TCP port of every primary");
+pub const SEGMENTS_MIRROR_PORT: Key = Key::scalar("segments.mirrorPort", Or("50000"), "TCP port of every mirror");
+pub const STORAGE_PATH: Key = Key::scalar("storage.path", Or("/greenplum"), "Where the volume is mounted");
 pub const STORAGE_WAL: Key = Key::scalar(
     "storage.wal",
     Means("on the first volume"),
@@ -187,11 +161,7 @@ pub const SSH_PORT: Key = Key::scalar(
     Means("22 where the container may bind it, else 2222"),
     "TCP port of sshd",
 );
-pub const HTTP_PORT: Key = Key::scalar(
-    "http.port",
-    Or("8008"),
-    "TCP port of probes, status and metrics",
-);
+pub const HTTP_PORT: Key = Key::scalar("http.port", Or("8008"), "TCP port of probes, status and metrics");
 pub const GREENPLUM_HOME: Key = Key::scalar(
     "greenplum.home",
     Means("`$GPHOME`, else `/usr/local/greenplum-db`, else `/usr/local/cloudberry-db`"),
@@ -318,9 +288,6 @@ mod tests {
     fn sections_and_their_names() {
         assert!(is_section("segments") && !is_section("parameters") && !is_section(""));
         assert_eq!(names_in("ssh"), ["secret", "port"]);
-        assert_eq!(
-            names_in("")[..4],
-            ["cluster", "engine", "domain", "coordinator"]
-        );
+        assert_eq!(names_in("")[..4], ["cluster", "engine", "domain", "coordinator"]);
     }
 }

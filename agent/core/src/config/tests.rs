@@ -59,24 +59,15 @@ fn the_file_of_the_documentation_is_read() {
     let config = read(WHOLE);
     assert!(config.coordinator.standby);
     assert_eq!(config.segments.mirrors.as_deref(), Some("segment-b"));
-    assert_eq!(
-        config.hba.extra,
-        ["host all analyst 10.0.0.0/8 scram-sha-256"]
-    );
-    let parameters: Vec<_> = config
-        .parameters
-        .iter()
-        .map(|(k, v)| format!("{k}={v}"))
-        .collect();
+    assert_eq!(config.hba.extra, ["host all analyst 10.0.0.0/8 scram-sha-256"]);
+    let parameters: Vec<_> = config.parameters.iter().map(|(k, v)| format!("{k}={v}")).collect();
     insta::assert_snapshot!(parameters.join(" "), @"fsync=on jit=true log_statement=ddl log_timezone= seq_page_cost=1.10 work_mem=64MB");
 }
 
 #[test]
 fn sections_may_be_empty() {
     assert_eq!(
-        read(&format!(
-            "{SMALL}hba:\nparameters:\nstorage: {{}}\nssh: ~\n"
-        )),
+        read(&format!("{SMALL}hba:\nparameters:\nstorage: {{}}\nssh: ~\n")),
         read(SMALL)
     );
     assert_eq!(read(&format!("{SMALL}hba:\n  extra:\n")), read(SMALL));
@@ -151,18 +142,8 @@ shutdown: { graceSeconds: 4 }
 
 #[test]
 fn what_is_no_configuration_at_all() {
-    let texts = [
-        "",
-        "\n# nothing\n",
-        "- a\n",
-        "cluster",
-        "a: [",
-        "a:\n\tb: 1\n",
-    ];
-    let shown: String = texts
-        .iter()
-        .map(|t| format!("{t:?}\n{}", findings(t, &[])))
-        .collect();
+    let texts = ["", "\n# nothing\n", "- a\n", "cluster", "a: [", "a:\n\tb: 1\n"];
+    let shown: String = texts.iter().map(|t| format!("{t:?}\n{}", findings(t, &[]))).collect();
     insta::assert_snapshot!(shown, @r#"
     ""
     cluster.yaml:1:1: cluster: is missing; add it: Name of the cluster, a DNS label; recorded on every volume
@@ -243,9 +224,8 @@ fn ports_of_mirrors_count_only_with_mirrors_and_sshd_has_two_by_itself() {
 fn names_must_fit_into_dns() {
     let group = "a".repeat(61);
     let domain = ["abcdefg"; 31].join(".");
-    let text = format!(
-        "cluster: w\nengine: postgres\ndomain: {domain}\nsegments: {{ count: 11, primaries: {group} }}\n"
-    );
+    let text =
+        format!("cluster: w\nengine: postgres\ndomain: {domain}\nsegments: {{ count: 11, primaries: {group} }}\n");
     let shown = findings(&text, &[])
         .replace(&group, "<group>")
         .replace(&domain, "<domain>");
@@ -253,20 +233,12 @@ fn names_must_fit_into_dns() {
     cluster.yaml:3:9: domain: <group>-10.<domain> is longer than 253 characters; shorten the domain
     cluster.yaml:4:35: segments.primaries: the host name "<group>-10" is 64 characters long; shorten the name; host names have at most 63
     "#);
-    assert!(
-        load_with(
-            &text,
-            &[("GP_AGENT_SEGMENTS_COUNT", "10"), ("GP_AGENT_DOMAIN", "d")]
-        )
-        .is_ok()
-    );
+    assert!(load_with(&text, &[("GP_AGENT_SEGMENTS_COUNT", "10"), ("GP_AGENT_DOMAIN", "d")]).is_ok());
 }
 
 #[test]
 fn what_only_greenplum_has_is_judged_value_by_value() {
-    let text = format!(
-        "{SMALL}greenplum: {{ home: gp, locale: 'C; id', attempts: 11, database: Gp, sql: ../x }}\n"
-    );
+    let text = format!("{SMALL}greenplum: {{ home: gp, locale: 'C; id', attempts: 11, database: Gp, sql: ../x }}\n");
     insta::assert_snapshot!(findings(&text, &[("GP_AGENT_GREENPLUM_ATTEMPTS", "0")]), @r#"
     cluster.yaml:4:20: greenplum.home: "gp" is not an absolute path; begin it with `/`
     cluster.yaml:4:32: greenplum.locale: "C; id" is not the name of a locale; write it as `locale -a` prints it, such as en_US.utf8 or C.UTF-8
@@ -301,10 +273,7 @@ fn the_environment_goes_before_the_file() {
         ("GP_AGENT_STORAGE_REQUIRE", "any"),
     ];
     let config = load_with(&SMALL.replace("count: 2", "count: none"), &env).unwrap();
-    assert_eq!(
-        (config.cluster.as_str(), config.segments.count),
-        ("other", 3)
-    );
+    assert_eq!((config.cluster.as_str(), config.segments.count), ("other", 3));
     assert!(config.coordinator.standby);
     assert_eq!(config.segments.mirrors.as_deref(), Some("segment-b"));
     assert_eq!(config.storage.require, Require::Any);

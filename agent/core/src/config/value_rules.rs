@@ -27,8 +27,7 @@ fn shorten(text: &str) -> String {
 /// A lower-case DNS label as RFC 1123 and Kubernetes define it.
 pub fn label(text: &str) -> Result<String, Fault> {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let remedy =
-        "use at most 63 lower-case letters, digits and `-`, with a letter or digit at both ends";
+    let remedy = "use at most 63 lower-case letters, digits and `-`, with a letter or digit at both ends";
     if text.len() > LABEL_MAX {
         return Err(Fault::new(
             format!("is {} characters long", text.chars().count()),
@@ -36,10 +35,7 @@ pub fn label(text: &str) -> Result<String, Fault> {
         ));
     }
     if text.is_empty() || !text.chars().all(inner) || text.starts_with('-') || text.ends_with('-') {
-        return Err(Fault::new(
-            format!("{} is not a DNS label", shown(text)),
-            remedy,
-        ));
+        return Err(Fault::new(format!("{} is not a DNS label", shown(text)), remedy));
     }
     Ok(text.to_string())
 }
@@ -49,16 +45,10 @@ pub fn domain(text: &str) -> Result<String, Fault> {
     let remedy = "write it like `agent.prod.svc.cluster.local`, in lower case and without a dot \
                   at either end";
     if text.len() > NAME_MAX {
-        return Err(Fault::new(
-            format!("is longer than {NAME_MAX} characters"),
-            remedy,
-        ));
+        return Err(Fault::new(format!("is longer than {NAME_MAX} characters"), remedy));
     }
     if text.split('.').any(|part| label(part).is_err()) {
-        return Err(Fault::new(
-            format!("{} is not a DNS name", shown(text)),
-            remedy,
-        ));
+        return Err(Fault::new(format!("{} is not a DNS name", shown(text)), remedy));
     }
     Ok(text.to_string())
 }
@@ -68,8 +58,7 @@ pub fn domain(text: &str) -> Result<String, Fault> {
 pub fn path(text: &str) -> Result<PathBuf, Fault> {
     let harmless = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
     let path = Path::new(text);
-    let fault =
-        |message: &str, remedy: &str| Err(Fault::new(format!("{} {message}", shown(text)), remedy));
+    let fault = |message: &str, remedy: &str| Err(Fault::new(format!("{} {message}", shown(text)), remedy));
     if !path.is_absolute() {
         return fault("is not an absolute path", "begin it with `/`");
     }
@@ -150,18 +139,12 @@ pub fn whole(text: &str, min: u64, max: u64) -> Result<u64, Fault> {
             "write the number without it",
         )),
         Ok(n) if digits && (min..=max).contains(&n) => Ok(n),
-        Ok(n) if digits && n < min => Err(Fault::new(
-            format!("must be at least {min}, is {n}"),
-            remedy,
-        )),
+        Ok(n) if digits && n < min => Err(Fault::new(format!("must be at least {min}, is {n}"), remedy)),
         _ if digits => Err(Fault::new(
             format!("must be at most {max}, is {}", shorten(text)),
             remedy,
         )),
-        _ => Err(Fault::new(
-            format!("{} is not a whole number", shown(text)),
-            remedy,
-        )),
+        _ => Err(Fault::new(format!("{} is not a whole number", shown(text)), remedy)),
     }
 }
 
@@ -210,13 +193,8 @@ mod tests {
 
     #[test]
     fn paths() {
-        assert_eq!(
-            path("/greenplum//x/./y/"),
-            Ok(PathBuf::from("/greenplum/x/y"))
-        );
-        for bad in [
-            "", "/", "//", "a", "~/x", "/a/../b", "/a b", "/$x", "/a;b", "/a'", "/ä",
-        ] {
+        assert_eq!(path("/greenplum//x/./y/"), Ok(PathBuf::from("/greenplum/x/y")));
+        for bad in ["", "/", "//", "a", "~/x", "/a/../b", "/a b", "/$x", "/a;b", "/a'", "/ä"] {
             assert!(path(bad).is_err(), "{bad}");
         }
     }
@@ -274,10 +252,7 @@ mod tests {
         ] {
             assert!(whole(bad, 1, 9).is_err(), "{bad}");
         }
-        assert_eq!(
-            whole("0", 1, 9).unwrap_err().message,
-            "must be at least 1, is 0"
-        );
+        assert_eq!(whole("0", 1, 9).unwrap_err().message, "must be at least 1, is 0");
         let huge = whole("99999999999999999999", 1, 9).unwrap_err();
         assert_eq!(huge.message, "must be at most 9, is 99999999999999999999");
     }
@@ -285,15 +260,7 @@ mod tests {
     #[test]
     fn hba_lines() {
         assert!(hba_line("host all analyst 10.0.0.0/8 scram-sha-256 # people").is_ok());
-        for bad in [
-            "",
-            "  ",
-            "# x",
-            "  #x",
-            "host all all all trust\nhost",
-            "a\rb",
-            "a\0",
-        ] {
+        for bad in ["", "  ", "# x", "  #x", "host all all all trust\nhost", "a\rb", "a\0"] {
             assert!(hba_line(bad).is_err(), "{bad:?}");
         }
     }

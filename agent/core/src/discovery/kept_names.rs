@@ -25,8 +25,7 @@ pub fn keep_names(existing: &str, topology: &Topology, user: &str, peers: &mut [
 
 /// The name on a line for `user` alone, as the agent writes it.
 fn names<'a>(rule: &'a Rule, user: &str) -> Option<&'a str> {
-    let for_user =
-        matches!(rule.users.as_slice(), [only] if only.text == user && !only.is_keyword("all"));
+    let for_user = matches!(rule.users.as_slice(), [only] if only.text == user && !only.is_keyword("all"));
     match &rule.address {
         Some(Address::Name(name)) if for_user && rule.kind == ConnType::Host => Some(name),
         _ => None,
@@ -38,9 +37,7 @@ mod tests {
     use super::*;
     use crate::config::Auth;
     use crate::postgres::hba::required_connections::tests::topology;
-    use crate::postgres::hba::{
-        BEGIN_MARKER, BlockRequest, END_MARKER, Width, render_block, splice, width,
-    };
+    use crate::postgres::hba::{BEGIN_MARKER, BlockRequest, END_MARKER, Width, render_block, splice, width};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
     use std::net::IpAddr;

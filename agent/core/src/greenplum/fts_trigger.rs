@@ -82,9 +82,7 @@ impl Watch {
                     self.missing_since.remove(&row.dbid);
                     continue;
                 }
-                Sight::Coming(words) if row.role == CatalogRole::Mirror => {
-                    (MIRROR_PATIENCE_MS, words)
-                }
+                Sight::Coming(words) if row.role == CatalogRole::Mirror => (MIRROR_PATIENCE_MS, words),
                 Sight::Coming(words) => (PATIENCE_MS, words),
                 Sight::Gone(words) => (0, words),
             };
@@ -194,9 +192,7 @@ mod tests {
         for gone in [silent("a"), entry("a", Phase::CrashLoop, None)] {
             let all = [gone, mirror.clone()];
             let mut watch = Watch::default();
-            let ask = |w: &mut Watch, now| {
-                w.look(&catalog(IN_SYNC), &topology(), &all, &BTreeSet::new(), now)
-            };
+            let ask = |w: &mut Watch, now| w.look(&catalog(IN_SYNC), &topology(), &all, &BTreeSet::new(), now);
             assert!(ask(&mut watch, 1).unwrap().starts_with("a: "));
             assert_eq!(ask(&mut watch, AGAIN_MS), None, "FTS needs a moment");
             assert!(ask(&mut watch, 1 + AGAIN_MS).is_some());
@@ -231,13 +227,7 @@ mod tests {
         );
         assert!(
             Watch::default()
-                .look(
-                    &catalog(IN_SYNC),
-                    &topology(),
-                    &mirror_gone,
-                    &BTreeSet::new(),
-                    9
-                )
+                .look(&catalog(IN_SYNC), &topology(), &mirror_gone, &BTreeSet::new(), 9)
                 .is_some()
         );
     }

@@ -20,12 +20,7 @@ pub fn awaited(entry: &Entry) -> bool {
         | Phase::Starting
         | Phase::Crashed
         | Phase::Draining => report.status.active_role != Some(Role::Primary),
-        Phase::Running
-        | Phase::Refused
-        | Phase::Stopped
-        | Phase::Held
-        | Phase::CrashLoop
-        | Phase::Hung => false,
+        Phase::Running | Phase::Refused | Phase::Stopped | Phase::Held | Phase::CrashLoop | Phase::Hung => false,
     }
 }
 
@@ -48,16 +43,9 @@ mod tests {
                 "crashed",
                 "draining",
             ];
-            assert_eq!(
-                awaited(&entry(phase, None)),
-                comes.contains(&phase.word()),
-                "{phase:?}"
-            );
+            assert_eq!(awaited(&entry(phase, None)), comes.contains(&phase.word()), "{phase:?}");
         }
         assert!(!awaited(&entry(Phase::Running, Some(Role::Primary))));
-        assert!(
-            !awaited(&entry(Phase::Draining, Some(Role::Primary))),
-            "serves still"
-        );
+        assert!(!awaited(&entry(Phase::Draining, Some(Role::Primary))), "serves still");
     }
 }

@@ -34,9 +34,7 @@ impl Family {
         if text.to_ascii_lowercase().contains("cloudberry") {
             return Some(Family::Cloudberry);
         }
-        let (_, number) = text
-            .rsplit_once("(Greenplum Database) ")
-            .unwrap_or(("", text));
+        let (_, number) = text.rsplit_once("(Greenplum Database) ").unwrap_or(("", text));
         match leading_number(number)? {
             6 => Some(Family::G6),
             7 => Some(Family::G7),
@@ -49,9 +47,7 @@ impl Family {
     pub fn data_directory_variables(self) -> &'static [&'static str] {
         match self {
             Family::G6 => &["MASTER_DATA_DIRECTORY"],
-            Family::G7 | Family::Cloudberry => {
-                &["MASTER_DATA_DIRECTORY", "COORDINATOR_DATA_DIRECTORY"]
-            }
+            Family::G7 | Family::Cloudberry => &["MASTER_DATA_DIRECTORY", "COORDINATOR_DATA_DIRECTORY"],
         }
     }
 
@@ -125,9 +121,7 @@ pub enum VersionError {
     #[error("{0:?} is PostgreSQL, not Greenplum")]
     NotGreenplum(String),
     /// An older or an unknown Greenplum.
-    #[error(
-        "{0:?} is not a supported Greenplum; supported are Greenplum 6 and 7, Cloudberry, and their forks"
-    )]
+    #[error("{0:?} is not a supported Greenplum; supported are Greenplum 6 and 7, Cloudberry, and their forks")]
     Unsupported(String),
 }
 
@@ -160,8 +154,7 @@ impl GpVersion {
 /// `postgres (Greenplum Database) 7.1.0 build x` as `7.1.0 build x`.
 fn after_brand(line: &str) -> Option<&str> {
     let (_, rest) = line.strip_prefix("postgres (")?.split_once(") ")?;
-    rest.starts_with(|c: char| c.is_ascii_digit())
-        .then_some(rest)
+    rest.starts_with(|c: char| c.is_ascii_digit()).then_some(rest)
 }
 
 fn leading_number(text: &str) -> Option<u32> {
@@ -227,11 +220,7 @@ mod tests {
             ),
         ] {
             let found = family(version, gp_version);
-            assert_eq!(
-                found,
-                Ok((expected.0, expected.1.to_string())),
-                "{gp_version}"
-            );
+            assert_eq!(found, Ok((expected.0, expected.1.to_string())), "{gp_version}");
         }
     }
 
@@ -239,10 +228,7 @@ mod tests {
     fn the_products_number_counts_where_postgresqls_is_hidden() {
         let build = |text: &str| family("", &format!("postgres ({text} build dev")).map(|f| f.0);
         assert_eq!(build("Greenplum Database) 6.0.0-beta.1"), Ok(Family::G6));
-        assert_eq!(
-            build("Greenplum Database) 7.0.0-alpha.0+dev.1"),
-            Ok(Family::G7)
-        );
+        assert_eq!(build("Greenplum Database) 7.0.0-alpha.0+dev.1"), Ok(Family::G7));
         assert_eq!(build("Apache Cloudberry) 2.0.0"), Ok(Family::Cloudberry));
         assert!(build("Greenplum Database) 5.27.0").is_err());
     }
@@ -273,14 +259,8 @@ mod tests {
         assert_eq!(Family::G6.standby_marker(), "recovery.conf");
         assert_eq!(Family::G6.coordinator_arguments(), ["-E"]);
         assert_eq!(Family::Cloudberry.log_folder(), "log");
-        assert_eq!(
-            Family::G7.segment_arguments().join(" "),
-            "-c gp_role=execute"
-        );
+        assert_eq!(Family::G7.segment_arguments().join(" "), "-c gp_role=execute");
         assert_eq!(Family::G6.utility_setting(), "gp_session_role=utility");
-        assert_eq!(
-            Family::G6.data_directory_variables(),
-            ["MASTER_DATA_DIRECTORY"]
-        );
+        assert_eq!(Family::G6.data_directory_variables(), ["MASTER_DATA_DIRECTORY"]);
     }
 }

@@ -10,11 +10,7 @@ const INCLUDE: &str = "include_if_exists = 'gp-agent.conf'";
 
 /// Renders `gp-agent.conf`: what the engine needs (`own`), what follows from the container's limits, each with the reason
 /// for its value, then what the configuration says (the last line of a name wins, config.sgml). Deterministic.
-pub fn render(
-    own: &[(&str, &str)],
-    derived: &[Derived],
-    parameters: &BTreeMap<String, String>,
-) -> String {
+pub fn render(own: &[(&str, &str)], derived: &[Derived], parameters: &BTreeMap<String, String>) -> String {
     let mut text = String::from(
         "# Written by gp-agent from cluster.yaml; changes made here are lost. ALTER SYSTEM takes precedence.\n",
     );
@@ -62,9 +58,7 @@ mod tests {
             why: "half of ten".into(),
         };
         let text = render(&[("cluster_name", "segment-a-0")], &[derived], &parameters);
-        assert!(
-            text.contains("cluster_name = 'segment-a-0'\n# half of ten:\nmax_wal_senders = '5'\n")
-        );
+        assert!(text.contains("cluster_name = 'segment-a-0'\n# half of ten:\nmax_wal_senders = '5'\n"));
         assert!(text.ends_with("max_wal_senders = '20'\n"));
     }
 

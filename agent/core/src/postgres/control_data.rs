@@ -29,10 +29,7 @@ impl ControlData {
 
     /// Whether the last postmaster on the directory ended cleanly (pg_control.h: DB_SHUTDOWNED, DB_SHUTDOWNED_IN_RECOVERY).
     pub fn shut_down_cleanly(&self) -> bool {
-        matches!(
-            self.state.as_deref(),
-            Some("shut down" | "shut down in recovery")
-        )
+        matches!(self.state.as_deref(), Some("shut down" | "shut down in recovery"))
     }
 }
 

@@ -120,10 +120,7 @@ pub fn phase(answer: &Answer, content: i32, timeouts_in_a_row: u32) -> Option<(P
         Answer::Ok(seen) => (Phase::Running, running(seen, content)),
         Answer::NotNow(words) => (Phase::Starting, words.clone()),
         Answer::NoServer => (Phase::Starting, "the postmaster does not listen yet".into()),
-        Answer::Refused(words) => (
-            Phase::Running,
-            format!("the server refuses the agent: {words}"),
-        ),
+        Answer::Refused(words) => (Phase::Running, format!("the server refuses the agent: {words}")),
         Answer::TimedOut if timeouts_in_a_row >= HUNG_AFTER => (
             Phase::Hung,
             format!("accepts connections and did not answer {timeouts_in_a_row} times in a row"),
@@ -131,8 +128,7 @@ pub fn phase(answer: &Answer, content: i32, timeouts_in_a_row: u32) -> Option<(P
         Answer::TimedOut => return None,
         Answer::Stopping => (
             Phase::Stopped,
-            "being stopped by an administrator: waits for its sessions to end (smart shutdown)"
-                .into(),
+            "being stopped by an administrator: waits for its sessions to end (smart shutdown)".into(),
         ),
     })
 }
@@ -171,10 +167,7 @@ mod tests {
         let rows = [row(&["self", "true", ""])];
         let alone = Observation::from_rows(&rows).unwrap();
         assert_eq!(alone.active_role(0), None);
-        let rows = [
-            rows[0].clone(),
-            row(&["receive", "p", "streaming", "", "0"]),
-        ];
+        let rows = [rows[0].clone(), row(&["receive", "p", "streaming", "", "0"])];
         let streaming = Observation::from_rows(&rows).unwrap();
         assert_eq!(streaming.active_role(0), Some(Role::Mirror));
     }
@@ -193,9 +186,6 @@ mod tests {
         assert_eq!(phase(&Answer::TimedOut, 0, HUNG_AFTER - 1), None);
         let hung = phase(&Answer::TimedOut, 0, HUNG_AFTER).unwrap();
         assert_eq!(hung.0, Phase::Hung);
-        assert_eq!(
-            phase(&Answer::NotNow("x".into()), 0, 0).unwrap().0,
-            Phase::Starting
-        );
+        assert_eq!(phase(&Answer::NotNow("x".into()), 0, 0).unwrap().0, Phase::Starting);
     }
 }

@@ -50,9 +50,6 @@ mod tests {
         let broken = "mode = str(oct(st_mode & 0o777))\nif mode != \"0600\":";
         let python_2 = "mode = str(oct(st_mode & 0777))\nif mode != \"0600\":";
         let mended = "mode = st_mode & 0o777\nif mode != 0o600:";
-        assert_eq!(
-            [broken, python_2, mended].map(is_refused_by),
-            [true, false, false]
-        );
+        assert_eq!([broken, python_2, mended].map(is_refused_by), [true, false, false]);
     }
 }

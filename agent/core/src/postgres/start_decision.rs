@@ -136,20 +136,14 @@ fn standby(role: Role, own: &Directory, partner: &Partner, name: &str) -> Decisi
             "the data directory is a standby's; waiting for {name} to say whether it was promoted"
         )),
         _ => refuse(
-            format!(
-                "this pod is a {role}, but its data directory is a standby's and {name} is no primary"
-            ),
+            format!("this pod is a {role}, but its data directory is a standby's and {name} is no primary"),
             "mount the right volume, or promote this directory by hand (pg_ctl promote) once it runs as the newest copy",
         ),
     }
 }
 
 fn writable(role: Role, own: &Directory, partner: &Partner, name: &str) -> Decision {
-    let Partner::Answered {
-        directory,
-        writable,
-    } = partner
-    else {
+    let Partner::Answered { directory, writable } = partner else {
         return Decision::Start;
     };
     if foreign(own, directory) {
@@ -173,9 +167,7 @@ fn writable(role: Role, own: &Directory, partner: &Partner, name: &str) -> Decis
                 "this directory and that of {name} both say that they are primary, on the same timeline {}",
                 own.timeline
             ),
-            format!(
-                "a {role} should hold a standby.signal: find out who removed it; set one of the two aside"
-            ),
+            format!("a {role} should hold a standby.signal: find out who removed it; set one of the two aside"),
         );
     }
     Decision::Start
@@ -189,9 +181,7 @@ pub fn foreign(own: &Directory, other: &Directory) -> bool {
 /// Refuses a directory whose database is another one than that of the pod called `name`.
 pub fn other_database(name: &str) -> Decision {
     refuse(
-        format!(
-            "this data directory and that of {name} are copies of different databases (system identifiers differ)"
-        ),
+        format!("this data directory and that of {name} are copies of different databases (system identifiers differ)"),
         "mount the volumes that belong together, or set the wrong data directory aside",
     )
 }
@@ -233,12 +223,7 @@ mod tests {
             Decision::Wait(_)
         ));
         assert_eq!(
-            decide(
-                Role::Mirror,
-                &dir(Absent, 0),
-                &answered(Primary, 1, true),
-                "p"
-            ),
+            decide(Role::Mirror, &dir(Absent, 0), &answered(Primary, 1, true), "p"),
             Decision::Clone
         );
     }
@@ -246,12 +231,7 @@ mod tests {
     #[test]
     fn a_lost_primary_volume_is_not_initialised_over_its_mirror() {
         assert!(matches!(
-            decide(
-                Role::Coordinator,
-                &dir(Absent, 0),
-                &answered(Standby, 1, false),
-                "m"
-            ),
+            decide(Role::Coordinator, &dir(Absent, 0), &answered(Standby, 1, false), "m"),
             Decision::Refuse { .. }
         ));
         assert!(matches!(
@@ -263,21 +243,11 @@ mod tests {
     #[test]
     fn an_old_primary_does_not_start_beside_a_promoted_mirror() {
         assert!(matches!(
-            decide(
-                Role::Primary,
-                &dir(Primary, 1),
-                &answered(Primary, 2, false),
-                "m"
-            ),
+            decide(Role::Primary, &dir(Primary, 1), &answered(Primary, 2, false), "m"),
             Decision::Refuse { .. }
         ));
         assert_eq!(
-            decide(
-                Role::Mirror,
-                &dir(Primary, 2),
-                &answered(Primary, 1, false),
-                "p"
-            ),
+            decide(Role::Mirror, &dir(Primary, 2), &answered(Primary, 1, false), "p"),
             Decision::Start
         );
     }

@@ -34,10 +34,7 @@ pub fn hierarchies(controller: &str, own: &str, mounts: &[Mount]) -> Vec<Hierarc
             list if list.split(',').any(|c| c == controller) => Version::V1,
             _ => return None,
         };
-        let mount = mounts
-            .iter()
-            .rev()
-            .find(|m| serves(m, version, controller))?;
+        let mount = mounts.iter().rev().find(|m| serves(m, version, controller))?;
         Some(Hierarchy {
             version,
             dir: below(mount, Path::new(path)),
@@ -58,9 +55,7 @@ fn serves(mount: &Mount, version: Version, controller: &str) -> bool {
 /// begins at its group; a path that leads elsewhere cannot be followed, and the mount's root is the nearest there is.
 fn below(mount: &Mount, path: &Path) -> PathBuf {
     match path.strip_prefix(&mount.root) {
-        Ok(rest) if rest.components().all(|c| matches!(c, Component::Normal(_))) => {
-            mount.point.join(rest)
-        }
+        Ok(rest) if rest.components().all(|c| matches!(c, Component::Normal(_))) => mount.point.join(rest),
         _ => mount.point.clone(),
     }
 }

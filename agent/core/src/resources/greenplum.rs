@@ -74,8 +74,7 @@ fn divisor(bytes: u64) -> f64 {
 /// connections that gpinitsystem gives a segment (reference guide, shared_buffers).
 fn shared_buffers(limit: &Limit, from: &str) -> Option<Derived> {
     let kb = (limit.value / 8 / 1024).max(16 * 750);
-    (kb < SHARED_BUFFERS_KB)
-        .then(|| kilobytes("shared_buffers", kb, format!("an eighth of {from}")))
+    (kb < SHARED_BUFFERS_KB).then(|| kilobytes("shared_buffers", kb, format!("an eighth of {from}")))
 }
 
 /// (gp_vmem_protect_limit * .9) / max_expected_concurrent_queries (reference guide, statement_mem), in kB; below

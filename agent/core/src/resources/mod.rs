@@ -98,17 +98,12 @@ pub fn judge(limits: &Limits, name: &str, least: u64) -> Option<Finding> {
 
 /// The value that the configuration gives a parameter; upper and lower case are the same in their names.
 fn given<'a>(configured: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
-    let found = configured
-        .iter()
-        .find(|(key, _)| key.eq_ignore_ascii_case(name));
+    let found = configured.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
     found.map(|(_, value)| value.as_str())
 }
 
 /// Leaves out what the configuration sets.
-fn unless_given(
-    derived: impl Iterator<Item = Derived>,
-    configured: &BTreeMap<String, String>,
-) -> Vec<Derived> {
+fn unless_given(derived: impl Iterator<Item = Derived>, configured: &BTreeMap<String, String>) -> Vec<Derived> {
     derived
         .filter(|derived| given(configured, derived.name).is_none())
         .collect()

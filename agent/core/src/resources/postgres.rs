@@ -41,9 +41,7 @@ fn from_memory(limit: &Limit) -> Vec<Derived> {
         all.push(Derived {
             name: "maintenance_work_mem",
             value: megabytes(maintenance),
-            why: format!(
-                "a sixteenth of {from}, since three autovacuum workers may use it at once"
-            ),
+            why: format!("a sixteenth of {from}, since three autovacuum workers may use it at once"),
         });
     }
     all

@@ -34,10 +34,7 @@ fn shown(derived: &[Derived]) -> String {
 }
 
 fn values(derived: &[Derived]) -> String {
-    let words: Vec<_> = derived
-        .iter()
-        .map(|d| format!("{}={}", d.name, d.value))
-        .collect();
+    let words: Vec<_> = derived.iter().map(|d| format!("{}={}", d.name, d.value)).collect();
     words.join(" ")
 }
 
@@ -52,11 +49,7 @@ fn without_a_limit_nothing_follows() {
 
 #[test]
 fn the_least_of_all_limits_counts() {
-    let all = [
-        limit(4 * GIB, "a"),
-        limit(2 * GIB, "b"),
-        limit(3 * GIB, "c"),
-    ];
+    let all = [limit(4 * GIB, "a"), limit(2 * GIB, "b"), limit(3 * GIB, "c")];
     let resource = Resource::new(64 * GIB, all);
     assert_eq!(resource.limit, Some(limit(2 * GIB, "b")));
 }
@@ -75,12 +68,7 @@ fn postgres_tells_where_each_value_comes_from() {
 
 #[test]
 fn postgres_in_small_and_large_containers() {
-    let of = |mib: u64, cpus: u64| {
-        values(&postgres::derive(
-            &limits(Some(mib * MIB), Some(cpus)),
-            &none(),
-        ))
-    };
+    let of = |mib: u64, cpus: u64| values(&postgres::derive(&limits(Some(mib * MIB), Some(cpus)), &none()));
     insta::assert_snapshot!([of(64, 100), of(256, 500), of(1023, 2000), of(1024, 4000), of(8192, 7500), of(524_288, 64_000)].join("\n"), @r"
         shared_buffers=9MB effective_cache_size=32MB maintenance_work_mem=4MB max_parallel_workers=1 max_parallel_workers_per_gather=0 max_parallel_maintenance_workers=0
         shared_buffers=38MB effective_cache_size=128MB maintenance_work_mem=16MB max_parallel_workers=1 max_parallel_workers_per_gather=0 max_parallel_maintenance_workers=0
@@ -118,19 +106,13 @@ fn greenplum_in_small_and_large_containers() {
 #[test]
 fn greenplum_follows_the_guide_on_containers_of_a_hosts_size() {
     let derived = greenplum::derive(&limits(Some(64 * GIB), None), &none());
-    assert_eq!(
-        derived[0].value,
-        (((64.0 - 10.7) / 1.7 * 1024.0) as u64).to_string()
-    );
+    assert_eq!(derived[0].value, (((64.0 - 10.7) / 1.7 * 1024.0) as u64).to_string());
 }
 
 #[test]
 fn what_the_configuration_sets_is_left_alone() {
     let configured = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
-        pairs
-            .iter()
-            .map(|(k, v)| (k.to_string(), v.to_string()))
-            .collect()
+        pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect()
     };
     let names = |derived: &[Derived]| derived.iter().map(|d| d.name).collect::<Vec<_>>().join(" ");
     let small = limits(Some(512 * MIB), Some(1000));
@@ -160,25 +142,13 @@ fn what_the_configuration_sets_is_left_alone() {
 
 #[test]
 fn a_limit_that_is_too_small_is_told() {
-    let judged = judge(
-        &limits(Some(255 * MIB), None),
-        "PostgreSQL",
-        postgres::LEAST,
-    )
-    .unwrap();
+    let judged = judge(&limits(Some(255 * MIB), None), "PostgreSQL", postgres::LEAST).unwrap();
     insta::assert_snapshot!(judged.to_string(), @"warning limits memory.max: the memory limit is 255 MiB; below 256 MiB PostgreSQL is soon killed for memory; raise resources.limits.memory of the container, or set fewer connections and less memory in `parameters`");
     assert_eq!(
-        judge(
-            &limits(Some(256 * MIB), None),
-            "PostgreSQL",
-            postgres::LEAST
-        ),
+        judge(&limits(Some(256 * MIB), None), "PostgreSQL", postgres::LEAST),
         None
     );
-    assert_eq!(
-        judge(&limits(None, None), "Greenplum", greenplum::LEAST),
-        None
-    );
+    assert_eq!(judge(&limits(None, None), "Greenplum", greenplum::LEAST), None);
 }
 
 fn number(derived: &[Derived], name: &str) -> Option<u64> {
@@ -244,10 +214,7 @@ fn a_group_of_version_2_is_found_below_its_mount() {
     };
     assert_eq!(found, [root]);
     let nested = hierarchies("cpu", "0::/kubepods.slice/pod7/c1\n", &mounted(V2));
-    assert_eq!(
-        nested[0].dir,
-        PathBuf::from("/sys/fs/cgroup/kubepods.slice/pod7/c1")
-    );
+    assert_eq!(nested[0].dir, PathBuf::from("/sys/fs/cgroup/kubepods.slice/pod7/c1"));
     // Outside the namespace's root.
     let outside = hierarchies("cpu", "0::/../c2\n", &mounted(V2));
     assert_eq!(outside[0].dir, PathBuf::from("/sys/fs/cgroup"));
@@ -259,18 +226,12 @@ fn a_container_without_a_cgroup_namespace_sees_its_own_group_as_the_mounts_root(
     let memory = hierarchies("memory", own, &mounted(V1));
     assert_eq!(memory[0].dir, PathBuf::from("/sys/fs/cgroup/memory/sub"));
     assert_eq!(memory[0].top, PathBuf::from("/sys/fs/cgroup/memory"));
-    assert_eq!(
-        (memory[0].version, memory[1].version),
-        (Version::V1, Version::V2)
-    );
+    assert_eq!((memory[0].version, memory[1].version), (Version::V1, Version::V2));
     let cpu = hierarchies("cpu", own, &mounted(V1));
     assert_eq!(cpu[0].dir, PathBuf::from("/sys/fs/cgroup/cpu,cpuacct"));
     let elsewhere = hierarchies("memory", "4:memory:/other\n", &mounted(V1));
     assert_eq!(elsewhere[0].dir, PathBuf::from("/sys/fs/cgroup/memory"));
-    assert_eq!(
-        hierarchies("memory", "1:name=systemd:/\n", &mounted(V1)),
-        []
-    );
+    assert_eq!(hierarchies("memory", "1:name=systemd:/\n", &mounted(V1)), []);
 }
 
 #[test]

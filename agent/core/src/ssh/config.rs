@@ -150,18 +150,13 @@ fn quote_path(path: &Path) -> String {
 
 /// One argument as OpenSSH's argv_split reads it: in double quotes, with `\` before `"` and `\`.
 fn quote(argument: &str) -> String {
-    format!(
-        "\"{}\"",
-        argument.replace('\\', "\\\\").replace('"', "\\\"")
-    )
+    format!("\"{}\"", argument.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// Whether a variable can stand in SetEnv: a usual name, and no control character that would end the line.
 pub fn is_settable(name: &str, value: &str) -> bool {
     let mut characters = name.chars();
-    characters
-        .next()
-        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+    characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
         && !value.chars().any(char::is_control)
 }

@@ -71,12 +71,10 @@ impl Overlap {
 
     /// One line for each key: `<unix seconds> user|host <key>`.
     pub fn render(&self) -> String {
-        self.replaced
-            .iter()
-            .fold(String::new(), |mut text, (since, key)| {
-                let _ = writeln!(text, "{since} {}", key.line());
-                text
-            })
+        self.replaced.iter().fold(String::new(), |mut text, (since, key)| {
+            let _ = writeln!(text, "{since} {}", key.line());
+            text
+        })
     }
 
     /// `new` takes the place of `old` at `now`; true when that replaced a key. A key that comes back counts as current again.
@@ -84,8 +82,7 @@ impl Overlap {
         self.replaced.retain(|(_, key)| !new.contains(key));
         let gone: Vec<_> = old.iter().filter(|key| !new.contains(key)).collect();
         self.replaced.retain(|(_, key)| !gone.contains(&key));
-        self.replaced
-            .extend(gone.iter().map(|key| (now, (*key).clone())));
+        self.replaced.extend(gone.iter().map(|key| (now, (*key).clone())));
         self.replaced.sort();
         !gone.is_empty()
     }
@@ -97,8 +94,7 @@ impl Overlap {
         for (since, _) in &mut self.replaced {
             *since = (*since).min(now);
         }
-        self.replaced
-            .retain(|(since, _)| now - since < overlap.as_secs());
+        self.replaced.retain(|(since, _)| now - since < overlap.as_secs());
         self.replaced.len() != before
     }
 

@@ -121,9 +121,7 @@ impl Pins {
             return Observed::Pinned;
         }
         let other = |key: &&PublicKey| !pinned.contains(key);
-        let contradicts = |key: &&PublicKey| {
-            other(key) && pinned.iter().any(|p| p.algorithm() == key.algorithm())
-        };
+        let contradicts = |key: &&PublicKey| other(key) && pinned.iter().any(|p| p.algorithm() == key.algorithm());
         let stranger = offered.iter().find(contradicts);
         match stranger.or_else(|| offered.iter().all(|k| other(&k)).then_some(first)) {
             None => Observed::Same,
@@ -191,15 +189,9 @@ mod tests {
         assert_eq!(pins.observe("a-0", &[key(7)]), Observed::Pinned);
         assert_eq!(
             pins.render(&cluster, 2222),
-            format!(
-                "a-0,a-0.gp.local,[a-0]:2222,[a-0.gp.local]:2222 {}\n",
-                key(7)
-            )
+            format!("a-0,a-0.gp.local,[a-0]:2222,[a-0.gp.local]:2222 {}\n", key(7))
         );
-        assert_eq!(
-            pins.render(&cluster, 22),
-            format!("a-0,a-0.gp.local {}\n", key(7))
-        );
+        assert_eq!(pins.render(&cluster, 22), format!("a-0,a-0.gp.local {}\n", key(7)));
     }
 
     #[test]
@@ -235,11 +227,7 @@ mod tests {
             a = key(1),
             b = key(2)
         );
-        let expected = [
-            ("10.0.0.1", key(1)),
-            ("10.0.0.2", key(2)),
-            ("fd00::1", key(1)),
-        ];
+        let expected = [("10.0.0.1", key(1)), ("10.0.0.2", key(2)), ("fd00::1", key(1))];
         let found = parse_scan(&text);
         assert_eq!(found, expected.map(|(a, k)| (a.parse().unwrap(), k)));
     }

@@ -158,11 +158,7 @@ mod tests {
         };
         let plan = plan_ports(None, |_| other.clone());
         assert_eq!(plan.findings[0].subject, "port 2222");
-        assert!(
-            plan.findings[0].what.starts_with("in use on IPv4"),
-            "{:?}",
-            plan
-        );
+        assert!(plan.findings[0].what.starts_with("in use on IPv4"), "{:?}", plan);
     }
 
     #[test]
@@ -170,11 +166,7 @@ mod tests {
         let plan = plan_ports(Some(22), |_| both(Bind::Denied));
         assert!(plan.listen.is_empty());
         assert!(plan.findings[0].what.contains("not allowed"));
-        assert!(
-            plan.findings[0]
-                .remedy
-                .contains("ip_unprivileged_port_start")
-        );
+        assert!(plan.findings[0].remedy.contains("ip_unprivileged_port_start"));
     }
 
     #[test]

@@ -94,10 +94,7 @@ impl PublicKey {
 
     /// `SHA256:...` as ssh-keygen -l prints it.
     pub fn fingerprint(&self) -> String {
-        format!(
-            "SHA256:{}",
-            STANDARD_NO_PAD.encode(Sha256::digest(&self.blob))
-        )
+        format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(&self.blob)))
     }
 }
 
@@ -126,8 +123,7 @@ pub(crate) mod tests {
     use crate::fixtures::key;
     use proptest::prelude::*;
 
-    const REAL: &str =
-        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
+    const REAL: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
 
     #[test]
     fn a_key_keeps_its_words_and_has_ssh_keygens_fingerprint() {
@@ -151,10 +147,7 @@ pub(crate) mod tests {
         );
         let cut = &REAL[..REAL.len() - 4];
         for damaged in [cut, &REAL.replace("ssh-ed25519", "ssh-rsa"), "ssh-rsa %"] {
-            assert!(matches!(
-                PublicKey::parse(damaged),
-                Err(NotAPublicKey::Blob(_))
-            ));
+            assert!(matches!(PublicKey::parse(damaged), Err(NotAPublicKey::Blob(_))));
         }
     }
 

@@ -39,11 +39,7 @@ const SHM_WARNING: u64 = 128 << 20;
 ///
 /// A finding is an error when `require` is not met, or less than `min_free_mib` MiB are free (0 for a database that exists
 /// already: too little room must not keep it from starting). Everything else is a warning.
-pub fn judge(
-    seen: &Observation,
-    require: Require,
-    min_free_mib: u64,
-) -> (StorageStatus, Vec<Finding>) {
+pub fn judge(seen: &Observation, require: Require, min_free_mib: u64) -> (StorageStatus, Vec<Finding>) {
     let fs = &seen.file_system;
     let class = filesystems::classify(fs.magic, &fs.kind, fs.device.as_deref());
     let direct_io = seen.direct_io == DirectIo::Works;
@@ -143,9 +139,7 @@ fn judge_kind(seen: &Observation, class: Class, require: Require) -> Option<Find
         Class::Network => return None,
         Class::PassThrough | Class::Unknown => (
             Severity::Warning,
-            format!(
-                "this is {there}: whether it survives a reboot cannot be seen from inside the container"
-            ),
+            format!("this is {there}: whether it survives a reboot cannot be seen from inside the container"),
             "make sure that there is a disk behind it, or use block storage",
         ),
     };
@@ -209,10 +203,7 @@ fn judge_space(seen: &Observation, min_free_mib: u64) -> Option<Finding> {
             format!("storage.minFreeMib asks for {min_free_mib} MiB"),
         )
     } else if free < NEARLY_FULL_MIB {
-        (
-            Severity::Warning,
-            "the write-ahead log will soon fill it".to_string(),
-        )
+        (Severity::Warning, "the write-ahead log will soon fill it".to_string())
     } else {
         return None;
     };
@@ -276,11 +267,5 @@ pub fn judge_shm(bytes: Option<u64>) -> Option<Finding> {
         ),
         Some(_) => return None,
     };
-    Some(Finding::new(
-        severity,
-        Area::Storage,
-        "/dev/shm",
-        what,
-        REMEDY,
-    ))
+    Some(Finding::new(severity, Area::Storage, "/dev/shm", what, REMEDY))
 }

@@ -29,13 +29,12 @@ pub fn parse(mountinfo: &str) -> Vec<Mount> {
 /// The mount that `path` (absolute, without symbolic links) is on: number `id` where the kernel told it, otherwise the one
 /// with the longest mount point, the last such, because that hides the earlier ones.
 pub fn find<'a>(mounts: &'a [Mount], id: Option<u64>, path: &Path) -> Option<&'a Mount> {
-    id.and_then(|id| mounts.iter().find(|m| m.id == id))
-        .or_else(|| {
-            mounts
-                .iter()
-                .filter(|m| path.starts_with(&m.point))
-                .max_by_key(|m| m.point.as_os_str().len())
-        })
+    id.and_then(|id| mounts.iter().find(|m| m.id == id)).or_else(|| {
+        mounts
+            .iter()
+            .filter(|m| path.starts_with(&m.point))
+            .max_by_key(|m| m.point.as_os_str().len())
+    })
 }
 
 fn parse_line(line: &str) -> Option<Mount> {
@@ -47,14 +46,8 @@ fn parse_line(line: &str) -> Option<Mount> {
         root: PathBuf::from(unescape(fields.get(3)?)),
         point: PathBuf::from(unescape(fields.get(4)?)),
         kind: fields.get(hyphen + 1)?.to_string(),
-        source: unescape(fields.get(hyphen + 2)?)
-            .to_string_lossy()
-            .into_owned(),
-        options: fields
-            .get(hyphen + 3)
-            .copied()
-            .unwrap_or_default()
-            .to_string(),
+        source: unescape(fields.get(hyphen + 2)?).to_string_lossy().into_owned(),
+        options: fields.get(hyphen + 3).copied().unwrap_or_default().to_string(),
     })
 }
 

@@ -56,10 +56,7 @@ fn refused() -> DirectIo {
 
 fn findings(seen: &Observation, require: Require) -> Vec<(Severity, String)> {
     let (_, findings) = judge(seen, require, 512);
-    findings
-        .into_iter()
-        .map(|f| (f.severity, f.to_string()))
-        .collect()
+    findings.into_iter().map(|f| (f.severity, f.to_string())).collect()
 }
 
 #[test]
@@ -88,11 +85,7 @@ fn memory_is_never_durable_although_o_direct_works() {
         "named volume",
         "storage.require",
     ] {
-        assert!(
-            found[0].1.contains(word),
-            "{word} is not in: {}",
-            found[0].1
-        );
+        assert!(found[0].1.contains(word), "{word} is not in: {}", found[0].1);
     }
     for lenient in [Require::DirectIo, Require::Any] {
         assert_eq!(findings(&tmpfs, lenient)[0].0, Severity::Warning);
@@ -105,11 +98,7 @@ fn ext4_on_a_ram_disk_is_memory() {
     seen.file_system.device = Some("ram0".into());
     let found = findings(&seen, Require::Durable);
     assert_eq!(found[0].0, Severity::Error);
-    assert!(
-        found[0].1.contains("an ext4 (/dev/sdb, mounted"),
-        "{}",
-        found[0].1
-    );
+    assert!(found[0].1.contains("an ext4 (/dev/sdb, mounted"), "{}", found[0].1);
 }
 
 #[test]
@@ -143,11 +132,7 @@ fn missing_direct_io_is_an_error_unless_anything_goes() {
     ] {
         let found = findings(&seen, require);
         assert_eq!(found[0].0, expected);
-        assert!(
-            found[0].1.contains("open: Invalid argument"),
-            "{}",
-            found[0].1
-        );
+        assert!(found[0].1.contains("open: Invalid argument"), "{}", found[0].1);
     }
     assert!(!judge(&seen, Require::Any, 0).0.durable);
 }
@@ -189,18 +174,10 @@ fn too_little_room_is_an_error_only_where_it_was_asked_for() {
     seen.space.free_bytes = 10 << 20;
     let (_, found) = judge(&seen, Require::Durable, 0);
     assert_eq!(found[0].severity, Severity::Warning);
-    assert!(
-        found[0]
-            .what
-            .contains("only 10 MiB of 102400 MiB are free; ")
-    );
+    assert!(found[0].what.contains("only 10 MiB of 102400 MiB are free; "));
     seen = disk();
     seen.space.free_inodes = Some(12);
-    assert!(
-        judge(&seen, Require::Durable, 0).1[0]
-            .what
-            .contains("12 more files")
-    );
+    assert!(judge(&seen, Require::Durable, 0).1[0].what.contains("12 more files"));
 }
 
 #[test]
@@ -231,10 +208,7 @@ fn shared_memory_has_two_limits() {
 fn percentiles_are_of_the_nearest_rank() {
     let ms = |n: u64| Duration::from_millis(n);
     let latency = Latency::of((1..=100).rev().map(ms).collect());
-    assert_eq!(
-        (latency.p50, latency.p99, latency.samples),
-        (ms(50), ms(99), 100)
-    );
+    assert_eq!((latency.p50, latency.p99, latency.samples), (ms(50), ms(99), 100));
     assert_eq!(Latency::of(vec![ms(7)]).p99, ms(7));
     assert_eq!(Latency::of(vec![]), Latency::default());
 }
@@ -270,10 +244,7 @@ fn observation() -> impl Strategy<Value = Observation> {
 
 fn errors(seen: &Observation, require: Require, min: u64) -> usize {
     let (_, found) = judge(seen, require, min);
-    found
-        .iter()
-        .filter(|f| f.severity == Severity::Error)
-        .count()
+    found.iter().filter(|f| f.severity == Severity::Error).count()
 }
 
 proptest! {

@@ -33,13 +33,7 @@ Examples:
 #[command(arg_required_else_help = true, disable_help_subcommand = true)]
 pub struct Cli {
     /// Path of the configuration file.
-    #[arg(
-        long,
-        global = true,
-        value_name = "PATH",
-        env = "GP_AGENT_CONFIG",
-        hide_env = true
-    )]
+    #[arg(long, global = true, value_name = "PATH", env = "GP_AGENT_CONFIG", hide_env = true)]
     #[arg(default_value = DEFAULT_PATH)]
     pub config: PathBuf,
     /// What to do.

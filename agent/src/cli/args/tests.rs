@@ -102,9 +102,6 @@ fn help_names_verbs_environment_and_exit_codes() {
     let mut command = Cli::command();
     for verb in command.get_subcommands_mut() {
         let help = verb.render_long_help().to_string();
-        assert!(
-            help.lines().all(|line| line.chars().count() <= 100),
-            "{help}"
-        );
+        assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
     }
 }

@@ -7,11 +7,7 @@ use gp_agent_core::finding::{Area, Finding};
 
 /// Everything that is wrong with this pod's place in a configuration that is valid by itself;
 /// empty when nothing is. `own_fqdn` is what [`crate::sys::discovery::hostname::own_fqdn`] found.
-pub(super) fn check_place(
-    config: &Config,
-    host_name: &str,
-    own_fqdn: Option<&str>,
-) -> Vec<Finding> {
+pub(super) fn check_place(config: &Config, host_name: &str, own_fqdn: Option<&str>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let domain = match domain_for(config, host_name, own_fqdn) {
         Ok(domain) => domain,
@@ -27,12 +23,7 @@ pub(super) fn check_place(
     };
     let topology = Topology::new(config, domain);
     match identify(host_name, &topology) {
-        Err(error) => findings.push(Finding::error(
-            Area::Config,
-            host_name,
-            error.what(),
-            error.remedy(),
-        )),
+        Err(error) => findings.push(Finding::error(Area::Config, host_name, error.what(), error.remedy())),
         Ok(me) => findings.extend(other_domain(config, own_fqdn, &me.pod)),
     }
     findings
@@ -68,16 +59,10 @@ mod tests {
 
     #[test]
     fn nothing_is_wrong() {
-        assert_eq!(
-            check(GOOD, "segment-a-0", Some("segment-a-0.agent.svc")),
-            ""
-        );
+        assert_eq!(check(GOOD, "segment-a-0", Some("segment-a-0.agent.svc")), "");
         let named = format!("{GOOD}domain: agent.svc\n");
         assert_eq!(check(&named, "segment-a-0", None), "");
-        assert_eq!(
-            check(&named, "segment-a-0", Some("segment-a-0.agent.svc")),
-            ""
-        );
+        assert_eq!(check(&named, "segment-a-0", Some("segment-a-0.agent.svc")), "");
     }
 
     #[test]

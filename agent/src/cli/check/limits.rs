@@ -40,11 +40,7 @@ fn explain(config: &Config, limits: &Limits, shm: Option<u64>) -> String {
 fn amount(resource: &Resource, shown: impl Fn(u64) -> String) -> String {
     let host = shown(resource.host);
     match &resource.limit {
-        Some(limit) => format!(
-            "{} of the host's {host} ({})",
-            shown(limit.value),
-            limit.file.display()
-        ),
+        Some(limit) => format!("{} of the host's {host} ({})", shown(limit.value), limit.file.display()),
         None => format!("{host}, the host's (no limit)"),
     }
 }

@@ -42,9 +42,7 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
         Ok(subject) => subject,
         Err(findings) => return report(CheckArea::Config, &findings, ""),
     };
-    let needs_peers = areas
-        .iter()
-        .any(|a| matches!(a, CheckArea::Dns | CheckArea::Hba));
+    let needs_peers = areas.iter().any(|a| matches!(a, CheckArea::Dns | CheckArea::Hba));
     let (peers, dns) = if needs_peers {
         discovered::look(&subject.topology, &subject.me, &subject.account.name).await
     } else {
@@ -58,26 +56,15 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
             CheckArea::Limits => limits::check(&subject.config),
             CheckArea::Dns => (
                 dns.clone(),
-                format!(
-                    "{} peers resolve",
-                    peers.values().filter(|p| p.found()).count()
-                ),
+                format!("{} peers resolve", peers.values().filter(|p| p.found()).count()),
             ),
             CheckArea::Hba => (
                 hba(&subject, &peers),
                 "every connection of the topology is admitted by a narrow line".into(),
             ),
             CheckArea::Ssh => {
-                let setup = startup::ssh_setup(
-                    &subject.config,
-                    &subject.account,
-                    &subject.topology,
-                    &subject.me,
-                );
-                (
-                    ssh::check(&setup).await,
-                    "keys are right and every peer answers".into(),
-                )
+                let setup = startup::ssh_setup(&subject.config, &subject.account, &subject.topology, &subject.me);
+                (ssh::check(&setup).await, "keys are right and every peer answers".into())
             }
         };
         code = code.max(report(*area, &findings, &good));
@@ -123,11 +110,7 @@ async fn storage(subject: &Subject) -> (Vec<Finding>, String) {
             s.path,
             s.purpose,
             s.file_system,
-            if s.direct_io {
-                "works"
-            } else {
-                "does not work"
-            },
+            if s.direct_io { "works" } else { "does not work" },
             s.fsync_p50_seconds * 1e3,
             s.fsync_p99_seconds * 1e3,
             s.free_bytes >> 20,
@@ -145,14 +128,7 @@ async fn fts_probe(subject: &Subject) -> Option<Finding> {
 
 fn hba(s: &Subject, peers: &PeerMap) -> Vec<Finding> {
     let (user, dir) = (&s.account.name, &s.me.data_dir);
-    hba_verification::prove_hba(
-        &s.topology,
-        &s.me,
-        user,
-        dir,
-        peers,
-        s.config.engine.has_catalog(),
-    )
+    hba_verification::prove_hba(&s.topology, &s.me, user, dir, peers, s.config.engine.has_catalog())
 }
 
 fn report(area: CheckArea, findings: &[Finding], good: &str) -> u8 {
@@ -164,10 +140,7 @@ fn report(area: CheckArea, findings: &[Finding], good: &str) -> u8 {
         (false, true) => println!("{name:<8} error"),
     }
     for finding in findings {
-        println!(
-            "         - {}: {}: {}",
-            finding.severity, finding.subject, finding.what
-        );
+        println!("         - {}: {}: {}", finding.severity, finding.subject, finding.what);
         println!("           {}", finding.remedy);
     }
     u8::from(wrong)

@@ -28,10 +28,7 @@ pub(super) async fn render_gpinitsystem(config: &Config) -> Result<String, Strin
         .to_string();
     let (family, note) = match Greenplum::find(config.greenplum.home.as_deref()).await {
         Ok(greenplum) => (greenplum.version().family, None),
-        Err(error) => (
-            Family::G7,
-            Some(format!("{error}; written as for Greenplum 7")),
-        ),
+        Err(error) => (Family::G7, Some(format!("{error}; written as for Greenplum 7"))),
     };
     let home = Account::current().map_or_else(|_| PathBuf::from("/home/gpadmin"), |a| a.home);
     let parameters = with_derived(config.engine, &cgroup::limits(), &config.parameters);
@@ -68,11 +65,7 @@ fn text(
     if let Some(note) = note {
         text.push_str(&format!("# {note}\n"));
     }
-    text.push_str(&format!(
-        "\n### {}\n{}",
-        folder.join(INPUT_FILE).display(),
-        plan.input
-    ));
+    text.push_str(&format!("\n### {}\n{}", folder.join(INPUT_FILE).display(), plan.input));
     if !plan.parameters.is_empty() {
         let path = folder.join(PARAMETERS_FILE);
         text.push_str(&format!("\n### {}\n{}", path.display(), plan.parameters));
@@ -83,10 +76,7 @@ fn text(
             plan.deferred.join("\n")
         ));
     }
-    text.push_str(&format!(
-        "\n### command\ngpinitsystem {}\n",
-        plan.arguments.join(" ")
-    ));
+    text.push_str(&format!("\n### command\ngpinitsystem {}\n", plan.arguments.join(" ")));
     Ok(text)
 }
 
@@ -155,13 +145,8 @@ mod tests {
     fn plain_postgresql_has_none() {
         let text = "cluster: w\nengine: postgres\nsegments: { count: 1 }\n";
         let config = load(text, "cluster.yaml", std::iter::empty()).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        let error = runtime
-            .unwrap()
-            .block_on(render_gpinitsystem(&config))
-            .unwrap_err();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let error = runtime.unwrap().block_on(render_gpinitsystem(&config)).unwrap_err();
         assert!(error.contains("engine: postgres"), "{error}");
     }
 }

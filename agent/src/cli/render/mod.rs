@@ -52,13 +52,7 @@ async fn rendered(path: &Path, what: Rendering) -> Result<String, String> {
         peers: &hba_verification::hba_peers(&topology, &me, &peers),
         extra: &config.hba.extra,
     });
-    let block = block.map_err(|errors| {
-        errors
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join("\n")
-    })?;
+    let block = block.map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
     let existing = std::fs::read_to_string(me.data_dir.join("pg_hba.conf")).unwrap_or_default();
     Ok(hba::splice(&existing, &block))
 }

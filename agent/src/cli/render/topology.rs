@@ -15,11 +15,7 @@ const HEADER: [&str; 6] = ["POD", "FQDN", "ROLE", "CONTENT", "PORT", "DATA DIREC
 pub fn render_topology(config: &Config, domain: Option<&str>) -> String {
     let domain = config.domain.as_deref().or(domain);
     let topology = Topology::new(config, domain.unwrap_or(UNKNOWN_DOMAIN));
-    let mut text = format!(
-        "cluster {}, {} pods\n\n",
-        topology.cluster,
-        topology.members.len()
-    );
+    let mut text = format!("cluster {}, {} pods\n\n", topology.cluster, topology.members.len());
     table(&topology, &mut text);
     text.push('\n');
     replication(&topology, &mut text);
@@ -58,10 +54,7 @@ fn row(member: &Member) -> [String; 6] {
 fn line(cells: &[&str; 6], widths: &[usize; 6], text: &mut String) {
     let [pod, fqdn, role, content, port, dir] = cells;
     let [a, b, c, d, e, _] = widths;
-    let _ = writeln!(
-        text,
-        "{pod:a$}  {fqdn:b$}  {role:c$}  {content:>d$}  {port:>e$}  {dir}"
-    );
+    let _ = writeln!(text, "{pod:a$}  {fqdn:b$}  {role:c$}  {content:>d$}  {port:>e$}  {dir}");
 }
 
 fn replication(topology: &Topology, text: &mut String) {
@@ -75,11 +68,7 @@ fn replication(topology: &Topology, text: &mut String) {
     for member in topology.members.iter().filter(|m| !m.role.is_writable()) {
         if let Some(source) = sources.get(&member.content) {
             any = true;
-            let _ = writeln!(
-                text,
-                "{} replicates from {}:{}",
-                member.pod, source.pod, source.port
-            );
+            let _ = writeln!(text, "{} replicates from {}:{}", member.pod, source.pod, source.port);
         }
     }
     if !any {

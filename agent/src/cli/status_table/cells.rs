@@ -106,9 +106,7 @@ fn answered(entry: &Entry, report: &Report) -> [Cell; 8] {
 /// In brackets while the pod does no role, with a star when it does another one than it was made for.
 fn role(entry: &Entry, status: &PodStatus) -> Cell {
     match (status.active_role, entry.role) {
-        (Some(active), Some(made_for)) if active != made_for => {
-            cell(Tone::Waiting, format!("{active}*"))
-        }
+        (Some(active), Some(made_for)) if active != made_for => cell(Tone::Waiting, format!("{active}*")),
         (Some(active), _) => cell(Tone::Plain, active.to_string()),
         (None, Some(made_for)) => cell(Tone::Quiet, format!("({made_for})")),
         (None, None) => cell(Tone::Quiet, "-"),
@@ -157,10 +155,7 @@ fn replication(status: &PodStatus) -> Cell {
         Some(_) => Tone::Waiting,
         None => Tone::Plain,
     };
-    cell(
-        tone,
-        format!("{number}{}{lag}", worst.unwrap_or(first).state),
-    )
+    cell(tone, format!("{number}{}{lag}", worst.unwrap_or(first).state))
 }
 
 fn findings(entry: &Entry) -> Cell {

@@ -112,7 +112,5 @@ fn line(row: &Row, widths: &[usize], paint: Paint) -> String {
 
 /// Text of other agents, which may be anybody who answers at a peer's address, goes to a terminal: no control characters.
 fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

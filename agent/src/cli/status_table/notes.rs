@@ -8,11 +8,7 @@ pub(super) fn notes(entries: &[Entry], paint: Paint) -> String {
     [
         legend(entries),
         section("not ready", not_ready(entries), paint),
-        section(
-            "waits for a restart of the postmaster",
-            restarts(entries),
-            paint,
-        ),
+        section("waits for a restart of the postmaster", restarts(entries), paint),
         findings(entries, paint),
     ]
     .into_iter()
@@ -29,9 +25,7 @@ fn legend(entries: &[Entry]) -> String {
     }
     let last_said = |e: &Entry| e.catalog.as_ref().is_some_and(|listing| !listing.live);
     if entries.iter().any(last_said) {
-        text.push_str(
-            "(catalog) in brackets: what the coordinator last said; it does not answer now\n",
-        );
+        text.push_str("(catalog) in brackets: what the coordinator last said; it does not answer now\n");
     }
     text
 }
@@ -93,11 +87,7 @@ fn findings(entries: &[Entry], paint: Paint) -> String {
     }
     shared.sort_by_key(|(f, _)| std::cmp::Reverse(f.severity));
     let told = shared.iter().map(|(f, pods)| tell(f, pods, paint));
-    format!(
-        "{}\n{}",
-        paint.paint(Tone::Quiet, "findings"),
-        told.collect::<String>()
-    )
+    format!("{}\n{}", paint.paint(Tone::Quiet, "findings"), told.collect::<String>())
 }
 
 fn tell(finding: &Finding, pods: &[&str], paint: Paint) -> String {

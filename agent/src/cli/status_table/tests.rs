@@ -74,10 +74,7 @@ fn a_cluster_in_trouble() {
         "publish the pod's name in the headless service",
     );
     let [mut coordinator, mut standby, mut a0, mut a1, mut b0, _] = pods();
-    coordinator.replication = vec![
-        link("streaming", "sync", 512),
-        link("catchup", "async", 3 << 30),
-    ];
+    coordinator.replication = vec![link("streaming", "sync", 512), link("catchup", "async", 3 << 30)];
     coordinator.findings = vec![name];
     coordinator.pending_restart = vec!["max_connections".into(), "shared_buffers".into()];
     standby.phase = Phase::Bootstrapping;
@@ -222,10 +219,7 @@ fn what_a_peer_says_cannot_move_the_cursor() {
     evil.findings = vec![Finding::error(Area::Ssh, "\x1b[A", "\x1b[B", "\n\x1b[C")];
     evil.pending_restart = vec!["\x1b".into()];
     let text = render(&[entry(evil)], false);
-    assert!(
-        text.chars().all(|c| c == '\n' || !c.is_control()),
-        "{text:?}"
-    );
+    assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
 }
 
 #[test]
@@ -233,30 +227,9 @@ fn units() {
     let said: Vec<String> = [0, 1023, 1024, 1 << 20, (1 << 30) - 1, i64::MAX]
         .map(cells::bytes)
         .into();
-    assert_eq!(
-        said,
-        [
-            "0 B",
-            "1023 B",
-            "1.0 KiB",
-            "1.0 MiB",
-            "1.0 GiB",
-            "8192.0 PiB"
-        ]
-    );
-    let said: Vec<String> = [0, 59, 60, 3599, 3600, 36_000, 86_400, 864_000]
-        .map(cells::ago)
-        .into();
-    let words = [
-        "0 s",
-        "59 s",
-        "1 min",
-        "59 min",
-        "1 h 0 min",
-        "10 h",
-        "1 d 0 h",
-        "10 d",
-    ];
+    assert_eq!(said, ["0 B", "1023 B", "1.0 KiB", "1.0 MiB", "1.0 GiB", "8192.0 PiB"]);
+    let said: Vec<String> = [0, 59, 60, 3599, 3600, 36_000, 86_400, 864_000].map(cells::ago).into();
+    let words = ["0 s", "59 s", "1 min", "59 min", "1 h 0 min", "10 h", "1 d 0 h", "10 d"];
     assert_eq!(said, words);
 }
 

@@ -22,9 +22,7 @@ pub enum GreenplumError {
     )]
     NotInstalled(String),
     /// The directory lacks the script.
-    #[error(
-        "{0} has neither greenplum_path.sh nor cloudberry-env.sh; is it a Greenplum installation (GPHOME)?"
-    )]
+    #[error("{0} has neither greenplum_path.sh nor cloudberry-env.sh; is it a Greenplum installation (GPHOME)?")]
     NoScript(PathBuf),
     /// The script could not be read by bash.
     #[error("cannot read the environment from {script}: {words}")]
@@ -48,10 +46,7 @@ pub fn home(configured: Option<&Path>) -> Result<PathBuf, GreenplumError> {
     let from_environment = std::env::var_os("GPHOME").map(PathBuf::from);
     let places: Vec<PathBuf> = match configured {
         Some(home) => vec![home.to_path_buf()],
-        None => from_environment
-            .into_iter()
-            .chain(USUAL.map(PathBuf::from))
-            .collect(),
+        None => from_environment.into_iter().chain(USUAL.map(PathBuf::from)).collect(),
     };
     let found = places.iter().find(|p| p.join("bin/postgres").is_file());
     found.cloned().ok_or_else(|| {
@@ -72,13 +67,7 @@ pub async fn read(home: &Path) -> Result<Vec<(OsString, OsString)>, GreenplumErr
         words,
     };
     let output = tokio::process::Command::new("bash")
-        .args([
-            "--norc",
-            "--noprofile",
-            "-c",
-            r#". "$1" >&2 && exec env -0"#,
-            "bash",
-        ])
+        .args(["--norc", "--noprofile", "-c", r#". "$1" >&2 && exec env -0"#, "bash"])
         .arg(&script)
         .stdin(Stdio::null())
         .kill_on_drop(true)
@@ -109,17 +98,14 @@ mod tests {
     use super::*;
 
     fn block_on<F: Future>(future: F) -> F::Output {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.unwrap().block_on(future)
     }
 
     #[test]
     fn the_scripts_own_changes_are_read() {
         let home = tempfile::tempdir().unwrap();
-        let script =
-            "echo noise; GPHOME=/x; export GPHOME; export LINES_OF='a\nb=c'; NOT_EXPORTED=1\n";
+        let script = "echo noise; GPHOME=/x; export GPHOME; export LINES_OF='a\nb=c'; NOT_EXPORTED=1\n";
         std::fs::write(home.path().join("greenplum_path.sh"), script).unwrap();
         let mut read = block_on(read(home.path())).unwrap();
         read.sort();
@@ -131,17 +117,10 @@ mod tests {
     fn what_is_missing_is_named() {
         let home = tempfile::tempdir().unwrap();
         let error = super::home(Some(home.path())).unwrap_err().to_string();
-        assert!(
-            error.contains(&home.path().display().to_string()),
-            "{error}"
-        );
+        assert!(error.contains(&home.path().display().to_string()), "{error}");
         let error = block_on(read(home.path())).unwrap_err().to_string();
         assert!(error.contains("neither greenplum_path.sh"), "{error}");
-        std::fs::write(
-            home.path().join("greenplum_path.sh"),
-            "echo broken >&2; false\n",
-        )
-        .unwrap();
+        std::fs::write(home.path().join("greenplum_path.sh"), "echo broken >&2; false\n").unwrap();
         let error = block_on(read(home.path())).unwrap_err().to_string();
         assert!(error.contains("broken"), "{error}");
     }

@@ -34,11 +34,7 @@ impl Greenplum {
         let version = tools.version().await?;
         let gp_version = tools.run("postgres", ["--gp-version"], &[]).await;
         let version = GpVersion::parse(&version, &gp_version.unwrap_or_default())?;
-        Ok(Greenplum {
-            tools,
-            home,
-            version,
-        })
+        Ok(Greenplum { tools, home, version })
     }
 
     pub(super) fn tools(&self) -> &Tools {

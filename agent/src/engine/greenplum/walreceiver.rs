@@ -24,12 +24,8 @@ mod tests {
 
     #[test]
     fn a_title_tells_whether_log_has_arrived() {
-        assert!(streams(
-            "postgres:  7000, walreceiver   streaming 0/C000158"
-        ));
-        assert!(streams(
-            "postgres: 7000, wal receiver process   streaming 0/C000158"
-        ));
+        assert!(streams("postgres:  7000, walreceiver   streaming 0/C000158"));
+        assert!(streams("postgres: 7000, wal receiver process   streaming 0/C000158"));
         assert!(!streams("postgres:  7000, walreceiver"));
     }
 }

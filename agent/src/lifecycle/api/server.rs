@@ -37,13 +37,7 @@ pub fn open(host: &Arc<Host>, config_path: &Path) -> Result<Door> {
     let agent: Arc<dyn Agent> = host.clone();
     let limits = Limits::default();
     let mut servers = JoinSet::new();
-    servers.spawn(serve_unix(
-        unix,
-        path,
-        agent.clone(),
-        limits,
-        stopped.clone(),
-    ));
+    servers.spawn(serve_unix(unix, path, agent.clone(), limits, stopped.clone()));
     servers.spawn(serve_tcp(bind_tcp(port)?, agent, limits, stopped));
     Ok(Door { servers, stop })
 }

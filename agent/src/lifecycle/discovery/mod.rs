@@ -64,28 +64,14 @@ impl Discovery {
     /// Starts to look for every peer of `me`, on the current runtime.
     ///
     /// Names are checked through libc only for the pods given to [`Discovery::set_in_hba`].
-    pub fn start(
-        topology: &Topology,
-        me: &Member,
-        resolver: Resolver,
-        names: Names,
-        pace: Pace,
-    ) -> Discovery {
+    pub fn start(topology: &Topology, me: &Member, resolver: Resolver, names: Names, pace: Pace) -> Discovery {
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let (in_hba_sender, in_hba) = watch::channel(BTreeSet::new());
         let (counts_sender, counts) = watch::channel(Counts {
             missing: topology.peers(me).count(),
             unchecked: 0,
         });
-        let (watcher, peers) = task::Watcher::new(
-            topology,
-            me,
-            resolver,
-            names,
-            pace,
-            in_hba_sender,
-            counts_sender,
-        );
+        let (watcher, peers) = task::Watcher::new(topology, me, resolver, names, pace, in_hba_sender, counts_sender);
         Discovery {
             topology: topology.clone(),
             peers,
@@ -129,12 +115,7 @@ impl Discovery {
 
     /// What an administrator should know of names and addresses.
     pub fn findings(&self) -> Vec<Finding> {
-        peers::findings(
-            &self.topology,
-            &self.peers.borrow(),
-            &self.in_hba.borrow(),
-            now(),
-        )
+        peers::findings(&self.topology, &self.peers.borrow(), &self.in_hba.borrow(), now())
     }
 
     /// For whoever connects to the peers.
@@ -152,12 +133,7 @@ impl Discovery {
             pods.into_iter().filter(|p| peers.contains_key(p)).collect()
         };
         let (done, taken) = oneshot::channel();
-        if self
-            .commands
-            .send(Command::InHba(known, done))
-            .await
-            .is_ok()
-        {
+        if self.commands.send(Command::InHba(known, done)).await.is_ok() {
             let _ = taken.await;
         }
     }

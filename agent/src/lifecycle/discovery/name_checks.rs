@@ -95,12 +95,7 @@ impl Checks {
     }
 
     /// Starts a round with every name that is due by now, or nearly.
-    pub(super) fn start(
-        &mut self,
-        names: &Arc<Names>,
-        pace: &Pace,
-        now: Instant,
-    ) -> Option<BoxFuture<'static, Round>> {
+    pub(super) fn start(&mut self, names: &Arc<Names>, pace: &Pace, now: Instant) -> Option<BoxFuture<'static, Round>> {
         let soon = now + pace.names_recovering / 10;
         let due: Vec<&Name> = self.names.values().filter(|n| n.due <= soon).collect();
         if due.is_empty() {
@@ -123,11 +118,7 @@ impl Checks {
         let names = names.clone();
         Some(Box::pin(async move {
             let (reverse, forward) = tokio::join!(names.reverse(&addresses), names.forward(&asked));
-            Round {
-                pods,
-                reverse,
-                forward,
-            }
+            Round { pods, reverse, forward }
         }))
     }
 

@@ -22,14 +22,11 @@ pub async fn look(
     names: &Names,
 ) -> (PeerMap, Vec<Finding>) {
     let members: Vec<&Member> = topology.peers(me).collect();
-    let lookups: Vec<(&Member, PeerView)> = stream::iter(
-        members
-            .into_iter()
-            .map(async |m| (m, look_up(resolver, m).await)),
-    )
-    .buffered(Pace::default().at_once)
-    .collect()
-    .await;
+    let lookups: Vec<(&Member, PeerView)> =
+        stream::iter(members.into_iter().map(async |m| (m, look_up(resolver, m).await)))
+            .buffered(Pace::default().at_once)
+            .collect()
+            .await;
     let mut findings = Vec::new();
     for (member, peer) in &lookups {
         if let Some(error) = &peer.error {
@@ -64,27 +61,15 @@ async fn look_up(resolver: &Resolver, member: &Member) -> PeerView {
     peer
 }
 
-async fn verify<'a>(
-    mut close: Vec<(&'a Member, PeerView)>,
-    names: &Names,
-) -> Vec<(&'a Member, PeerView)> {
-    let addresses: Vec<IpAddr> = close
-        .iter()
-        .flat_map(|(_, p)| p.addresses.clone())
-        .collect();
+async fn verify<'a>(mut close: Vec<(&'a Member, PeerView)>, names: &Names) -> Vec<(&'a Member, PeerView)> {
+    let addresses: Vec<IpAddr> = close.iter().flat_map(|(_, p)| p.addresses.clone()).collect();
     let asked: Vec<String> = close.iter().map(|(m, _)| m.fqdn.clone()).collect();
     let (reverse, forward) = tokio::join!(names.reverse(&addresses), names.forward(&asked));
     for (member, peer) in &mut close {
         let libc = forward.get(&member.fqdn).unwrap_or(&Forward::Missing);
         peer.verdict = match judge(&member.fqdn, &peer.addresses, &reverse, libc) {
             Check::Good(name) => NameVerdict::Verified(name),
-            Check::Bad {
-                reason,
-                another_name,
-            } => NameVerdict::Unverified {
-                reason,
-                another_name,
-            },
+            Check::Bad { reason, another_name } => NameVerdict::Unverified { reason, another_name },
         };
     }
     close

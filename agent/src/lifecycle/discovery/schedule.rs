@@ -75,10 +75,7 @@ mod tests {
         assert_eq!(schedule.next(), None);
         schedule.set(0, later);
         schedule.set(1, later);
-        assert_eq!(
-            (schedule.pop(later), schedule.pop(later)),
-            (Some(0), Some(1))
-        );
+        assert_eq!((schedule.pop(later), schedule.pop(later)), (Some(0), Some(1)));
         assert_eq!(schedule.next(), None);
     }
 

@@ -30,9 +30,7 @@ pub fn unknown(why: &str) -> watch::Sender<CatalogAnswer> {
 /// What this pod tells others: all rows, or those of one content.
 pub fn told(pod: &Pod, content: Option<i32>) -> CatalogAnswer {
     match (&*pod.catalog.borrow(), content) {
-        (CatalogAnswer::Known(catalog), Some(content)) => {
-            CatalogAnswer::Known(catalog.only(content))
-        }
+        (CatalogAnswer::Known(catalog), Some(content)) => CatalogAnswer::Known(catalog.only(content)),
         (answer, _) => answer.clone(),
     }
 }
@@ -63,9 +61,7 @@ pub async fn ask(pod: &Pod) -> Option<CatalogAnswer> {
 
 /// The best answer of the coordinator pods' agents, about everything or one content.
 async fn ask_heads(pod: &Pod, content: Option<i32>) -> Option<CatalogAnswer> {
-    let path = content.map_or("/catalog".to_string(), |content| {
-        format!("/catalog/{content}")
-    });
+    let path = content.map_or("/catalog".to_string(), |content| format!("/catalog/{content}"));
     let heads = pod.topology.members.iter().filter(|m| m.content == -1);
     let asked = heads.map(|head| async {
         if head.pod == pod.me.pod {
@@ -124,10 +120,8 @@ pub fn load(pod: &Pod) {
         Ok(text) => match serde_json::from_slice::<Catalog>(&text) {
             Ok(catalog) => {
                 pod.created.send_replace(true);
-                pod.catalog.send_replace(CatalogAnswer::Known(Catalog {
-                    live: false,
-                    ..catalog
-                }));
+                pod.catalog
+                    .send_replace(CatalogAnswer::Known(Catalog { live: false, ..catalog }));
             }
             Err(error) => tracing::warn!(
                 "{} is not a snapshot of the catalog ({error}); waiting for the server's own word",
@@ -176,9 +170,7 @@ async fn read(session: &mut Session) -> Option<Vec<Segment>> {
 }
 
 async fn refresh(pod: &Pod, session: &mut Session) {
-    let runs = |s: &PodStatus| {
-        s.postmaster.pid.is_some() && !s.postmaster.stopping && s.directory.kind == "primary"
-    };
+    let runs = |s: &PodStatus| s.postmaster.pid.is_some() && !s.postmaster.stopping && s.directory.kind == "primary";
     let segments = if pod.board.read(runs) {
         read(session).await
     } else {
@@ -222,10 +214,7 @@ fn publish(pod: &Pod, segments: Vec<Segment>) -> bool {
             tracing::info!("the catalog changed");
         }
         if let Err(error) = keep_snapshot(pod, &catalog) {
-            tracing::error!(
-                "cannot keep the catalog in {}: {error}",
-                snapshot_file(pod).display()
-            );
+            tracing::error!("cannot keep the catalog in {}: {error}", snapshot_file(pod).display());
         }
     }
     let new = old.is_none_or(|(_, timeline)| timeline < catalog.timeline);

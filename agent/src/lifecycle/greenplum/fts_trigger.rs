@@ -61,9 +61,7 @@ fn acting(pod: &Pod) -> Option<Catalog> {
         return None;
     }
     match &*pod.catalog.borrow() {
-        CatalogAnswer::Known(catalog) if catalog.live && !*pod.shutdown.borrow() => {
-            Some(catalog.clone())
-        }
+        CatalogAnswer::Known(catalog) if catalog.live && !*pod.shutdown.borrow() => Some(catalog.clone()),
         _ => None,
     }
 }

@@ -18,12 +18,7 @@ pub struct Events {
 
 impl Events {
     /// Begins to tell what the board shows, if there is an API.
-    pub fn start(
-        api: Option<Arc<Kubernetes>>,
-        events: UseApi,
-        pace: Pace,
-        board: &Arc<Board>,
-    ) -> Events {
+    pub fn start(api: Option<Arc<Kubernetes>>, events: UseApi, pace: Pace, board: &Arc<Board>) -> Events {
         let (on, watched) = watch::channel(events == UseApi::Auto);
         if let Some(api) = api {
             let writer = Writer {

@@ -18,22 +18,12 @@ use tokio::sync::watch;
 
 /// Begins to keep the label and to write Events; outside Kubernetes both do nothing. Until the configuration can be read,
 /// both are on.
-pub fn begin(
-    config_path: &Path,
-    board: &Arc<Board>,
-    shutdown: watch::Receiver<bool>,
-) -> (RoleLabel, Events) {
+pub fn begin(config_path: &Path, board: &Arc<Board>, shutdown: watch::Receiver<bool>) -> (RoleLabel, Events) {
     let config = config_file::read(config_path).map(|config| config.kubernetes);
     let (labels, events) = config.map_or((UseApi::Auto, UseApi::Auto), |c| (c.labels, c.events));
     let api = Place::find().map(|place| Arc::new(Kubernetes::new(place)));
     (
-        RoleLabel::start(
-            api.clone(),
-            labels,
-            role_label_core::Pace::default(),
-            board,
-            shutdown,
-        ),
+        RoleLabel::start(api.clone(), labels, role_label_core::Pace::default(), board, shutdown),
         Events::start(api, events, events_core::Pace::default(), board),
     )
 }

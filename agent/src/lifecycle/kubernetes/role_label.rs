@@ -5,9 +5,7 @@ use crate::lifecycle::pod::status_board::{Board, now};
 use crate::sys::kubernetes::Kubernetes;
 use gp_agent_core::config::UseApi;
 use gp_agent_core::kubernetes::api_error::Trouble;
-use gp_agent_core::kubernetes::role_label::{
-    LABEL, Pace, Reconciler, Step, Wanted, finding, wanted,
-};
+use gp_agent_core::kubernetes::role_label::{LABEL, Pace, Reconciler, Step, Wanted, finding, wanted};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -60,10 +58,7 @@ impl RoleLabel {
             withheld: false,
             number: 1,
         });
-        let (seen, watched) = watch::channel(Seen {
-            number: 0,
-            gone: false,
-        });
+        let (seen, watched) = watch::channel(Seen { number: 0, gone: false });
         if let Some(api) = api {
             let keeper = Keeper {
                 api,
@@ -76,10 +71,7 @@ impl RoleLabel {
             };
             tokio::spawn(keeper.keep());
         }
-        RoleLabel {
-            orders,
-            seen: watched,
-        }
+        RoleLabel { orders, seen: watched }
     }
 
     /// Follows the configuration.
@@ -96,9 +88,7 @@ impl RoleLabel {
         let gone = seen.wait_for(|seen| seen.number >= number && seen.gone);
         // An error means that no task runs, so that nothing was ever labelled.
         if timeout(patience, gone).await.is_err() {
-            tracing::warn!(
-                "the label {LABEL} is not gone after {patience:?}; the database stops all the same"
-            );
+            tracing::warn!("the label {LABEL} is not gone after {patience:?}; the database stops all the same");
         }
     }
 

@@ -58,11 +58,7 @@ pub async fn status_within(pod: &Pod, member: &Member, limit: Duration) -> Optio
 
 /// Has that pod's agent ask the coordinator pods again, if it answers.
 pub async fn look_again(pod: &Pod, member: &Member) {
-    let known = pod
-        .peers
-        .borrow()
-        .get(&member.pod)
-        .map(|p| p.addresses.clone());
+    let known = pod.peers.borrow().get(&member.pod).map(|p| p.addresses.clone());
     let port = pod.config.borrow().http.port;
     for address in known.unwrap_or_default() {
         let at = SocketAddr::new(address, port);

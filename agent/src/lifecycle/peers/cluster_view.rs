@@ -39,10 +39,7 @@ pub async fn ask(pod: &Pod, members: impl Iterator<Item = &Member>, pace: Pace) 
         let known = pod.peers.borrow();
         let address = |member: &Member| PeerAddress {
             member: member.clone(),
-            addresses: known
-                .get(&member.pod)
-                .map(|p| p.addresses.clone())
-                .unwrap_or_default(),
+            addresses: known.get(&member.pod).map(|p| p.addresses.clone()).unwrap_or_default(),
         };
         members.map(address).collect()
     };

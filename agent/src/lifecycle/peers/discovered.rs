@@ -21,13 +21,7 @@ const REPORT_EVERY: Duration = Duration::from_secs(5);
 
 /// Discovery through the container's own resolv.conf and libc.
 pub fn start(topology: &Topology, me: &Member) -> Discovery {
-    Discovery::start(
-        topology,
-        me,
-        Resolver::system(),
-        Names::system(),
-        Pace::default(),
-    )
+    Discovery::start(topology, me, Resolver::system(), Names::system(), Pace::default())
 }
 
 /// The pods whose names or addresses this pod's pg_hba.conf holds.
@@ -100,8 +94,5 @@ pub async fn all_verified(pod: &Pod) -> bool {
         members.all(|m| matches!(verdict(m), Some(NameVerdict::Verified(_))))
     };
     let settled = peers.wait_for(verified);
-    matches!(
-        tokio::time::timeout(VERIFIED_WITHIN, settled).await,
-        Ok(Ok(_))
-    )
+    matches!(tokio::time::timeout(VERIFIED_WITHIN, settled).await, Ok(Ok(_)))
 }

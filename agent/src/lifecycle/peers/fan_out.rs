@@ -53,18 +53,10 @@ pub async fn gather(cluster: &str, peers: Vec<PeerAddress>, port: u16, pace: Pac
             Entry::of(&peer.member, answer)
         })
         .collect();
-    stream::iter(asked)
-        .buffered(pace.in_flight.max(1))
-        .collect()
-        .await
+    stream::iter(asked).buffered(pace.in_flight.max(1)).collect().await
 }
 
-async fn ask(
-    cluster: &str,
-    peer: &PeerAddress,
-    port: u16,
-    limit: Duration,
-) -> Result<Report, String> {
+async fn ask(cluster: &str, peer: &PeerAddress, port: u16, limit: Duration) -> Result<Report, String> {
     let mut error = format!("its name, {}, does not resolve", peer.member.fqdn);
     // A dead address must not use up the time of the next one.
     let each = limit / u32::try_from(peer.addresses.len().max(1)).unwrap_or(u32::MAX);
@@ -78,17 +70,10 @@ async fn ask(
     Err(error)
 }
 
-async fn ask_at(
-    cluster: &str,
-    member: &Member,
-    at: SocketAddr,
-    limit: Duration,
-) -> Result<Report, String> {
-    let body = client::get(at, "/status", limit)
-        .await
-        .map_err(|e| e.to_string())?;
-    let report: Report = serde_json::from_slice(&body)
-        .map_err(|e| format!("{at} answers with something else than a status: {e}"))?;
+async fn ask_at(cluster: &str, member: &Member, at: SocketAddr, limit: Duration) -> Result<Report, String> {
+    let body = client::get(at, "/status", limit).await.map_err(|e| e.to_string())?;
+    let report: Report =
+        serde_json::from_slice(&body).map_err(|e| format!("{at} answers with something else than a status: {e}"))?;
     match report.status.stranger(cluster, member) {
         Some(stranger) => Err(format!("at {at} answers {stranger}")),
         None => Ok(report),

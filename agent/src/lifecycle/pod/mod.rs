@@ -62,10 +62,7 @@ impl Pod {
 
     /// Remembers settings that the server program refused.
     pub fn refuse(&self, settings: String) {
-        let mut refused = self
-            .refused_settings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut refused = self.refused_settings.lock().unwrap_or_else(PoisonError::into_inner);
         *refused = Some(settings);
     }
 

@@ -9,9 +9,7 @@ use tokio::sync::watch;
 
 /// Unix seconds now.
 pub fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_secs())
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }
 
 /// Shared by all acts; each writes its own part.
@@ -48,9 +46,7 @@ impl Board {
         let inner = self.lock();
         let mut status = inner.status.clone();
         status.findings = inner.findings.values().flatten().cloned().collect();
-        status
-            .findings
-            .sort_by_key(|f| std::cmp::Reverse(f.severity));
+        status.findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
         status
     }
 
@@ -97,10 +93,7 @@ impl Board {
     /// Replaces what one source found; logs what is new and what is mended.
     pub fn findings(&self, source: &'static str, findings: Vec<Finding>) {
         let mut inner = self.lock();
-        let old = inner
-            .findings
-            .insert(source, findings.clone())
-            .unwrap_or_default();
+        let old = inner.findings.insert(source, findings.clone()).unwrap_or_default();
         drop(inner);
         self.changes.send_replace(());
         for finding in findings.iter().filter(|f| !old.contains(f)) {
@@ -111,12 +104,7 @@ impl Board {
             }
         }
         for gone in old.iter().filter(|f| !findings.contains(f)) {
-            tracing::info!(
-                "no longer found: {} {}: {}",
-                gone.area,
-                gone.subject,
-                gone.what
-            );
+            tracing::info!("no longer found: {} {}: {}", gone.area, gone.subject, gone.what);
         }
     }
 }

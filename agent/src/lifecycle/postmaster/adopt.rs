@@ -24,10 +24,7 @@ impl Supervisor<'_> {
                 }
                 let examined = self.pod.engine.examine(dir).await?;
                 self.pod.board.update(|s| s.directory = examined.status());
-                self.note_running(
-                    &process,
-                    format!("postmaster {pid} was running already; adopted"),
-                );
+                self.note_running(&process, format!("postmaster {pid} was running already; adopted"));
                 Ok(Some(process))
             }
             // [`Supervisor::obtain`] waits for its end; it began just now.
@@ -58,10 +55,7 @@ impl Supervisor<'_> {
     }
 
     async fn end_leftovers(&self, pids: &[i32]) {
-        let reason = format!(
-            "waiting for {} server processes whose postmaster is gone",
-            pids.len()
-        );
+        let reason = format!("waiting for {} server processes whose postmaster is gone", pids.len());
         self.pod.board.phase(Phase::Crashed, reason);
         tokio::select! {
             () = orphaned_backends::end(pids, Patience::default()) => {}

@@ -25,8 +25,7 @@ pub async fn create(pod: &Pod, postgres: &Postgres) -> Result<()> {
         wal: wal_dir(pod)?,
         user: &pod.account.name,
         auth: config.hba.auth,
-        password_file: (config.hba.auth == Auth::ScramSha256)
-            .then_some(config.hba.password_file.as_path()),
+        password_file: (config.hba.auth == Auth::ScramSha256).then_some(config.hba.password_file.as_path()),
     };
     postgres.create(&wanted).await?;
     settle(pod, &making).await
@@ -34,10 +33,8 @@ pub async fn create(pod: &Pod, postgres: &Postgres) -> Result<()> {
 
 /// pg_basebackup from the partner, for a standby, a mirror, or an old primary whose volume was emptied.
 pub async fn clone_partner(pod: &Pod, postgres: &Postgres, partner: &Member) -> Result<()> {
-    pod.board.phase(
-        Phase::Bootstrapping,
-        format!("copying {} (pg_basebackup)", partner.pod),
-    );
+    pod.board
+        .phase(Phase::Bootstrapping, format!("copying {} (pg_basebackup)", partner.pod));
     let making = clear_the_place(pod).await?;
     let wanted = Clone {
         dir: &making,
@@ -57,8 +54,7 @@ async fn settle(pod: &Pod, making: &Path) -> Result<()> {
         bail!("the server refuses its settings; mend `parameters` in cluster.yaml: {error}");
     }
     let dir = pod.dir();
-    std::fs::rename(making, dir)
-        .with_context(|| format!("cannot rename {} to {}", making.display(), dir.display()))?;
+    std::fs::rename(making, dir).with_context(|| format!("cannot rename {} to {}", making.display(), dir.display()))?;
     let parent = dir.parent().unwrap_or(dir);
     std::fs::File::open(parent)
         .and_then(|parent| parent.sync_all())
@@ -77,8 +73,7 @@ async fn clear_the_place(pod: &Pod) -> Result<PathBuf> {
         if empty {
             std::fs::remove_dir(path)?;
         } else if path.try_exists()? {
-            let aside =
-                set_aside(path).with_context(|| format!("cannot set {} aside", path.display()))?;
+            let aside = set_aside(path).with_context(|| format!("cannot set {} aside", path.display()))?;
             tracing::warn!(path = %path.display(), "half made; set aside as {}", aside.display());
         }
     }
@@ -88,15 +83,9 @@ async fn clear_the_place(pod: &Pod) -> Result<PathBuf> {
 /// An initdb or pg_basebackup that outlived its agent still writes there.
 async fn end_leftover_tools(making: &Path) -> Result<()> {
     let name = making.display().to_string();
-    let uses = |p: &process::ProcessInfo| {
-        p.pid != std::process::id() as i32 && p.args.iter().any(|arg| arg == &name)
-    };
+    let uses = |p: &process::ProcessInfo| p.pid != std::process::id() as i32 && p.args.iter().any(|arg| arg == &name);
     for leftover in process::processes()?.iter().filter(|p| uses(p)) {
-        tracing::warn!(
-            pid = leftover.pid,
-            "ending {} of an earlier attempt",
-            leftover.comm
-        );
+        tracing::warn!(pid = leftover.pid, "ending {} of an earlier attempt", leftover.comm);
         if let Ok(mut process) = Process::adopt(leftover.pid) {
             process.signal(Signal::KILL)?;
             process.ended().await?;

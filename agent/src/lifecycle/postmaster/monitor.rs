@@ -48,11 +48,7 @@ pub async fn watch(pod: &Pod) {
             ask(pod, &mut session).await
         };
         turn = turn.wrapping_add(1);
-        timeouts = if answer == Answer::TimedOut {
-            timeouts + 1
-        } else {
-            0
-        };
+        timeouts = if answer == Answer::TimedOut { timeouts + 1 } else { 0 };
         record(pod, &answer, timeouts, asked.elapsed());
         doubt_absent(pod, &answer);
         let seen = match &answer {

@@ -29,8 +29,7 @@ impl Supervisor<'_> {
             Ending::Immediate => "stopped in immediate mode".to_string(),
             Ending::Crash => format!("ended: {}", end.how),
         };
-        pod.board
-            .update(|s| s.postmaster.last_end = Some(words.clone()));
+        pod.board.update(|s| s.postmaster.last_end = Some(words.clone()));
         if maintenance::read(pod).is_some() {
             return;
         }
@@ -86,9 +85,7 @@ impl Supervisor<'_> {
         };
         self.pod.board.phase(
             Phase::Stopped,
-            format!(
-                "stopped by an administrator{how}; start it with pg_ctl, or call gp-agent resume"
-            ),
+            format!("stopped by an administrator{how}; start it with pg_ctl, or call gp-agent resume"),
         );
         let pod = self.pod;
         loop {

@@ -52,8 +52,7 @@ impl Supervisor<'_> {
             let since = self.others.mended_at.get_or_insert_with(Instant::now);
             if since.elapsed() < MAKER_STARTS_WITHIN {
                 return Ok(Some(
-                    "the data directory was just made a replica's; whoever did that starts it"
-                        .into(),
+                    "the data directory was just made a replica's; whoever did that starts it".into(),
                 ));
             }
         }

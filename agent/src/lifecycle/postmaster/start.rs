@@ -97,8 +97,7 @@ impl Supervisor<'_> {
         // Where a tool makes the directories, a half made one may be under way.
         let ours_to_make = matches!(pod.engine.making(), Making::EachPod(_));
         if examined.directory.kind == DirectoryKind::HalfMade && ours_to_make {
-            let aside =
-                set_aside(dir).with_context(|| format!("cannot set {} aside", dir.display()))?;
+            let aside = set_aside(dir).with_context(|| format!("cannot set {} aside", dir.display()))?;
             tracing::warn!(path = %dir.display(), "not a whole data directory; set aside as {}", aside.display());
             bail!(
                 "{} was half made and is set aside as {}",

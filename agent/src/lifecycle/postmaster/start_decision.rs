@@ -48,9 +48,8 @@ pub async fn must_step_down(pod: &Pod) -> Option<String> {
         }
         Making::EachPod(_) if writable => {
             let partner = client::ask(pod).await;
-            by_partner::must_step_down(own.timeline, &partner).then(|| {
-                "the partner was promoted; this server is on the older timeline".to_string()
-            })
+            by_partner::must_step_down(own.timeline, &partner)
+                .then(|| "the partner was promoted; this server is on the older timeline".to_string())
         }
         _ => None,
     }
@@ -86,12 +85,7 @@ fn asks_partner_first(pod: &Pod) -> bool {
     pod.me.content == -1 || matches!(pod.engine.making(), Making::EachPod(_))
 }
 
-async fn ask_all<T>(
-    pod: &Pod,
-    own: &Directory,
-    partner: &Partner,
-    rule: impl Fn(&Question<'_>) -> T,
-) -> T {
+async fn ask_all<T>(pod: &Pod, own: &Directory, partner: &Partner, rule: impl Fn(&Question<'_>) -> T) -> T {
     let catalog = catalog::ask(pod).await;
     let newest_coordinator = match pod.me.content {
         -1 => coordinator_timeline::newest_of_segments(pod).await,

@@ -23,9 +23,7 @@ impl Supervisor<'_> {
         let time_left = ladder.immediate().saturating_sub(begun.elapsed());
         let fast = tokio::time::timeout(time_left, process.ended()).await;
         if fast.is_err() {
-            tracing::warn!(
-                "fast shutdown is not done in time; immediate shutdown, the next start will recover"
-            );
+            tracing::warn!("fast shutdown is not done in time; immediate shutdown, the next start will recover");
             if let Err(error) = process.signal(Signal::QUIT) {
                 tracing::warn!(pid = process.pid(), "cannot signal the postmaster: {error}");
             }
@@ -39,9 +37,7 @@ impl Supervisor<'_> {
         if let Ok(Occupant::Postmaster(pid)) = pidfile::occupant(dir)
             && let Ok(mut process) = Process::adopt(pid)
         {
-            self.pod
-                .board
-                .phase(Phase::Draining, "stopping the postmaster (fast)");
+            self.pod.board.phase(Phase::Draining, "stopping the postmaster (fast)");
             self.stop(&mut process, Instant::now()).await;
         }
         self.pod.board.update(|s| s.postmaster.pid = None);

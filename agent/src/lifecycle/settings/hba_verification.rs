@@ -52,14 +52,7 @@ fn resolved(topology: &Topology, me: &Member, map: &PeerMap) -> ResolvedView {
 
 /// Evaluates the pg_hba.conf in `dir` as PostgreSQL would, for every connection that the topology needs; `fts`: whether
 /// Greenplum's FTS has to come in as well.
-pub fn prove_hba(
-    topology: &Topology,
-    me: &Member,
-    user: &str,
-    dir: &Path,
-    map: &PeerMap,
-    fts: bool,
-) -> Vec<Finding> {
+pub fn prove_hba(topology: &Topology, me: &Member, user: &str, dir: &Path, map: &PeerMap, fts: bool) -> Vec<Finding> {
     let path = dir.join("pg_hba.conf");
     match std::fs::read_to_string(&path) {
         Ok(text) => {

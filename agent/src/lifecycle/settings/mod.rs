@@ -33,8 +33,7 @@ pub fn write(pod: &Pod, dir: &Path) -> Result<bool> {
     let conf = own_file(pod, &config);
     let main = dir.join("postgresql.conf");
     let included = conf::with_include(&read(&main)?);
-    let mut changed =
-        !pod.was_refused(&conf) && write_atomically(&dir.join(conf::FILE), conf.as_bytes(), MODE)?;
+    let mut changed = !pod.was_refused(&conf) && write_atomically(&dir.join(conf::FILE), conf.as_bytes(), MODE)?;
     changed |= write_atomically(&main, included.as_bytes(), MODE)?;
     changed |= write_hba(pod, &config, dir)?;
     Ok(changed)
@@ -215,11 +214,7 @@ async fn can_be_told(pid: Pid) -> bool {
 async fn wait_for_reload(session: &mut Session) {
     let loaded_lately = "select 1 where pg_conf_load_time() > now() - interval '2 seconds'";
     for _ in 0..10 {
-        if session
-            .ask(loaded_lately)
-            .await
-            .is_ok_and(|rows| !rows.is_empty())
-        {
+        if session.ask(loaded_lately).await.is_ok_and(|rows| !rows.is_empty()) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -235,12 +230,17 @@ async fn ask_server(pod: &Pod, session: &mut Session) {
     let tagged = |tag: &'static str| rows.iter().filter(move |row| cell(row, 0) == tag);
     let pending: Vec<String> = tagged("pending").map(|row| cell(row, 1)).collect();
     let mut findings: Vec<Finding> = tagged("hba")
-        .map(|row| Finding::error(
-            Area::Hba,
-            format!("{}:{}", pod.dir().join("pg_hba.conf").display(), cell(row, 1)),
-            format!("PostgreSQL cannot read the line ({}) and keeps using the file as it was before", cell(row, 2)),
-            "mend the line; if it is one of hba.extra, mend cluster.yaml",
-        ))
+        .map(|row| {
+            Finding::error(
+                Area::Hba,
+                format!("{}:{}", pod.dir().join("pg_hba.conf").display(), cell(row, 1)),
+                format!(
+                    "PostgreSQL cannot read the line ({}) and keeps using the file as it was before",
+                    cell(row, 2)
+                ),
+                "mend the line; if it is one of hba.extra, mend cluster.yaml",
+            )
+        })
         .collect();
     findings.extend(tagged("file").map(|row| {
         Finding::error(

@@ -25,13 +25,8 @@ pub async fn keep(pod: &Pod) {
             Ok(password) => {
                 pod.board
                     .findings("password", pod.engine.judge_password(&file, &password));
-                let writable = pod
-                    .board
-                    .read(|s| s.active_role.is_some_and(|r| r.is_writable()));
-                if writable
-                    && in_database.as_ref() != Some(&password)
-                    && into_database(pod, &password).await
-                {
+                let writable = pod.board.read(|s| s.active_role.is_some_and(|r| r.is_writable()));
+                if writable && in_database.as_ref() != Some(&password) && into_database(pod, &password).await {
                     in_database = Some(password);
                 }
             }
@@ -45,14 +40,8 @@ pub async fn keep(pod: &Pod) {
 pub fn install(pod: &Pod, file: &Path) -> Result<String, Finding> {
     let subject = file.display().to_string();
     let remedy = "put gpadmin's password, one line, into the Secret that is mounted there";
-    let text = std::fs::read_to_string(file).map_err(|e| {
-        Finding::error(
-            Area::Hba,
-            &subject,
-            format!("cannot read the password: {e}"),
-            remedy,
-        )
-    })?;
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| Finding::error(Area::Hba, &subject, format!("cannot read the password: {e}"), remedy))?;
     let password = text.trim_end_matches(['\n', '\r']);
     if password.is_empty() || password.contains(['\n', '\r', '\0']) {
         return Err(Finding::error(
@@ -89,10 +78,7 @@ async fn into_database(pod: &Pod, password: &str) -> bool {
     );
     match pod.session(Duration::from_secs(5)).ask(&sql).await {
         Ok(_) => {
-            tracing::info!(
-                "the password of {} was set from the Secret",
-                pod.account.name
-            );
+            tracing::info!("the password of {} was set from the Secret", pod.account.name);
             true
         }
         Err(error) => {

@@ -198,11 +198,7 @@ impl Hosts {
                 findings.push(Finding::warning(
                     Area::Ssh,
                     pod,
-                    format!(
-                        "no host key answers on port {} ({})",
-                        self.setup.port(),
-                        peer.words
-                    ),
+                    format!("no host key answers on port {} ({})", self.setup.port(), peer.words),
                     "look at `gp-agent status` and the log of that pod; is a NetworkPolicy in the way?",
                 ));
             }
@@ -280,9 +276,7 @@ async fn scan_chunk(chunk: Vec<(String, IpAddr)>, port: u16) -> Vec<Scanned> {
 /// This pod's own host key on the volume, made when there is none.
 pub(super) async fn own_key(setup: &Setup) -> Result<KeyPair, Finding> {
     let file = setup.state("ssh_host_ed25519_key");
-    let failed = |what: String, remedy: &str| {
-        Finding::error(Area::Ssh, file.display().to_string(), what, remedy)
-    };
+    let failed = |what: String, remedy: &str| Finding::error(Area::Ssh, file.display().to_string(), what, remedy);
     let text = match fs::read(&file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

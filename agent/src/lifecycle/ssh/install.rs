@@ -56,10 +56,7 @@ pub(super) fn install(contents: &Contents) -> Result<(), Finding> {
     let mut files = named("id", &contents.current);
     files.extend(named("previous", &contents.previous));
     for (name, pair) in files.iter().rev() {
-        put(
-            &format!("{name}.pub"),
-            format!("{}\n", pair.public).as_bytes(),
-        )?;
+        put(&format!("{name}.pub"), format!("{}\n", pair.public).as_bytes())?;
         put(name, pair.private.text())?;
     }
     let identities: Vec<PathBuf> = files.iter().map(|(name, _)| directory.join(name)).collect();
@@ -77,10 +74,7 @@ pub(super) fn install(contents: &Contents) -> Result<(), Finding> {
 }
 
 fn make_private(directory: &Path) -> io::Result<()> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     // Not only when it was made: a directory of an image or of a volume with fsGroup has its own mode.
     let mode = fs::metadata(directory)?.permissions().mode() & 0o7777;
     match mode == 0o700 {
@@ -115,10 +109,7 @@ fn named<'a>(stem: &str, pairs: &'a [KeyPair]) -> Vec<(String, &'a KeyPair)> {
 
 /// Whether a file of that name is a private key that this module writes.
 fn is_ours(name: &str) -> bool {
-    let Some(rest) = ["id_", "previous_"]
-        .iter()
-        .find_map(|stem| name.strip_prefix(stem))
-    else {
+    let Some(rest) = ["id_", "previous_"].iter().find_map(|stem| name.strip_prefix(stem)) else {
         return false;
     };
     let (kind, number) = rest.split_once('_').unwrap_or((rest, "2"));
@@ -167,11 +158,7 @@ mod tests {
     }
 
     fn contents(directory: &Path, current: Vec<KeyPair>, previous: Vec<KeyPair>) -> Contents {
-        let authorized: Vec<PublicKey> = current
-            .iter()
-            .chain(&previous)
-            .map(|p| p.public.clone())
-            .collect();
+        let authorized: Vec<PublicKey> = current.iter().chain(&previous).map(|p| p.public.clone()).collect();
         Contents {
             directory: directory.to_path_buf(),
             user: "gpadmin".into(),

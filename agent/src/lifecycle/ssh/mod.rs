@@ -172,8 +172,7 @@ impl Ssh {
         }
         self.host_keys = reading.keys.host.clone();
         let replaced = self.keys.replace(reading.keys);
-        self.previous
-            .extend(replaced.into_iter().flat_map(|keys| keys.user));
+        self.previous.extend(replaced.into_iter().flat_map(|keys| keys.user));
         self.is_due();
     }
 
@@ -224,8 +223,7 @@ impl Ssh {
             self.install_findings.push(finding);
         }
         let replaced: Vec<&PublicKey> = self.ledger.replaced(Purpose::User).collect();
-        self.previous
-            .retain(|pair| replaced.contains(&&pair.public));
+        self.previous.retain(|pair| replaced.contains(&&pair.public));
         self.previous.sort_by(|a, b| a.public.cmp(&b.public));
         self.previous.dedup_by(|a, b| a.public == b.public);
     }
@@ -235,10 +233,7 @@ impl Ssh {
         let contents = install::Contents {
             directory: self.setup.ssh_dir(),
             user: self.setup.account.name.clone(),
-            authorized: accepted
-                .chain(self.ledger.replaced(Purpose::User))
-                .cloned()
-                .collect(),
+            authorized: accepted.chain(self.ledger.replaced(Purpose::User)).cloned().collect(),
             current: keys.user.clone(),
             previous: self.previous.clone(),
             known_hosts: self.known_hosts(keys),

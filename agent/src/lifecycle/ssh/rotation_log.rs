@@ -19,10 +19,7 @@ impl Ledger {
     /// What an earlier agent wrote; empty when there is nothing.
     pub fn load(directory: &Path) -> Ledger {
         let read = |name: &str| fs::read_to_string(directory.join(name)).unwrap_or_default();
-        let mut current: Vec<Purposed> = read("current_keys")
-            .lines()
-            .filter_map(Purposed::parse)
-            .collect();
+        let mut current: Vec<Purposed> = read("current_keys").lines().filter_map(Purposed::parse).collect();
         current.sort();
         Ledger {
             directory: directory.to_path_buf(),
@@ -63,11 +60,7 @@ impl Ledger {
             fs::create_dir_all(&self.directory)?;
             let previous = self.directory.join("previous_keys");
             write_atomically(&previous, self.overlap.render().as_bytes(), 0o600)?;
-            write_atomically(
-                &self.directory.join("current_keys"),
-                lines.as_bytes(),
-                0o600,
-            )
+            write_atomically(&self.directory.join("current_keys"), lines.as_bytes(), 0o600)
         };
         write().map(drop).map_err(|error| {
             Finding::warning(

@@ -70,9 +70,7 @@ impl Daemon {
     /// Waits for something to do. Cancel-safe.
     pub async fn next(&mut self) -> DaemonEvent {
         match (&mut self.running, self.start_at) {
-            (Some((process, _)), _) => {
-                DaemonEvent::Ended(process.ended().await.unwrap_or(Ended::Unknown))
-            }
+            (Some((process, _)), _) => DaemonEvent::Ended(process.ended().await.unwrap_or(Ended::Unknown)),
             (None, Some(at)) => {
                 tokio::time::sleep_until(at).await;
                 DaemonEvent::Due
@@ -87,10 +85,7 @@ impl Daemon {
         let pause = self.backoff.after_end(ran_for.unwrap_or_default());
         self.last_end = ended.to_string();
         self.start_at = Some(Instant::now() + pause);
-        tracing::warn!(
-            pause_seconds = pause.as_secs(),
-            "sshd {ended}; it is started again"
-        );
+        tracing::warn!(pause_seconds = pause.as_secs(), "sshd {ended}; it is started again");
     }
 
     /// The pause before the next start is over.
@@ -179,12 +174,7 @@ impl Daemon {
     }
 
     /// The text of sshd_config, as `sshd -t` found it right.
-    async fn tested_config(
-        &mut self,
-        ports: &[u16],
-        host_keys: &[PathBuf],
-        new_keys: bool,
-    ) -> Result<String, Finding> {
+    async fn tested_config(&mut self, ports: &[u16], host_keys: &[PathBuf], new_keys: bool) -> Result<String, Finding> {
         if !new_keys
             && let Some(tested) = &self.tested
             && [true, false]
@@ -220,10 +210,7 @@ impl Daemon {
             return Ok(());
         };
         let _ = fs::remove_file(pid_file(&self.setup.run_dir));
-        tracing::info!(
-            pid = process.pid(),
-            "sshd reads its configuration and host keys again"
-        );
+        tracing::info!(pid = process.pid(), "sshd reads its configuration and host keys again");
         // One that ends at this moment is noticed by next().
         let _ = process.signal(Signal::HUP);
         self.listening().await;

@@ -22,10 +22,7 @@ pub(super) fn pid_file(run_dir: &Path) -> PathBuf {
 }
 
 /// Copies of the host keys with the mode that sshd insists on; on a volume with fsGroup kubelet changes modes.
-pub(super) fn write_host_keys(
-    run_dir: &Path,
-    pairs: &[KeyPair],
-) -> io::Result<(Vec<PathBuf>, bool)> {
+pub(super) fn write_host_keys(run_dir: &Path, pairs: &[KeyPair]) -> io::Result<(Vec<PathBuf>, bool)> {
     fs::create_dir_all(run_dir)?;
     let mut changed = false;
     let mut files = Vec::new();
@@ -38,12 +35,7 @@ pub(super) fn write_host_keys(
 }
 
 /// The text of sshd_config for this pod.
-pub(super) fn render(
-    setup: &Setup,
-    ports: &[u16],
-    host_keys: &[PathBuf],
-    no_penalties: bool,
-) -> String {
+pub(super) fn render(setup: &Setup, ports: &[u16], host_keys: &[PathBuf], no_penalties: bool) -> String {
     let authorized_keys = setup.ssh_dir().join("authorized_keys");
     let env: Vec<(String, String)> = setup
         .set_env
@@ -97,9 +89,7 @@ async fn try_config(run_dir: &Path, text: &str) -> Result<(), ToolError> {
 fn refused(run_dir: &Path, error: &ToolError) -> Finding {
     let remedy = match error {
         ToolError::Start { .. } => "install openssh-server in the image",
-        _ => {
-            "mend what sshd names; until then sshd is not started (one that runs goes on as before)"
-        }
+        _ => "mend what sshd names; until then sshd is not started (one that runs goes on as before)",
     };
     Finding::error(
         Area::Ssh,
@@ -120,9 +110,7 @@ pub(super) fn cannot_write(run_dir: &Path, error: &io::Error) -> Finding {
 
 /// `sshd -t` on what would be written for this pod now, for the doctor.
 pub(super) async fn check_config(setup: &Setup, host_keys: &[KeyPair]) -> Vec<Finding> {
-    let scratch = tempfile::Builder::new()
-        .prefix(".check-")
-        .tempdir_in(&setup.run_dir);
+    let scratch = tempfile::Builder::new().prefix(".check-").tempdir_in(&setup.run_dir);
     let directory = match scratch {
         Ok(directory) => directory,
         Err(error) => return vec![cannot_write(&setup.run_dir, &error)],

@@ -84,11 +84,7 @@ impl Agent for Host {
             Some(pod) => catalog::told(pod, content),
             None => CatalogAnswer::Unknown { why },
         };
-        Told {
-            cluster,
-            fqdn,
-            answer,
-        }
+        Told { cluster, fqdn, answer }
     }
 
     fn look_again(&self) {
@@ -119,8 +115,7 @@ pub fn first_status() -> PodStatus {
 
 /// Where sockets and other short-lived files go: GP_AGENT_RUN_DIR, or `/run/gp-agent`.
 pub fn run_dir() -> PathBuf {
-    std::env::var_os("GP_AGENT_RUN_DIR")
-        .map_or_else(|| PathBuf::from("/run/gp-agent"), PathBuf::from)
+    std::env::var_os("GP_AGENT_RUN_DIR").map_or_else(|| PathBuf::from("/run/gp-agent"), PathBuf::from)
 }
 
 /// Everything that lives as long as the pod.

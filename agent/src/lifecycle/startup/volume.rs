@@ -18,12 +18,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(3);
 
 /// Waits until the volume is ours and passes; what is wrong stays on the board meanwhile. The lock lasts as long as the
 /// value lives, and as long as init, when there is one.
-pub async fn wait_for(
-    config: &Config,
-    me: &Member,
-    board: &Board,
-    init: Option<&Arc<Heartbeat>>,
-) -> VolumeLock {
+pub async fn wait_for(config: &Config, me: &Member, board: &Board, init: Option<&Arc<Heartbeat>>) -> VolumeLock {
     loop {
         let storage = config.storage.clone();
         let taken = tokio::task::spawn_blocking({
@@ -36,10 +31,7 @@ pub async fn wait_for(
             let broken = Finding::error(Area::Storage, "volume", e.to_string(), "report this");
             (None, Vec::new(), vec![broken])
         });
-        let refused = findings
-            .iter()
-            .find(|f| f.severity == Severity::Error)
-            .cloned();
+        let refused = findings.iter().find(|f| f.severity == Severity::Error).cloned();
         board.update(|s| s.storage = statuses);
         board.findings("storage", findings);
         match (lock, refused) {
@@ -88,8 +80,8 @@ fn take(config: &StorageConfig, cluster: &str, me: &Member, init: Option<&Heartb
         }
     };
     if lock.is_some()
-        && let Err(finding) = volume_owner::claim(&config.path.join(".gp-agent"), cluster, me)
-            .and_then(|()| make_parent(me))
+        && let Err(finding) =
+            volume_owner::claim(&config.path.join(".gp-agent"), cluster, me).and_then(|()| make_parent(me))
     {
         findings.push(finding);
     }

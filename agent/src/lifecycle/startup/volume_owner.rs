@@ -34,8 +34,8 @@ pub fn claim(state_dir: &Path, cluster: &str, me: &Member) -> Result<(), Finding
     };
     match std::fs::read(&file) {
         Ok(bytes) => {
-            let owner: Owner = serde_json::from_slice(&bytes)
-                .map_err(|e| failed(format!("cannot be understood: {e}")))?;
+            let owner: Owner =
+                serde_json::from_slice(&bytes).map_err(|e| failed(format!("cannot be understood: {e}")))?;
             if owner == mine {
                 return Ok(());
             }
@@ -44,21 +44,14 @@ pub fn claim(state_dir: &Path, cluster: &str, me: &Member) -> Result<(), Finding
                 subject,
                 format!(
                     "the volume belongs to {} {} of cluster {} (content {}), this pod is {} {} of cluster {cluster} (content {})",
-                    owner.role,
-                    owner.pod,
-                    owner.cluster,
-                    owner.content,
-                    me.role,
-                    me.pod,
-                    me.content
+                    owner.role, owner.pod, owner.cluster, owner.content, me.role, me.pod, me.content
                 ),
                 "mount the volume of this pod; to use this one all the same, move its contents away first",
             ))
         }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             let text = serde_json::to_vec_pretty(&mine).map_err(|e| failed(e.to_string()))?;
-            write_atomically(&file, &text, 0o600)
-                .map_err(|e| failed(format!("cannot be written: {e}")))?;
+            write_atomically(&file, &text, 0o600).map_err(|e| failed(format!("cannot be written: {e}")))?;
             Ok(())
         }
         Err(e) => Err(failed(format!("cannot be read: {e}"))),

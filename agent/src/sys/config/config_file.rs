@@ -68,11 +68,9 @@ impl fmt::Display for ConfigFileError {
                 "cannot read {}: {source}; mount the ConfigMap there or set {PATH_VARIABLE}",
                 path.display()
             ),
-            ConfigFileError::NotUtf8 { path, line } => write!(
-                f,
-                "{}:{line}: is not UTF-8; save the file as UTF-8",
-                path.display()
-            ),
+            ConfigFileError::NotUtf8 { path, line } => {
+                write!(f, "{}:{line}: is not UTF-8; save the file as UTF-8", path.display())
+            }
             ConfigFileError::Wrong(findings) => {
                 for (i, finding) in findings.iter().enumerate() {
                     let newline = if i == 0 { "" } else { "\n" };
@@ -109,20 +107,14 @@ pub fn read(path: &Path) -> Result<Config, ConfigFileError> {
     read_with(path, std::env::vars_os())
 }
 
-fn read_with(
-    path: &Path,
-    env: impl Iterator<Item = (OsString, OsString)>,
-) -> Result<Config, ConfigFileError> {
+fn read_with(path: &Path, env: impl Iterator<Item = (OsString, OsString)>) -> Result<Config, ConfigFileError> {
     let bytes = read_bytes(path).map_err(|source| ConfigFileError::Unreadable {
         path: path.to_path_buf(),
         source,
     })?;
     let text = std::str::from_utf8(&bytes).map_err(|e| ConfigFileError::NotUtf8 {
         path: path.to_path_buf(),
-        line: 1 + bytes[..e.valid_up_to()]
-            .iter()
-            .filter(|b| **b == b'\n')
-            .count(),
+        line: 1 + bytes[..e.valid_up_to()].iter().filter(|b| **b == b'\n').count(),
     })?;
     // What is not UTF-8 in a variable cannot become valid by the replacement character.
     let env = env.map(|(name, value)| {
@@ -136,9 +128,7 @@ fn read_with(
 
 /// At most one byte more than can be valid, however long the file is.
 fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
-    let limit = u64::try_from(MAX_BYTES)
-        .unwrap_or(u64::MAX)
-        .saturating_add(1);
+    let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();
     File::open(path)?.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
@@ -158,20 +148,14 @@ mod tests {
         }
         let error = read_with(&path, std::iter::empty()).unwrap_err();
         assert!(!error.findings().is_empty());
-        error
-            .to_string()
-            .replace(&dir.path().display().to_string(), "<dir>")
+        error.to_string().replace(&dir.path().display().to_string(), "<dir>")
     }
 
     #[test]
     fn a_valid_file_is_read_with_its_overrides() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("cluster.yaml");
-        fs::write(
-            &path,
-            "cluster: w\nengine: postgres\nsegments: { count: 1 }\n",
-        )
-        .unwrap();
+        fs::write(&path, "cluster: w\nengine: postgres\nsegments: { count: 1 }\n").unwrap();
         let env = [("GP_AGENT_SEGMENTS_COUNT", "4"), ("GP_AGENT_CONFIG", "/x")];
         let env = env.map(|(k, v)| (OsString::from(k), OsString::from(v)));
         let config = read_with(&path, env.into_iter()).unwrap();
@@ -188,22 +172,14 @@ mod tests {
             "<dir>/cluster.yaml:2: is not UTF-8; save the file as UTF-8"
         );
         let directory = read_with(Path::new("/"), std::iter::empty()).unwrap_err();
-        assert!(
-            directory
-                .to_string()
-                .starts_with("cannot read /: Is a directory")
-        );
+        assert!(directory.to_string().starts_with("cannot read /: Is a directory"));
     }
 
     #[test]
     fn every_finding_has_a_line_of_its_own() {
         let shown = refused(Some(b"cluster: W\nengine: postgres\n"));
         assert_eq!(shown.lines().count(), 2, "{shown}");
-        assert!(
-            shown
-                .lines()
-                .all(|line| line.starts_with("<dir>/cluster.yaml:1:"))
-        );
+        assert!(shown.lines().all(|line| line.starts_with("<dir>/cluster.yaml:1:")));
     }
 
     #[test]
@@ -216,16 +192,9 @@ mod tests {
     fn a_variable_that_is_no_text_is_a_finding() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("cluster.yaml");
-        fs::write(
-            &path,
-            "cluster: w\nengine: postgres\nsegments: { count: 1 }\n",
-        )
-        .unwrap();
+        fs::write(&path, "cluster: w\nengine: postgres\nsegments: { count: 1 }\n").unwrap();
         let bad = OsString::from_vec(vec![0xff]);
-        let env = [
-            (OsString::from("GP_AGENT_DOMAIN"), bad.clone()),
-            (bad, "x".into()),
-        ];
+        let env = [(OsString::from("GP_AGENT_DOMAIN"), bad.clone()), (bad, "x".into())];
         let error = read_with(&path, env.into_iter()).unwrap_err();
         assert!(error.to_string().starts_with("GP_AGENT_DOMAIN: domain: "));
     }

@@ -11,10 +11,7 @@ const HOSTS: &str = "/etc/hosts";
 pub fn host_name() -> String {
     match std::env::var(HOST_NAME_VARIABLE) {
         Ok(name) if !name.is_empty() => name,
-        _ => rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned(),
+        _ => rustix::system::uname().nodename().to_string_lossy().into_owned(),
     }
 }
 
@@ -33,8 +30,7 @@ fn fqdn_of(host_name: &str) -> Option<String> {
         return Some(trimmed.to_string());
     }
     let hosts = std::fs::read(HOSTS).unwrap_or_default();
-    full_name(&String::from_utf8_lossy(&hosts), trimmed)
-        .or_else(|| full_name(&getent(trimmed)?, trimmed))
+    full_name(&String::from_utf8_lossy(&hosts), trimmed).or_else(|| full_name(&getent(trimmed)?, trimmed))
 }
 
 fn getent(host_name: &str) -> Option<String> {
@@ -71,10 +67,7 @@ mod tests {
                      ::1\tlocalhost ip6-localhost\n\
                      10.244.1.5\tsegment-a-0.agent.prod.svc.cluster.local\tsegment-a-0\n";
         let name = full_name(hosts, "segment-a-0");
-        assert_eq!(
-            name.as_deref(),
-            Some("segment-a-0.agent.prod.svc.cluster.local")
-        );
+        assert_eq!(name.as_deref(), Some("segment-a-0.agent.prod.svc.cluster.local"));
         assert_eq!(full_name(hosts, "segment-a"), None);
         assert_eq!(full_name(hosts, "localhost"), None);
     }
@@ -92,10 +85,7 @@ mod tests {
             assert_eq!(full_name(lines, "segment-a-0"), None, "{lines}");
         }
         let last = "10.0.0.1 segment-a-0 Segment-A-0.x.";
-        assert_eq!(
-            full_name(last, "segment-a-0").as_deref(),
-            Some("Segment-A-0.x")
-        );
+        assert_eq!(full_name(last, "segment-a-0").as_deref(), Some("Segment-A-0.x"));
     }
 
     #[test]

@@ -23,9 +23,7 @@ pub enum BindError {
         family: &'static str,
     },
     /// A TCP port that cannot be had for another reason.
-    #[error(
-        "cannot listen on TCP port {port} ({family}): {source}; set http.port to one above 1023"
-    )]
+    #[error("cannot listen on TCP port {port} ({family}): {source}; set http.port to one above 1023")]
     Tcp {
         /// The port.
         port: u16,
@@ -35,9 +33,7 @@ pub enum BindError {
         source: io::Error,
     },
     /// The unix socket.
-    #[error(
-        "cannot listen on {path}: {source}; mount a writable tmpfs or emptyDir there, or set GP_AGENT_RUN_DIR"
-    )]
+    #[error("cannot listen on {path}: {source}; mount a writable tmpfs or emptyDir there, or set GP_AGENT_RUN_DIR")]
     Unix {
         /// Its path.
         path: String,
@@ -45,9 +41,7 @@ pub enum BindError {
         source: io::Error,
     },
     /// Something else than a socket stands there.
-    #[error(
-        "cannot listen on {0}: a file that is not a socket is in the way; move it, or set GP_AGENT_RUN_DIR"
-    )]
+    #[error("cannot listen on {0}: a file that is not a socket is in the way; move it, or set GP_AGENT_RUN_DIR")]
     NotASocket(String),
     /// Another agent answers there.
     #[error("another agent answers on {0}; one container runs one agent")]
@@ -62,10 +56,7 @@ pub enum BindError {
 pub fn bind_tcp(port: u16) -> Result<Vec<TcpListener>, BindError> {
     let v4 = listen_on(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)));
     let v6 = listen_on(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)));
-    let held = |r: &io::Result<TcpListener>| {
-        r.as_ref()
-            .is_err_and(|e| e.kind() == io::ErrorKind::AddrInUse)
-    };
+    let held = |r: &io::Result<TcpListener>| r.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::AddrInUse);
     let family = match (held(&v4), held(&v6)) {
         (true, true) => Some("IPv4 and IPv6"),
         (true, false) => Some("IPv4"),
@@ -75,13 +66,7 @@ pub fn bind_tcp(port: u16) -> Result<Vec<TcpListener>, BindError> {
     if let Some(family) = family {
         return Err(BindError::InUse { port, family });
     }
-    let failed = |family| {
-        move |source| BindError::Tcp {
-            port,
-            family,
-            source,
-        }
-    };
+    let failed = |family| move |source| BindError::Tcp { port, family, source };
     match (v4, v6) {
         (Ok(v4), Ok(v6)) => Ok(vec![v4, v6]),
         (v4, Err(error)) if is_absent(&error) => Ok(vec![v4.map_err(failed("IPv4"))?]),
@@ -121,10 +106,7 @@ fn listen_on(addr: SocketAddr) -> io::Result<TcpListener> {
 /// Another agent answers there, another kind of file stands there, or the directory cannot be written to.
 pub fn bind_unix(path: &Path) -> Result<UnixListener, BindError> {
     let shown = || path.display().to_string();
-    let failed = |source| BindError::Unix {
-        path: shown(),
-        source,
-    };
+    let failed = |source| BindError::Unix { path: shown(), source };
     match std::fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => return Err(BindError::NotASocket(shown())),
         Ok(_) if is_answered(path).map_err(failed)? => return Err(BindError::Taken(shown())),

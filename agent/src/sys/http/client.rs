@@ -47,9 +47,7 @@ async fn get_unbounded(addr: SocketAddr, path: &str) -> Result<Bytes, GetError> 
     let stream = TcpStream::connect(addr)
         .await
         .map_err(|e| GetError::Unreachable(addr, e))?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|e| broken(&e))?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;
     let exchange = async {
         let request = Request::get(path)
             .header("host", addr.to_string())

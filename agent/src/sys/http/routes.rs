@@ -89,10 +89,7 @@ impl Route {
 }
 
 pub(super) async fn answer(server: &Server, request: Request<Incoming>) -> Response<Body> {
-    let target = request
-        .uri()
-        .path_and_query()
-        .map_or(0, |t| t.as_str().len());
+    let target = request.uri().path_and_query().map_or(0, |t| t.as_str().len());
     if target > MAX_TARGET {
         return refuse(StatusCode::URI_TOO_LONG, "a path has at most 1024 bytes");
     }
@@ -157,17 +154,11 @@ async fn change(server: &Server, route: Route, request: Request<Incoming>) -> Re
     let body = match tokio::time::timeout(server.limits.header, body).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            return refuse(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "a reason has at most 1024 bytes",
-            );
+            return refuse(StatusCode::PAYLOAD_TOO_LARGE, "a reason has at most 1024 bytes");
         }
         Ok(Err(error)) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
         Err(_) => {
-            return refuse(
-                StatusCode::REQUEST_TIMEOUT,
-                "the body did not arrive in time",
-            );
+            return refuse(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time");
         }
     };
     let done = match route {
@@ -183,10 +174,7 @@ async fn change(server: &Server, route: Route, request: Request<Incoming>) -> Re
 /// A reason goes to logs, metrics and terminals.
 fn one_line(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
-    let line: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     line.trim().to_string()
 }
 
@@ -201,9 +189,7 @@ fn probe(verdict: &Verdict) -> Response<Body> {
 
 fn not_allowed(methods: &'static str) -> Response<Body> {
     let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, &format!("only {methods}"));
-    response
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static(methods));
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
     response
 }
 

@@ -21,9 +21,7 @@ pub enum AskError {
     #[error("may not open {0}: permission denied; call it as the user that gp-agent runs as")]
     Denied(PathBuf),
     /// Not within the time.
-    #[error(
-        "the agent does not answer on {0}: nothing within {1:?}; its log may say what holds it up"
-    )]
+    #[error("the agent does not answer on {0}: nothing within {1:?}; its log may say what holds it up")]
     TimedOut(PathBuf, Duration),
     /// Something else than an answer.
     #[error("the agent's answer on {0} cannot be read: {1}")]
@@ -48,31 +46,21 @@ pub fn ask_own_agent(
             io::ErrorKind::NotFound => AskError::NotUp(socket, "no such socket"),
             io::ErrorKind::PermissionDenied => AskError::Denied(socket),
             // A blocking socket whose time is over says EAGAIN.
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-                AskError::TimedOut(socket, limit)
-            }
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => AskError::TimedOut(socket, limit),
             _ => AskError::Broken(socket, error.to_string()),
         }
     })?;
     parse(&answer).map_err(|words| AskError::Broken(socket.to_path_buf(), words.into()))
 }
 
-fn exchange(
-    socket: &Path,
-    method: &str,
-    path: &str,
-    body: &str,
-    limit: Duration,
-) -> io::Result<Vec<u8>> {
+fn exchange(socket: &Path, method: &str, path: &str, body: &str, limit: Duration) -> io::Result<Vec<u8>> {
     let end = Instant::now() + limit;
     let mut stream = connect(socket, limit)?;
     let length = match method {
         "POST" => format!("content-length: {}\r\n", body.len()),
         _ => String::new(),
     };
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: gp-agent\r\nconnection: close\r\n{length}\r\n{body}"
-    );
+    let request = format!("{method} {path} HTTP/1.1\r\nhost: gp-agent\r\nconnection: close\r\n{length}\r\n{body}");
     match stream.write_all(request.as_bytes()) {
         // Whoever closes before it has read everything may have said why.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
@@ -155,9 +143,7 @@ mod tests {
     fn ask(socket: &Path, limit: Duration) -> String {
         match ask_own_agent(socket, "GET", "/livez", "", limit) {
             Ok((code, body)) => format!("{code} {body}"),
-            Err(error) => error
-                .to_string()
-                .replace(&socket.display().to_string(), "SOCKET"),
+            Err(error) => error.to_string().replace(&socket.display().to_string(), "SOCKET"),
         }
     }
 
@@ -171,8 +157,7 @@ mod tests {
         let said = ask(&socket, Duration::from_millis(50));
         assert!(said.contains("nothing within 50ms"), "{said}");
         drop(listener);
-        let refused =
-            "the agent does not answer on SOCKET: connection refused; is gp-agent run up?";
+        let refused = "the agent does not answer on SOCKET: connection refused; is gp-agent run up?";
         assert_eq!(ask(&socket, Duration::from_secs(5)), refused);
     }
 

@@ -31,11 +31,7 @@ impl Place {
 
     /// kubelet sets KUBERNETES_SERVICE_HOST and _PORT in every container; POD_NAME, POD_NAMESPACE and POD_UID come from the
     /// downward API, and else from the host name and the mounted files.
-    fn find_in(
-        env: impl Fn(&str) -> Option<String>,
-        directory: &Path,
-        host_name: &str,
-    ) -> Option<Place> {
+    fn find_in(env: impl Fn(&str) -> Option<String>, directory: &Path, host_name: &str) -> Option<Place> {
         let given = |name| env(name).filter(|value| !value.is_empty());
         let host = given("KUBERNETES_SERVICE_HOST")?;
         let port = given("KUBERNETES_SERVICE_PORT").unwrap_or_else(|| "443".into());
@@ -86,10 +82,7 @@ mod tests {
         ];
         let place = find(&env, &[("token", "t"), ("namespace", "other\n")]).unwrap();
         assert_eq!(place.server, "https://10.96.0.1:6443");
-        assert_eq!(
-            (&*place.namespace, &*place.pod),
-            ("prod", "warehouse-segment-a-0")
-        );
+        assert_eq!((&*place.namespace, &*place.pod), ("prod", "warehouse-segment-a-0"));
         assert_eq!(place.uid.as_deref(), Some("0a1b"));
     }
 

@@ -86,10 +86,7 @@ impl Kubernetes {
         Ok(slot.insert(client).clone())
     }
 
-    fn judge(
-        &self,
-        answer: Result<PartialObjectMeta<Pod>, Trouble>,
-    ) -> Result<Option<String>, Trouble> {
+    fn judge(&self, answer: Result<PartialObjectMeta<Pod>, Trouble>) -> Result<Option<String>, Trouble> {
         let metadata = self.note(answer)?.metadata;
         if let Some(uid) = metadata.uid
             && *self.uid.get_or_init(|| uid.clone()) != uid

@@ -90,11 +90,7 @@ struct Rest {
 
 impl Rest {
     fn has_settled(&self, seen: usize) -> bool {
-        let limit = if self.within_line {
-            LINE_WITHIN
-        } else {
-            LINES_WITHIN
-        };
+        let limit = if self.within_line { LINE_WITHIN } else { LINES_WITHIN };
         self.bytes == seen && self.since.elapsed() >= limit
     }
 }
@@ -169,12 +165,7 @@ impl Passer {
     }
 
     /// Gives the bytes that are done; `None` when standard error took no more.
-    fn pass_seen(
-        &mut self,
-        seen: &[u8],
-        whole: bool,
-        patience: Patience,
-    ) -> io::Result<Option<usize>> {
+    fn pass_seen(&mut self, seen: &[u8], whole: bool, patience: Patience) -> io::Result<Option<usize>> {
         let mut done = 0;
         loop {
             let (lines, bytes) = batch(seen.get(done..).unwrap_or_default(), whole);

@@ -26,8 +26,7 @@ static IDENTITY: RwLock<Option<Identity>> = RwLock::new(None);
 static PIPE: OnceLock<LogPipe> = OnceLock::new();
 
 /// What is logged when GP_AGENT_LOG says nothing.
-const FILTER: &str =
-    "info,hickory_resolver=error,hickory_net=error,hickory_proto=error,kube_client=off";
+const FILTER: &str = "info,hickory_resolver=error,hickory_net=error,hickory_proto=error,kube_client=off";
 
 /// The format of this process's log.
 pub fn format() -> Format {
@@ -69,10 +68,7 @@ pub fn start() -> Option<Forwarder> {
         .with_writer(io::stderr);
     match format() {
         Format::Json => builder.event_format(json::Json).init(),
-        Format::Text => builder
-            .with_ansi(io::stderr().is_terminal())
-            .with_target(false)
-            .init(),
+        Format::Text => builder.with_ansi(io::stderr().is_terminal()).with_target(false).init(),
     }
     if let Ok(word) = std::env::var(FORMAT_VARIABLE)
         && Format::choose(Some(&word), false, false).is_none()

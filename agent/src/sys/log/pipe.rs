@@ -5,9 +5,7 @@
 
 use crate::sys::process::fd_passing;
 use rustix::io::{Errno, ioctl_fionread};
-use rustix::pipe::{
-    PipeFlags, SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with, tee,
-};
+use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with, tee};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -175,11 +173,7 @@ mod tests {
         assert_eq!(peeker.peek(SIZE).unwrap(), b"one\ntwo\n");
         write(&pipe, "three\n");
         let mut other = pipe.peeker().unwrap();
-        assert_eq!(
-            other.peek(SIZE).unwrap(),
-            b"one\ntwo\nthree\n",
-            "as after a kill"
-        );
+        assert_eq!(other.peek(SIZE).unwrap(), b"one\ntwo\nthree\n", "as after a kill");
         peeker.consume(4).unwrap();
         assert_eq!(other.peek(SIZE).unwrap(), b"two\nthree\n");
         assert_eq!(peeker.unread(), 10);

@@ -32,9 +32,7 @@ pub fn write(lines: &str, patience: Patience) -> bool {
     if lines.len() <= PIPE_BUF {
         return write_one(lines, patience);
     }
-    lines
-        .split_inclusive('\n')
-        .all(|line| write_one(line, patience))
+    lines.split_inclusive('\n').all(|line| write_one(line, patience))
 }
 
 fn write_one(text: &str, patience: Patience) -> bool {

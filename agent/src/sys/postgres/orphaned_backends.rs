@@ -99,10 +99,7 @@ mod tests {
         use std::os::unix::process::ExitStatusExt;
         let dir = tempfile::tempdir().unwrap();
         let mark = dir.path().join("quit");
-        let quits = server(
-            dir.path(),
-            &format!("'echo > {}; exit' QUIT", mark.display()),
-        );
+        let quits = server(dir.path(), &format!("'echo > {}; exit' QUIT", mark.display()));
         let mut stays = server(dir.path(), "'' QUIT");
         let mut stranger = Server(Command::new("sleep").arg("1000").spawn().unwrap());
         let pids = [&quits, &stays, &stranger].map(|s| s.0.id() as i32);

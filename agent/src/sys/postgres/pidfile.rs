@@ -28,11 +28,7 @@ pub fn occupant(dir: &Path) -> io::Result<Occupant> {
         .collect();
     let listed = read_pid(dir)?;
     let is_postmaster = |p: &&ProcessInfo| !on_dir.iter().any(|other| other.pid == p.ppid);
-    if let Some(p) = on_dir
-        .iter()
-        .filter(is_postmaster)
-        .find(|p| Some(p.pid) == listed)
-    {
+    if let Some(p) = on_dir.iter().filter(is_postmaster).find(|p| Some(p.pid) == listed) {
         return Ok(Occupant::Postmaster(p.pid));
     }
     if on_dir.is_empty() {
@@ -53,10 +49,7 @@ pub fn is_server(p: &ProcessInfo) -> bool {
 /// The PID on the first line of postmaster.pid (negative for a standalone backend).
 pub fn read_pid(dir: &Path) -> io::Result<Option<i32>> {
     match std::fs::read_to_string(dir.join("postmaster.pid")) {
-        Ok(text) => Ok(text
-            .lines()
-            .next()
-            .and_then(|line| line.trim().parse::<i32>().ok())),
+        Ok(text) => Ok(text.lines().next().and_then(|line| line.trim().parse::<i32>().ok())),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e),
     }
@@ -88,10 +81,7 @@ pub fn remove_stale_socket_lock(folder: &Path, port: u16) -> io::Result<bool> {
         Err(e) => return Err(e),
     };
     let pid = text.lines().next().and_then(|l| l.trim().parse().ok());
-    if pid
-        .and_then(process::process)
-        .is_some_and(|p| is_server(&p))
-    {
+    if pid.and_then(process::process).is_some_and(|p| is_server(&p)) {
         return Ok(false);
     }
     std::fs::remove_file(&lock)?;

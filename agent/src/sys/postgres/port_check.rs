@@ -6,9 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// A port that somebody else holds.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "TCP port {port} is in use on {family}; stop what holds it (ss -ltnp), or configure another port"
-)]
+#[error("TCP port {port} is in use on {family}; stop what holds it (ss -ltnp), or configure another port")]
 pub struct PortInUse {
     /// The port.
     pub port: u16,
@@ -53,13 +51,7 @@ mod tests {
     fn one_family_is_enough_to_be_in_use() {
         let held = TcpListener::bind("0.0.0.0:0").unwrap();
         let port = held.local_addr().unwrap().port();
-        assert_eq!(
-            check_free(port),
-            Err(PortInUse {
-                port,
-                family: "IPv4"
-            })
-        );
+        assert_eq!(check_free(port), Err(PortInUse { port, family: "IPv4" }));
         drop(held);
         assert_eq!(check_free(port), Ok(()));
     }

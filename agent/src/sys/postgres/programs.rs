@@ -91,23 +91,13 @@ impl Tools {
     /// Asks the server program itself whether it could read its settings files: the cheapest way to find a parameter
     /// that would keep it from starting (`postgres -C`, postgres-ref.sgml).
     pub async fn check_settings(&self, dir: &Path) -> Result<(), ToolError> {
-        let args = [
-            OsStr::new("-D"),
-            dir.as_os_str(),
-            OsStr::new("-C"),
-            OsStr::new("port"),
-        ];
+        let args = [OsStr::new("-D"), dir.as_os_str(), OsStr::new("-C"), OsStr::new("port")];
         self.run("postgres", args, &[]).await.map(drop)
     }
 
     /// Runs a program to its end; its standard error becomes log lines, its standard output is returned. The program is
     /// killed when the future is dropped.
-    pub async fn run<I, S>(
-        &self,
-        program: &str,
-        args: I,
-        env: &[(&str, &str)],
-    ) -> Result<String, ToolError>
+    pub async fn run<I, S>(&self, program: &str, args: I, env: &[(&str, &str)]) -> Result<String, ToolError>
     where
         I: IntoIterator<Item = S>,
         S: AsRef<OsStr>,
@@ -131,11 +121,7 @@ impl Tools {
             .spawn()
             .map_err(failed_start)?;
         let (out, err) = (child.stdout.take(), child.stderr.take());
-        let (status, out, err) = tokio::join!(
-            child.wait(),
-            lines(out, program, false),
-            lines(err, program, true)
-        );
+        let (status, out, err) = tokio::join!(child.wait(), lines(out, program, false), lines(err, program, true));
         let status = status.map_err(failed_start)?;
         if status.success() {
             return Ok(out.join("\n"));
@@ -189,14 +175,8 @@ mod tests {
             major("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)").as_deref(),
             Some("15")
         );
-        assert_eq!(
-            major("postgres (Greenplum Database) 9.4.26").as_deref(),
-            Some("9.4")
-        );
-        assert_eq!(
-            major("postgres (PostgreSQL) 17beta1").as_deref(),
-            Some("17")
-        );
+        assert_eq!(major("postgres (Greenplum Database) 9.4.26").as_deref(), Some("9.4"));
+        assert_eq!(major("postgres (PostgreSQL) 17beta1").as_deref(), Some("17"));
         assert_eq!(major("nothing"), None);
     }
 }

@@ -23,18 +23,14 @@ fn works_on(args: &[String], dir: &str) -> bool {
     let Some((program, rest)) = args.split_first() else {
         return false;
     };
-    names(rest, dir)
-        && (is_tool(program) || rest.iter().any(|a| is_tool(a) || sources_greenplum(a)))
+    names(rest, dir) && (is_tool(program) || rest.iter().any(|a| is_tool(a) || sources_greenplum(a)))
 }
 
 /// The directory itself, not one whose name only begins like it (`gpseg1` and `gpseg10`).
 fn names(args: &[String], dir: &str) -> bool {
-    let ends =
-        |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '.' || c == '_');
-    args.iter().any(|arg| {
-        arg.match_indices(dir)
-            .any(|(at, _)| ends(&arg[at + dir.len()..]))
-    })
+    let ends = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '.' || c == '_');
+    args.iter()
+        .any(|arg| arg.match_indices(dir).any(|(at, _)| ends(&arg[at + dir.len()..])))
 }
 
 /// By its name; a word with more in it is an argument of something else, such as `gp_role=dispatch`.
@@ -67,12 +63,7 @@ mod tests {
 
     #[test]
     fn tools_are_told_from_bystanders() {
-        assert!(works(&[
-            "/usr/bin/pg_ctl",
-            "-D",
-            "/greenplum/gpseg1",
-            "start"
-        ]));
+        assert!(works(&["/usr/bin/pg_ctl", "-D", "/greenplum/gpseg1", "start"]));
         assert!(works(&["pg_rewind", "--target-pgdata=/greenplum/gpseg1"]));
         assert!(works(&[
             "/usr/bin/python3",

@@ -90,11 +90,7 @@ impl Session {
         Ok(messages
             .into_iter()
             .filter_map(|message| match message {
-                SimpleQueryMessage::Row(row) => Some(
-                    (0..row.len())
-                        .map(|i| row.get(i).map(str::to_string))
-                        .collect(),
-                ),
+                SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|i| row.get(i).map(str::to_string)).collect()),
                 _ => None,
             })
             .collect())
@@ -133,13 +129,9 @@ fn no_answer(error: tokio_postgres::Error) -> NoAnswer {
 
 fn no_server(error: &tokio_postgres::Error) -> NoAnswer {
     use std::error::Error;
-    let io = error
-        .source()
-        .and_then(|s| s.downcast_ref::<std::io::Error>());
+    let io = error.source().and_then(|s| s.downcast_ref::<std::io::Error>());
     match io.map(std::io::Error::kind) {
-        Some(std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused) => {
-            NoAnswer::NoServer
-        }
+        Some(std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused) => NoAnswer::NoServer,
         _ if error.is_closed() => NoAnswer::NoServer,
         _ => NoAnswer::Refused(match error.source() {
             Some(source) => format!("{error}: {source}"),

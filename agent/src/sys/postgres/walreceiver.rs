@@ -12,8 +12,7 @@ pub fn of(postmaster: i32) -> Option<ProcessInfo> {
 
 /// `walreceiver` since PostgreSQL 10, `wal receiver process` before (walreceiver.c, postmaster.c).
 fn is_title(title: &str) -> bool {
-    title.starts_with("postgres: ")
-        && (title.contains("walreceiver") || title.contains("wal receiver"))
+    title.starts_with("postgres: ") && (title.contains("walreceiver") || title.contains("wal receiver"))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Descriptors that travel between processes as messages (unix(7), SCM_RIGHTS).
 
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    recvmsg, sendmsg,
 };
 use std::io;
 use std::io::{IoSlice, IoSliceMut};
@@ -115,9 +115,6 @@ mod tests {
         drop(there);
         // What it had not read is reported first.
         let gone = [(); 2].map(|()| send(&here, b"beat", None).unwrap_err().kind());
-        assert_eq!(
-            gone,
-            [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe]
-        );
+        assert_eq!(gone, [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe]);
     }
 }

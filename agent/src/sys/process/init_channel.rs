@@ -117,11 +117,7 @@ mod tests {
         let (init, agent) = pair(SocketType::SEQPACKET);
         let number = agent.into_raw_fd();
         let heartbeat = Heartbeat::from_number(number).unwrap();
-        assert!(
-            fcntl_getfd(&heartbeat.socket)
-                .unwrap()
-                .contains(FdFlags::CLOEXEC)
-        );
+        assert!(fcntl_getfd(&heartbeat.socket).unwrap().contains(FdFlags::CLOEXEC));
         heartbeat.beat();
         heartbeat.grace(Duration::from_millis(2500));
         assert_eq!(read(&init), "beat");
@@ -140,11 +136,7 @@ mod tests {
         }
         let heartbeat = Heartbeat::from_number(agent.into_raw_fd()).unwrap();
         let inode = |fd: BorrowedFd<'_>| rustix::fs::fstat(fd).unwrap().st_ino;
-        let kept: Vec<_> = heartbeat
-            .kept_locks()
-            .iter()
-            .map(|l| inode(l.as_fd()))
-            .collect();
+        let kept: Vec<_> = heartbeat.kept_locks().iter().map(|l| inode(l.as_fd())).collect();
         assert_eq!(kept, [inode(first.as_fd()), inode(second.as_fd())]);
         heartbeat.entrust_lock(second.as_fd()).unwrap();
         let mut word = [0; 64];

@@ -8,8 +8,7 @@ pub mod passwd;
 
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus, pidfd_open, pidfd_send_signal,
-    waitid,
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus, pidfd_open, pidfd_send_signal, waitid,
 };
 use std::fmt;
 use std::fs;
@@ -323,11 +322,7 @@ mod tests {
 
     #[test]
     fn no_process_can_be_adopted_where_there_is_none() {
-        for (pid, errno) in [
-            (0, libc::EINVAL),
-            (-1, libc::EINVAL),
-            (i32::MAX, libc::ESRCH),
-        ] {
+        for (pid, errno) in [(0, libc::EINVAL), (-1, libc::EINVAL), (i32::MAX, libc::ESRCH)] {
             let error = Process::adopt(pid).unwrap_err();
             assert_eq!(error.raw_os_error(), Some(errno), "pid {pid}");
         }
@@ -339,10 +334,7 @@ mod tests {
         let me = std::process::id() as i32;
         let all = processes().unwrap();
         let mine = all.iter().find(|p| p.pid == me).unwrap();
-        assert_eq!(
-            mine.ppid,
-            rustix::process::getppid().unwrap().as_raw_nonzero().get()
-        );
+        assert_eq!(mine.ppid, rustix::process::getppid().unwrap().as_raw_nonzero().get());
         assert_eq!(mine.cwd, std::env::current_dir().ok());
         assert_eq!(mine.args, std::env::args().collect::<Vec<_>>());
         assert!(mine.start_ticks > 0);
@@ -368,12 +360,7 @@ mod tests {
             .spawn()
             .unwrap();
         let mut ready = [0; 6];
-        child
-            .stdout
-            .as_mut()
-            .unwrap()
-            .read_exact(&mut ready)
-            .unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
         let pid = child.id() as i32;
         assert!(catches(pid, Signal::HUP));
         assert!(!catches(pid, Signal::USR1));

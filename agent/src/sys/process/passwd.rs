@@ -74,10 +74,7 @@ impl Account {
 
     /// The first entry of `uid`, as getpwuid(3) would choose it; lines that are no entries are passed over.
     pub fn in_text(passwd: &str, uid: u32) -> Option<Account> {
-        passwd
-            .lines()
-            .filter_map(Self::from_line)
-            .find(|a| a.uid == uid)
+        passwd.lines().filter_map(Self::from_line).find(|a| a.uid == uid)
     }
 
     fn from_line(line: &str) -> Option<Account> {

@@ -1,8 +1,7 @@
 //! The container's limits: cgroups of version 1 and 2, and what the host has.
 
 use gp_agent_core::resources::{
-    Hierarchy, Limit, Limits, Resource, Version, hierarchies, parse_bytes, parse_cpu_max,
-    parse_quota,
+    Hierarchy, Limit, Limits, Resource, Version, hierarchies, parse_bytes, parse_cpu_max, parse_quota,
 };
 use gp_agent_core::storage::mountinfo;
 use nix::sched::{CpuSet, sched_getaffinity};
@@ -61,9 +60,7 @@ impl Tree<'_> {
         let read = |file| self.read(Path::new(file)).unwrap_or_default();
         let mounts = mountinfo::parse(&read("/proc/self/mountinfo"));
         let mut all = Vec::new();
-        for Hierarchy { version, dir, top } in
-            hierarchies(controller, &read("/proc/self/cgroup"), &mounts)
-        {
+        for Hierarchy { version, dir, top } in hierarchies(controller, &read("/proc/self/cgroup"), &mounts) {
             let groups = dir.ancestors().take_while(|group| group.starts_with(&top));
             all.extend(groups.flat_map(|group| reading(self, version, group)));
         }
@@ -153,10 +150,7 @@ mod tests {
         let memory = limit(1 << 30, "/sys/fs/cgroup/pod/memory.max");
         assert_eq!(found.memory.limit, memory);
         assert_eq!(found.memory.host, 64 << 30);
-        assert_eq!(
-            found.cpus.limit,
-            limit(2000, "/sys/fs/cgroup/pod/app/cpu.max")
-        );
+        assert_eq!(found.cpus.limit, limit(2000, "/sys/fs/cgroup/pod/app/cpu.max"));
     }
 
     #[test]
@@ -192,10 +186,7 @@ mod tests {
                 "31 29 0:27 / /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n\
                  32 29 0:28 / /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu\n",
             ),
-            (
-                "sys/fs/cgroup/memory/memory.limit_in_bytes",
-                "9223372036854771712\n",
-            ),
+            ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
             ("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n"),
             ("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"),
         ]);

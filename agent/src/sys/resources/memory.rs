@@ -4,10 +4,7 @@
 //! Rust's own beginnings above all, lies scattered over megabytes. init stays small by unmapping its program's code and
 //! constants once it is up: what it goes on using comes back with a few faults, from the page cache and without a read.
 
-#![allow(
-    unsafe_code,
-    reason = "madvise(2) has no safe wrapper; this is the only use of it"
-)]
+#![allow(unsafe_code, reason = "madvise(2) has no safe wrapper; this is the only use of it")]
 
 use rustix::mm::{Advice, madvise};
 use std::io;
@@ -99,11 +96,7 @@ mod tests {
             ("7000-8000 rwxp 00004000 fe:00 5 /bin/gp-agent", no, no),
             ("8000-9000 r--s 00004000 fe:00 5 /bin/gp-agent", no, no),
             ("9000-a000 ---p 00004000 fe:00 5 /bin/gp-agent", no, no),
-            (
-                "a000-b000 r-xp 00000000 fe:00 6 /lib/of an old image (deleted)",
-                no,
-                no,
-            ),
+            ("a000-b000 r-xp 00000000 fe:00 6 /lib/of an old image (deleted)", no, no),
             ("b000-c000 r-xp 00000000 00:00 0", no, no),
             ("c000-d000 r-xp 00000000 00:00 0 [vdso]", no, no),
         ]);

@@ -86,11 +86,7 @@ fn find(program: &str) -> PathBuf {
         .unwrap_or_else(|| PathBuf::from(program))
 }
 
-async fn output(
-    program: &str,
-    args: &[&std::ffi::OsStr],
-    limit: Duration,
-) -> Result<Output, ToolError> {
+async fn output(program: &str, args: &[&std::ffi::OsStr], limit: Duration) -> Result<Output, ToolError> {
     let child = Command::new(find(program))
         .args(args)
         .env("LC_ALL", "C")
@@ -200,20 +196,12 @@ pub async fn generate(run_dir: &Path) -> Result<Vec<u8>, ToolError> {
 ///
 /// # Errors
 /// [`ToolError`] when ssh-keyscan cannot be run or takes far longer than its own time-outs allow.
-pub async fn scan(
-    addresses: &[IpAddr],
-    port: u16,
-) -> Result<(Vec<(IpAddr, PublicKey)>, String), ToolError> {
+pub async fn scan(addresses: &[IpAddr], port: u16) -> Result<(Vec<(IpAddr, PublicKey)>, String), ToolError> {
     let mut args = vec!["-t".to_string(), "ed25519".into(), "-p".into()];
     args.extend([port.to_string(), "-T".into(), SCAN_SECONDS.to_string()]);
     args.extend(addresses.iter().map(IpAddr::to_string));
     let args: Vec<_> = args.iter().map(std::ffi::OsStr::new).collect();
-    let answer = output(
-        "ssh-keyscan",
-        &args,
-        LOCAL + Duration::from_secs(SCAN_SECONDS),
-    )
-    .await?;
+    let answer = output("ssh-keyscan", &args, LOCAL + Duration::from_secs(SCAN_SECONDS)).await?;
     let found = parse_scan(&String::from_utf8_lossy(&answer.stdout));
     Ok((found, words(&answer)))
 }
@@ -250,21 +238,14 @@ pub fn sshd(config: &Path) -> std::process::Command {
 /// # Errors
 /// [`ToolError`] with ssh's own words.
 pub async fn login(client_config: &Path, host: &str, limit: Duration) -> Result<(), ToolError> {
-    run_there(client_config, host, "true", limit)
-        .await
-        .map(drop)
+    run_there(client_config, host, "true", limit).await.map(drop)
 }
 
 /// Runs a command line of the shell on `host` and returns what it wrote to its standard output.
 ///
 /// # Errors
 /// [`ToolError`] with the words of ssh or of the command.
-pub async fn run_there(
-    client_config: &Path,
-    host: &str,
-    command: &str,
-    limit: Duration,
-) -> Result<String, ToolError> {
+pub async fn run_there(client_config: &Path, host: &str, command: &str, limit: Duration) -> Result<String, ToolError> {
     let seconds = format!("ConnectTimeout={}", limit.as_secs().clamp(1, 10));
     let mut args = vec![std::ffi::OsStr::new("-F"), client_config.as_os_str()];
     let options = ["-o", "BatchMode=yes", "-o", &seconds, "--", host, command];
@@ -313,8 +294,6 @@ pub fn passes_strict_modes(file: &Path, uid: u32) -> bool {
     let Ok(file) = file.canonicalize() else {
         return false;
     };
-    file.ancestors().all(|path| {
-        std::fs::metadata(path)
-            .is_ok_and(|m| (m.uid() == 0 || m.uid() == uid) && m.mode() & 0o022 == 0)
-    })
+    file.ancestors()
+        .all(|path| std::fs::metadata(path).is_ok_and(|m| (m.uid() == 0 || m.uid() == uid) && m.mode() & 0o022 == 0))
 }

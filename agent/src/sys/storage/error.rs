@@ -147,9 +147,7 @@ impl StorageError {
         match self {
             StorageError::Missing { .. } => "there is no such directory".into(),
             StorageError::NotADirectory { .. } => "this is not a directory".into(),
-            StorageError::Forbidden {
-                owner, uid, groups, ..
-            } => forbidden_in_words(*owner, *uid, groups),
+            StorageError::Forbidden { owner, uid, groups, .. } => forbidden_in_words(*owner, *uid, groups),
             StorageError::ReadOnly { .. } => "the volume is mounted read-only".into(),
             StorageError::Full { .. } => "the volume is full (no space or no inode left)".into(),
             StorageError::OverQuota { .. } => "this user's quota on the volume is used up".into(),
@@ -161,12 +159,8 @@ impl StorageError {
 
     fn remedy(&self) -> &'static str {
         match self {
-            StorageError::Missing { .. } => {
-                "mount the volume there, or set storage.path to where it is mounted"
-            }
-            StorageError::NotADirectory { .. } => {
-                "set storage.path to the directory where the volume is mounted"
-            }
+            StorageError::Missing { .. } => "mount the volume there, or set storage.path to where it is mounted",
+            StorageError::NotADirectory { .. } => "set storage.path to the directory where the volume is mounted",
             StorageError::Forbidden { .. } => {
                 "give the directory to that user (chown), or in Kubernetes set securityContext.fsGroup to one of its groups"
             }

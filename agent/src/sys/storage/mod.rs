@@ -12,9 +12,7 @@ pub use error::StorageError;
 use error::{Failure, Volume};
 use gp_agent_core::storage::mountinfo;
 use gp_agent_core::storage::{Alignment, FileSystem, Observation, Owner, Space, filesystems};
-use rustix::fs::{
-    AtFlags, CWD, FsWord, StatVfsMountFlags, Statx, StatxFlags, fstatvfs, statfs, statvfs, statx,
-};
+use rustix::fs::{AtFlags, CWD, FsWord, StatVfsMountFlags, Statx, StatxFlags, fstatvfs, statfs, statvfs, statx};
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -44,8 +42,7 @@ pub fn prove(path: &Path, purpose: &str) -> Result<Observation, StorageError> {
     let alignment = alignment(probe.file());
     let fsync = probe.measure_fsync().map_err(fails)?;
     let space = space(probe.file()).map_err(|e| fails(Failure::new("statvfs", e)))?;
-    let file_system =
-        file_system(path, &volume.metadata).map_err(|e| fails(Failure::new("statfs", e)))?;
+    let file_system = file_system(path, &volume.metadata).map_err(|e| fails(Failure::new("statfs", e)))?;
     Ok(Observation {
         path: path.to_path_buf(),
         purpose: purpose.to_string(),

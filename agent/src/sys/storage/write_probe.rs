@@ -61,8 +61,7 @@ impl Probe {
     fn create_named(volume: &Path) -> Result<Probe, Failure> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let path = volume.join(format!("{PROBE_PREFIX}{:016x}", rand::random::<u64>()));
-        let fd =
-            open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(|e| Failure::new("create", e))?;
+        let fd = open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(|e| Failure::new("create", e))?;
         let _name = Named(path);
         Ok(Self::of(fd.into()))
     }
@@ -83,9 +82,7 @@ impl Probe {
         self.buffered
             .write_all_at(&written, 0)
             .map_err(|e| Failure::new("write", e))?;
-        self.buffered
-            .sync_all()
-            .map_err(|e| Failure::new("fsync", e))?;
+        self.buffered.sync_all().map_err(|e| Failure::new("fsync", e))?;
         let mut read = vec![0; BLOCK];
         self.buffered
             .read_exact_at(&mut read, 0)
@@ -146,20 +143,13 @@ fn round_trip(file: &File) -> Result<(), Failure> {
     block.copy_from_slice(&written);
     let whole = |step, n: usize| match n {
         BLOCK => Ok(()),
-        n => Err(Failure::new(
-            step,
-            io::Error::other(format!("{n} of {BLOCK} bytes")),
-        )),
+        n => Err(Failure::new(step, io::Error::other(format!("{n} of {BLOCK} bytes")))),
     };
-    let n = file
-        .write_at(block, 0)
-        .map_err(|e| Failure::new("write", e))?;
+    let n = file.write_at(block, 0).map_err(|e| Failure::new("write", e))?;
     whole("write", n)?;
     file.sync_all().map_err(|e| Failure::new("fsync", e))?;
     block.fill(0);
-    let n = file
-        .read_at(block, 0)
-        .map_err(|e| Failure::new("read", e))?;
+    let n = file.read_at(block, 0).map_err(|e| Failure::new("read", e))?;
     whole("read", n)?;
     if *block != *written {
         let wrong = io::Error::other("other bytes were read than had been written");
@@ -184,9 +174,7 @@ fn pattern(salt: u32) -> Vec<u8> {
 /// A failed O_DIRECT step: an answer where it says that this file system cannot, a failure where the disk is ill.
 fn refused(step: &'static str, source: io::Error) -> Result<DirectIo, Failure> {
     match Errno::from_io_error(&source) {
-        Some(Errno::IO | Errno::NOSPC | Errno::DQUOT | Errno::ROFS) => {
-            Err(Failure::new(step, source))
-        }
+        Some(Errno::IO | Errno::NOSPC | Errno::DQUOT | Errno::ROFS) => Err(Failure::new(step, source)),
         _ => Ok(DirectIo::Failed {
             step,
             error: source.to_string(),
@@ -212,9 +200,7 @@ mod tests {
     #[test]
     fn a_probe_that_cannot_be_made_says_so() {
         let dir = tempfile::tempdir().unwrap();
-        let failure = Probe::create(&dir.path().join("no"))
-            .map(|_| ())
-            .unwrap_err();
+        let failure = Probe::create(&dir.path().join("no")).map(|_| ()).unwrap_err();
         assert_eq!(failure.step, "create");
         assert_eq!(failure.source.kind(), io::ErrorKind::NotFound);
     }

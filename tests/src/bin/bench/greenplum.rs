@@ -40,10 +40,7 @@ fn creation(cluster: &Cluster, table: &mut Table) -> Result<()> {
         let line = line.with_context(|| format!("the log does not say: {words}"))?;
         seconds_of_day(line).with_context(|| format!("no time in: {line}"))
     };
-    let (first, begun) = (
-        at("this pod is the coordinator")?,
-        at("gpinitsystem begins")?,
-    );
+    let (first, begun) = (at("this pod is the coordinator")?, at("gpinitsystem begins")?);
     let (ended, created) = (at("gpinitsystem ended")?, at("the cluster is created")?);
     table.judge(
         "creation: before and after gpinitsystem",
@@ -51,14 +48,7 @@ fn creation(cluster: &Cluster, table: &mut Table) -> Result<()> {
         "s",
         3.0,
     );
-    table.compare(
-        "creation: all",
-        created - first,
-        "gpinitsystem",
-        ended - begun,
-        "s",
-        "",
-    );
+    table.compare("creation: all", created - first, "gpinitsystem", ended - begun, "s", "");
     Ok(())
 }
 
@@ -126,16 +116,7 @@ fn until(begin: Instant, what: &str, mut try_it: impl FnMut() -> Result<()>) -> 
 
 /// As a client would, without asking an agent first.
 fn ask(cluster: &Cluster, sql: &str) -> Result<String> {
-    let psql = [
-        "psql",
-        "-XAtq",
-        "-v",
-        "ON_ERROR_STOP=1",
-        "-p",
-        "5432",
-        "-c",
-        sql,
-    ];
+    let psql = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-p", "5432", "-c", sql];
     cluster.exec(cluster.pod("coordinator-0"), &psql)
 }
 
@@ -150,11 +131,7 @@ fn tool(cluster: &Cluster, line: &str) -> Result<()> {
 }
 
 fn write(cluster: &Cluster) -> Result<()> {
-    ask(
-        cluster,
-        "insert into bench select generate_series(-100, -1)",
-    )
-    .map(drop)
+    ask(cluster, "insert into bench select generate_series(-100, -1)").map(drop)
 }
 
 fn roles(cluster: &Cluster) -> Result<String> {
@@ -173,11 +150,7 @@ fn primary_killed(cluster: &Cluster, table: &mut Table) -> Result<()> {
     until(begin, "a distributed write", || write(cluster))?;
     let took = begin.elapsed().as_secs_f64();
     cluster.wait_all_ready()?;
-    ensure!(
-        roles(cluster)? == before,
-        "the mirror took over: {}",
-        roles(cluster)?
-    );
+    ensure!(roles(cluster)? == before, "the mirror took over: {}", roles(cluster)?);
     table.judge(
         "kill -9 of a primary to a distributed write, no failover",
         took,

@@ -60,10 +60,7 @@ pub fn measure(gp_agent: &Path, table: &mut Table) -> Result<()> {
             rounds.push(numbers(init).with_context(|| init[0].to_string())?);
         }
     }
-    let middle = rounds
-        .iter()
-        .map(|rounds| middle(rounds))
-        .collect::<Result<Vec<_>>>()?;
+    let middle = rounds.iter().map(|rounds| middle(rounds)).collect::<Result<Vec<_>>>()?;
     let rows = [
         ("resident memory, idle", "KiB", "at most 2048 KiB more"),
         ("orphans reaped", "/s", "at least the fastest"),
@@ -72,14 +69,7 @@ pub fn measure(gp_agent: &Path, table: &mut Table) -> Result<()> {
     ];
     for (i, (what, unit, aim)) in rows.iter().enumerate() {
         for (init, theirs) in inits.iter().zip(&middle).skip(1) {
-            table.compare(
-                &format!("init: {what}"),
-                middle[0][i],
-                init[0],
-                theirs[i],
-                unit,
-                aim,
-            );
+            table.compare(&format!("init: {what}"), middle[0][i], init[0], theirs[i], unit, aim);
         }
     }
     Ok(())
@@ -123,10 +113,7 @@ impl Running {
             if let Some(status) = unshare.try_wait()? {
                 bail!("it ended with {status}");
             }
-            let pid = children(unshare.id())?
-                .first()
-                .copied()
-                .context("no child yet")?;
+            let pid = children(unshare.id())?.first().copied().context("no child yet")?;
             let exe = fs::read_link(format!("/proc/{pid}/exe"))?;
             ensure!(exe.file_name() == Some(program), "still {}", exe.display());
             Pid::from_raw(pid).context("PID 0")
@@ -169,10 +156,7 @@ impl Drop for Running {
 
 fn children(pid: u32) -> Result<Vec<i32>> {
     let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
-    Ok(text
-        .split_whitespace()
-        .map(str::parse)
-        .collect::<Result<_, _>>()?)
+    Ok(text.split_whitespace().map(str::parse).collect::<Result<_, _>>()?)
 }
 
 /// Stops the init, lets orphans die, wakes it: how many it reaps in a second, and what one costs.
@@ -236,9 +220,7 @@ fn signals(init: &[&str]) -> Result<(f64, f64)> {
     let mut running = Running::start(init, &[this, ECHO])?;
     let mut answers = running.unshare.stdout.take().context("no pipe")?;
     let mut byte = [0];
-    answers
-        .read_exact(&mut byte)
-        .context("the child did not start")?;
+    answers.read_exact(&mut byte).context("the child did not start")?;
     let latency = median(SIGNALS, || {
         let begin = Instant::now();
         running.signal(Signal::USR1)?;

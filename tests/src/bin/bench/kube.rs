@@ -87,20 +87,10 @@ fn idle(release: &Release, table: &mut Table) -> Result<()> {
     eprintln!("counting what an idle cluster asks, for {MINUTES} minutes");
     std::thread::sleep(Duration::from_secs_f64(60.0 * MINUTES));
     let asked = (api_requests(release)? - before) / MINUTES / pods;
-    table.judge(
-        "Kubernetes: API requests of an idle pod",
-        asked,
-        "/min",
-        10.0,
-    );
+    table.judge("Kubernetes: API requests of an idle pod", asked, "/min", 10.0);
     if let Some(dns) = dns {
         let asked = dns.count()? / MINUTES / pods;
-        table.judge(
-            "Kubernetes: DNS requests of an idle pod",
-            asked,
-            "/min",
-            10.0,
-        );
+        table.judge("Kubernetes: DNS requests of an idle pod", asked, "/min", 10.0);
     }
     Ok(())
 }
@@ -121,9 +111,7 @@ fn api_requests(release: &Release) -> Result<f64> {
         .lines()
         .filter(agents)
         .filter_map(|line| line.rsplit(' ').next());
-    counts
-        .map(|count| count.parse::<f64>().context("not a count"))
-        .sum()
+    counts.map(|count| count.parse::<f64>().context("not a count")).sum()
 }
 
 /// A rule of this machine's packet filter that counts questions on their way to the cluster's DNS, where they pass here.
@@ -134,15 +122,7 @@ impl DnsCounter {
         if kube::Tool::find().is_err() {
             return Ok(None);
         }
-        let endpoints = kube::kubectl(&[
-            "-n",
-            "kube-system",
-            "get",
-            "endpoints",
-            "kube-dns",
-            "-o",
-            "json",
-        ])?;
+        let endpoints = kube::kubectl(&["-n", "kube-system", "get", "endpoints", "kube-dns", "-o", "json"])?;
         let endpoints: Value = serde_json::from_str(&endpoints)?;
         let address = &endpoints["subsets"][0]["addresses"][0]["ip"];
         let address = address.as_str().context("no DNS server")?.to_string();
@@ -153,11 +133,7 @@ impl DnsCounter {
     }
 
     fn iptables(&self, verb: &[&str]) -> Result<()> {
-        let done = Command::new("iptables")
-            .arg("-w")
-            .args(verb)
-            .args(&self.0)
-            .status()?;
+        let done = Command::new("iptables").arg("-w").args(verb).args(&self.0).status()?;
         ensure!(done.success(), "iptables {verb:?} failed");
         Ok(())
     }
@@ -169,10 +145,7 @@ impl DnsCounter {
         let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
         let rule = listed.lines().find(|line| line.contains("udp dpt:53"));
         let packets = rule.and_then(|line| line.split_whitespace().next());
-        packets
-            .context("the rule is gone")?
-            .parse()
-            .context("not a count")
+        packets.context("the rule is gone")?.parse().context("not a count")
     }
 }
 

@@ -16,8 +16,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use table::Table;
 
-const USAGE: &str =
-    "Usage: bench PATH-OF-GP-AGENT PART ...\nParts: init, agent, greenplum, kubernetes";
+const USAGE: &str = "Usage: bench PATH-OF-GP-AGENT PART ...\nParts: init, agent, greenplum, kubernetes";
 
 fn main() -> ExitCode {
     match run() {

@@ -42,9 +42,7 @@ pub fn exec_to_livez(gp_agent: &Path, table: &mut Table) -> Result<()> {
         ),
     )?;
     let millis = median(21, || {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-            .local_addr()?
-            .port();
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let mut agent = Command::new(gp_agent)
             .arg("run")
             .env("GP_AGENT_CONFIG", &config)
@@ -56,11 +54,7 @@ pub fn exec_to_livez(gp_agent: &Path, table: &mut Table) -> Result<()> {
             .stderr(Stdio::null())
             .spawn()?;
         let begin = Instant::now();
-        let answered = until_200(
-            SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-            "/livez",
-            begin,
-        );
+        let answered = until_200(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), "/livez", begin);
         agent.kill()?;
         agent.wait()?;
         Ok(answered? * 1e3)
@@ -74,10 +68,7 @@ fn until_200(address: SocketAddr, path: &str, begin: Instant) -> Result<f64> {
     loop {
         match http::get(address, path) {
             Ok((200, _)) => return Ok(begin.elapsed().as_secs_f64()),
-            answer => ensure!(
-                begin.elapsed() < GIVE_UP,
-                "{path} never answered 200: {answer:?}"
-            ),
+            answer => ensure!(begin.elapsed() < GIVE_UP, "{path} never answered 200: {answer:?}"),
         }
         std::thread::sleep(Duration::from_micros(500));
     }
@@ -93,21 +84,14 @@ pub fn resident(cluster: &Cluster, table: &mut Table) -> Result<()> {
         let status = format!("/proc/{}/status", cluster.agent_pid(pod)?);
         largest = largest.max(resident_kib(&cluster.exec(pod, &["cat", &status])?)?);
     }
-    table.judge(
-        "agent: resident memory, largest of six",
-        largest / 1024.0,
-        "MiB",
-        16.0,
-    );
+    table.judge("agent: resident memory, largest of six", largest / 1024.0, "MiB", 16.0);
     Ok(())
 }
 
 /// Wall and user + system milliseconds of one call, from many in a row.
 fn cost(cluster: &Cluster, pod: &str, call: &str) -> Result<(f64, f64)> {
     const CALLS: usize = 200;
-    let script = format!(
-        "TIMEFORMAT='%R %U %S'; time for i in {{1..{CALLS}}}; do {call} >/dev/null || exit 1; done"
-    );
+    let script = format!("TIMEFORMAT='%R %U %S'; time for i in {{1..{CALLS}}}; do {call} >/dev/null || exit 1; done");
     let output = cluster.try_exec(pod, &["bash", "-c", &script])?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     ensure!(output.status.success(), "{call}: {said}");
@@ -180,9 +164,7 @@ fn restart(cluster: &Cluster, pod: &str) -> Result<f64> {
 
 /// Unix seconds of a time as docker writes it.
 fn seconds(time: &str) -> Result<f64> {
-    let date = Command::new("date")
-        .args(["+%s.%N", "--date", time])
-        .output()?;
+    let date = Command::new("date").args(["+%s.%N", "--date", time]).output()?;
     let text = String::from_utf8_lossy(&date.stdout).into_owned();
     text.trim()
         .parse()
@@ -195,14 +177,7 @@ fn pg_ctl(cluster: &Cluster, pod: &str) -> Result<f64> {
         time pg_ctl start -w -s -D /greenplum/gpseg0 -o '-p 40000' -l /tmp/log; \
         pg_ctl stop -s -m fast -D /greenplum/gpseg0; done";
     let (container, image, network) = (cluster.container(pod), docker::image(), cluster.domain());
-    let run = [
-        "run",
-        "--rm",
-        "--volumes-from",
-        &container,
-        "--network",
-        &network,
-    ];
+    let run = ["run", "--rm", "--volumes-from", &container, "--network", &network];
     let rest = [
         "--shm-size=256m",
         "--tmpfs=/tmp:mode=1777",

@@ -8,15 +8,7 @@ pub struct Table(Vec<[String; 5]>);
 
 impl Table {
     /// A value of gp-agent beside that of another program.
-    pub fn compare(
-        &mut self,
-        what: &str,
-        ours: f64,
-        other: &str,
-        theirs: f64,
-        unit: &str,
-        aim: &str,
-    ) {
+    pub fn compare(&mut self, what: &str, ours: f64, other: &str, theirs: f64, unit: &str, aim: &str) {
         self.0.push([
             what.into(),
             show(ours, unit),
@@ -47,13 +39,7 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let head = ["measured", "gp-agent", "beside", "ratio", "aim"].map(String::from);
         let widths: Vec<usize> = (0..5)
-            .map(|i| {
-                self.0
-                    .iter()
-                    .chain([&head])
-                    .map(|row| row[i].chars().count())
-                    .max()
-            })
+            .map(|i| self.0.iter().chain([&head]).map(|row| row[i].chars().count()).max())
             .map(Option::unwrap_or_default)
             .collect();
         for row in [&head].into_iter().chain(&self.0) {

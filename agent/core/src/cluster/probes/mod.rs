@@ -31,11 +31,7 @@ fn no(why: impl Into<String>) -> Verdict {
 
 /// PostgreSQL's own words, which a reason may quote, can have several lines.
 fn verdict(ok: bool, why: String) -> Verdict {
-    let words: Vec<&str> = why
-        .lines()
-        .map(str::trim)
-        .filter(|l| !l.is_empty())
-        .collect();
+    let words: Vec<&str> = why.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
     Verdict {
         ok,
         why: words.join(" "),
@@ -53,9 +49,7 @@ fn act(status: &PodStatus) -> String {
 /// Whether this pod can take part: configuration, volume, peers and data directory are done.
 pub fn startup(status: &PodStatus) -> Verdict {
     match status.phase {
-        Phase::Preparing | Phase::Discovering | Phase::Bootstrapping | Phase::Refused => {
-            no(act(status))
-        }
+        Phase::Preparing | Phase::Discovering | Phase::Bootstrapping | Phase::Refused => no(act(status)),
         Phase::Starting
         | Phase::Running
         | Phase::Stopped
@@ -89,12 +83,8 @@ pub fn ready(status: &PodStatus, now: u64) -> Verdict {
 fn answering(status: &PodStatus, role: Role) -> Verdict {
     match status.postmaster.answer.as_str() {
         "ok" => yes(format!("active as {role}, and SQL answers")),
-        "" => no(format!(
-            "active as {role}, but the database has not answered yet"
-        )),
-        words => no(format!(
-            "active as {role}, but the database answers: {words}"
-        )),
+        "" => no(format!("active as {role}, but the database has not answered yet")),
+        words => no(format!("active as {role}, but the database answers: {words}")),
     }
 }
 
@@ -105,9 +95,7 @@ fn streaming(status: &PodStatus, role: Role) -> Verdict {
     let link = status.replication.iter().find(|r| r.sync_state.is_empty());
     match link.map(|r| r.state.as_str()) {
         Some("streaming") => yes(format!("active as {role}, and write-ahead log streams")),
-        Some(state) => no(format!(
-            "active as {role}, but its stream is in state {state}"
-        )),
+        Some(state) => no(format!("active as {role}, but its stream is in state {state}")),
         None => no(format!("active as {role}, but it receives no stream")),
     }
 }
@@ -116,11 +104,7 @@ fn streaming(status: &PodStatus, role: Role) -> Verdict {
 pub fn live(status: &PodStatus, now: u64) -> Verdict {
     let age = now.saturating_sub(status.loop_turned_at);
     let why = format!("the agent's loop turned {age} s ago");
-    if age <= LOOP_FRESH_SECONDS {
-        yes(why)
-    } else {
-        no(why)
-    }
+    if age <= LOOP_FRESH_SECONDS { yes(why) } else { no(why) }
 }
 
 /// Whether `role` is active here and does its work; load balancers route by it.

@@ -2,12 +2,7 @@ use super::*;
 use crate::fixtures::status;
 use proptest::prelude::*;
 
-const ROLES: [Role; 4] = [
-    Role::Coordinator,
-    Role::Standby,
-    Role::Primary,
-    Role::Mirror,
-];
+const ROLES: [Role; 4] = [Role::Coordinator, Role::Standby, Role::Primary, Role::Mirror];
 
 /// Every phase: startup, ready (with a role that works), live.
 #[test]
@@ -67,10 +62,7 @@ fn a_replica_is_ready_when_it_streams_even_if_it_refuses_sql() {
     assert!(!ready(&mirror, 111).ok);
     mirror.replication[0].state = "catchup".into();
     let behind = ready(&mirror, 100);
-    assert_eq!(
-        behind,
-        no("active as mirror, but its stream is in state catchup")
-    );
+    assert_eq!(behind, no("active as mirror, but its stream is in state catchup"));
     // What it sends on to others does not make it a replica that receives.
     mirror.replication[0].state = "streaming".into();
     mirror.replication[0].sync_state = "async".into();

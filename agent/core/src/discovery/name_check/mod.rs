@@ -86,12 +86,7 @@ pub fn same_name(a: &str, b: &str) -> bool {
 /// Judges what libc says of the peer called `fqdn` that lives at `addresses`.
 ///
 /// A second full name of an address counts as another name even when ours comes first: nothing fixes the order.
-pub fn judge(
-    fqdn: &str,
-    addresses: &[IpAddr],
-    reverse: &BTreeMap<IpAddr, Reverse>,
-    forward: &Forward,
-) -> Check {
+pub fn judge(fqdn: &str, addresses: &[IpAddr], reverse: &BTreeMap<IpAddr, Reverse>, forward: &Forward) -> Check {
     if addresses.is_empty() {
         return bad("it has no address".to_string());
     }
@@ -125,16 +120,12 @@ fn judge_reverse(fqdn: &str, address: IpAddr, reverse: Option<&Reverse>) -> Opti
     match names.first() {
         Some(first) if same_name(first, fqdn) => {}
         Some(first) => {
-            return another(format!(
-                "reverse of {address} is {first} (another service's PTR)"
-            ));
+            return another(format!("reverse of {address} is {first} (another service's PTR)"));
         }
         None => return Some(bad(format!("no reverse name for {address}"))),
     }
     // A short alias comes from a hosts file, where the order is fixed.
-    let second = names
-        .iter()
-        .find(|n| n.contains('.') && !same_name(n, fqdn))?;
+    let second = names.iter().find(|n| n.contains('.') && !same_name(n, fqdn))?;
     another(format!(
         "{address} has a second reverse name, {second}, and the order is left to chance"
     ))
@@ -180,28 +171,18 @@ impl Damped {
     /// Takes one more check into account and returns the verdict.
     pub fn observe(&mut self, check: Check) -> &NameVerdict {
         match check {
-            Check::Bad {
-                reason,
-                another_name,
-            } => {
+            Check::Bad { reason, another_name } => {
                 let needed = if another_name {
                     GOOD_AFTER_ANOTHER_NAME
                 } else {
                     GOOD_AFTER_NOTHING
                 };
                 let verified = matches!(self.verdict, NameVerdict::Verified(_));
-                self.needed = if verified {
-                    needed
-                } else {
-                    needed.max(self.needed)
-                };
+                self.needed = if verified { needed } else { needed.max(self.needed) };
                 self.good = 0;
                 self.last_bad.clone_from(&reason);
                 self.another_name = another_name;
-                self.verdict = NameVerdict::Unverified {
-                    reason,
-                    another_name,
-                };
+                self.verdict = NameVerdict::Unverified { reason, another_name };
             }
             Check::Good(name) => {
                 self.good = self.good.saturating_add(1);

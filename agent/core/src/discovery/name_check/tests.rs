@@ -16,12 +16,7 @@ fn named(names: &[&str]) -> Reverse {
 }
 
 fn one(r: Reverse, forward: Forward) -> Check {
-    judge(
-        FQDN,
-        &[ip("10.1.2.3")],
-        &reverse(&[("10.1.2.3", r)]),
-        &forward,
-    )
+    judge(FQDN, &[ip("10.1.2.3")], &reverse(&[("10.1.2.3", r)]), &forward)
 }
 
 fn at(list: &[&str]) -> Forward {
@@ -30,10 +25,7 @@ fn at(list: &[&str]) -> Forward {
 
 fn reason(check: Check) -> (String, bool) {
     match check {
-        Check::Bad {
-            reason,
-            another_name,
-        } => (reason, another_name),
+        Check::Bad { reason, another_name } => (reason, another_name),
         Check::Good(name) => panic!("{name} was good"),
     }
 }
@@ -61,11 +53,7 @@ fn says_what_is_wrong() {
             "10.1.2.3 has a second reverse name, 10-1-2-3.clients.prod.svc.cluster.local, and the order is left to chance",
             true,
         ),
-        (
-            one(Reverse::Missing, at(&[])),
-            "no reverse name for 10.1.2.3",
-            false,
-        ),
+        (one(Reverse::Missing, at(&[])), "no reverse name for 10.1.2.3", false),
         (
             one(Reverse::TimedOut, at(&[])),
             "reverse lookup of 10.1.2.3 timed out",
@@ -97,14 +85,8 @@ fn every_address_counts() {
     let both = [ip("10.1.2.3"), ip("fd00::3")];
     let answers = reverse(&[("10.1.2.3", named(&[FQDN])), ("fd00::3", named(&["x.y.z"]))]);
     let check = judge(FQDN, &both, &answers, &at(&["10.1.2.3", "fd00::3"]));
-    assert_eq!(
-        reason(check).0,
-        "reverse of fd00::3 is x.y.z (another service's PTR)"
-    );
-    assert_eq!(
-        reason(judge(FQDN, &[], &answers, &at(&[]))).0,
-        "it has no address"
-    );
+    assert_eq!(reason(check).0, "reverse of fd00::3 is x.y.z (another service's PTR)");
+    assert_eq!(reason(judge(FQDN, &[], &answers, &at(&[]))).0, "it has no address");
 }
 
 #[test]
@@ -116,8 +98,7 @@ fn a_flapping_name_is_lost_at_once_and_won_back_slowly() {
     damped.observe(bad("no reverse name for 10.1.2.3".into()));
     for _ in 1..GOOD_AFTER_NOTHING {
         let expected =
-            "no reverse name for 10.1.2.3 a short while ago; it has to be right 5 times in a row"
-                .to_string();
+            "no reverse name for 10.1.2.3 a short while ago; it has to be right 5 times in a row".to_string();
         assert_eq!(
             damped.observe(good()),
             &NameVerdict::Unverified {

@@ -55,12 +55,8 @@ impl PeerView {
     /// coordinator harms nobody, see [`PeerView::in_hba`], and every cluster in Kubernetes with a Service for clients has it.
     pub fn name_finding(&self, member: &Member) -> Option<Finding> {
         match &self.verdict {
-            NameVerdict::Unverified {
-                another_name: true, ..
-            } if member.content == -1 => None,
-            NameVerdict::Unverified { reason, .. } => {
-                Some(name_finding(&member.fqdn, &self.addresses, reason))
-            }
+            NameVerdict::Unverified { another_name: true, .. } if member.content == -1 => None,
+            NameVerdict::Unverified { reason, .. } => Some(name_finding(&member.fqdn, &self.addresses, reason)),
             NameVerdict::Unchecked | NameVerdict::Verified(_) => None,
         }
     }
@@ -135,23 +131,13 @@ pub fn status(peers: &PeerMap, now: u64) -> PeersStatus {
 
 /// One line of progress: `5 of 6 peers; waiting for segment-b-1: NXDOMAIN since 12 s`.
 pub fn progress(peers: &PeerMap, now: u64) -> String {
-    let PeersStatus {
-        found,
-        total,
-        waiting,
-    } = status(peers, now);
+    let PeersStatus { found, total, waiting } = status(peers, now);
     match waiting.split_last() {
         None => format!("{found} of {total} peers"),
         Some((more, named)) if named.len() == NAMED => {
-            format!(
-                "{found} of {total} peers; waiting for {} {more}",
-                named.join(", ")
-            )
+            format!("{found} of {total} peers; waiting for {} {more}", named.join(", "))
         }
-        _ => format!(
-            "{found} of {total} peers; waiting for {}",
-            waiting.join(", ")
-        ),
+        _ => format!("{found} of {total} peers; waiting for {}", waiting.join(", ")),
     }
 }
 
@@ -175,12 +161,7 @@ pub fn progress_key(peers: &PeerMap) -> ProgressKey {
 }
 
 /// What an administrator should know of the peers. The words stay the same while nothing changes. Names only matter for the pods in `in_hba`.
-pub fn findings(
-    topology: &Topology,
-    peers: &PeerMap,
-    in_hba: &BTreeSet<String>,
-    now: u64,
-) -> Vec<Finding> {
+pub fn findings(topology: &Topology, peers: &PeerMap, in_hba: &BTreeSet<String>, now: u64) -> Vec<Finding> {
     let mut list = lookup_findings(topology, peers, now);
     list.extend(
         in_hba
@@ -234,23 +215,10 @@ fn lookup_findings(topology: &Topology, peers: &PeerMap, now: u64) -> Vec<Findin
     list
 }
 
-fn group_finding(
-    topology: &Topology,
-    found: bool,
-    error: &str,
-    members: &[(&String, &PeerView)],
-) -> Finding {
-    let longest = members
-        .iter()
-        .map(|(_, p)| p.since)
-        .min()
-        .unwrap_or_default();
+fn group_finding(topology: &Topology, found: bool, error: &str, members: &[(&String, &PeerView)]) -> Finding {
+    let longest = members.iter().map(|(_, p)| p.since).min().unwrap_or_default();
     let since = Utc::from_unix(longest);
-    let named: Vec<&str> = members
-        .iter()
-        .take(NAMED)
-        .map(|(p, _)| p.as_str())
-        .collect();
+    let named: Vec<&str> = members.iter().take(NAMED).map(|(p, _)| p.as_str()).collect();
     let kept = if found {
         "; their last known addresses are kept"
     } else {
@@ -262,21 +230,11 @@ fn group_finding(
         named.join(", "),
         members.len() - NAMED
     );
-    Finding::new(
-        severity(found),
-        Area::Dns,
-        &topology.domain,
-        what,
-        remedy(error),
-    )
+    Finding::new(severity(found), Area::Dns, &topology.domain, what, remedy(error))
 }
 
 fn severity(found: bool) -> Severity {
-    if found {
-        Severity::Warning
-    } else {
-        Severity::Error
-    }
+    if found { Severity::Warning } else { Severity::Error }
 }
 
 /// The finding for a peer whose name cannot be looked up.

@@ -29,9 +29,7 @@ fn topology(pods: &[&str]) -> Topology {
 }
 
 fn peers(pods: &[&str], now: u64) -> PeerMap {
-    pods.iter()
-        .map(|p| (p.to_string(), PeerView::new(now)))
-        .collect()
+    pods.iter().map(|p| (p.to_string(), PeerView::new(now))).collect()
 }
 
 #[test]
@@ -47,21 +45,11 @@ fn progress_names_three_and_counts_the_rest() {
         "0 of 5 peers; waiting for a: E0 since 12 s, b: E1 since 12 s, c: E2 since 12 s and 2 more"
     );
     for pod in ["a", "b", "c", "d"] {
-        map.get_mut(pod)
-            .unwrap()
-            .answered(vec![ip("10.0.0.1")], now);
+        map.get_mut(pod).unwrap().answered(vec![ip("10.0.0.1")], now);
     }
-    assert_eq!(
-        progress(&map, now),
-        "4 of 5 peers; waiting for e: E4 since 12 s"
-    );
-    assert_eq!(
-        status(&map, now).waiting,
-        vec!["e: E4 since 12 s".to_string()]
-    );
-    map.get_mut("e")
-        .unwrap()
-        .answered(vec![ip("10.0.0.1")], now);
+    assert_eq!(progress(&map, now), "4 of 5 peers; waiting for e: E4 since 12 s");
+    assert_eq!(status(&map, now).waiting, vec!["e: E4 since 12 s".to_string()]);
+    map.get_mut("e").unwrap().answered(vec![ip("10.0.0.1")], now);
     assert_eq!(progress(&map, now), "5 of 5 peers");
 }
 
@@ -163,10 +151,7 @@ fn a_coordinator_is_admitted_whichever_name_its_address_has_first() {
     let mut peer = PeerView::new(START);
     assert_eq!(peer.in_hba(coordinator), PeerAddress::Unknown);
     peer.answered(vec![address], START);
-    assert_eq!(
-        peer.in_hba(coordinator),
-        PeerAddress::Addresses(vec![address])
-    );
+    assert_eq!(peer.in_hba(coordinator), PeerAddress::Addresses(vec![address]));
     peer.verdict = NameVerdict::Verified(coordinator.fqdn.clone());
     let block = render_block(&BlockRequest {
         topology: &topology,
@@ -221,8 +206,5 @@ fn another_name_is_a_finding_where_the_name_stands_alone() {
             .collect::<Vec<_>>()
     };
     assert_eq!(subjects(true), ["segment-a-0.gp.svc"]);
-    assert_eq!(
-        subjects(false),
-        ["coordinator-0.gp.svc", "segment-a-0.gp.svc"]
-    );
+    assert_eq!(subjects(false), ["coordinator-0.gp.svc", "segment-a-0.gp.svc"]);
 }

@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 /// Two servers that take writes, and contents that are served by the pod made as mirror.
 pub fn judge(entries: &[Entry], topology: &Topology, catalog: &Catalog) -> Vec<Contradiction> {
     let mut found = rivals(entries, topology);
-    let swapped = catalog.segments.iter().filter(|row| {
-        row.role == CatalogRole::Primary && row.preferred_role == CatalogRole::Mirror
-    });
+    let swapped = catalog
+        .segments
+        .iter()
+        .filter(|row| row.role == CatalogRole::Primary && row.preferred_role == CatalogRole::Mirror);
     found.extend(swapped.filter_map(|row| swap(topology, catalog, row)));
     found
 }
@@ -34,10 +35,7 @@ fn rivals(entries: &[Entry], topology: &Topology) -> Vec<Contradiction> {
                 "two coordinators run: {}; their catalogs drift apart",
                 pods.join(" and ")
             ),
-            _ => format!(
-                "content {content} has two primaries that run: {}",
-                pods.join(" and ")
-            ),
+            _ => format!("content {content} has two primaries that run: {}", pods.join(" and ")),
         };
         found.extend(pods.iter().map(|pod| Contradiction {
             pod: pod.to_string(),
@@ -64,17 +62,11 @@ fn swap(topology: &Topology, catalog: &Catalog, row: &Segment) -> Option<Contrad
             "nothing has to be done; to change back: gpinitstandby for the other pod, stop this coordinator, gpactivatestandby there",
         ),
         (content, true) => (
-            format!(
-                "content {content} is served by {}, made as its mirror",
-                pod.pod
-            ),
+            format!("content {content} is served by {}, made as its mirror", pod.pod),
             "gprecoverseg -r in the coordinator's pod brings it back; it ends the sessions of that content",
         ),
         (content, false) => (
-            format!(
-                "content {content} is served by {}, made as its mirror",
-                pod.pod
-            ),
+            format!("content {content} is served by {}, made as its mirror", pod.pod),
             "gprecoverseg in the coordinator's pod brings the other one back as its mirror, then gprecoverseg -r changes them back",
         ),
     };

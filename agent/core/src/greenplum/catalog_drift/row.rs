@@ -49,20 +49,12 @@ pub fn not_listed(member: &Member, catalog: &Catalog) -> Finding {
     finding(
         severity,
         member,
-        format!(
-            "the catalog of {} does not list this pod",
-            catalog.coordinator
-        ),
+        format!("the catalog of {} does not list this pod", catalog.coordinator),
         remedy,
     )
 }
 
-fn finding(
-    severity: Severity,
-    member: &Member,
-    what: impl Into<String>,
-    remedy: impl Into<String>,
-) -> Finding {
+fn finding(severity: Severity, member: &Member, what: impl Into<String>, remedy: impl Into<String>) -> Finding {
     Finding::new(severity, Area::Postgres, &member.pod, what, remedy)
 }
 
@@ -121,12 +113,8 @@ fn lie(member: &Member, row: &Segment, status: &PodStatus) -> Option<Finding> {
             member,
             format!("there is no data directory, but the catalog says {row}"),
             match (row.role, row.content) {
-                (_, -1) => {
-                    "bring the lost volume back, or gpinitstandby -r and gpinitstandby in the coordinator's pod"
-                }
-                (CatalogRole::Mirror, _) => {
-                    "gprecoverseg -F in the coordinator's pod copies it from its primary"
-                }
+                (_, -1) => "bring the lost volume back, or gpinitstandby -r and gpinitstandby in the coordinator's pod",
+                (CatalogRole::Mirror, _) => "gprecoverseg -F in the coordinator's pod copies it from its primary",
                 (CatalogRole::Primary, _) => {
                     "bring the lost volume back; with a mirror in sync FTS lets that take over, then gprecoverseg -F"
                 }

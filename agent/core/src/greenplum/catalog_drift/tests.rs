@@ -7,7 +7,8 @@ use crate::postgres::start_decision::DirectoryKind;
 use proptest::prelude::*;
 
 pub(crate) fn topology() -> Topology {
-    let text = "cluster: w\nengine: greenplum\ncoordinator: { standby: true }\nsegments: { count: 1, mirrors: segment-b }\n";
+    let text =
+        "cluster: w\nengine: greenplum\ncoordinator: { standby: true }\nsegments: { count: 1, mirrors: segment-b }\n";
     let config = load(text, "cluster.yaml", std::iter::empty()).unwrap();
     Topology::new(&config, "gp")
 }
@@ -128,13 +129,7 @@ fn what_passes_is_a_warning() {
             "the database system is starting up",
             None,
         );
-        set(
-            entries,
-            "coordinator-0",
-            Phase::Draining,
-            "fast shutdown",
-            None,
-        );
+        set(entries, "coordinator-0", Phase::Draining, "fast shutdown", None);
         set(
             entries,
             "segment-b-0",

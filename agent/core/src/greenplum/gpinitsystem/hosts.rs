@@ -77,18 +77,18 @@ fn judge_counts(topology: &Topology) -> Option<Finding> {
     let whole = coordinators == 1 && primaries > 0 && (mirrors == 0 || mirrors == primaries);
     (!whole).then(|| {
         let what = format!("{coordinators} coordinators, {primaries} primaries and {mirrors} mirrors make no cluster");
-        finding(&topology.cluster, what, "one coordinator, at least one primary, and as many mirrors or none")
+        finding(
+            &topology.cluster,
+            what,
+            "one coordinator, at least one primary, and as many mirrors or none",
+        )
     })
 }
 
 /// The ranges of ports must not overlap (`CHK_QE_ARRAY_PORT_RANGES`).
 fn judge_ports(topology: &Topology) -> Vec<Finding> {
     let range = |role| {
-        let ports = topology
-            .members
-            .iter()
-            .filter(|m| m.role == role)
-            .map(|m| m.port);
+        let ports = topology.members.iter().filter(|m| m.role == role).map(|m| m.port);
         Some((role, ports.clone().min()?, ports.max()?))
     };
     let ranges: Vec<_> = [Role::Coordinator, Role::Primary, Role::Mirror]

@@ -117,10 +117,7 @@ fn input(request: &Request<'_>) -> String {
     }
     let numbered = hosts::numbered(topology);
     for entry in numbered.iter().filter(|e| e.role == Role::Coordinator) {
-        text.push_str(&format!(
-            "QD_PRIMARY_ARRAY={}\n",
-            shell::quote(&entry.to_string())
-        ));
+        text.push_str(&format!("QD_PRIMARY_ARRAY={}\n", shell::quote(&entry.to_string())));
     }
     text.push_str(&array("PRIMARY_ARRAY", Role::Primary, &numbered));
     text.push_str(&array("MIRROR_ARRAY", Role::Mirror, &numbered));

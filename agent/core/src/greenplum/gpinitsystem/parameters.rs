@@ -23,9 +23,7 @@ pub fn render(parameters: &BTreeMap<String, String>) -> (String, Vec<String>) {
 
 fn survives(name: &str, value: &str) -> bool {
     let named = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "_.".contains(c));
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.".contains(c));
     named
         && value
             .chars()

@@ -56,17 +56,13 @@ fn expected(topology: &Topology) -> String {
         .flat_map(|role| topology.members.iter().filter(move |m| m.role == role));
     for (m, dbid) in rows.zip(1..) {
         let (name, dir) = (&m.fqdn, m.data_dir.display());
-        text.push_str(&format!(
-            "{name}\n{name}\n{}\n{dir}\n{dbid}\n{}\n",
-            m.port, m.content
-        ));
+        text.push_str(&format!("{name}\n{name}\n{}\n{dir}\n{dbid}\n{}\n", m.port, m.content));
     }
     text
 }
 
 fn harmless(text: &str, others: &str) -> bool {
-    text.chars()
-        .all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+    text.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
 }
 
 /// Mostly harmless, sometimes what a shell would run, split, or take for the end of something.

@@ -49,11 +49,7 @@ impl Kind {
             None => return None,
         };
         let others: Vec<_> = self.others.chars().map(|c| format!("`{c}`")).collect();
-        let first = if self.absolute {
-            "`/`"
-        } else {
-            "a letter or digit"
-        };
+        let first = if self.absolute { "`/`" } else { "a letter or digit" };
         let remedy = format!(
             "begin with {first}, and use only ASCII letters, digits and {}",
             others.join(" ")

@@ -13,10 +13,7 @@ pub fn mirrored() -> Topology {
     topology("coordinator: { standby: true }\nsegments: { count: 2, mirrors: segment-b }")
 }
 
-pub fn request<'a>(
-    topology: &'a Topology,
-    parameters: &'a BTreeMap<String, String>,
-) -> Request<'a> {
+pub fn request<'a>(topology: &'a Topology, parameters: &'a BTreeMap<String, String>) -> Request<'a> {
     Request {
         topology,
         family: Family::G7,
@@ -168,11 +165,7 @@ fn what_a_shell_would_run_is_refused_and_named() {
         logs: Path::new("/tmp/*"),
         ..request(&topology, &parameters)
     });
-    let shown: String = findings
-        .unwrap_err()
-        .iter()
-        .map(|f| format!("{f}\n"))
-        .collect();
+    let shown: String = findings.unwrap_err().iter().map(|f| format!("{f}\n")).collect();
     insta::assert_snapshot!(shown, @r#"
     error config segment-a-0: "segment-a-0.$(id).svc" contains '$', which gpinitsystem cannot be told; begin with a letter or digit, and use only ASCII letters, digits and `.` `_` `-`
     error config segment-a-1: "/greenplum/~/gpseg1" contains '~', which gpinitsystem cannot be told; begin with `/`, and use only ASCII letters, digits and `.` `_` `/` `-`

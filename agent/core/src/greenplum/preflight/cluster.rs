@@ -26,10 +26,7 @@ impl Judgement {
 
     /// The errors on one line, the first few of many.
     pub fn words(&self) -> String {
-        let errors = self
-            .findings
-            .iter()
-            .filter(|f| f.severity == Severity::Error);
+        let errors = self.findings.iter().filter(|f| f.severity == Severity::Error);
         let mut words: Vec<String> = errors
             .map(|f| format!("{}: {} ({})", f.subject, f.what, f.remedy))
             .collect();
@@ -74,9 +71,7 @@ pub fn judge(answers: &[Answer<'_>], rules: &Rules<'_>) -> Judgement {
 }
 
 fn spelling(answers: &[Answer<'_>]) -> Option<String> {
-    let coordinator = answers
-        .iter()
-        .find(|a| a.member.role == Role::Coordinator)?;
+    let coordinator = answers.iter().find(|a| a.member.role == Role::Coordinator)?;
     let locales = coordinator.said.as_ref().ok()?.locales.as_ref().ok()?;
     locales.first().cloned()
 }
@@ -118,11 +113,7 @@ fn merged(findings: Vec<Finding>) -> Vec<Finding> {
 }
 
 /// A finding when the hosts differ: who has what, the most common first.
-fn same(
-    noun: &str,
-    answers: &[Answer<'_>],
-    of: impl Fn(&Seen) -> Option<String>,
-) -> Option<Finding> {
+fn same(noun: &str, answers: &[Answer<'_>], of: impl Fn(&Seen) -> Option<String>) -> Option<Finding> {
     let mut pods: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for answer in answers {
         if let Some(value) = answer.said.as_ref().ok().and_then(&of) {

@@ -109,10 +109,7 @@ fn judge_commands(member: &Member, seen: &Seen) -> Option<Finding> {
             Area::Postgres,
             &member.pod,
             format!("commands are missing: {}", seen.missing.join(", ")),
-            format!(
-                "install them in the image, on Debian: {}",
-                packages.join(", ")
-            ),
+            format!("install them in the image, on Debian: {}", packages.join(", ")),
         )
     })
 }
@@ -127,17 +124,11 @@ fn judge_pings(member: &Member, seen: &Seen) -> Vec<Finding> {
         -1 => Severity::Error,
         _ => Severity::Warning,
     };
-    let finding =
-        |area, what: String, remedy: &str| Finding::new(severity, area, &member.pod, what, remedy);
+    let finding = |area, what: String, remedy: &str| Finding::new(severity, area, &member.pod, what, remedy);
     let forbidden = |words: &str| {
-        [
-            "not permitted",
-            "Permission denied",
-            "SOCK_RAW",
-            "cap_net_raw",
-        ]
-        .iter()
-        .any(|sign| words.contains(sign))
+        ["not permitted", "Permission denied", "SOCK_RAW", "cap_net_raw"]
+            .iter()
+            .any(|sign| words.contains(sign))
     };
     let mut findings = Vec::new();
     if let Some((_, words)) = seen.not_pinged.iter().find(|(_, words)| forbidden(words)) {
@@ -198,11 +189,7 @@ fn judge_place(member: &Member, place: &Place, min_free_mib: u64) -> Vec<Finding
             "let the agent's user write there (fsGroup), and see gp-agent check storage".into(),
         ),
         (Ok(others), None) => {
-            let strange: Vec<&str> = others
-                .iter()
-                .map(String::as_str)
-                .filter(|n| is_strange(n))
-                .collect();
+            let strange: Vec<&str> = others.iter().map(String::as_str).filter(|n| is_strange(n)).collect();
             if !strange.is_empty() {
                 findings.push(Finding::warning(
                     Area::Storage,

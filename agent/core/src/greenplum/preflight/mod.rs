@@ -18,8 +18,7 @@ pub const NOFILE: u64 = 65_535;
 
 /// Programs that the tools call by themselves, beside those that every image has.
 pub const COMMANDS: &[&str] = &[
-    "awk", "bash", "find", "grep", "hostname", "ip", "locale", "netstat", "ping", "ps", "sed",
-    "ssh",
+    "awk", "bash", "find", "grep", "hostname", "ip", "locale", "netstat", "ping", "ps", "sed", "ssh",
 ];
 
 /// What a host is looked at for. Handed over as arguments, since a session of ssh has neither the container's variables

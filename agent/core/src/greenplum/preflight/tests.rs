@@ -10,7 +10,8 @@ const RULES: Rules<'static> = Rules {
 };
 
 fn topology() -> Topology {
-    let text = "cluster: w\nengine: greenplum\ncoordinator: { standby: true }\nsegments: { count: 1, mirrors: segment-b }\n";
+    let text =
+        "cluster: w\nengine: greenplum\ncoordinator: { standby: true }\nsegments: { count: 1, mirrors: segment-b }\n";
     let config = load(text, "cluster.yaml", std::iter::empty()).unwrap();
     Topology::new(&config, "gp.svc")
 }
@@ -65,11 +66,7 @@ fn judged(topology: &Topology, change: impl Fn(&Member, &mut Seen)) -> Judgement
 }
 
 fn shown(judgement: &Judgement) -> String {
-    judgement
-        .findings
-        .iter()
-        .map(|f| format!("{f}\n"))
-        .collect()
+    judgement.findings.iter().map(|f| format!("{f}\n")).collect()
 }
 
 #[test]
@@ -143,10 +140,7 @@ fn everything_that_is_missing_anywhere_is_told_at_once() {
     "#);
     assert!(!judgement.passes());
     let words = judgement.words();
-    assert!(
-        words.ends_with("; and 6 more, which gp-agent status lists"),
-        "{words}"
-    );
+    assert!(words.ends_with("; and 6 more, which gp-agent status lists"), "{words}");
     assert_eq!(words.lines().count(), 1);
 }
 
@@ -214,10 +208,7 @@ fn the_question_and_the_answer_survive_the_way() {
     let seen = good(&topology().members[0]);
     let printed = serde_json::to_string(&seen).unwrap();
     assert_eq!(read_answer(&printed), Ok(seen.clone()));
-    assert_eq!(
-        read_answer(&format!("Welcome!\n{printed}\nbye\n")),
-        Ok(seen)
-    );
+    assert_eq!(read_answer(&format!("Welcome!\n{printed}\nbye\n")), Ok(seen));
     let error = read_answer("bash: gp-agent: command not found\n").unwrap_err();
     assert!(error.contains("command not found"), "{error}");
 }
@@ -246,10 +237,7 @@ fn the_first_line_of_a_tool_names_its_python() {
     for (script, python) in [
         ("#!/usr/bin/env python3\n#\n", Some("python3")),
         ("#!/usr/bin/env -S python3 -u\n", Some("python3")),
-        (
-            "#! /usr/bin/python2.7 -E\nimport x",
-            Some("/usr/bin/python2.7"),
-        ),
+        ("#! /usr/bin/python2.7 -E\nimport x", Some("/usr/bin/python2.7")),
         ("#!/usr/bin/env bash\necho python3\n", None),
         ("#!/bin/sh", None),
         ("\x7fELF python", None),

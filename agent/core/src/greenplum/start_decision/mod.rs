@@ -6,9 +6,7 @@
 
 use crate::cluster::catalog::{Catalog, CatalogAnswer, CatalogRole, Segment};
 use crate::cluster::topology::{Member, Role};
-use crate::postgres::start_decision::{
-    Decision, Directory, DirectoryKind, Partner, foreign, other_database,
-};
+use crate::postgres::start_decision::{Decision, Directory, DirectoryKind, Partner, foreign, other_database};
 
 /// What a pod knows when it decides.
 #[derive(Clone, Copy, Debug)]
@@ -58,10 +56,7 @@ fn segment(q: &Question<'_>) -> Decision {
         (row, DirectoryKind::Absent | DirectoryKind::HalfMade) => empty(q, row),
         (Some(row), _) => writable(q, catalog, row),
         (None, _) => refuse(
-            format!(
-                "the catalog of {} does not list this pod",
-                catalog.coordinator
-            ),
+            format!("the catalog of {} does not list this pod", catalog.coordinator),
             "add it there (gpexpand for new contents, gpaddmirrors for mirrors), or mount the right volume",
         ),
     }
@@ -77,9 +72,7 @@ fn unanswered(q: &Question<'_>) -> String {
 
 fn standby(q: &Question<'_>) -> Decision {
     match q.partner {
-        Partner::Answered { directory, .. } if foreign(q.own, directory) => {
-            other_database(q.partner_name)
-        }
+        Partner::Answered { directory, .. } if foreign(q.own, directory) => other_database(q.partner_name),
         _ => Decision::Start,
     }
 }
@@ -116,12 +109,10 @@ fn writable(q: &Question<'_>, catalog: &Catalog, row: &Segment) -> Decision {
     };
     let rival = kind == DirectoryKind::Primary;
     match (row.role, catalog.live) {
-        (CatalogRole::Primary, false) if rival && timeline > q.own.timeline => {
-            Decision::Wait(format!(
-                "{} was promoted after the catalog's snapshot was taken; waiting for the coordinator itself to say so",
-                q.partner_name
-            ))
-        }
+        (CatalogRole::Primary, false) if rival && timeline > q.own.timeline => Decision::Wait(format!(
+            "{} was promoted after the catalog's snapshot was taken; waiting for the coordinator itself to say so",
+            q.partner_name
+        )),
         (CatalogRole::Primary, _) => Decision::Start,
         (CatalogRole::Mirror, false) if rival && timeline < q.own.timeline => Decision::Start,
         (CatalogRole::Mirror, _) => refuse(
@@ -154,11 +145,7 @@ fn acting(q: &Question<'_>) -> Decision {
             "gp-agent hold; move this directory away; gp-agent resume; then gpinitstandby in the active coordinator's pod makes this one its standby",
         )
     };
-    if let Partner::Answered {
-        directory,
-        writable,
-    } = q.partner
-    {
+    if let Partner::Answered { directory, writable } = q.partner {
         if foreign(q.own, directory) {
             return other_database(q.partner_name);
         }
@@ -190,10 +177,7 @@ fn lost_or_new(q: &Question<'_>, kind: DirectoryKind) -> Decision {
             q.partner_name
         )),
         Partner::Answered { directory, .. } if directory.kind == DirectoryKind::Primary => refuse(
-            format!(
-                "the volume is empty, and {} holds the coordinator",
-                q.partner_name
-            ),
+            format!("the volume is empty, and {} holds the coordinator", q.partner_name),
             gpinitstandby(q),
         ),
         Partner::Answered { directory, .. } if directory.kind == DirectoryKind::Standby => refuse(

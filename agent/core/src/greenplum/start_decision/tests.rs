@@ -65,12 +65,7 @@ fn catalog(a_is_primary: bool, live: bool) -> CatalogAnswer {
     })
 }
 
-fn ask(
-    role: Role,
-    own: &Directory,
-    partner: &Partner,
-    catalog: Option<&CatalogAnswer>,
-) -> Decision {
+fn ask(role: Role, own: &Directory, partner: &Partner, catalog: Option<&CatalogAnswer>) -> Decision {
     decide(&Question {
         me: &member(role),
         own,
@@ -110,12 +105,7 @@ fn a_primary_asks_before_it_starts() {
     let own = dir(Primary, 1);
     assert!(waits(&ask(Role::Primary, &own, &Partner::Silent, None)));
     let unknown = CatalogAnswer::Unknown { why: "x".into() };
-    assert!(waits(&ask(
-        Role::Primary,
-        &own,
-        &Partner::Silent,
-        Some(&unknown)
-    )));
+    assert!(waits(&ask(Role::Primary, &own, &Partner::Silent, Some(&unknown))));
 }
 
 #[test]
@@ -151,11 +141,7 @@ fn a_snapshot_older_than_the_failover_is_not_believed() {
         &answered(Primary, 1, false),
         Some(&stale),
     );
-    assert_eq!(
-        promoted,
-        Decision::Start,
-        "or the coordinator would wait for ever"
-    );
+    assert_eq!(promoted, Decision::Start, "or the coordinator would wait for ever");
 }
 
 #[test]
@@ -169,12 +155,7 @@ fn an_empty_volume_is_filled_by_gprecoverseg_alone() {
         );
         assert!(refused(&decision));
         let none = CatalogAnswer::NotCreated { what: "x".into() };
-        assert!(waits(&ask(
-            Role::Mirror,
-            &own,
-            &Partner::Silent,
-            Some(&none)
-        )));
+        assert!(waits(&ask(Role::Mirror, &own, &Partner::Silent, Some(&none))));
     }
 }
 
@@ -217,12 +198,7 @@ fn an_old_coordinator_is_fenced() {
     assert_eq!(decide(&question), Decision::Start);
     assert!(must_step_down(&question).is_none());
     assert_eq!(
-        ask(
-            Role::Standby,
-            &dir(Primary, 2),
-            &answered(Primary, 1, true),
-            None
-        ),
+        ask(Role::Standby, &dir(Primary, 2), &answered(Primary, 1, true), None),
         Decision::Start,
         "the activated standby"
     );

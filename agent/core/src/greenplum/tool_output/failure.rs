@@ -81,11 +81,7 @@ impl Reasons {
 
     /// These, or when they say nothing the others.
     pub fn or(self, others: Reasons) -> Reasons {
-        if self.summary().is_some() {
-            self
-        } else {
-            others
-        }
+        if self.summary().is_some() { self } else { others }
     }
 
     /// The most telling lines, at most three, on one line; `None` when nothing was said.

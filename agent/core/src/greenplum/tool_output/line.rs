@@ -61,9 +61,7 @@ impl Line {
                 text: clean(raw),
             },
         };
-        line.text
-            .contains(|c: char| c.is_alphanumeric())
-            .then_some(line)
+        line.text.contains(|c: char| c.is_alphanumeric()).then_some(line)
     }
 }
 
@@ -86,8 +84,7 @@ struct Header<'a> {
 
 impl<'a> Header<'a> {
     fn parse(text: &'a str) -> Option<Header<'a>> {
-        let digits =
-            |part: &str, n: usize| part.len() == n && part.bytes().all(|b| b.is_ascii_digit());
+        let digits = |part: &str, n: usize| part.len() == n && part.bytes().all(|b| b.is_ascii_digit());
         let mut parts = text.splitn(7, ':');
         let (date, time) = (parts.next()?, [parts.next()?, parts.next()?, parts.next()?]);
         if !digits(date, 8) || !time.iter().all(|part| digits(part, 2)) {
@@ -127,9 +124,6 @@ impl<'a> Header<'a> {
 
 /// Without control characters and white space at the ends.
 fn clean(text: &str) -> String {
-    let printable: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let printable: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     printable.trim().to_string()
 }

@@ -26,10 +26,7 @@ const BEGINNINGS: &[(&str, Step)] = &[
     ("Restarting the ", Step::Starting),
     ("Commencing parallel build of mirror", Step::Mirrors),
     ("Starting initialization of standby", Step::Standby),
-    (
-        "Validating environment and parameters for standby",
-        Step::Standby,
-    ),
+    ("Validating environment and parameters for standby", Step::Standby),
     ("Scanning utility log file", Step::Finishing),
 ];
 
@@ -84,19 +81,11 @@ impl Progress {
             Step::Hosts => "checking the hosts".to_string(),
             Step::Coordinator => "creating the coordinator".to_string(),
             Step::Primaries => {
-                format!(
-                    "building primaries {} of {}",
-                    done(self.primaries),
-                    self.primaries
-                )
+                format!("building primaries {} of {}", done(self.primaries), self.primaries)
             }
             Step::Starting => "starting the cluster".to_string(),
             Step::Mirrors => {
-                format!(
-                    "building mirrors {} of {}",
-                    done(self.mirrors),
-                    self.mirrors
-                )
+                format!("building mirrors {} of {}", done(self.mirrors), self.mirrors)
             }
             Step::Standby => "creating the standby".to_string(),
             Step::Finishing => "finishing".to_string(),

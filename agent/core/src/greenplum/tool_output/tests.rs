@@ -191,9 +191,7 @@ fn phases_follow_the_output_alone() {
 
 #[test]
 fn later_versions_say_coordinator() {
-    let text = GOOD
-        .replace("Master", "Coordinator")
-        .replace("master", "coordinator");
+    let text = GOOD.replace("Master", "Coordinator").replace("master", "coordinator");
     assert_eq!(phases(&text, |_| true), phases(GOOD, |_| true));
 }
 
@@ -264,10 +262,7 @@ ping: => missing cap_net_raw+p capability or setuid? Script Exiting!
 fn a_flood_of_reasons_is_bounded_and_said_once() {
     let mut reasons = Reasons::default();
     for i in 0..10_000 {
-        for text in [
-            format!("ERROR:  number {i}"),
-            "ERROR:  the same".to_string(),
-        ] {
+        for text in [format!("ERROR:  number {i}"), "ERROR:  the same".to_string()] {
             reasons.feed(&line(&text));
         }
     }

@@ -125,10 +125,7 @@ impl Outbox {
         if self.entries.len() < REMEMBERED || self.entries.contains_key(key) {
             return;
         }
-        let oldest = self
-            .entries
-            .iter()
-            .min_by_key(|(_, e)| (e.waits, e.parcel.last));
+        let oldest = self.entries.iter().min_by_key(|(_, e)| (e.waits, e.parcel.last));
         if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
             self.entries.remove(&oldest);
         }

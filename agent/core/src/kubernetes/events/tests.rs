@@ -22,12 +22,7 @@ fn the_life_of_a_pod() {
     let mut see = |status: &PodStatus, now| all.extend(watcher.look(status, now));
     let mut refused = status(Phase::Refused, "no disk");
     refused.findings = vec![
-        Finding::error(
-            Area::Storage,
-            "/greenplum",
-            "this is a tmpfs",
-            "mount a disk",
-        ),
+        Finding::error(Area::Storage, "/greenplum", "this is a tmpfs", "mount a disk"),
         Finding::warning(Area::Storage, "/dev/shm", "it is small", "enlarge it"),
         Finding::warning(Area::Kubernetes, "pod", "not allowed", "allow it"),
     ];
@@ -39,22 +34,14 @@ fn the_life_of_a_pod() {
     let mut running = status(Phase::Running, "");
     running.active_role = Some(Role::Mirror);
     see(&running, 32);
-    running.findings = vec![Finding::warning(
-        Area::Hba,
-        "line 7",
-        "too wide",
-        "narrow it",
-    )];
+    running.findings = vec![Finding::warning(Area::Hba, "line 7", "too wide", "narrow it")];
     for now in [40, 50] {
         see(&running, now);
     }
     running.active_role = Some(Role::Primary);
     see(&running, 51);
     see(&status(Phase::Crashed, "once"), 60);
-    see(
-        &status(Phase::CrashLoop, "the postmaster ended (crash 3 in a row)"),
-        61,
-    );
+    see(&status(Phase::CrashLoop, "the postmaster ended (crash 3 in a row)"), 61);
     see(&running, 62);
     see(&status(Phase::Hung, "no answer for 10 s"), 63);
     insta::assert_snapshot!(shown(&all), @r"
@@ -73,11 +60,7 @@ fn what_lasts_for_a_moment_is_not_told() {
     let mut found = status(Phase::Running, "");
     let finding = Finding::error(Area::Hba, "segment-b-0", "is refused", "wait");
     for now in 0..100 {
-        found.findings = if now % 9 == 0 {
-            vec![]
-        } else {
-            vec![finding.clone()]
-        };
+        found.findings = if now % 9 == 0 { vec![] } else { vec![finding.clone()] };
         assert_eq!(watcher.look(&found, now), []);
     }
 }

@@ -66,18 +66,11 @@ pub fn finding(trouble: &Trouble, pod: &str, namespace: &str) -> Finding {
             "nothing, when this pod is being deleted; otherwise set POD_UID from the downward API",
         ),
         Trouble::Unavailable(words) => (
-            format!(
-                "the label {LABEL} cannot be kept: the API server does not answer as it should: {words}"
-            ),
+            format!("the label {LABEL} cannot be kept: the API server does not answer as it should: {words}"),
             "look at the API server and the network to it; the database goes on, and the label is set right afterwards",
         ),
     };
-    Finding::warning(
-        Area::Kubernetes,
-        format!("pod {namespace}/{pod}"),
-        what,
-        remedy,
-    )
+    Finding::warning(Area::Kubernetes, format!("pod {namespace}/{pod}"), what, remedy)
 }
 
 #[cfg(test)]
@@ -142,10 +135,7 @@ mod tests {
             Trouble::Replaced,
             Trouble::Unavailable("timed out".into()),
         ];
-        let text: Vec<_> = all
-            .iter()
-            .map(|t| finding(t, "a-0", "prod").to_string())
-            .collect();
+        let text: Vec<_> = all.iter().map(|t| finding(t, "a-0", "prod").to_string()).collect();
         insta::assert_snapshot!(text.join("\n"), @r#"
         warning kubernetes pod prod/a-0: the label greenplum.io/role cannot be kept: pods "a-0" is forbidden; let the pod's ServiceAccount get and patch pods (the chart's Role does), or set kubernetes.labels: off and let the load balancer ask the role endpoints (/coordinator) instead
         warning kubernetes pod prod/a-0: the label greenplum.io/role cannot be kept: pods "a-0" not found; set POD_NAME and POD_NAMESPACE from the downward API (the chart does)

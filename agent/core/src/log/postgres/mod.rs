@@ -85,10 +85,7 @@ impl Assembly {
             }
         };
         put("pid", head.pid.map(Value::from));
-        put(
-            "sqlstate",
-            head.sqlstate.filter(|s| *s != "00000").map(Value::from),
-        );
+        put("sqlstate", head.sqlstate.filter(|s| *s != "00000").map(Value::from));
         put("user", head.user.map(Value::from));
         put("database", head.database.map(Value::from));
         put("prefix", head.prefix.map(Value::from));
@@ -152,11 +149,7 @@ fn plain(text: &str, now: Moment) -> Option<Record> {
     }
     let mut fields = Map::new();
     let column = prefix::severity_column(text);
-    let source = if column.is_some() {
-        "postgres"
-    } else {
-        "output"
-    };
+    let source = if column.is_some() { "postgres" } else { "output" };
     fields.insert("source".into(), source.into());
     if let Some(tag) = column {
         fields.insert("severity".into(), tag.word().into());

@@ -78,11 +78,7 @@ cp: cannot stat 'LOG: x': No such file or directory
 #[test]
 fn a_message_that_may_go_on_is_waited_for() {
     let first = "1.000 [7] 00000 LOG:  first\n";
-    assert_eq!(
-        take(first.as_bytes(), NOW, false),
-        None,
-        "a DETAIL may follow"
-    );
+    assert_eq!(take(first.as_bytes(), NOW, false), None, "a DETAIL may follow");
     let with_half = format!("{first}1.000 [7] 00000 DETAIL:  mo");
     assert_eq!(take(with_half.as_bytes(), NOW, false), None);
     let with_more = format!("{with_half}re\n1.000 [8] 00000 LOG:  second\n");
@@ -90,10 +86,7 @@ fn a_message_that_may_go_on_is_waited_for() {
     assert_eq!(taken.record.unwrap().fields["detail"], "more");
     let rest = &with_more.as_bytes()[taken.bytes..];
     assert_eq!(take(rest, NOW, false), None);
-    assert_eq!(
-        take(rest, NOW, true).unwrap().record.unwrap().message,
-        "second"
-    );
+    assert_eq!(take(rest, NOW, true).unwrap().record.unwrap().message, "second");
     assert_eq!(take(b"half a li", NOW, false), None);
     assert_eq!(take(b"half a li", NOW, true).unwrap().bytes, 9);
     assert_eq!(take(b"", NOW, true), None);

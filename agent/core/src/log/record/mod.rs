@@ -111,10 +111,7 @@ impl Record {
         if line.len() <= LONGEST_LINE {
             return line;
         }
-        split::split(self)
-            .iter()
-            .map(|part| part.line(who))
-            .collect()
+        split::split(self).iter().map(|part| part.line(who)).collect()
     }
 
     fn line(&self, who: &Identity) -> String {

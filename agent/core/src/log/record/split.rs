@@ -31,11 +31,7 @@ pub(super) fn split(record: &Record) -> Vec<Record> {
     let common: Map<String, Value> = first
         .fields
         .iter()
-        .filter(|(_, value)| {
-            value
-                .as_str()
-                .is_none_or(|text| fitting(text, SHORT) == text.len())
-        })
+        .filter(|(_, value)| value.as_str().is_none_or(|text| fitting(text, SHORT) == text.len()))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     first.fields.insert("part".into(), 1.into());

@@ -15,11 +15,7 @@ impl Interface {
     /// Whether `client` is in this interface's network.
     pub(super) fn has_in_network(&self, client: IpAddr) -> bool {
         let usable = self.mask.is_ipv4() == self.address.is_ipv4() && !self.mask.is_unspecified();
-        let mask = if usable {
-            self.mask
-        } else {
-            full_mask(self.address)
-        };
+        let mask = if usable { self.mask } else { full_mask(self.address) };
         in_range(client, self.address, mask)
     }
 }
@@ -72,9 +68,7 @@ fn c_number(text: &str) -> Option<u64> {
     };
     let all_digits = !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix));
     // More than 32 bits never fit, whatever strtoul makes of an overflow.
-    all_digits
-        .then(|| u64::from_str_radix(digits, radix).ok())
-        .flatten()
+    all_digits.then(|| u64::from_str_radix(digits, radix).ok()).flatten()
 }
 
 /// The mask of a CIDR suffix, read with strtol as PostgreSQL does; `None` when it is none for that family.
@@ -188,10 +182,6 @@ mod tests {
         };
         assert!(none.has_in_network(ip("10.0.0.1")));
         assert!(!none.has_in_network(ip("10.0.0.2")));
-        assert!(!in_range(
-            ip("::ffff:10.0.0.1"),
-            ip("10.0.0.1"),
-            ip("255.0.0.0")
-        ));
+        assert!(!in_range(ip("::ffff:10.0.0.1"), ip("10.0.0.1"), ip("255.0.0.0")));
     }
 }

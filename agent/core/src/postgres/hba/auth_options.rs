@@ -29,9 +29,7 @@ pub(super) fn check(name: &str, value: &str, kind: ConnType, method: Method) -> 
             only_for(&[Method::Ldap], "ldap")?;
             ldap(name, value)
         }
-        _ => Err(format!(
-            "unrecognized authentication option name: \"{name}\""
-        )),
+        _ => Err(format!("unrecognized authentication option name: \"{name}\"")),
     }
 }
 
@@ -52,15 +50,12 @@ const LDAP: [&str; 12] = [
 
 fn certificate(name: &str, value: &str, kind: ConnType, method: Method) -> Result<(), String> {
     if kind != ConnType::HostSsl {
-        return Err(format!(
-            "{name} can only be configured for \"hostssl\" rows"
-        ));
+        return Err(format!("{name} can only be configured for \"hostssl\" rows"));
     }
     match (name, value) {
-        ("clientcert", "verify-ca") if method == Method::Cert => Err(
-            "clientcert can only be set to \"verify-full\" when using \"cert\" authentication"
-                .to_string(),
-        ),
+        ("clientcert", "verify-ca") if method == Method::Cert => {
+            Err("clientcert can only be set to \"verify-full\" when using \"cert\" authentication".to_string())
+        }
         ("clientcert", "verify-full" | "verify-ca") | ("clientname", "CN" | "DN") => Ok(()),
         _ => Err(format!("invalid value for {name}: \"{value}\"")),
     }
@@ -68,9 +63,7 @@ fn certificate(name: &str, value: &str, kind: ConnType, method: Method) -> Resul
 
 fn ldap(name: &str, value: &str) -> Result<(), String> {
     match name {
-        "ldapport" if c_integer(value) == 0 => {
-            Err(format!("invalid LDAP port number: \"{value}\""))
-        }
+        "ldapport" if c_integer(value) == 0 => Err(format!("invalid LDAP port number: \"{value}\"")),
         "ldapurl" => {
             let lower = value.to_ascii_lowercase();
             if lower.starts_with("ldap://") || lower.starts_with("ldaps://") {
@@ -91,11 +84,7 @@ fn radius(name: &str, value: &str) -> Result<(), String> {
 
 /// Judges the options of one line together: what a method needs, and what excludes each other.
 pub(super) fn check_together(method: Method, options: &[(String, String)]) -> Result<(), String> {
-    let given = |names: &[&str]| {
-        options
-            .iter()
-            .any(|(name, _)| names.contains(&name.as_str()))
-    };
+    let given = |names: &[&str]| options.iter().any(|(name, _)| names.contains(&name.as_str()));
     match method {
         Method::Ldap => ldap_together(given),
         Method::Radius => radius_together(options),
@@ -114,17 +103,12 @@ fn ldap_together(given: impl Fn(&[&str]) -> bool) -> Result<(), String> {
     ];
     if given(&["ldapprefix", "ldapsuffix"]) {
         if given(&search) {
-            return Err(format!(
-                "cannot use {} together with ldapprefix",
-                search.join(", ")
-            ));
+            return Err(format!("cannot use {} together with ldapprefix", search.join(", ")));
         }
     } else if !given(&["ldapbasedn", "ldapurl"]) {
-        return Err(
-            "authentication method \"ldap\" requires argument \"ldapbasedn\", \
+        return Err("authentication method \"ldap\" requires argument \"ldapbasedn\", \
              \"ldapprefix\", or \"ldapsuffix\" to be set"
-                .to_string(),
-        );
+            .to_string());
     }
     if given(&["ldapsearchattribute"]) && given(&["ldapsearchfilter"]) {
         return Err("cannot use ldapsearchattribute together with ldapsearchfilter".to_string());
@@ -166,9 +150,7 @@ fn list(value: &str) -> Vec<&str> {
 fn c_integer(text: &str) -> i64 {
     let text = text.trim_start();
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let end = digits
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(digits.len());
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
     digits[..end].parse().unwrap_or(0)
 }
 

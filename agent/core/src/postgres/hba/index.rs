@@ -66,9 +66,7 @@ impl<'a> Index<'a> {
                     .and_then(|b| first(b));
                 let best = exact.into_iter().chain(named).min();
                 // Only the lines before the best one so far can still win.
-                let before = self
-                    .others
-                    .partition_point(|at| best.is_none_or(|best| *at < best));
+                let before = self.others.partition_point(|at| best.is_none_or(|best| *at < best));
                 first(&self.others[..before]).or(best)
             }
         };

@@ -1,8 +1,7 @@
 //! The agent's block in a file that has other writers too.
 
 /// First line of the agent's block. One of a kind, so that tools which drop repeated lines keep it.
-pub const BEGIN_MARKER: &str =
-    "# BEGIN gp-agent: gp-agent writes the lines from here to END; put your own below";
+pub const BEGIN_MARKER: &str = "# BEGIN gp-agent: gp-agent writes the lines from here to END; put your own below";
 /// Last line of the agent's block.
 pub const END_MARKER: &str = "# END gp-agent: everything below is left alone";
 

@@ -201,9 +201,7 @@ impl HbaFile {
         self.rules
             .iter()
             .filter_map(|rule| match &rule.address {
-                Some(Address::Name(name)) if !name.is_empty() && !name.starts_with('.') => {
-                    Some(name.as_str())
-                }
+                Some(Address::Name(name)) if !name.is_empty() && !name.starts_with('.') => Some(name.as_str()),
                 _ => None,
             })
             .collect()

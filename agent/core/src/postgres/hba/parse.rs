@@ -45,12 +45,10 @@ fn rule(line: Line) -> Result<Rule, String> {
     let method = method(&word.text, kind)?;
     let mut given = Vec::new();
     for token in fields.flatten() {
-        let (name, value) = token.text.split_once('=').ok_or_else(|| {
-            format!(
-                "authentication option not in name=value format: {}",
-                token.text
-            )
-        })?;
+        let (name, value) = token
+            .text
+            .split_once('=')
+            .ok_or_else(|| format!("authentication option not in name=value format: {}", token.text))?;
         auth_options::check(name, value, kind, method)?;
         given.push((name.to_string(), value.to_string()));
     }
@@ -68,9 +66,7 @@ fn rule(line: Line) -> Result<Rule, String> {
 }
 
 fn many(fields: &mut Fields, what: &str) -> Result<Vec<Token>, String> {
-    fields
-        .next()
-        .ok_or_else(|| format!("end-of-line before {what}"))
+    fields.next().ok_or_else(|| format!("end-of-line before {what}"))
 }
 
 fn one(fields: &mut Fields, missing: &str, what: &str) -> Result<Token, String> {
@@ -119,8 +115,7 @@ fn address(fields: &mut Fields) -> Result<Address, String> {
             .ok_or_else(|| format!("invalid CIDR mask in address \"{}\"", word.text)),
         (Some(address), None) => {
             let word = one(fields, "netmask specification", "netmask")?;
-            let mask = parse_numeric(&word.text)
-                .ok_or_else(|| format!("invalid IP mask \"{}\"", word.text))?;
+            let mask = parse_numeric(&word.text).ok_or_else(|| format!("invalid IP mask \"{}\"", word.text))?;
             if mask.is_ipv4() != address.is_ipv4() {
                 return Err("IP address and mask do not match".to_string());
             }
@@ -209,19 +204,13 @@ mod tests {
             ("host", "end-of-line before database"),
             ("host all", "end-of-line before role"),
             ("host all all", "end-of-line before IP address"),
-            (
-                "host all all a,b trust",
-                "multiple values specified for host address",
-            ),
+            ("host all all a,b trust", "multiple values specified for host address"),
             ("host all all a/8 trust", "both host name and CIDR mask"),
             ("host all all 10.0.0.0/33 trust", "invalid CIDR mask"),
             ("host all all 10.0.0.0 trust", "invalid IP mask"),
             ("host all all 10.0.0.0", "end-of-line before netmask"),
             ("host all all 10.0.0.0 ffff:: trust", "do not match"),
-            (
-                "host all all all",
-                "end-of-line before authentication method",
-            ),
+            ("host all all all", "end-of-line before authentication method"),
             (
                 "host all all all trust,md5",
                 "multiple values specified for authentication type",
@@ -232,10 +221,7 @@ mod tests {
             ("local all all gss", "not supported on local sockets"),
             ("host all all all cert", "only supported on hostssl"),
             ("host all all all trust yes", "not in name=value format"),
-            (
-                "host all all all trust a=b",
-                "unrecognized authentication option",
-            ),
+            ("host all all all trust a=b", "unrecognized authentication option"),
         ] {
             assert!(error(line).contains(words), "{line}: {}", error(line));
         }

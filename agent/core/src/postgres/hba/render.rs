@@ -76,10 +76,7 @@ pub fn render_block(request: &BlockRequest<'_>) -> Result<String, Vec<ExtraLineE
         .iter()
         .map(|peer| (peer.pod.as_str(), &peer.address))
         .collect();
-    for Source {
-        member, database, ..
-    } in required_connections::sources(request.topology, request.me)
-    {
+    for Source { member, database, .. } in required_connections::sources(request.topology, request.me) {
         let database = match database {
             Database::PhysicalReplication => "replication",
             Database::Named(_) => "all",
@@ -92,10 +89,7 @@ pub fn render_block(request: &BlockRequest<'_>) -> Result<String, Vec<ExtraLineE
     lines.extend(request.extra.iter().map(|line| line.trim_end().to_string()));
     let mut seen = HashSet::new();
     lines.retain(|line| seen.insert(line.clone()));
-    Ok(format!(
-        "{BEGIN_MARKER}\n{}\n{END_MARKER}\n",
-        lines.join("\n")
-    ))
+    Ok(format!("{BEGIN_MARKER}\n{}\n{END_MARKER}\n", lines.join("\n")))
 }
 
 fn addresses(peer: &PeerAddress) -> Vec<String> {
@@ -135,11 +129,7 @@ fn check_extra(extra: &[String]) -> Result<(), Vec<ExtraLineError>> {
         })
     };
     let errors: Vec<_> = extra.iter().enumerate().filter_map(wrong).collect();
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(errors)
-    }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
 fn extra_error(line: &str) -> Option<String> {
@@ -193,12 +183,7 @@ mod tests {
             .collect()
     }
 
-    fn render(
-        pod: &str,
-        user: &str,
-        peers: &[HbaPeer],
-        extra: &[&str],
-    ) -> Result<String, Vec<ExtraLineError>> {
+    fn render(pod: &str, user: &str, peers: &[HbaPeer], extra: &[&str]) -> Result<String, Vec<ExtraLineError>> {
         let topology = topology(2);
         let extra: Vec<String> = extra.iter().map(|line| line.to_string()).collect();
         render_block(&BlockRequest {
@@ -215,14 +200,10 @@ mod tests {
     fn a_primary_admits_coordinator_standby_mirror_and_itself() {
         let mut peers = peers(&topology(2));
         let address = vec!["10.0.0.1".parse().unwrap()];
-        peers[0].address =
-            PeerAddress::NameAndAddresses("coordinator-0.db.test".to_string(), address);
+        peers[0].address = PeerAddress::NameAndAddresses("coordinator-0.db.test".to_string(), address);
         peers[1].address = PeerAddress::Unknown;
         let mirror = peers.iter_mut().find(|p| p.pod == "segment-b-1").unwrap();
-        mirror.address = PeerAddress::Addresses(vec![
-            "fd00::9".parse().unwrap(),
-            "10.0.0.9".parse().unwrap(),
-        ]);
+        mirror.address = PeerAddress::Addresses(vec!["fd00::9".parse().unwrap(), "10.0.0.9".parse().unwrap()]);
         let block = render(
             "segment-a-1",
             "gpadmin",
@@ -270,10 +251,7 @@ mod tests {
         for user in ["all", "+x", "a b", "a\"b", "@f", "a,b", "a#b", "a\\"] {
             let file: HbaFile = parse(&render("coordinator-0", user, &[], &[]).unwrap());
             assert_eq!(file.errors, []);
-            assert!(
-                file.rules.iter().all(|rule| rule.users[0].text == user),
-                "{user}"
-            );
+            assert!(file.rules.iter().all(|rule| rule.users[0].text == user), "{user}");
             assert!(file.rules[0].users[0].quoted, "{user}");
         }
     }

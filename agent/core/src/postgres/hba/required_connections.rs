@@ -93,11 +93,7 @@ pub(super) fn sources<'a>(topology: &'a Topology, me: &'a Member) -> Vec<Source<
         database,
         purpose,
     };
-    let mut sources = vec![source(
-        me,
-        any_database(),
-        "tools that use the pod's own name",
-    )];
+    let mut sources = vec![source(me, any_database(), "tools that use the pod's own name")];
     if let Some(partner) = topology.partner(me) {
         let wal = Database::PhysicalReplication;
         sources.push(source(partner, wal, "replication and base backups"));
@@ -161,10 +157,7 @@ pub(crate) mod tests {
             ("segment-b-1", "segment-a-1"),
         ] {
             for wal in [true, false] {
-                assert!(
-                    into(pod).contains(&(partner.to_string(), Via::Network, wal)),
-                    "{pod}"
-                );
+                assert!(into(pod).contains(&(partner.to_string(), Via::Network, wal)), "{pod}");
             }
         }
     }
@@ -180,14 +173,8 @@ pub(crate) mod tests {
         };
         let database = Database::Named("gpadmin".into());
         let both = ["coordinator-0", "coordinator-1"].map(|pod| (pod.into(), database.clone()));
-        assert_eq!(
-            (fts("segment-a-0"), fts("segment-b-0")),
-            (both.to_vec(), both.to_vec())
-        );
-        assert_eq!(
-            (fts("coordinator-0"), fts("coordinator-1")),
-            (vec![], vec![])
-        );
+        assert_eq!((fts("segment-a-0"), fts("segment-b-0")), (both.to_vec(), both.to_vec()));
+        assert_eq!((fts("coordinator-0"), fts("coordinator-1")), (vec![], vec![]));
     }
 
     #[test]
@@ -200,12 +187,7 @@ pub(crate) mod tests {
         assert_eq!(from("coordinator-0"), ["coordinator-0", "coordinator-1"]);
         assert_eq!(
             from("segment-b-0"),
-            [
-                "segment-b-0",
-                "segment-a-0",
-                "coordinator-0",
-                "coordinator-1"
-            ]
+            ["segment-b-0", "segment-a-0", "coordinator-0", "coordinator-1"]
         );
     }
 }

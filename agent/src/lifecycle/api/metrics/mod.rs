@@ -58,25 +58,10 @@ fn flag(yes: bool) -> f64 {
 }
 
 fn roles(registry: &mut Registry, status: &PodStatus) {
-    let all = [
-        Role::Coordinator,
-        Role::Standby,
-        Role::Primary,
-        Role::Mirror,
-    ];
-    let role = |r: Role| {
-        (
-            vec![("role", r.to_string())],
-            flag(status.active_role == Some(r)),
-        )
-    };
+    let all = [Role::Coordinator, Role::Standby, Role::Primary, Role::Mirror];
+    let role = |r: Role| (vec![("role", r.to_string())], flag(status.active_role == Some(r)));
     let values: Vec<(Labels, f64)> = all.into_iter().map(role).collect();
-    family(
-        registry,
-        "role",
-        "1 for the role that is active in this pod",
-        values,
-    );
+    family(registry, "role", "1 for the role that is active in this pod", values);
     let phase = |p: Phase| (vec![("phase", p.word())], flag(status.phase == p));
     family(
         registry,
@@ -138,12 +123,7 @@ fn findings(registry: &mut Registry, status: &PodStatus) {
         "Findings about names and addresses of peers",
         count(Area::Dns),
     );
-    gauge(
-        registry,
-        "hba_findings",
-        "Findings about pg_hba.conf",
-        count(Area::Hba),
-    );
+    gauge(registry, "hba_findings", "Findings about pg_hba.conf", count(Area::Hba));
     let areas = [
         Area::Config,
         Area::Storage,
@@ -156,35 +136,22 @@ fn findings(registry: &mut Registry, status: &PodStatus) {
     ];
     let severities = [Severity::Info, Severity::Warning, Severity::Error];
     let mut values: Vec<(Labels, f64)> = Vec::new();
-    for (area, severity) in areas
-        .iter()
-        .flat_map(|a| severities.iter().map(move |s| (*a, *s)))
-    {
+    for (area, severity) in areas.iter().flat_map(|a| severities.iter().map(move |s| (*a, *s))) {
         let n = status
             .findings
             .iter()
             .filter(|f| f.area == area && f.severity == severity)
             .count();
         values.push((
-            vec![
-                ("area", area.to_string()),
-                ("severity", severity.to_string()),
-            ],
+            vec![("area", area.to_string()), ("severity", severity.to_string())],
             n as f64,
         ));
     }
-    family(
-        registry,
-        "findings",
-        "Things that an administrator should know",
-        values,
-    );
+    family(registry, "findings", "Things that an administrator should know", values);
 }
 
 fn volumes(registry: &mut Registry, status: &PodStatus) {
-    let labels = |s: &StorageStatus| -> Labels {
-        vec![("path", s.path.clone()), ("purpose", s.purpose.clone())]
-    };
+    let labels = |s: &StorageStatus| -> Labels { vec![("path", s.path.clone()), ("purpose", s.purpose.clone())] };
     let mut latency: Vec<(Labels, f64)> = Vec::new();
     for s in &status.storage {
         for (quantile, value) in [("0.5", s.fsync_p50_seconds), ("0.99", s.fsync_p99_seconds)] {
@@ -199,10 +166,7 @@ fn volumes(registry: &mut Registry, status: &PodStatus) {
         "Seconds of a small write and its fdatasync, measured at the start",
         latency,
     );
-    let free = status
-        .storage
-        .iter()
-        .map(|s| (labels(s), s.free_bytes as f64));
+    let free = status.storage.iter().map(|s| (labels(s), s.free_bytes as f64));
     family(
         registry,
         "storage_free_bytes",
@@ -238,12 +202,7 @@ fn agent(registry: &mut Registry, status: &PodStatus) {
         status.peers.total as f64,
     );
     let labels: Labels = vec![("version", status.version.clone())];
-    family(
-        registry,
-        "build_info",
-        "Version of gp-agent",
-        vec![(labels, 1.0)],
-    );
+    family(registry, "build_info", "Version of gp-agent", vec![(labels, 1.0)]);
 }
 
 #[cfg(test)]

@@ -59,9 +59,7 @@ fn every_metric_has_a_type_and_help_text() {
     let text = render(&PodStatus::unknown("x"), 0);
     let named = |kind: &str| -> Vec<String> {
         let lines = text.lines().filter_map(|l| l.strip_prefix(kind));
-        lines
-            .filter_map(|l| l.split(' ').next().map(str::to_string))
-            .collect()
+        lines.filter_map(|l| l.split(' ').next().map(str::to_string)).collect()
     };
     assert_eq!(named("# TYPE "), named("# HELP "));
     assert!(text.ends_with("# EOF\n"));

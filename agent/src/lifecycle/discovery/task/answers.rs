@@ -28,11 +28,7 @@ impl Watcher {
             return self.pace.longest_retry;
         };
         let mut addresses = answer.addresses;
-        let known = self
-            .map
-            .borrow()
-            .get(&peer.pod)
-            .map(|v| v.addresses.clone());
+        let known = self.map.borrow().get(&peer.pod).map(|v| v.addresses.clone());
         let known = known.unwrap_or_default();
         if asked != Families::Both && addresses != known {
             // Something changed, or the other family has to be asked as well: find out which.
@@ -54,11 +50,7 @@ impl Watcher {
             families(&addresses)
         };
         let (pod, fqdn, near) = (peer.pod.clone(), peer.fqdn.clone(), peer.near);
-        let requests = if peer.families == Families::Both {
-            2
-        } else {
-            1
-        };
+        let requests = if peer.families == Families::Both { 2 } else { 1 };
         self.publish(&pod, &fqdn, addresses, now);
         if near {
             self.pace.near(self.near * requests)
@@ -121,9 +113,7 @@ impl Watcher {
 
     pub(super) fn on_round(&mut self, round: Round) {
         let chance = rand::random_range(0.0..1.0);
-        let verdicts = self
-            .checks
-            .finish(round, &self.pace, chance, Instant::now());
+        let verdicts = self.checks.finish(round, &self.pace, chance, Instant::now());
         let unchecked = &mut self.unchecked;
         let (peers, index) = (&self.peers, &self.index);
         let coordinator = |pod: &str| {

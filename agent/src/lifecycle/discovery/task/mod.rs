@@ -205,14 +205,9 @@ impl Watcher {
         for peer in &mut self.peers {
             let wanted = pods.contains(&peer.pod);
             peer.near = peer.partner || wanted;
-            let known = self
-                .map
-                .borrow()
-                .get(&peer.pod)
-                .map(|v| v.addresses.clone());
+            let known = self.map.borrow().get(&peer.pod).map(|v| v.addresses.clone());
             if let Some(addresses) = known.filter(|a| wanted && !a.is_empty()) {
-                self.checks
-                    .addresses(&peer.pod, &peer.fqdn, &addresses, now);
+                self.checks.addresses(&peer.pod, &peer.fqdn, &addresses, now);
             }
         }
         self.near = self.peers.iter().filter(|p| p.near).count();
@@ -226,10 +221,7 @@ impl Watcher {
             !gone.is_empty()
         });
         let map = self.map.borrow();
-        let unchecked = |pod: &&String| {
-            map.get(*pod)
-                .is_some_and(|p| p.verdict == NameVerdict::Unchecked)
-        };
+        let unchecked = |pod: &&String| map.get(*pod).is_some_and(|p| p.verdict == NameVerdict::Unchecked);
         self.unchecked = pods.iter().filter(unchecked).count();
         self.in_hba.send_replace(pods);
     }

@@ -73,14 +73,7 @@ async fn mend(pod: &Pod, greenplum: &Greenplum, folder: &Path, lacks: &Lacks) ->
         tell(pod, "making the standby (gpinitstandby)");
         let standby = pod.topology.members.iter();
         remote::clear(pod, standby.filter(|m| m.role == Role::Standby)).await?;
-        let arguments = with_request(
-            pod,
-            greenplum,
-            folder,
-            &locale(pod),
-            gpinitstandby_arguments,
-        )
-        .await;
+        let arguments = with_request(pod, greenplum, folder, &locale(pod), gpinitstandby_arguments).await;
         let arguments = arguments.map_err(words)?.context("there is no standby")?;
         tool::run(pod, greenplum, "gpinitstandby", &arguments).await?;
     }
@@ -89,13 +82,8 @@ async fn mend(pod: &Pod, greenplum: &Greenplum, folder: &Path, lacks: &Lacks) ->
         let mirrors = pod.topology.members.iter();
         remote::clear(pod, mirrors.filter(|m| lacks.mirrors.contains(&m.pod))).await?;
         let text = with_request(pod, greenplum, folder, &locale(pod), gpaddmirrors_file).await;
-        write_atomically(
-            &folder.join(GPADDMIRRORS_FILE),
-            text.map_err(words)?.as_bytes(),
-            0o600,
-        )?;
-        let arguments =
-            with_request(pod, greenplum, folder, &locale(pod), gpaddmirrors_arguments).await;
+        write_atomically(&folder.join(GPADDMIRRORS_FILE), text.map_err(words)?.as_bytes(), 0o600)?;
+        let arguments = with_request(pod, greenplum, folder, &locale(pod), gpaddmirrors_arguments).await;
         tool::run(pod, greenplum, "gpaddmirrors", &arguments).await?;
     } else if !lacks.down.is_empty() {
         tell(pod, "recovering the mirrors (gprecoverseg)");

@@ -178,10 +178,7 @@ async fn attempt(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Resul
     record.store(pod)?;
     tell(
         pod,
-        &format!(
-            "gpinitsystem begins (attempt {} of {most})",
-            record.attempts
-        ),
+        &format!("gpinitsystem begins (attempt {} of {most})", record.attempts),
     );
     let ran = tool::gpinitsystem(pod, greenplum, &plan, &logs).await;
     let judged = verify::lacks(pod, verify::PATIENCE).await;
@@ -216,8 +213,7 @@ pub fn forgive(pod: &Pod) {
 fn request_folder(pod: &Pod) -> Result<PathBuf> {
     let (folder, logs) = folders(&pod.account.home);
     for folder in [&folder, &logs] {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make {}", folder.display()))?;
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
     Ok(folder)
 }
@@ -225,10 +221,7 @@ fn request_folder(pod: &Pod) -> Result<PathBuf> {
 /// The folder of what gpinitsystem is told, and the one where the Greenplum tools keep their logs: gpsegstart makes that on
 /// other hosts, but none below it. `home` is the user's home directory.
 pub fn folders(home: &Path) -> (PathBuf, PathBuf) {
-    (
-        startup::run_dir().join("gpinitsystem"),
-        home.join("gpAdminLogs"),
-    )
+    (startup::run_dir().join("gpinitsystem"), home.join("gpAdminLogs"))
 }
 
 fn logs(pod: &Pod) -> PathBuf {

@@ -49,26 +49,13 @@ async fn once(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
         record.store(pod)?;
     }
     for file in sql_files(&config.sql)? {
-        let name = file
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if record.sql_done.contains(&name) {
             continue;
         }
         tracing::info!("running {} in database {}", file.display(), config.database);
         let file = file.display().to_string();
-        let words = [
-            "-X",
-            "-q",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-d",
-            &config.database,
-            "-f",
-            &file,
-        ];
+        let words = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &config.database, "-f", &file];
         tool::run(pod, greenplum, "psql", &words.map(String::from)).await?;
         record.sql_done.push(name);
         record.store(pod)?;
@@ -101,9 +88,7 @@ fn sql_files(dir: &Path) -> Result<Vec<PathBuf>> {
     let paths: Result<Vec<PathBuf>, _> = entries.map(|e| e.map(|e| e.path())).collect();
     let mut files = paths.with_context(|| format!("cannot read {}", dir.display()))?;
     files.retain(|path| {
-        let hidden = path
-            .file_name()
-            .is_some_and(|n| n.to_string_lossy().starts_with('.'));
+        let hidden = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'));
         !hidden && path.extension().is_some_and(|e| e == "sql") && path.is_file()
     });
     files.sort();
@@ -122,9 +107,6 @@ mod tests {
         }
         let names: Vec<_> = sql_files(dir.path()).unwrap();
         assert_eq!(names, ["10-a.sql", "20-b.sql"].map(|n| dir.path().join(n)));
-        assert_eq!(
-            sql_files(&dir.path().join("none")).unwrap(),
-            Vec::<PathBuf>::new()
-        );
+        assert_eq!(sql_files(&dir.path().join("none")).unwrap(), Vec::<PathBuf>::new());
     }
 }

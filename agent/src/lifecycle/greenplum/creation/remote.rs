@@ -11,9 +11,7 @@ use anyhow::{Result, bail};
 use futures_util::{StreamExt, stream};
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::Member;
-use gp_agent_core::greenplum::preflight::{
-    Answer, Judgement, Rules, Wanted, arguments, judge, read_answer,
-};
+use gp_agent_core::greenplum::preflight::{Answer, Judgement, Rules, Wanted, arguments, judge, read_answer};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -43,10 +41,7 @@ async fn everywhere<'a>(
             (member, Span { asked, answered }, said)
         }
     });
-    stream::iter(calls)
-        .buffer_unordered(AT_ONCE)
-        .collect()
-        .await
+    stream::iter(calls).buffer_unordered(AT_ONCE).collect().await
 }
 
 /// Unix milliseconds of this host's clock.
@@ -68,11 +63,7 @@ pub async fn clear<'a>(pod: &Pod, members: impl Iterator<Item = &'a Member> + Cl
             failed.push(format!("{}: {error:#}", pod.me.pod));
         }
     }
-    let words = [
-        own_program(),
-        "set-aside".into(),
-        pod.topology.cluster.clone(),
-    ];
+    let words = [own_program(), "set-aside".into(), pod.topology.cluster.clone()];
     let command = command_line(&words);
     for (member, _, said) in everywhere(pod, members, |_| command.clone()).await {
         match said {
@@ -82,10 +73,7 @@ pub async fn clear<'a>(pod: &Pod, members: impl Iterator<Item = &'a Member> + Cl
     }
     if !failed.is_empty() {
         failed.sort();
-        bail!(
-            "cannot set aside what an earlier attempt left: {}",
-            failed.join("; ")
-        );
+        bail!("cannot set aside what an earlier attempt left: {}", failed.join("; "));
     }
     Ok(())
 }
@@ -133,10 +121,7 @@ async fn look(pod: &Pod, greenplum: &Greenplum) -> Judgement {
     let mine = wanted(pod, greenplum, &pod.me);
     let around = Surroundings::current();
     let asked = unix_millis();
-    let (own, said) = tokio::join!(
-        preflight::look(&mine, &around),
-        everywhere(pod, members(), command)
-    );
+    let (own, said) = tokio::join!(preflight::look(&mine, &around), everywhere(pod, members(), command));
     // The slowest of the others may have answered long after this host did.
     let own = Answer {
         member: &pod.me,
@@ -166,11 +151,7 @@ async fn look(pod: &Pod, greenplum: &Greenplum) -> Judgement {
 /// gpinitsystem pings every host from the coordinator's; the others have to reach the coordinator alone.
 fn wanted(pod: &Pod, greenplum: &Greenplum, member: &Member) -> Wanted {
     let ping = match member.pod == pod.me.pod {
-        true => pod
-            .topology
-            .peers(&pod.me)
-            .map(|m| m.fqdn.clone())
-            .collect(),
+        true => pod.topology.peers(&pod.me).map(|m| m.fqdn.clone()).collect(),
         false => vec![pod.me.fqdn.clone()],
     };
     Wanted {

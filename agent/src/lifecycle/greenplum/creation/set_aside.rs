@@ -45,11 +45,7 @@ pub async fn clear(dir: &Path, port: u16, seen_coordinator: u32) -> Result<Optio
 /// What gpinitsystem started here over ssh may outlive it.
 async fn end_tools(dir: &Path) -> Result<()> {
     while let Some(tool) = at_work(dir)? {
-        tracing::warn!(
-            pid = tool.pid,
-            "ending {} of an unfinished creation",
-            tool.comm
-        );
+        tracing::warn!(pid = tool.pid, "ending {} of an unfinished creation", tool.comm);
         if let Ok(mut process) = Process::adopt(tool.pid) {
             process.signal(Signal::KILL)?;
             ended(&mut process).await?;

@@ -49,8 +49,7 @@ async fn look(pod: &Pod, session: &mut Session) -> Result<Lacks> {
         .ask(catalog::SQL)
         .await
         .context("the coordinator does not answer")?;
-    let segments =
-        Catalog::segments_from_rows(&rows).context("gp_segment_configuration has strange rows")?;
+    let segments = Catalog::segments_from_rows(&rows).context("gp_segment_configuration has strange rows")?;
     let primaries = segments
         .iter()
         .filter(|s| s.content >= 0 && s.role == CatalogRole::Primary)

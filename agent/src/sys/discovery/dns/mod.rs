@@ -4,9 +4,7 @@ mod error;
 
 pub use error::DnsError;
 
-use hickory_resolver::config::{
-    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
-};
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError as HickoryError, NetError};
 use hickory_resolver::proto::op::{Query, ResponseCode};
@@ -43,10 +41,7 @@ pub struct Answer {
 }
 
 enum Source {
-    Files {
-        resolv_conf: PathBuf,
-        hosts: PathBuf,
-    },
+    Files { resolv_conf: PathBuf, hosts: PathBuf },
     Server(SocketAddr),
 }
 
@@ -100,9 +95,7 @@ impl Resolver {
 
     /// The addresses of `fqdn`, which is taken as absolute: resolv.conf's search list is left alone.
     pub async fn addresses(&self, fqdn: &str, families: Families) -> Result<Answer, DnsError> {
-        let mut name = Name::from_ascii(fqdn).map_err(|e| DnsError::BadName {
-            reason: e.to_string(),
-        })?;
+        let mut name = Name::from_ascii(fqdn).map_err(|e| DnsError::BadName { reason: e.to_string() })?;
         name.set_fqdn(true);
         let loaded = self.loaded();
         let listed = in_hosts(&loaded.hosts, &name);
@@ -112,11 +105,7 @@ impl Resolver {
         let resolver = loaded.resolver.as_ref().map_err(Clone::clone)?;
         let ask = async |record| match resolver.lookup(name.clone(), record).await {
             Ok(found) => {
-                let list: Vec<IpAddr> = found
-                    .answers()
-                    .iter()
-                    .filter_map(|r| r.data.ip_addr())
-                    .collect();
+                let list: Vec<IpAddr> = found.answers().iter().filter_map(|r| r.data.ip_addr()).collect();
                 if list.is_empty() {
                     Err(DnsError::NoAddress)
                 } else {
@@ -176,8 +165,7 @@ impl Resolver {
                     c.port = server.port();
                     c
                 };
-                let connections =
-                    vec![port(ConnectionConfig::udp()), port(ConnectionConfig::tcp())];
+                let connections = vec![port(ConnectionConfig::udp()), port(ConnectionConfig::tcp())];
                 let server = NameServerConfig::new(server.ip(), true, connections);
                 Ok(ResolverConfig::from_name_servers(vec![server]))
             }
@@ -241,10 +229,7 @@ impl Resolver {
     }
 }
 
-fn both(
-    v4: Result<Vec<IpAddr>, DnsError>,
-    v6: Result<Vec<IpAddr>, DnsError>,
-) -> Result<Answer, DnsError> {
+fn both(v4: Result<Vec<IpAddr>, DnsError>, v6: Result<Vec<IpAddr>, DnsError>) -> Result<Answer, DnsError> {
     match (v4, v6) {
         (Ok(mut list), Ok(more)) => {
             list.extend(more);
@@ -269,11 +254,7 @@ fn in_hosts(hosts: &Hosts, name: &Name) -> Vec<IpAddr> {
         .into_iter()
         .filter_map(|record| hosts.lookup_static_host(&Query::query(lower.clone(), record)))
         .flat_map(|found| {
-            let list: Vec<IpAddr> = found
-                .answers()
-                .iter()
-                .filter_map(|r| r.data.ip_addr())
-                .collect();
+            let list: Vec<IpAddr> = found.answers().iter().filter_map(|r| r.data.ip_addr()).collect();
             list
         })
         .collect()
@@ -291,9 +272,7 @@ fn read_resolv_conf(path: &Path) -> Result<ResolverConfig, DnsError> {
     };
     let text = std::fs::read(path).map_err(|e| unusable(e.to_string()))?;
     let (config, _) = parse_resolv_conf(text).map_err(|e| unusable(e.to_string()))?;
-    Ok(ResolverConfig::from_name_servers(
-        config.name_servers().to_vec(),
-    ))
+    Ok(ResolverConfig::from_name_servers(config.name_servers().to_vec()))
 }
 
 /// `10.96.0.10`, or `10.96.0.10 or 10.96.0.11`, with the port where it is not 53.

@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn reverse_lines_belong_to_their_address() {
-        let text = "10.0.0.1        a.gp.svc a\nfd00::2         b.gp.svc\n10.0.0.9  stranger\n10.0.0.3          10.0.0.3\n";
+        let text =
+            "10.0.0.1        a.gp.svc a\nfd00::2         b.gp.svc\n10.0.0.9  stranger\n10.0.0.3          10.0.0.3\n";
         let keys = keys(&["10.0.0.1", "fd00:0:0::2", "10.0.0.3", "10.0.0.4"]);
         let parsed = parse_hosts(text, &keys);
         assert_eq!(parsed.found.len(), 2, "{:?}", parsed.found);

@@ -115,10 +115,7 @@ impl Names {
             Reply::TimedOut => Forward::TimedOut,
             Reply::Failed(why) => Forward::Failed(why),
         };
-        replies
-            .into_iter()
-            .map(|(key, reply)| (key, forward(reply)))
-            .collect()
+        replies.into_iter().map(|(key, reply)| (key, forward(reply))).collect()
     }
 
     async fn ask<T>(
@@ -152,10 +149,9 @@ impl Names {
                     let parsed = parse(&text, &keys);
                     self.sort_out(keys, parsed, &mut replies).await
                 }
-                Call::TimedOut if keys.len() > 1 && Instant::now() < deadline => keys
-                    .chunks(keys.len().div_ceil(8))
-                    .map(<[_]>::to_vec)
-                    .collect(),
+                Call::TimedOut if keys.len() > 1 && Instant::now() < deadline => {
+                    keys.chunks(keys.len().div_ceil(8)).map(<[_]>::to_vec).collect()
+                }
                 Call::TimedOut => {
                     replies.extend(keys.into_iter().map(|k| (k, Reply::TimedOut)));
                     Vec::new()
@@ -199,11 +195,7 @@ impl Names {
             open.split_off(1)
         };
         replies.extend(open.into_iter().map(|key| (key, Reply::Missing)));
-        if rest.is_empty() {
-            Vec::new()
-        } else {
-            vec![rest]
-        }
+        if rest.is_empty() { Vec::new() } else { vec![rest] }
     }
 
     /// Whether this `getent` goes on after a key that it cannot find: glibc's does, and is the one with a version.

@@ -15,14 +15,12 @@ const NAMES: usize = 40;
 /// Looks at the place of `dir`.
 pub async fn look(dir: &Path) -> Place {
     let dir = dir.to_path_buf();
-    blocking(move || look_now(&dir))
-        .await
-        .unwrap_or_else(|words| Place {
-            exists: false,
-            others: Err(words),
-            not_writable: None,
-            free_bytes: 0,
-        })
+    blocking(move || look_now(&dir)).await.unwrap_or_else(|words| Place {
+        exists: false,
+        others: Err(words),
+        not_writable: None,
+        free_bytes: 0,
+    })
 }
 
 /// The first of the folders that cannot be written to, and why.
@@ -37,16 +35,11 @@ pub async fn not_writable(folders: [&PathBuf; 2]) -> Option<String> {
     looked.await.unwrap_or_else(Some)
 }
 
-async fn blocking<T: Send + 'static>(
-    look: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, String> {
+async fn blocking<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
     match tokio::time::timeout(LIMIT, tokio::task::spawn_blocking(look)).await {
         Ok(Ok(found)) => Ok(found),
         Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!(
-            "the disk does not answer within {} s",
-            LIMIT.as_secs()
-        )),
+        Err(_) => Err(format!("the disk does not answer within {} s", LIMIT.as_secs())),
     }
 }
 

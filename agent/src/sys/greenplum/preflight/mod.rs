@@ -67,10 +67,7 @@ pub async fn look(wanted: &Wanted, around: &Surroundings) -> Seen {
     );
     let lock = around.tmp.join(format!(".s.PGSQL.{}.lock", wanted.port));
     Seen {
-        host_name: rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned(),
+        host_name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         user: Account::current().map_or_else(|_| describe_uid(uid), |account| account.name),
         uid,
         not_writable,
@@ -86,9 +83,7 @@ pub async fn look(wanted: &Wanted, around: &Surroundings) -> Seen {
         locales,
         nofile: getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX),
         place,
-        port_held: port_check::check_free(wanted.port)
-            .err()
-            .map(|e| e.to_string()),
+        port_held: port_check::check_free(wanted.port).err().map(|e| e.to_string()),
         socket_lock: lock.exists(),
         unix_millis: unix_millis(),
     }
@@ -108,22 +103,15 @@ async fn version(programs: &Programs, home: &Path) -> Look<String> {
     }
     let script = script(home)?;
     let line = r#". "$1" >/dev/null 2>&1; exec "$2" --gp-version"#;
-    let said = programs
-        .bash(line, [script.as_os_str(), postgres.as_os_str()])
-        .await?;
+    let said = programs.bash(line, [script.as_os_str(), postgres.as_os_str()]).await?;
     Ok(said.trim().to_string())
 }
 
 fn script(home: &Path) -> Look<PathBuf> {
     let mut scripts = SCRIPTS.iter().map(|name| home.join(name));
-    scripts.find(|path| path.is_file()).ok_or_else(|| {
-        format!(
-            "{} has neither {} nor {}",
-            home.display(),
-            SCRIPTS[0],
-            SCRIPTS[1]
-        )
-    })
+    scripts
+        .find(|path| path.is_file())
+        .ok_or_else(|| format!("{} has neither {} nor {}", home.display(), SCRIPTS[0], SCRIPTS[1]))
 }
 
 /// Only where gpstart is a Python script; its first line says which Python.

@@ -24,9 +24,7 @@ pub struct Programs {
 impl Programs {
     /// Looks in these folders, the first one first.
     pub fn new(path: &[PathBuf]) -> Programs {
-        Programs {
-            path: path.to_vec(),
-        }
+        Programs { path: path.to_vec() }
     }
 
     /// Where a program is; something that cannot be executed is none.
@@ -35,21 +33,12 @@ impl Programs {
             path.metadata()
                 .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
         };
-        self.path
-            .iter()
-            .map(|folder| folder.join(name))
-            .find(|path| runs(path))
+        self.path.iter().map(|folder| folder.join(name)).find(|path| runs(path))
     }
 
     /// Runs a program; its standard output, or why it failed, in its own words where it has any.
-    pub async fn run<S: AsRef<OsStr>>(
-        &self,
-        name: &str,
-        arguments: impl IntoIterator<Item = S>,
-    ) -> Look<String> {
-        let program = self
-            .find(name)
-            .ok_or_else(|| format!("{name} is not there"))?;
+    pub async fn run<S: AsRef<OsStr>>(&self, name: &str, arguments: impl IntoIterator<Item = S>) -> Look<String> {
+        let program = self.find(name).ok_or_else(|| format!("{name} is not there"))?;
         let mut command = Command::new(&program);
         for (variable, _) in std::env::vars_os() {
             if must_not_inherit(&variable.to_string_lossy()) {
@@ -78,15 +67,9 @@ impl Programs {
     }
 
     /// Runs a line of bash with arguments `$1`, `$2`, ...
-    pub async fn bash<'a>(
-        &self,
-        line: &str,
-        arguments: impl IntoIterator<Item = &'a OsStr>,
-    ) -> Look<String> {
+    pub async fn bash<'a>(&self, line: &str, arguments: impl IntoIterator<Item = &'a OsStr>) -> Look<String> {
         let fixed = ["--noprofile", "--norc", "-c", line, "bash"].map(OsString::from);
-        let all = fixed
-            .into_iter()
-            .chain(arguments.into_iter().map(OsStr::to_os_string));
+        let all = fixed.into_iter().chain(arguments.into_iter().map(OsStr::to_os_string));
         self.run("bash", all).await
     }
 }

@@ -41,9 +41,7 @@ impl Host {
     }
 
     fn program(&self, path: &str, line: &str) {
-        let bash = Programs::new(&Surroundings::current().path)
-            .find("bash")
-            .unwrap();
+        let bash = Programs::new(&Surroundings::current().path).find("bash").unwrap();
         let path = self.at(path);
         let _ = fs::remove_file(&path);
         fs::write(&path, format!("#!{}\n{line}\n", bash.display())).unwrap();
@@ -70,9 +68,7 @@ impl Host {
             tmp: self.at("tmp"),
             home: self.at("home"),
         };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.unwrap().block_on(look(wanted, &around))
     }
 }
@@ -102,11 +98,7 @@ fn a_host_as_it_should_be() {
     assert!(!seen.host_name.is_empty() && !seen.user.is_empty());
     assert!((before..=unix_millis()).contains(&seen.unix_millis));
     for folder in ["volume", "home", "tmp"] {
-        assert_eq!(
-            fs::read_dir(host.at(folder)).unwrap().count(),
-            0,
-            "{folder}"
-        );
+        assert_eq!(fs::read_dir(host.at(folder)).unwrap().count(), 0, "{folder}");
     }
 }
 
@@ -131,10 +123,7 @@ fn what_is_missing_or_broken_is_told_in_its_own_words() {
     let seen = host.look();
     assert_eq!(seen.missing, ["ip", "netstat"]);
     let words = "ping: socktype: SOCK_RAW; ping: socket: Operation not permitted";
-    assert_eq!(
-        seen.not_pinged,
-        [("coordinator-0".to_string(), words.to_string())]
-    );
+    assert_eq!(seen.not_pinged, [("coordinator-0".to_string(), words.to_string())]);
     assert_eq!(seen.locales, Err("no words, exit status: 3".to_string()));
     let python = "python9: ModuleNotFoundError: No module named psutil";
     assert_eq!(seen.python, Some(Err(python.to_string())));
@@ -152,11 +141,7 @@ fn an_installation_that_is_not_there_or_not_whole() {
     assert!(error.contains("neither greenplum_path.sh nor"), "{error}");
     fs::remove_dir_all(host.at("gp")).unwrap();
     let seen = host.look();
-    assert!(
-        seen.version
-            .unwrap_err()
-            .ends_with("bin/postgres is not there")
-    );
+    assert!(seen.version.unwrap_err().ends_with("bin/postgres is not there"));
     assert_eq!(seen.python, None);
 }
 
@@ -181,11 +166,7 @@ fn a_place_that_is_taken() {
     };
     fs::create_dir_all(host.at("volume/gpseg0/base")).unwrap();
     fs::create_dir_all(host.at("volume/lost+found")).unwrap();
-    fs::write(
-        host.at(&format!("tmp/.s.PGSQL.{}.lock", wanted.port)),
-        "1\n",
-    )
-    .unwrap();
+    fs::write(host.at(&format!("tmp/.s.PGSQL.{}.lock", wanted.port)), "1\n").unwrap();
     let seen = host.look_for(&wanted);
     assert!(seen.port_held.unwrap().contains("is in use on IPv4"));
     assert!(seen.socket_lock && seen.place.exists);
@@ -202,8 +183,5 @@ fn folders_that_are_not_there_or_no_folders() {
     let seen = host.look();
     assert!(seen.place.others.is_err() && !seen.place.exists);
     let why = seen.not_writable.unwrap();
-    assert!(
-        why.starts_with(&host.at("home").display().to_string()),
-        "{why}"
-    );
+    assert!(why.starts_with(&host.at("home").display().to_string()), "{why}");
 }

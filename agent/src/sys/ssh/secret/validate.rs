@@ -59,9 +59,7 @@ impl SecretKeys {
             }
         };
         let users = self.user.iter().map(with(Purpose::User));
-        users
-            .chain(self.host.iter().map(with(Purpose::Host)))
-            .collect()
+        users.chain(self.host.iter().map(with(Purpose::Host))).collect()
     }
 }
 
@@ -133,12 +131,7 @@ fn no_key(directory: &Path) -> Finding {
 }
 
 /// One key of the Secret, or nothing and a finding why, or nothing because there is none of that name.
-async fn pair(
-    raw: &RawSecret,
-    name: &Name,
-    run_dir: &Path,
-    findings: &mut Vec<Finding>,
-) -> Option<KeyPair> {
+async fn pair(raw: &RawSecret, name: &Name, run_dir: &Path, findings: &mut Vec<Finding>) -> Option<KeyPair> {
     let public = name
         .public
         .iter()
@@ -194,12 +187,7 @@ fn private_text(path: &Path, file: &Result<RawFile, String>) -> Result<PrivateKe
 /// OpenSSH refuses a key with CRLF line ends or without a last line end, which editors and YAML often leave.
 fn tidy(bytes: &[u8]) -> Vec<u8> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut text: Vec<u8> = bytes
-        .trim_ascii()
-        .iter()
-        .copied()
-        .filter(|b| *b != b'\r')
-        .collect();
+    let mut text: Vec<u8> = bytes.trim_ascii().iter().copied().filter(|b| *b != b'\r').collect();
     text.push(b'\n');
     text
 }
@@ -225,8 +213,7 @@ fn empty(path: &Path) -> Finding {
 fn not_usable(path: &Path, text: &[u8], error: &PublicHalfError) -> Finding {
     let (what, remedy) = match error {
         PublicHalfError::Encrypted => (
-            "the private key is encrypted with a passphrase, which nobody can type here"
-                .to_string(),
+            "the private key is encrypted with a passphrase, which nobody can type here".to_string(),
             "remove it from a copy with `ssh-keygen -p -N '' -f <copy>` and put that into the Secret, or make a new key",
         ),
         PublicHalfError::Tool(error) => (
@@ -241,12 +228,10 @@ fn not_usable(path: &Path, text: &[u8], error: &PublicHalfError) -> Finding {
             "the key is encoded in base64 twice".to_string(),
             "put the key itself under `stringData`, or its base64 under `data`",
         ),
-        PublicHalfError::NotAKey(_) if PublicKey::parse(&String::from_utf8_lossy(text)).is_ok() => {
-            (
-                "this is a public key, where the private one is expected".to_string(),
-                "put the private half (the file without .pub) there",
-            )
-        }
+        PublicHalfError::NotAKey(_) if PublicKey::parse(&String::from_utf8_lossy(text)).is_ok() => (
+            "this is a public key, where the private one is expected".to_string(),
+            "put the private half (the file without .pub) there",
+        ),
         PublicHalfError::NotAKey(_) => (
             format!("not a private key, or a damaged one: {error}"),
             "put a whole private key there, such as `ssh-keygen -t ed25519 -N '' -f id_ed25519` makes",

@@ -157,9 +157,7 @@ fn read_file(path: &Path) -> io::Result<RawFile> {
         )));
     }
     let mut bytes = Vec::new();
-    fs::File::open(path)?
-        .take(LARGEST + 1)
-        .read_to_end(&mut bytes)?;
+    fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
     Ok(RawFile {
         bytes,
         mode: metadata.mode(),

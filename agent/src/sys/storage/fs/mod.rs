@@ -29,9 +29,7 @@ struct FileError {
 /// What to do about the errors that have one usual cause.
 fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "; free some space or enlarge the volume"
-        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; free some space or enlarge the volume",
         io::ErrorKind::ReadOnlyFilesystem => {
             "; mount it read-write (a container with a read-only root needs a volume there)"
         }
@@ -47,14 +45,7 @@ fn remedy(error: &io::Error) -> &'static str {
 fn while_trying(tried: &'static str, path: &Path) -> impl FnOnce(io::Error) -> io::Error {
     move |source| {
         let path = path.to_path_buf();
-        io::Error::new(
-            source.kind(),
-            FileError {
-                tried,
-                path,
-                source,
-            },
-        )
+        io::Error::new(source.kind(), FileError { tried, path, source })
     }
 }
 
@@ -129,8 +120,7 @@ fn replace(path: &Path, contents: &[u8], mode: u32, old: Option<&Metadata>) -> i
         .and_then(|()| temp.as_file().set_permissions(Permissions::from_mode(mode)))
         .and_then(|()| temp.as_file().sync_all())
         .map_err(while_trying("write a temporary file beside", path))?;
-    temp.persist(path)
-        .map_err(|e| while_trying("replace", path)(e.error))?;
+    temp.persist(path).map_err(|e| while_trying("replace", path)(e.error))?;
     sync_directory(directory)
 }
 
@@ -166,9 +156,7 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
 /// # Errors
 /// Name the path; it is then where it was.
 pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_secs());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     set_aside_at(path, Utc::from_unix(now))
 }
 
@@ -192,9 +180,7 @@ fn set_aside_at(path: &Path, now: Utc) -> io::Result<PathBuf> {
             Err(e) => return Err(while_trying("set aside", path)(e)),
         }
     }
-    Err(while_trying("set aside", path)(
-        io::ErrorKind::AlreadyExists.into(),
-    ))
+    Err(while_trying("set aside", path)(io::ErrorKind::AlreadyExists.into()))
 }
 
 fn rename_noreplace(from: &Path, to: &Path) -> io::Result<()> {

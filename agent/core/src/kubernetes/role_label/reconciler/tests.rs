@@ -51,8 +51,7 @@ impl World {
             if let Step::Set(role) = step {
                 self.label = role.and_then(value);
             }
-            self.reconciler
-                .learnt(step, self.label.clone(), self.now, 0.5);
+            self.reconciler.learnt(step, self.label.clone(), self.now, 0.5);
         }
     }
 
@@ -142,24 +141,10 @@ fn without_rights_it_is_tried_seldom_and_nobody_waits_for_it() {
     let step = reconciler.next(PRIMARY, secs(0));
     reconciler.failed(step, &Trouble::Denied("no".into()), secs(0), 0.5);
     assert!(reconciler.is_gone_or_out_of_reach());
-    assert_eq!(
-        reconciler.next(PRIMARY, secs(1)),
-        Step::Wait(Some(secs(299)))
-    );
-    assert!(matches!(
-        reconciler.next(Wanted::Nothing, secs(2)),
-        Step::Wait(Some(_))
-    ));
-    assert_eq!(
-        reconciler.next(PRIMARY, secs(300)),
-        Step::Set(Some(Role::Primary))
-    );
-    reconciler.learnt(
-        Step::Set(Some(Role::Primary)),
-        value(Role::Primary),
-        secs(300),
-        0.5,
-    );
+    assert_eq!(reconciler.next(PRIMARY, secs(1)), Step::Wait(Some(secs(299))));
+    assert!(matches!(reconciler.next(Wanted::Nothing, secs(2)), Step::Wait(Some(_))));
+    assert_eq!(reconciler.next(PRIMARY, secs(300)), Step::Set(Some(Role::Primary)));
+    reconciler.learnt(Step::Set(Some(Role::Primary)), value(Role::Primary), secs(300), 0.5);
     assert!(!reconciler.is_gone_or_out_of_reach());
 }
 

@@ -162,8 +162,7 @@ fn address_matches(rule: &Rule, origin: Origin, view: &View) -> bool {
 pub(super) fn name_matches(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
     if pattern.first() == Some(&b'.') {
-        name.len() >= pattern.len()
-            && name[name.len() - pattern.len()..].eq_ignore_ascii_case(pattern)
+        name.len() >= pattern.len() && name[name.len() - pattern.len()..].eq_ignore_ascii_case(pattern)
     } else {
         name.eq_ignore_ascii_case(pattern)
     }

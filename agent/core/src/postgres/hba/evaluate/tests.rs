@@ -84,10 +84,7 @@ fn roles() {
     assert!(!says("host all \"+team\" all trust", &client));
     assert!(says("host samegroup all all trust", &client));
     assert!(!says("host sameuser all all trust", &client));
-    assert!(says(
-        "host sameuser all all trust",
-        &host("10.0.0.1", "ann", "ann")
-    ));
+    assert!(says("host sameuser all all trust", &host("10.0.0.1", "ann", "ann")));
 }
 
 #[test]
@@ -99,10 +96,7 @@ fn names_have_to_lead_back() {
     let liar = host("10.0.0.2", "d", "u");
     assert!(!says("host all all liar.example.org trust", &liar));
     assert!(!says("host all all .org trust", &liar));
-    assert!(!says(
-        "host all all .org trust",
-        &host("10.0.0.3", "d", "u")
-    ));
+    assert!(!says("host all all .org trust", &host("10.0.0.3", "d", "u")));
 }
 
 #[test]
@@ -110,10 +104,7 @@ fn networks_and_families() {
     let a = host("10.0.0.1", "d", "u");
     assert!(says("host all all samenet trust", &a));
     assert!(!says("host all all samehost trust", &a));
-    assert!(says(
-        "host all all samehost trust",
-        &host("10.0.0.7", "d", "u")
-    ));
+    assert!(says("host all all samehost trust", &host("10.0.0.7", "d", "u")));
     assert!(says("host all all 10.9.9.1 255.0.0.255 trust", &a));
     let mapped = host("::ffff:10.0.0.1", "d", "u");
     assert!(!says("host all all 10.0.0.1/32 trust", &mapped));

@@ -2,8 +2,8 @@
 
 use super::evaluate::name_matches;
 use super::{
-    Address, Client, Connection, Database, ErrorKind, HbaFile, Index, Method, Origin, Rule,
-    Verdict, Via, View, Width, width,
+    Address, Client, Connection, Database, ErrorKind, HbaFile, Index, Method, Origin, Rule, Verdict, Via, View, Width,
+    width,
 };
 use crate::finding::{Area, Finding};
 use std::collections::{BTreeMap, HashMap};
@@ -39,21 +39,14 @@ pub fn prove(file: &HbaFile, needs: &[Connection], resolved: &ResolvedView) -> V
 
 fn origins(need: &Connection, resolved: &ResolvedView) -> Vec<Origin> {
     let own = &resolved.view.interfaces;
-    let loopback = [
-        IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(Ipv6Addr::LOCALHOST),
-    ];
+    let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     let addresses: Vec<IpAddr> = match need.via {
         Via::Socket => return vec![Origin::Local],
         Via::Loopback => loopback
             .into_iter()
             .filter(|address| own.is_empty() || own.iter().any(|i| i.address == *address))
             .collect(),
-        Via::Network => resolved
-            .addresses
-            .get(&need.from)
-            .cloned()
-            .unwrap_or_default(),
+        Via::Network => resolved.addresses.get(&need.from).cloned().unwrap_or_default(),
     };
     let host = |address| Origin::Host {
         address,
@@ -152,23 +145,16 @@ impl<'a> Proof<'a> {
                     self.findings.push(Finding::warning(
                         Area::Hba,
                         subject(rule.line),
-                        format!(
-                            "{who} is asked for \"{}\", which no pod can answer",
-                            rule.method.word()
-                        ),
+                        format!("{who} is asked for \"{}\", which no pod can answer", rule.method.word()),
                         "put gp-agent's block above this line, or change the line's method",
                     ));
                 }
-                let alone =
-                    || !matches!(self.narrow.admit(&client, self.view), Verdict::Admitted(_));
+                let alone = || !matches!(self.narrow.admit(&client, self.view), Verdict::Admitted(_));
                 if let Width::Wide(why) = width(rule)
                     && alone()
                 {
                     let who = who + &self.unverified(need, origin).unwrap_or_default();
-                    let entry = self
-                        .wide
-                        .entry(rule.line)
-                        .or_insert((rule, why, Vec::new()));
+                    let entry = self.wide.entry(rule.line).or_insert((rule, why, Vec::new()));
                     entry.2.push(who);
                 }
             }
@@ -226,21 +212,13 @@ impl<'a> Proof<'a> {
             }
             Some(name) => format!("{address} is called {name} here"),
         };
-        Some(format!(
-            ", because line {} names {} and {seen}",
-            rule.line, need.fqdn
-        ))
+        Some(format!(", because line {} names {} and {seen}", rule.line, need.fqdn))
     }
 }
 
 fn wide_findings(wide: &BTreeMap<u32, (&Rule, &str, Vec<String>)>) -> Vec<Finding> {
     let finding = |(line, (rule, why, who)): (&u32, &(&Rule, &str, Vec<String>))| {
-        let mut list = who
-            .iter()
-            .take(LISTED)
-            .cloned()
-            .collect::<Vec<_>>()
-            .join("; ");
+        let mut list = who.iter().take(LISTED).cloned().collect::<Vec<_>>().join("; ");
         if who.len() > LISTED {
             list.push_str(&format!("; and {} more", who.len() - LISTED));
         }
@@ -267,10 +245,7 @@ fn describe(need: &Connection, origin: Origin) -> String {
         Origin::Local => "the unix socket".to_string(),
         Origin::Host { address, .. } => address.to_string(),
     };
-    format!(
-        "{} ({place}, {database}, {}: {})",
-        need.from, need.user, need.purpose
-    )
+    format!("{} ({place}, {database}, {}: {})", need.from, need.user, need.purpose)
 }
 
 /// Whether a pod can answer what a line asks: nothing, a password, or its own user on the socket.

@@ -46,9 +46,7 @@ fn a_good_file_has_no_findings() {
 #[test]
 fn a_wrong_name_is_told_with_what_the_library_says() {
     let mut resolved = resolved();
-    resolved
-        .view
-        .set_reverse(ip("10.0.0.2"), "10-0-0-2.other.test");
+    resolved.view.set_reverse(ip("10.0.0.2"), "10-0-0-2.other.test");
     let found = findings(GOOD, &resolved);
     assert_eq!(found.len(), 2, "{found:?}");
     assert_eq!(found[0].severity, Severity::Error);
@@ -57,11 +55,7 @@ fn a_wrong_name_is_told_with_what_the_library_says() {
         "{}",
         found[0]
     );
-    assert!(
-        found[0]
-            .what
-            .contains("10.0.0.2 is called 10-0-0-2.other.test here")
-    );
+    assert!(found[0].what.contains("10.0.0.2 is called 10-0-0-2.other.test here"));
 }
 
 #[test]
@@ -75,11 +69,7 @@ fn a_wide_line_that_hides_a_wrong_name_is_found() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].severity, Severity::Warning);
     assert_eq!(found[0].subject, "pg_hba.conf line 5");
-    assert!(
-        found[0].what.contains("does not lead to 10.0.0.2"),
-        "{}",
-        found[0]
-    );
+    assert!(found[0].what.contains("does not lead to 10.0.0.2"), "{}", found[0]);
 }
 
 #[test]
@@ -90,14 +80,10 @@ fn a_wide_line_above_a_good_one_does_no_harm() {
 
 #[test]
 fn refusals_and_lines_that_cannot_be_judged() {
-    let text =
-        format!("host replication all 10.0.0.2/32 reject\nhost all @f all md5\nhosts x\n{GOOD}");
+    let text = format!("host replication all 10.0.0.2/32 reject\nhost all @f all md5\nhosts x\n{GOOD}");
     let found = findings(&text, &resolved());
     let subjects: Vec<_> = found.iter().map(|f| f.subject.as_str()).collect();
-    assert_eq!(
-        subjects,
-        ["pg_hba.conf line 2", "pg_hba.conf line 3", "pg_hba.conf"]
-    );
+    assert_eq!(subjects, ["pg_hba.conf line 2", "pg_hba.conf line 3", "pg_hba.conf"]);
     assert!(found[1].what.contains("keeps the rules it loaded before"));
     assert!(
         found[2]

@@ -43,35 +43,19 @@ impl Ran {
 
 /// Runs gpinitsystem to its end, whatever that is. What happens on each segment stands only in its log file.
 pub async fn gpinitsystem(pod: &Pod, greenplum: &Greenplum, plan: &Plan, folder: &Path) -> Ran {
-    let count = |role| {
-        pod.topology
-            .members
-            .iter()
-            .filter(|m| m.role == role)
-            .count()
-    };
+    let count = |role| pod.topology.members.iter().filter(|m| m.role == role).count();
     let mut progress = Progress::new(count(Role::Primary), count(Role::Mirror));
     let mut reasons = Reasons::default();
     let mut from_file = Reasons::default();
     let mut command = command(greenplum, pod, "gpinitsystem");
     command.args(&plan.arguments);
-    let run = output::follow(
-        &mut command,
-        "gpinitsystem",
-        GPINITSYSTEM_SILENT_FOR,
-        |line| {
-            log("gpinitsystem", line);
-            reasons.feed(line);
-        },
-    );
+    let run = output::follow(&mut command, "gpinitsystem", GPINITSYSTEM_SILENT_FOR, |line| {
+        log("gpinitsystem", line);
+        reasons.feed(line);
+    });
     let mut tail = LogTail::new(folder, "gpinitsystem_");
     let mut look = |tail: &mut LogTail| {
-        for line in tail
-            .lines()
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|l| Line::parse(l))
-        {
+        for line in tail.lines().unwrap_or_default().iter().filter_map(|l| Line::parse(l)) {
             from_file.feed(&line);
             if let Some(text) = progress.feed(&line) {
                 tell(pod, &text);
@@ -105,9 +89,7 @@ pub async fn gpinitsystem(pod: &Pod, greenplum: &Greenplum, plan: &Plan, folder:
 /// It cannot be run, or fails; the reasons that it gave.
 pub async fn run(pod: &Pod, greenplum: &Greenplum, name: &str, arguments: &[String]) -> Result<()> {
     let mut command = command(greenplum, pod, name);
-    command
-        .args(arguments)
-        .env("PGPORT", pod.me.port.to_string());
+    command.args(arguments).env("PGPORT", pod.me.port.to_string());
     for variable in greenplum.version().family.data_directory_variables() {
         command.env(variable, pod.dir());
     }
@@ -118,9 +100,7 @@ pub async fn run(pod: &Pod, greenplum: &Greenplum, name: &str, arguments: &[Stri
     })
     .await?;
     if !status.success() {
-        let why = reasons
-            .summary()
-            .unwrap_or_else(|| "it gave no reason".into());
+        let why = reasons.summary().unwrap_or_else(|| "it gave no reason".into());
         bail!("{name} failed ({status}): {why}");
     }
     Ok(())
@@ -179,10 +159,7 @@ pub fn end_leftovers() {
     };
     let all = process::processes().unwrap_or_default();
     for leftover in all.iter().filter(|p| is(p)) {
-        tracing::warn!(
-            pid = leftover.pid,
-            "ending a gpinitsystem of an earlier agent"
-        );
+        tracing::warn!(pid = leftover.pid, "ending a gpinitsystem of an earlier agent");
         let pid = Pid::from_raw(leftover.pid);
         let group = pid.and_then(|pid| rustix::process::getpgid(Some(pid)).ok());
         if let Some(group) = group {

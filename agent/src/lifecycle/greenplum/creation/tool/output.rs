@@ -79,9 +79,7 @@ mod tests {
     use super::*;
 
     fn block_on<F: Future>(future: F) -> F::Output {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.unwrap().block_on(future)
     }
 
@@ -96,12 +94,9 @@ mod tests {
     #[test]
     fn both_streams_and_the_end_are_seen() {
         let mut seen = Vec::new();
-        let status = block_on(follow(
-            &mut bash("echo one; echo two >&2; exit 3"),
-            "x",
-            LONG,
-            |line| seen.push(line.text.clone()),
-        ));
+        let status = block_on(follow(&mut bash("echo one; echo two >&2; exit 3"), "x", LONG, |line| {
+            seen.push(line.text.clone())
+        }));
         seen.sort();
         assert_eq!(seen, ["one", "two"]);
         assert_eq!(status.unwrap().code(), Some(3));
@@ -110,12 +105,9 @@ mod tests {
     #[test]
     fn a_server_that_was_started_does_not_keep_the_tool_alive() {
         let mut pid = 0;
-        let status = block_on(follow(
-            &mut bash("sleep 1000 & echo $!"),
-            "x",
-            LONG,
-            |line| pid = line.text.parse().unwrap(),
-        ));
+        let status = block_on(follow(&mut bash("sleep 1000 & echo $!"), "x", LONG, |line| {
+            pid = line.text.parse().unwrap()
+        }));
         assert!(status.unwrap().success());
         let pid = Pid::from_raw(pid).unwrap();
         rustix::process::kill_process(pid, Signal::KILL).unwrap();

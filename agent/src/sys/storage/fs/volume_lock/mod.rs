@@ -92,11 +92,7 @@ impl VolumeLock {
     ///
     /// # Errors
     /// Those of [`VolumeLock::acquire`].
-    pub fn acquire_kept(
-        volume: &Path,
-        holder: &str,
-        kept: &[OwnedFd],
-    ) -> Result<VolumeLock, LockError> {
+    pub fn acquire_kept(volume: &Path, holder: &str, kept: &[OwnedFd]) -> Result<VolumeLock, LockError> {
         let directory = volume.join(STATE_DIR);
         make_private(&directory)?;
         let path = directory.join("lock");
@@ -131,10 +127,7 @@ impl VolumeLock {
     ///
     /// # Errors
     /// Those of `hand_over`.
-    pub fn share(
-        &mut self,
-        hand_over: impl FnOnce(BorrowedFd<'_>) -> io::Result<()>,
-    ) -> io::Result<()> {
+    pub fn share(&mut self, hand_over: impl FnOnce(BorrowedFd<'_>) -> io::Result<()>) -> io::Result<()> {
         if !self.shared {
             hand_over(self.file.as_fd())?;
             self.shared = true;
@@ -162,9 +155,7 @@ impl Drop for VolumeLock {
 /// The open file among `kept` that is the same file as `file`.
 fn find_same(file: &File, kept: &[OwnedFd]) -> io::Result<Option<File>> {
     let wanted = fstat(file)?;
-    let same = |kept: &&OwnedFd| {
-        fstat(kept).is_ok_and(|s| (s.st_dev, s.st_ino) == (wanted.st_dev, wanted.st_ino))
-    };
+    let same = |kept: &&OwnedFd| fstat(kept).is_ok_and(|s| (s.st_dev, s.st_ino) == (wanted.st_dev, wanted.st_ino));
     let found = kept.iter().find(same).map(OwnedFd::try_clone);
     Ok(found.transpose()?.map(File::from))
 }
@@ -176,8 +167,7 @@ fn make_private(directory: &Path) -> Result<(), LockError> {
         }
         _ => {}
     }
-    let meta =
-        std::fs::symlink_metadata(directory).map_err(LockError::unusable("examine", directory))?;
+    let meta = std::fs::symlink_metadata(directory).map_err(LockError::unusable("examine", directory))?;
     if !meta.is_dir() {
         let wrong = io::Error::other("it is not a directory");
         return Err(LockError::unusable("use", directory)(wrong));
@@ -191,11 +181,8 @@ fn make_private(directory: &Path) -> Result<(), LockError> {
 }
 
 fn describe(pod: &str) -> String {
-    let host = nix::unistd::gethostname()
-        .map_or_else(|_| "unknown".into(), |h| h.to_string_lossy().into_owned());
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_secs());
+    let host = nix::unistd::gethostname().map_or_else(|_| "unknown".into(), |h| h.to_string_lossy().into_owned());
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let pid = std::process::id();
     let since = Utc::from_unix(since);
     format!("pod {pod}, pid {pid}, host {host}, since {since}\n")

@@ -22,10 +22,7 @@ fn a_second_agent_is_told_who_holds_the_volume() {
     let next = VolumeLock::acquire(dir.path(), "a").unwrap();
     let text = std::fs::read_to_string(next.path()).unwrap();
     assert_eq!(text.lines().count(), 1);
-    assert!(
-        text.starts_with("pod a, ") && text.ends_with("Z\n"),
-        "{text}"
-    );
+    assert!(text.starts_with("pod a, ") && text.ends_with("Z\n"), "{text}");
     assert_eq!(mode(&dir.path().join(".gp-agent")), 0o700);
     assert_eq!(mode(next.path()), 0o600);
 }
@@ -45,9 +42,7 @@ fn an_impossible_state_directory_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join(".gp-agent");
     std::fs::write(&state, "").unwrap();
-    let error = VolumeLock::acquire(dir.path(), "p")
-        .unwrap_err()
-        .to_string();
+    let error = VolumeLock::acquire(dir.path(), "p").unwrap_err().to_string();
     assert!(error.contains("not a directory"), "{error}");
     assert!(error.contains(state.to_str().unwrap()), "{error}");
 }
