@@ -11,9 +11,9 @@ mod fake_dns;
 use fake_dns::FakeDns;
 use gp_agent::lifecycle::discovery::Discovery;
 use gp_agent::sys::discovery::dns::Resolver;
-use gp_agent::sys::discovery::nss::Names;
+use gp_agent::sys::discovery::nss::NssResolver;
 use gp_agent_core::cluster::topology::{Member, Role, Topology};
-use gp_agent_core::discovery::intervals::Pace;
+use gp_agent_core::discovery::intervals::LookupIntervals;
 use std::net::SocketAddr;
 use std::time::Instant;
 use tokio::process::Command;
@@ -52,8 +52,8 @@ async fn discover(server: SocketAddr, count: usize) {
         &topology,
         &topology.members[0],
         Resolver::from_server(server),
-        Names::system(),
-        Pace::default(),
+        NssResolver::system(),
+        LookupIntervals::default(),
     );
     discovery.all_found().await;
     let time = start.elapsed().as_secs_f64();

@@ -221,13 +221,13 @@ fn columns(rule: &Rule) -> Vec<Option<String>> {
         json(&rule.users),
         address,
         mask,
-        Some(rule.method.word().to_string()),
+        Some(rule.method.as_str().to_string()),
     ]
 }
 
 fn expected(verdict: Verdict<'_>) -> String {
     match verdict {
-        Verdict::Admitted(rule) => rule.method.word().to_string(),
+        Verdict::Admitted(rule) => rule.method.as_str().to_string(),
         Verdict::Rejected(_) => "reject".to_string(),
         Verdict::NoMatch => "no entry".to_string(),
     }

@@ -2,11 +2,11 @@
 
 use super::args::PreflightArgs;
 use crate::sys::greenplum::preflight::{Surroundings, look};
-use gp_agent_core::greenplum::preflight::Wanted;
+use gp_agent_core::greenplum::preflight::HostQuestion;
 
 /// Prints what this host is like as JSON, whatever that is; judging is the coordinator's business.
 pub(super) async fn preflight(args: PreflightArgs) -> u8 {
-    let wanted = Wanted {
+    let wanted = HostQuestion {
         home: args.home,
         dir: args.dir,
         port: args.port,

@@ -4,7 +4,7 @@ use super::args::StatusArgs;
 use super::status_table;
 use crate::lifecycle::startup::run_dir;
 use crate::sys::http::client::ask_own_agent;
-use gp_agent_core::cluster::report::{Entry, all_ready};
+use gp_agent_core::cluster::report::{PodReport, all_ready};
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ fn look(json: bool, colour: bool) -> Result<(String, bool), String> {
         (200, body) => body,
         (code, words) => return Err(format!("the agent answers {code}: {}", words.trim_end())),
     };
-    let entries: Vec<Entry> = serde_json::from_str(&body).map_err(|error| {
+    let entries: Vec<PodReport> = serde_json::from_str(&body).map_err(|error| {
         format!("the agent's answer cannot be read: {error}; is it of another version than this program?")
     })?;
     let text = if json {

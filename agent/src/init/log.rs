@@ -18,7 +18,7 @@ pub enum Level {
 }
 
 impl Level {
-    fn word(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Level::Info => " INFO",
             Level::Warn => " WARN",
@@ -63,7 +63,7 @@ fn json(now: Moment, level: Level, message: &str) -> String {
 
 fn text(now: Moment, level: Level, message: &str) -> String {
     let message = message.replace(['\n', '\r'], " ");
-    format!("{now} {} gp_agent::init: {message}\n", level.word())
+    format!("{now} {} gp_agent::init: {message}\n", level.as_str())
 }
 
 macro_rules! info { ($($word:tt)*) => { $crate::init::log::line($crate::init::log::Level::Info, &format!($($word)*)) } }

@@ -55,7 +55,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
 /// Runs until the container ends; the answer is init's exit code.
 pub fn run(options: InitOptions) -> u8 {
     let outcome = match begin(&options) {
-        Ok(signals) => supervisor::Keeper::new(options, signals).keep(),
+        Ok(signals) => supervisor::InitSupervisor::new(options, signals).keep(),
         Err(why) => Outcome::CannotBegin(why),
     };
     let code = outcome.code();

@@ -9,7 +9,7 @@ pub const DEFAULT_GRACE: Duration = Duration::from_secs(30);
 /// How long beats may be missing when nobody says otherwise.
 pub const DEFAULT_WATCHDOG: Duration = Duration::from_secs(30);
 
-/// The shortest grace period that leaves every rung of the ladder its time.
+/// The shortest grace period that leaves every stage of the schedule its time.
 pub const SHORTEST_GRACE: Duration = Duration::from_secs(1);
 
 /// No duration here is longer than this: it is 30 days, and far from every overflow.

@@ -3,7 +3,7 @@
 use super::exit_code::Outcome;
 use super::process_tree::Leftovers;
 use crate::sys::process::Ended;
-use gp_agent_core::process::shutdown_schedule::{Ladder, Plan, Stage};
+use gp_agent_core::process::shutdown_schedule::{Plan, ShutdownSchedule, Stage};
 use std::time::{Duration, Instant};
 
 /// While init stops what is left, it looks that often for processes that have come meanwhile.
@@ -22,7 +22,7 @@ pub(super) struct Shutdown {
 
 impl Shutdown {
     pub(super) fn plan(&self, grace: Duration) -> Plan {
-        Ladder::new(grace).plan(self.agent_ended.map(|(at, _)| at))
+        ShutdownSchedule::new(grace).plan(self.agent_ended.map(|(at, _)| at))
     }
 
     pub(super) fn looks_again(&self) -> Option<Instant> {

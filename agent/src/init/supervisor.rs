@@ -24,7 +24,7 @@ const TIDY_AFTER: Duration = Duration::from_secs(1);
 
 /// Everything that init remembers.
 #[derive(Debug)]
-pub struct Keeper {
+pub struct InitSupervisor {
     options: InitOptions,
     signals: Signals,
     agent: Option<Agent>,
@@ -47,10 +47,10 @@ struct Reaped {
     childless: bool,
 }
 
-impl Keeper {
+impl InitSupervisor {
     /// Nothing is running yet.
-    pub fn new(options: InitOptions, signals: Signals) -> Keeper {
-        Keeper {
+    pub fn new(options: InitOptions, signals: Signals) -> InitSupervisor {
+        InitSupervisor {
             options,
             signals,
             agent: None,
@@ -100,7 +100,7 @@ impl Keeper {
             log.mind(self.shutdown.is_some());
         }
         if self.shutdown.is_some() {
-            return self.climb(now, reaped.childless);
+            return self.advance(now, reaped.childless);
         }
         let outcome = self.start_when_due(now);
         if self.tidy_at.is_some_and(|at| at <= now) {
@@ -261,7 +261,7 @@ impl Keeper {
     }
 
     /// Does what is due in a shutdown.
-    fn climb(&mut self, now: Instant, childless: bool) -> Option<Outcome> {
+    fn advance(&mut self, now: Instant, childless: bool) -> Option<Outcome> {
         let scope = self.scope();
         let (grace, agent_runs) = (self.options.grace, self.agent.is_some());
         let shutdown = self.shutdown.as_mut()?;
@@ -302,16 +302,16 @@ impl Keeper {
             .agent
             .as_ref()
             .and_then(|agent| agent.hangs_at(self.options.watchdog));
-        let rung = self.shutdown.as_ref().and_then(|shutdown| {
+        let stage = self.shutdown.as_ref().and_then(|shutdown| {
             let elapsed = shutdown.since.elapsed();
             let next = shutdown.plan(self.options.grace).next(elapsed);
-            let rung = shutdown.since.checked_add(next.unwrap_or(elapsed));
-            shutdown.looks_again().into_iter().chain(rung).min()
+            let stage = shutdown.since.checked_add(next.unwrap_or(elapsed));
+            shutdown.looks_again().into_iter().chain(stage).min()
         });
         let log = self.log.as_ref().filter(|_| self.agent.is_none());
         let log = log.and_then(|_| Instant::now().checked_add(server_log::LOOK_AGAIN));
         let tidy_at = self.tidy_at.filter(|_| self.shutdown.is_none());
-        let all = [self.start_at, hangs_at, rung, log, tidy_at];
+        let all = [self.start_at, hangs_at, stage, log, tidy_at];
         all.into_iter().flatten().min()
     }
 

@@ -15,8 +15,8 @@ use crate::sys::process::init_channel::Heartbeat;
 use anyhow::Result;
 use gp_agent_core::cluster::status::Phase;
 use pod::signals::Signals;
-use pod::status_board::{Board, now};
-use startup::{Host, Prepared};
+use pod::status_board::{StatusBoard, now};
+use startup::{AgentApi, Prepared};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +25,10 @@ use tokio::sync::{mpsc, watch};
 /// `gp-agent run`: lives until a signal asks it to end and its postmaster has stopped.
 pub async fn run(config_path: &Path) -> Result<()> {
     let (end, shutdown) = watch::channel(false);
-    let board = Arc::new(Board::new(startup::first_status()));
+    let board = Arc::new(StatusBoard::new(startup::first_status()));
     let signals = Signals::listen(end)?;
     let (commands, obeyed) = mpsc::channel(4);
-    let host = Arc::new(Host::new(board.clone(), commands));
+    let host = Arc::new(AgentApi::new(board.clone(), commands));
     tokio::spawn(pod::signals::follow(signals.clone(), board.clone()));
     let init = Heartbeat::from_env().map(Arc::new);
     tokio::spawn(pod::log_identity::follow(board.clone()));
@@ -96,7 +96,7 @@ async fn wait_for(mut shutdown: watch::Receiver<bool>) {
 }
 
 /// The heart: shows the probes and init that the loop turns.
-async fn turn(board: Arc<Board>, heartbeat: Option<Arc<Heartbeat>>) {
+async fn turn(board: Arc<StatusBoard>, heartbeat: Option<Arc<Heartbeat>>) {
     let mut told = 0;
     loop {
         board.update(|s| s.loop_turned_at = now());

@@ -7,9 +7,9 @@ use gp_agent::lifecycle::kubernetes::role_label::RoleLabel;
 use gp_agent::lifecycle::peers::fan_out;
 use gp_agent::lifecycle::peers::{client, cluster_view};
 use gp_agent::lifecycle::pod::Pod;
-use gp_agent::lifecycle::pod::status_board::Board;
+use gp_agent::lifecycle::pod::status_board::StatusBoard;
 use gp_agent::sys::process::passwd::Account;
-use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer, Told};
+use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer, CatalogReply};
 use gp_agent_core::cluster::report::Report;
 use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::config;
@@ -64,7 +64,7 @@ async fn pod(dns: &FakeDns, port: u16) -> Option<(Pod, Discovery)> {
         return None;
     };
     let hour = (Duration::from_secs(3600), Duration::ZERO);
-    let slow = Pace {
+    let slow = LookupIntervals {
         near: hour,
         far: hour,
         ..quick()
@@ -73,7 +73,7 @@ async fn pod(dns: &FakeDns, port: u16) -> Option<(Pod, Discovery)> {
     discovery.all_found().await;
     let topology = topology();
     let me = topology.member("segment-a-0").unwrap().clone();
-    let board = Arc::new(Board::new(PodStatus::unknown("segment-a-0")));
+    let board = Arc::new(StatusBoard::new(PodStatus::unknown("segment-a-0")));
     let shutdown = watch::channel(false).1;
     let pod = Pod {
         label: RoleLabel::start(None, UseApi::Off, Default::default(), &board, shutdown.clone()),
@@ -155,7 +155,7 @@ async fn a_partner_whose_address_another_pod_has_now_is_looked_up_again() {
 
 fn told(fqdn: String, answer: CatalogAnswer) -> String {
     let cluster = "test".into();
-    serde_json::to_string(&Told { cluster, fqdn, answer }).unwrap()
+    serde_json::to_string(&CatalogReply { cluster, fqdn, answer }).unwrap()
 }
 
 fn on_timeline(timeline: u32) -> CatalogAnswer {
@@ -190,7 +190,7 @@ async fn gathering_the_cluster_looks_silent_pods_up_again() {
     };
     insist(&discovery, async || {
         let asked = pod.topology.member(PARTNER).into_iter();
-        let entries = cluster_view::ask(&pod, asked, fan_out::Pace::default()).await;
+        let entries = cluster_view::ask(&pod, asked, fan_out::LookupIntervals::default()).await;
         entries.into_iter().find_map(|entry| entry.status)
     })
     .await;

@@ -58,7 +58,7 @@ async fn a_getent_that_stops_early_is_asked_again() {
     let path = dir.path().join("getent");
     let script = "db=$1; [ $db = hosts ] || exit 1; shift\nfor k; do case $k in\n10.0.0.2|10.0.0.4) exit 2;;\n10.0.0.5) echo \"$k  $k\";;\n*) echo \"$k  n$k.x\";;\nesac; done\n";
     std::fs::write(&path, script).unwrap();
-    let names = Names::with_command(vec!["sh".into(), path.into()]);
+    let names = NssResolver::with_command(vec!["sh".into(), path.into()]);
     let keys = ips(&["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"]);
     let reverse = names.reverse(&keys).await;
     for (i, key) in keys.iter().enumerate() {

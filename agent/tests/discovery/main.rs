@@ -12,9 +12,9 @@ mod watching;
 use fake_dns::{FakeDns, Says};
 use gp_agent::lifecycle::discovery::{Discovery, look};
 use gp_agent::sys::discovery::dns::{DnsError, Families, Resolver};
-use gp_agent::sys::discovery::nss::{Limits, Names};
+use gp_agent::sys::discovery::nss::{Limits, NssResolver};
 use gp_agent_core::cluster::topology::{Member, Role, Topology};
-use gp_agent_core::discovery::intervals::Pace;
+use gp_agent_core::discovery::intervals::LookupIntervals;
 use gp_agent_core::discovery::name_check::{Forward, NameVerdict, Reverse};
 use gp_agent_core::discovery::peers::{PeerMap, PeerView};
 use hickory_server::proto::op::ResponseCode;
@@ -69,9 +69,9 @@ const PEERS: [&str; 5] = [
     "segment-b-1",
 ];
 
-fn quick() -> Pace {
+fn quick() -> LookupIntervals {
     let ms = Duration::from_millis;
-    Pace {
+    LookupIntervals {
         first_retry: ms(10),
         longest_retry: ms(50),
         near: (ms(50), ms(0)),
@@ -81,7 +81,7 @@ fn quick() -> Pace {
         names_recovering: ms(20),
         recheck: ms(10),
         progress: ms(10),
-        ..Pace::default()
+        ..LookupIntervals::default()
     }
 }
 
@@ -89,11 +89,11 @@ fn resolver(dns: &FakeDns) -> Resolver {
     Resolver::from_server(dns.address).with_timeout(Duration::from_millis(300))
 }
 
-fn no_names() -> Names {
-    Names::with_command(vec!["/nonexistent/getent".into()])
+fn no_names() -> NssResolver {
+    NssResolver::with_command(vec!["/nonexistent/getent".into()])
 }
 
-fn discover(dns: &FakeDns, names: Names, pace: Pace) -> Discovery {
+fn discover(dns: &FakeDns, names: NssResolver, pace: LookupIntervals) -> Discovery {
     let topology = topology();
     let me = topology.member("segment-a-0").unwrap();
     Discovery::start(&topology, me, resolver(dns), names, pace)
@@ -178,8 +178,8 @@ impl Contained {
         })
     }
 
-    fn names(&self) -> Names {
-        Names::with_command(self.command.clone())
+    fn names(&self) -> NssResolver {
+        NssResolver::with_command(self.command.clone())
     }
 
     fn good(&self, pod: &str, address: &str) {

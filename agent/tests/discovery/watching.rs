@@ -67,7 +67,7 @@ async fn a_changed_address_is_noticed_and_failures_keep_the_old_one() {
 async fn a_recheck_asks_at_once() {
     let dns = FakeDns::local().await;
     set_all(&dns);
-    let slow = Pace {
+    let slow = LookupIntervals {
         near: (Duration::from_secs(3600), Duration::ZERO),
         far: (Duration::from_secs(3600), Duration::ZERO),
         ..quick()
@@ -85,7 +85,7 @@ async fn rechecks_are_no_storm() {
     let dns = FakeDns::local().await;
     set_all(&dns);
     let hour = Duration::from_secs(3600);
-    let slow = Pace {
+    let slow = LookupIntervals {
         far: (hour, Duration::ZERO),
         recheck: hour,
         ..quick()

@@ -1,8 +1,8 @@
 //! `/cluster`: every peer asked over real connections.
 
 use crate::support::{Server, get, member, ready};
-use gp_agent::lifecycle::peers::fan_out::{Pace, PeerAddress, gather};
-use gp_agent_core::cluster::report::Entry;
+use gp_agent::lifecycle::peers::fan_out::{FanOutLimits, PeerAddress, gather};
+use gp_agent_core::cluster::report::PodReport;
 use gp_agent_core::cluster::topology::Role;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -20,11 +20,11 @@ fn peer(pod: &str, addresses: &[IpAddr]) -> PeerAddress {
     }
 }
 
-async fn ask(cluster: &str, port: u16, peers: Vec<PeerAddress>) -> Vec<Entry> {
-    gather(cluster, peers, port, Pace::default()).await
+async fn ask(cluster: &str, port: u16, peers: Vec<PeerAddress>) -> Vec<PodReport> {
+    gather(cluster, peers, port, FanOutLimits::default()).await
 }
 
-fn why(entry: &Entry) -> &str {
+fn why(entry: &PodReport) -> &str {
     assert!(entry.status.is_none());
     entry.error.as_deref().unwrap()
 }
@@ -44,7 +44,7 @@ async fn a_dead_peer_is_an_entry_with_its_error() {
     );
     let said = asked.ask_unix(&get("/cluster")).await;
     assert_eq!(said.code, 200);
-    let entries: Vec<Entry> = serde_json::from_str(&said.body).unwrap();
+    let entries: Vec<PodReport> = serde_json::from_str(&said.body).unwrap();
     let pods: Vec<&str> = entries.iter().map(|e| e.pod.as_str()).collect();
     assert_eq!(pods, ["segment-a-0", "segment-b-1", "segment-b-0", "segment-b-2"]);
     assert!(entries[0].ready() && entries[2].ready());
@@ -86,7 +86,7 @@ async fn a_pod_of_another_cluster_is_told() {
 async fn peers_that_hang_cost_their_time_once() {
     let hangs = TcpListener::bind((LOCAL, 0)).await.unwrap();
     let port = hangs.local_addr().unwrap().port();
-    let pace = Pace {
+    let pace = FanOutLimits {
         peer: Duration::from_millis(100),
         all: Duration::from_millis(300),
         in_flight: 2,

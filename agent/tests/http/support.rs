@@ -1,9 +1,9 @@
 //! A real server with a pretended agent, and clients that write bytes.
 
-use gp_agent::lifecycle::peers::fan_out::{Pace, PeerAddress, gather};
+use gp_agent::lifecycle::peers::fan_out::{FanOutLimits, PeerAddress, gather};
 use gp_agent::sys::http::{Agent, Limits, Reply, bind_tcp, bind_unix, serve_tcp, serve_unix};
-use gp_agent_core::cluster::catalog::{CatalogAnswer, Told};
-use gp_agent_core::cluster::report::{Entry, Report};
+use gp_agent_core::cluster::catalog::{CatalogAnswer, CatalogReply};
+use gp_agent_core::cluster::report::{PodReport, Report};
 use gp_agent_core::cluster::status::{Phase, PodStatus, PostmasterStatus};
 use gp_agent_core::cluster::topology::{Member, Role};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -61,19 +61,19 @@ impl Agent for Fake {
     }
 
     fn cluster(&self) -> Reply<'_, String> {
-        let own = Entry::own(Report::new(self.status(), NOW));
+        let own = PodReport::own(Report::new(self.status(), NOW));
         let (peers, port) = self.peers.lock().unwrap().clone();
         Box::pin(async move {
-            let mut entries = gather("warehouse", peers, port, Pace::default()).await;
+            let mut entries = gather("warehouse", peers, port, FanOutLimits::default()).await;
             entries.insert(0, own);
             serde_json::to_string(&entries).unwrap()
         })
     }
 
-    fn catalog(&self, content: Option<i32>) -> Told {
+    fn catalog(&self, content: Option<i32>) -> CatalogReply {
         let status = self.status();
         let what = format!("{content:?}");
-        Told {
+        CatalogReply {
             cluster: status.cluster,
             fqdn: status.fqdn,
             answer: CatalogAnswer::NotCreated { what },

@@ -3,7 +3,7 @@
 use super::fake::{ApiServer, Mood};
 use gp_agent::sys::kubernetes::Kubernetes;
 use gp_agent_core::cluster::topology::Role;
-use gp_agent_core::kubernetes::api_error::Trouble;
+use gp_agent_core::kubernetes::api_error::ApiError;
 use serde_json::json;
 
 #[tokio::test]
@@ -31,9 +31,9 @@ async fn a_pod_of_the_same_name_is_never_touched() {
     assert_eq!(learning.role_label().await, Ok(None));
     server.objects.lock().unwrap().set_uid("uid-2");
     for api in [known, learning] {
-        assert_eq!(api.role_label().await, Err(Trouble::Replaced));
+        assert_eq!(api.role_label().await, Err(ApiError::Replaced));
         let set = api.set_role_label(Some(Role::Primary)).await;
-        assert_eq!(set, Err(Trouble::Replaced));
+        assert_eq!(set, Err(ApiError::Replaced));
     }
     assert_eq!(server.role(), None);
 }
@@ -45,13 +45,13 @@ async fn refusals_and_outages_are_told_apart() {
     server.objects.lock().unwrap().forbidden = vec!["patch pods".into()];
     let refused = api.set_role_label(None).await;
     assert!(
-        matches!(&refused, Err(Trouble::Denied(words)) if words.contains("cannot patch resource \"pods\"")),
+        matches!(&refused, Err(ApiError::Denied(words)) if words.contains("cannot patch resource \"pods\"")),
         "{refused:?}"
     );
     let mut elsewhere = server.place();
     elsewhere.pod = "segment-a-9".into();
     let missing = Kubernetes::new(elsewhere).role_label().await;
-    assert_eq!(missing, Err(Trouble::Missing("pods \"segment-a-9\" not found".into())));
+    assert_eq!(missing, Err(ApiError::Missing("pods \"segment-a-9\" not found".into())));
     for mood in [
         Mood::Refuses(409),
         Mood::Refuses(429),
@@ -62,7 +62,7 @@ async fn refusals_and_outages_are_told_apart() {
     ] {
         server.feels(mood);
         let result = api.role_label().await;
-        assert!(matches!(result, Err(Trouble::Unavailable(_))), "{mood:?}: {result:?}");
+        assert!(matches!(result, Err(ApiError::Unavailable(_))), "{mood:?}: {result:?}");
     }
     server.feels(Mood::Well);
     assert_eq!(api.role_label().await, Ok(None));
@@ -75,7 +75,7 @@ async fn a_server_with_another_certificate_is_not_trusted() {
     place.directory = real.place().directory;
     let result = Kubernetes::new(place).role_label().await;
     assert!(
-        matches!(&result, Err(Trouble::Unavailable(words)) if words.contains("certificate")),
+        matches!(&result, Err(ApiError::Unavailable(words)) if words.contains("certificate")),
         "{result:?}"
     );
     assert_eq!(other.verbs(), [""; 0], "the token was not sent");
@@ -86,7 +86,7 @@ async fn a_token_that_is_not_there_yet_or_has_been_rotated_is_read_again() {
     let server = ApiServer::start().await;
     let api = Kubernetes::new(server.place());
     server.objects.lock().unwrap().token = "token-2".into();
-    assert!(matches!(api.role_label().await, Err(Trouble::Denied(_))));
+    assert!(matches!(api.role_label().await, Err(ApiError::Denied(_))));
     server.change_token("token-2");
     assert_eq!(api.role_label().await, Ok(None));
 }

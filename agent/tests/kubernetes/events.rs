@@ -2,36 +2,36 @@
 
 use super::fake::{ApiServer, Mood, PATIENCE};
 use gp_agent::lifecycle::kubernetes::events::Events;
-use gp_agent::lifecycle::pod::status_board::Board;
+use gp_agent::lifecycle::pod::status_board::StatusBoard;
 use gp_agent::sys::kubernetes::Kubernetes;
 use gp_agent_core::cluster::status::{Phase, PodStatus};
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::config::UseApi;
-use gp_agent_core::kubernetes::events::Pace;
+use gp_agent_core::kubernetes::events::EventLimits;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
-fn quick() -> Pace {
-    Pace {
+fn quick() -> EventLimits {
+    EventLimits {
         again: Duration::from_millis(50),
         first_retry: Duration::from_millis(20),
         longest_retry: Duration::from_millis(200),
-        ..Pace::default()
+        ..EventLimits::default()
     }
 }
 
 struct Pod {
     server: ApiServer,
-    board: Arc<Board>,
+    board: Arc<StatusBoard>,
     events: Events,
 }
 
 impl Pod {
     async fn start(events: UseApi) -> Pod {
         let server = ApiServer::start().await;
-        let board = Arc::new(Board::new(PodStatus::unknown("segment-a-0")));
+        let board = Arc::new(StatusBoard::new(PodStatus::unknown("segment-a-0")));
         let mut place = server.place();
         // It is learnt from the server, where the agent may ask.
         place.uid = None;

@@ -2,7 +2,7 @@
 
 use super::fake_objects::{Answer, Objects, status};
 use bytes::Bytes;
-use gp_agent::sys::kubernetes::Place;
+use gp_agent::sys::kubernetes::InClusterConfig;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -90,8 +90,8 @@ impl ApiServer {
     }
 
     /// The place of the pod that is served.
-    pub fn place(&self) -> Place {
-        Place {
+    pub fn place(&self) -> InClusterConfig {
+        InClusterConfig {
             server: format!("https://127.0.0.1:{}", self.port),
             directory: self.directory.path().to_path_buf(),
             namespace: "prod".into(),

@@ -2,28 +2,28 @@
 
 use super::fake::{ApiServer, Mood, PATIENCE};
 use gp_agent::lifecycle::kubernetes::role_label::{RoleLabel, WITHDRAW_WITHIN};
-use gp_agent::lifecycle::pod::status_board::{Board, now};
+use gp_agent::lifecycle::pod::status_board::{StatusBoard, now};
 use gp_agent::sys::kubernetes::Kubernetes;
 use gp_agent_core::cluster::status::{Phase, PodStatus};
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::config::UseApi;
-use gp_agent_core::kubernetes::role_label::Pace;
+use gp_agent_core::kubernetes::role_label::LabelIntervals;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-fn quick() -> Pace {
-    Pace {
+fn quick() -> LabelIntervals {
+    LabelIntervals {
         first_retry: Duration::from_millis(10),
         longest_retry: Duration::from_millis(100),
-        ..Pace::default()
+        ..LabelIntervals::default()
     }
 }
 
 struct Pod {
     server: ApiServer,
-    board: Arc<Board>,
+    board: Arc<StatusBoard>,
     label: RoleLabel,
     end: watch::Sender<bool>,
 }
@@ -35,8 +35,8 @@ impl Pod {
         Pod::on(server, PodStatus::unknown("segment-a-0"), labels, quick())
     }
 
-    fn on(server: ApiServer, status: PodStatus, labels: UseApi, pace: Pace) -> Pod {
-        let board = Arc::new(Board::new(status));
+    fn on(server: ApiServer, status: PodStatus, labels: UseApi, pace: LabelIntervals) -> Pod {
+        let board = Arc::new(StatusBoard::new(status));
         let (end, shutdown) = watch::channel(false);
         let label = {
             let api = Arc::new(Kubernetes::new(server.place()));
@@ -168,7 +168,7 @@ async fn an_outage_is_told_once_and_made_good_afterwards() {
 async fn without_rights_it_is_told_and_nothing_waits_for_it() {
     let server = ApiServer::start().await;
     server.objects.lock().unwrap().forbidden = vec!["patch pods".into()];
-    let pace = Pace {
+    let pace = LabelIntervals {
         lasting_retry: Duration::from_millis(200),
         ..quick()
     };
@@ -202,7 +202,7 @@ async fn an_agent_that_was_started_again_leaves_the_label_of_a_database_that_ser
 #[tokio::test]
 async fn what_somebody_else_did_is_mended() {
     let server = ApiServer::start().await;
-    let pace = Pace {
+    let pace = LabelIntervals {
         look_again: Duration::from_millis(100),
         ..quick()
     };
@@ -227,7 +227,7 @@ async fn switched_off_nothing_is_asked_until_it_is_switched_on() {
 
 #[tokio::test]
 async fn outside_kubernetes_nothing_waits() {
-    let board = Arc::new(Board::new(PodStatus::unknown("segment-a-0")));
+    let board = Arc::new(StatusBoard::new(PodStatus::unknown("segment-a-0")));
     let (_end, shutdown) = watch::channel(false);
     let label = RoleLabel::start(None, UseApi::Auto, quick(), &board, shutdown);
     timeout(PATIENCE, label.withdraw(WITHDRAW_WITHIN)).await.unwrap();

@@ -1,9 +1,9 @@
 //! The same against a real API server, where KUBECONFIG leads to one: what the pretended one does has to be true.
 
-use gp_agent::sys::kubernetes::{Kubernetes, Place};
+use gp_agent::sys::kubernetes::{InClusterConfig, Kubernetes};
 use gp_agent_core::cluster::topology::Role;
-use gp_agent_core::kubernetes::api_error::Trouble;
-use gp_agent_core::kubernetes::events::{Due, Kind, Notice, Outbox, Pace, Parcel};
+use gp_agent_core::kubernetes::api_error::ApiError;
+use gp_agent_core::kubernetes::events::{Due, EventLimits, EventQueue, EventUpdate, Kind, Notice};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;
@@ -92,7 +92,7 @@ impl Namespace {
     }
 
     /// The place of the pod, with a token as kubelet mounts it.
-    fn place(&self) -> Place {
+    fn place(&self) -> InClusterConfig {
         let uid = self.pod()["metadata"]["uid"].as_str().unwrap().to_string();
         let path = format!("/api/v1/namespaces/{}/serviceaccounts/segment/token", self.name);
         let wish = json!({
@@ -114,7 +114,7 @@ impl Namespace {
                 std::fs::write(&ca, pem).unwrap();
             }
         }
-        Place {
+        InClusterConfig {
             server: cluster["server"].as_str().unwrap().to_string(),
             directory: self.directory.path().to_path_buf(),
             namespace: self.name.clone(),
@@ -124,7 +124,7 @@ impl Namespace {
     }
 }
 
-fn parcel(outbox: &Outbox) -> Parcel {
+fn parcel(outbox: &EventQueue) -> EventUpdate {
     match outbox.next(Duration::from_secs(1000)) {
         Due::Send(parcel) => *parcel,
         Due::Wait(_) => panic!("nothing is due"),
@@ -169,7 +169,7 @@ async fn labels(namespace: &Namespace, api: &Kubernetes) {
 }
 
 async fn events(namespace: &Namespace, api: &Kubernetes) {
-    let mut outbox = Outbox::new(Pace::default());
+    let mut outbox = EventQueue::new(EventLimits::default());
     let notice = Notice {
         kind: Kind::Warning,
         reason: "CrashLoop",
@@ -188,22 +188,22 @@ async fn events(namespace: &Namespace, api: &Kubernetes) {
     assert_eq!(stored["count"], 2);
     kubectl(&["delete", "event", &name, "-n", &namespace.name], "");
     let gone = api.send_event(&parcel(&outbox)).await;
-    assert!(matches!(gone, Err(Trouble::Missing(_))), "{gone:?}");
+    assert!(matches!(gone, Err(ApiError::Missing(_))), "{gone:?}");
 }
 
-async fn refusals(place: &Place) {
+async fn refusals(place: &InClusterConfig) {
     let mut other = place.clone();
     other.namespace = "default".into();
     let refused = Kubernetes::new(other).role_label().await;
-    assert!(matches!(refused, Err(Trouble::Denied(_))), "{refused:?}");
+    assert!(matches!(refused, Err(ApiError::Denied(_))), "{refused:?}");
     let mut other = place.clone();
     other.pod = "segment-a-9".into();
     let missing = Kubernetes::new(other).role_label().await;
-    assert!(matches!(missing, Err(Trouble::Missing(_))), "{missing:?}");
+    assert!(matches!(missing, Err(ApiError::Missing(_))), "{missing:?}");
 }
 
 /// A pod of the same name with another uid.
-async fn replacement(namespace: &Namespace, old: &Place) {
+async fn replacement(namespace: &Namespace, old: &InClusterConfig) {
     kubectl(
         &[
             "delete",
@@ -221,7 +221,7 @@ async fn replacement(namespace: &Namespace, old: &Place) {
     let mut place = namespace.place();
     place.uid.clone_from(&old.uid);
     let api = Kubernetes::new(place);
-    assert_eq!(api.set_role_label(Some(Role::Primary)).await, Err(Trouble::Replaced));
-    assert_eq!(api.role_label().await, Err(Trouble::Replaced));
+    assert_eq!(api.set_role_label(Some(Role::Primary)).await, Err(ApiError::Replaced));
+    assert_eq!(api.role_label().await, Err(ApiError::Replaced));
     assert_eq!(namespace.pod()["metadata"]["labels"], Value::Null);
 }

@@ -159,7 +159,7 @@ pub enum CatalogAnswer {
 /// The answer as it goes over the network, with who gives it: the address that was asked may be another pod's by now, and
 /// what a coordinator of another cluster says must not be believed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct CatalogReply {
     /// The cluster of the pod; empty while it does not know.
     pub cluster: String,
     /// Its name below the headless service.
@@ -169,7 +169,7 @@ pub struct Told {
     pub answer: CatalogAnswer,
 }
 
-impl Told {
+impl CatalogReply {
     /// The answer, if that pod of that cluster gives it.
     pub fn by(self, cluster: &str, member: &Member) -> Option<CatalogAnswer> {
         (self.cluster == cluster && self.fqdn == member.fqdn).then_some(self.answer)

@@ -50,7 +50,7 @@ pub struct Listing {
 
 /// One pod of the topology and what its agent says.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct PodReport {
     /// Short host name.
     pub pod: String,
     /// The role it was made for.
@@ -69,31 +69,31 @@ pub struct Entry {
     pub contradictions: Vec<Finding>,
 }
 
-impl Entry {
+impl PodReport {
     /// The pod that was asked, about itself.
-    pub fn own(report: Report) -> Entry {
-        Entry {
+    pub fn own(report: Report) -> PodReport {
+        PodReport {
             pod: report.status.pod.clone(),
             role: report.status.preferred_role,
             content: report.status.content,
             status: Some(report),
-            ..Entry::default()
+            ..PodReport::default()
         }
     }
 
     /// A pod that was asked, or could not be.
-    pub fn of(member: &Member, answer: Result<Report, String>) -> Entry {
+    pub fn of(member: &Member, answer: Result<Report, String>) -> PodReport {
         let (status, error) = match answer {
             Ok(report) => (Some(report), None),
             Err(error) => (None, Some(error)),
         };
-        Entry {
+        PodReport {
             pod: member.pod.clone(),
             role: Some(member.role),
             content: member.content,
             status,
             error,
-            ..Entry::default()
+            ..PodReport::default()
         }
     }
 
@@ -110,8 +110,8 @@ impl Entry {
 }
 
 /// Whether every pod is ready.
-pub fn all_ready(entries: &[Entry]) -> bool {
-    entries.iter().all(Entry::ready)
+pub fn all_ready(entries: &[PodReport]) -> bool {
+    entries.iter().all(PodReport::ready)
 }
 
 #[cfg(test)]
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn readiness_is_the_pods_own_word() {
-        let mut entry = Entry::own(Report::new(status(Phase::Running, Some(Role::Primary)), 100));
+        let mut entry = PodReport::own(Report::new(status(Phase::Running, Some(Role::Primary)), 100));
         assert!(all_ready(std::slice::from_ref(&entry)));
         entry.status = None;
         assert!(!all_ready(&[entry]));

@@ -52,7 +52,7 @@ impl Phase {
     ];
 
     /// Its word in JSON, metrics and tables.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Phase::Preparing => "preparing",
             Phase::Discovering => "discovering",

@@ -1,6 +1,6 @@
 //! Reads the keys that hold a list or a mapping of the user's own names.
 
-use super::diagnostic::{Fault, Place};
+use super::diagnostic::{Fault, SourceLocation};
 use super::reader::{Reader, describe, join};
 use super::schema::Key;
 use super::yaml::{Kind, Node, Position, Value};
@@ -22,7 +22,7 @@ impl Reader<'_> {
                 Ok(text) => texts.push(text),
                 Err(fault) => {
                     let name = format!("{}[{i}]", key.name);
-                    self.report(Place::file(self.file, item.at), &name, fault);
+                    self.report(SourceLocation::file(self.file, item.at), &name, fault);
                 }
             }
         }
@@ -69,7 +69,7 @@ impl Reader<'_> {
                 (Ok(name), Ok(value)) => drop(map.insert(name, value)),
                 (name, value) => {
                     for (at, fault) in [name.err(), value.err()].into_iter().flatten() {
-                        self.report(Place::file(self.file, at), &dotted, fault);
+                        self.report(SourceLocation::file(self.file, at), &dotted, fault);
                     }
                 }
             }

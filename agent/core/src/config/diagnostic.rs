@@ -6,7 +6,7 @@ use std::fmt;
 
 /// Where a value was given.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum SourceLocation {
     /// In the file; line and column count from 1, columns in characters.
     File {
         /// The file's name as it was asked for.
@@ -20,9 +20,9 @@ pub enum Place {
     Variable(String),
 }
 
-impl Place {
-    pub(super) fn file(name: &str, at: Position) -> Place {
-        Place::File {
+impl SourceLocation {
+    pub(super) fn file(name: &str, at: Position) -> SourceLocation {
+        SourceLocation::File {
             name: name.to_string(),
             line: at.line,
             column: at.column,
@@ -31,11 +31,11 @@ impl Place {
 }
 
 /// `cluster.yaml:7:12`, or the variable's name.
-impl fmt::Display for Place {
+impl fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::File { name, line, column } => write!(f, "{name}:{line}:{column}"),
-            Place::Variable(name) => f.write_str(name),
+            SourceLocation::File { name, line, column } => write!(f, "{name}:{line}:{column}"),
+            SourceLocation::Variable(name) => f.write_str(name),
         }
     }
 }
@@ -44,7 +44,7 @@ impl fmt::Display for Place {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ConfigFinding {
     /// Where.
-    pub place: Place,
+    pub place: SourceLocation,
     /// The dotted key, such as `segments.count`; empty when the whole file is meant.
     pub key: String,
     /// What is wrong, to be read after the key.
@@ -57,16 +57,16 @@ impl ConfigFinding {
     /// The line in the file; 0 for an environment variable.
     pub fn line(&self) -> u64 {
         match self.place {
-            Place::File { line, .. } => line,
-            Place::Variable(_) => 0,
+            SourceLocation::File { line, .. } => line,
+            SourceLocation::Variable(_) => 0,
         }
     }
 
     /// The column in the file; 0 for an environment variable.
     pub fn column(&self) -> u64 {
         match self.place {
-            Place::File { column, .. } => column,
-            Place::Variable(_) => 0,
+            SourceLocation::File { column, .. } => column,
+            SourceLocation::Variable(_) => 0,
         }
     }
 

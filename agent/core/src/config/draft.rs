@@ -1,6 +1,6 @@
 //! The configuration while single values may still be missing, and what holds between them.
 
-use super::diagnostic::{Fault, Place};
+use super::diagnostic::{Fault, SourceLocation};
 use super::reader::{Read, Reader};
 use super::value_rules;
 use super::value_rules::{LABEL_MAX, NAME_MAX};
@@ -263,7 +263,7 @@ impl Greenplum {
     }
 }
 
-type Claim<'a> = (&'a str, &'a Option<Place>);
+type Claim<'a> = (&'a str, &'a Option<SourceLocation>);
 
 /// Reports that `this` contradicts `other`; when `this` is a default, `other` is the one to change.
 fn clash(r: &mut Reader, this: Claim, other: Claim, what: &str, remedy: &str) {
@@ -272,7 +272,7 @@ fn clash(r: &mut Reader, this: Claim, other: Claim, what: &str, remedy: &str) {
 }
 
 /// Reports a value that was given; a default is never wrong by itself.
-fn report(r: &mut Reader, key: &str, place: &Option<Place>, fault: Fault) {
+fn report(r: &mut Reader, key: &str, place: &Option<SourceLocation>, fault: Fault) {
     if let Some(place) = place {
         r.report(place.clone(), key, fault);
     }

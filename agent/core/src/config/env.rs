@@ -1,6 +1,6 @@
 //! Environment variables that override single keys.
 
-use super::diagnostic::{ConfigFinding, Place};
+use super::diagnostic::{ConfigFinding, SourceLocation};
 use super::reference::OTHER_VARIABLES;
 use super::schema::{KEYS, Key, PREFIX, variable_name};
 use super::suggest::nearest;
@@ -53,7 +53,7 @@ fn unknown(name: &str, names: &BTreeMap<String, &Key>) -> ConfigFinding {
         }
     };
     ConfigFinding {
-        place: Place::Variable(name.to_string()),
+        place: SourceLocation::Variable(name.to_string()),
         key: key.to_string(),
         message: message.to_string(),
         remedy,

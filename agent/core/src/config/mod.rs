@@ -18,7 +18,7 @@ mod tests;
 mod value_rules;
 mod yaml;
 
-pub use diagnostic::{ConfigFinding, Place};
+pub use diagnostic::{ConfigFinding, SourceLocation};
 pub use diff::{Change, diff};
 pub use kubernetes::{KubernetesConfig, UseApi};
 pub use reference::{reference, variables_reference};
@@ -256,7 +256,7 @@ pub fn load(text: &str, file: &str, env: impl Iterator<Item = (String, String)>)
 fn whole_file(file: &str, at: Position, message: String, remedy: &str) -> ConfigFinding {
     let Fault { message, remedy } = Fault::new(message, remedy);
     ConfigFinding {
-        place: Place::file(file, at),
+        place: SourceLocation::file(file, at),
         key: String::new(),
         message,
         remedy,

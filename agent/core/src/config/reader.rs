@@ -1,6 +1,6 @@
 //! Takes the tree apart by the table of keys and collects what is wrong on the way.
 
-use super::diagnostic::{ConfigFinding, Fault, Place};
+use super::diagnostic::{ConfigFinding, Fault, SourceLocation};
 use super::schema;
 use super::schema::{KEYS, Key, Missing};
 use super::suggest::nearest;
@@ -13,14 +13,14 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub(super) struct Read<T> {
     pub value: T,
-    pub place: Option<Place>,
+    pub place: Option<SourceLocation>,
 }
 
 /// A scalar before its rule was asked; `kind` is none when any spelling will do.
 struct Given {
     text: String,
     kind: Option<Kind>,
-    place: Option<Place>,
+    place: Option<SourceLocation>,
 }
 
 /// The file, the environment, and what is wrong with them.
@@ -48,7 +48,7 @@ impl<'a> Reader<'a> {
         reader
     }
 
-    pub fn report(&mut self, place: Place, key: &str, fault: Fault) {
+    pub fn report(&mut self, place: SourceLocation, key: &str, fault: Fault) {
         self.findings.push(ConfigFinding {
             place,
             key: one_line(key),
@@ -58,7 +58,7 @@ impl<'a> Reader<'a> {
     }
 
     pub fn report_at(&mut self, at: Position, key: &str, message: impl Into<String>, remedy: impl Into<String>) {
-        self.report(Place::file(self.file, at), key, Fault::new(message, remedy));
+        self.report(SourceLocation::file(self.file, at), key, Fault::new(message, remedy));
     }
 
     fn section(&mut self, name: &str, node: Node) {
@@ -129,15 +129,15 @@ impl<'a> Reader<'a> {
     }
 
     /// Where a key is missing: its section, or the beginning of the file.
-    fn home(&self, key: &Key) -> Place {
+    fn home(&self, key: &Key) -> SourceLocation {
         let at = self.sections.get(key.section()).copied();
-        Place::file(self.file, at.unwrap_or(Position::START))
+        SourceLocation::file(self.file, at.unwrap_or(Position::START))
     }
 
     /// What was given for `key`, by the environment before the file, else its default.
     fn given(&mut self, key: &Key) -> Option<Given> {
         if let Some(text) = self.overrides.remove(key.name) {
-            let place = key.variable().map(Place::Variable);
+            let place = key.variable().map(SourceLocation::Variable);
             return Some(Given {
                 text,
                 kind: None,
@@ -145,7 +145,7 @@ impl<'a> Reader<'a> {
             });
         }
         if let Some(node) = self.values.remove(key.name) {
-            let place = Place::file(self.file, node.at);
+            let place = SourceLocation::file(self.file, node.at);
             return match node.value {
                 Value::Scalar(kind, text) => Some(Given {
                     text,

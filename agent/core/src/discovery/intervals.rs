@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-/// The settings; [`Pace::default`] is meant for clusters, tests make it quicker.
+/// The settings; [`LookupIntervals::default`] is meant for clusters, tests make it quicker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
+pub struct LookupIntervals {
     /// Lookups under way at once.
     pub at_once: usize,
     /// Pause after the first failed lookup of a peer; doubles with each one.
@@ -30,10 +30,10 @@ pub struct Pace {
     pub progress: Duration,
 }
 
-impl Default for Pace {
+impl Default for LookupIntervals {
     fn default() -> Self {
         let s = Duration::from_secs;
-        Pace {
+        LookupIntervals {
             at_once: 64,
             first_retry: Duration::from_millis(200),
             longest_retry: s(5),
@@ -57,7 +57,7 @@ fn scaled((least, each): (Duration, Duration), count: usize) -> Duration {
     least.max(each.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX)))
 }
 
-impl Pace {
+impl LookupIntervals {
     /// Pause after the `failures`-th failed lookup in a row, while `troubled` peers cannot be looked up: at most 200 lookups a
     /// second, so that pods of a large cluster that start together do not drown its DNS service.
     pub fn retry(&self, failures: u32, troubled: usize) -> Duration {
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn retries_double_up_to_five_seconds() {
-        let pace = Pace::default();
+        let pace = LookupIntervals::default();
         let pauses: Vec<u128> = (1..8).map(|n| pace.retry(n, 3).as_millis()).collect();
         assert_eq!(pauses, [200, 400, 800, 1600, 3200, 5000, 5000]);
         assert_eq!(pace.retry(40, 10_000), Duration::from_secs(50));
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn doubts_about_everybody_are_bounded_too() {
-        let pace = Pace::default();
+        let pace = LookupIntervals::default();
         assert_eq!(pace.recheck(5), Duration::from_secs(5));
         assert_eq!(pace.recheck(10_000), Duration::from_secs(50));
     }
@@ -117,7 +117,7 @@ mod tests {
         /// One family of addresses, nobody missing: below ten requests a minute on a segment, whatever the cluster's size.
         #[test]
         fn idle_clusters_are_quiet(peers in 1usize..20_000, near in 1usize..4) {
-            let pace = Pace::default();
+            let pace = LookupIntervals::default();
             let near = near.min(peers);
             let far = peers - near;
             let rate = |count: usize, pause: Duration| count as f64 * 60.0 / pause.as_secs_f64();

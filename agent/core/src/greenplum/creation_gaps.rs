@@ -6,7 +6,7 @@ use crate::cluster::topology::{Role, Topology};
 
 /// What is missing, by pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lacks {
+pub struct CreationGaps {
     /// Coordinator and primaries that the catalog does not list: nothing but a new creation helps.
     pub servers: Vec<String>,
     /// Mirrors that the catalog does not list: gpaddmirrors.
@@ -21,10 +21,10 @@ pub struct Lacks {
     pub standby_silent: bool,
 }
 
-impl Lacks {
+impl CreationGaps {
     /// Compares the catalog with the topology.
-    pub fn of(topology: &Topology, segments: &[Segment], standby_streams: bool) -> Lacks {
-        let mut lacks = Lacks::default();
+    pub fn of(topology: &Topology, segments: &[Segment], standby_streams: bool) -> CreationGaps {
+        let mut lacks = CreationGaps::default();
         for member in &topology.members {
             let row = segments.iter().find(|s| s.is(member));
             let pod = member.pod.clone();
@@ -46,11 +46,11 @@ impl Lacks {
 
     /// Whether everything is there and in sync.
     pub fn nothing(&self) -> bool {
-        *self == Lacks::default()
+        *self == CreationGaps::default()
     }
 
     /// One line.
-    pub fn words(&self) -> String {
+    pub fn summary(&self) -> String {
         let mut words = Vec::new();
         let mut list = |what: &str, pods: &[String]| {
             if !pods.is_empty() {
@@ -87,7 +87,7 @@ mod tests {
 
     fn lacks(rows: &[&str], streams: bool) -> String {
         let segments: Vec<Segment> = rows.iter().map(|r| row(r)).collect();
-        Lacks::of(&topology(), &segments, streams).words()
+        CreationGaps::of(&topology(), &segments, streams).summary()
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! and its own retries: a server that is back by then stays what it is.
 
 use crate::cluster::catalog::{Catalog, CatalogRole, Segment};
-use crate::cluster::report::Entry;
+use crate::cluster::report::PodReport;
 use crate::cluster::status::Phase;
 use crate::cluster::topology::{Role, Topology};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +21,7 @@ pub const AGAIN_MS: u64 = 5_000;
 
 /// How a server looks from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sight {
+pub enum ServerState {
     /// It does what the catalog says it does.
     Serving,
     /// Not now, but its agent is at it.
@@ -31,23 +31,23 @@ pub enum Sight {
 }
 
 /// How the pod's server looks, which the catalog lists as `row`.
-pub fn sight(row: &Segment, entry: &Entry) -> Sight {
+pub fn sight(row: &Segment, entry: &PodReport) -> ServerState {
     let Some(report) = &entry.status else {
         let why = entry.error.as_deref().unwrap_or("no answer");
-        return Sight::Gone(format!("its agent is silent ({why})"));
+        return ServerState::Gone(format!("its agent is silent ({why})"));
     };
     let status = &report.status;
     let serving = match row.role {
         CatalogRole::Primary => status.active_role == Some(Role::Primary),
         CatalogRole::Mirror => status.active_role == Some(Role::Mirror),
     };
-    let words = format!("{}: {}", status.phase.word(), status.reason);
+    let words = format!("{}: {}", status.phase.as_str(), status.reason);
     match status.phase {
-        _ if serving => Sight::Serving,
+        _ if serving => ServerState::Serving,
         // An administrator's own doing.
-        Phase::Held => Sight::Coming(words),
-        Phase::CrashLoop | Phase::Refused | Phase::Stopped | Phase::Draining => Sight::Gone(words),
-        _ => Sight::Coming(words),
+        Phase::Held => ServerState::Coming(words),
+        Phase::CrashLoop | Phase::Refused | Phase::Stopped | Phase::Draining => ServerState::Gone(words),
+        _ => ServerState::Coming(words),
     }
 }
 
@@ -65,7 +65,7 @@ impl Watch {
         &mut self,
         catalog: &Catalog,
         topology: &Topology,
-        entries: &[Entry],
+        entries: &[PodReport],
         nameless: &BTreeSet<String>,
         now_ms: u64,
     ) -> Option<String> {
@@ -78,13 +78,13 @@ impl Watch {
                 continue;
             };
             let (patience, words) = match sight(row, entry) {
-                Sight::Serving => {
+                ServerState::Serving => {
                     self.missing_since.remove(&row.dbid);
                     continue;
                 }
-                Sight::Coming(words) if row.role == CatalogRole::Mirror => (MIRROR_PATIENCE_MS, words),
-                Sight::Coming(words) => (PATIENCE_MS, words),
-                Sight::Gone(words) => (0, words),
+                ServerState::Coming(words) if row.role == CatalogRole::Mirror => (MIRROR_PATIENCE_MS, words),
+                ServerState::Coming(words) => (PATIENCE_MS, words),
+                ServerState::Gone(words) => (0, words),
             };
             let since = *self.missing_since.entry(row.dbid).or_insert(now_ms);
             let other_named = || {
@@ -156,21 +156,21 @@ mod tests {
 
     const IN_SYNC: &str = "3|0|m|m|s|u|1|b.gp|b.gp|/g";
 
-    fn entry(pod: &str, phase: Phase, active: Option<Role>) -> Entry {
+    fn entry(pod: &str, phase: Phase, active: Option<Role>) -> PodReport {
         let status = PodStatus {
             phase,
             active_role: active,
             reason: "r".into(),
             ..PodStatus::unknown(pod)
         };
-        Entry::own(Report::new(status, 0))
+        PodReport::own(Report::new(status, 0))
     }
 
-    fn silent(pod: &str) -> Entry {
-        Entry::of(&member(pod, Role::Primary), Err("no route".into()))
+    fn silent(pod: &str) -> PodReport {
+        PodReport::of(&member(pod, Role::Primary), Err("no route".into()))
     }
 
-    fn serving(pod: &str, role: Role) -> Entry {
+    fn serving(pod: &str, role: Role) -> PodReport {
         entry(pod, Phase::Running, Some(role))
     }
 
@@ -236,7 +236,7 @@ mod tests {
     fn an_administrators_hold_is_respected_for_a_while() {
         let held = entry("a", Phase::Held, None);
         let primary = row("2|0|p|p|s|u|1|a.gp|a.gp|/g");
-        assert!(matches!(sight(&primary, &held), Sight::Coming(_)));
+        assert!(matches!(sight(&primary, &held), ServerState::Coming(_)));
     }
 
     #[test]

@@ -3,13 +3,13 @@
 //! A coordinator that starts before its primaries fails to recover distributed transactions and tries again only after
 //! seconds (cdbtm.c), and its FTS takes a primary that is a little late for a failed one.
 
-use crate::cluster::report::Entry;
+use crate::cluster::report::PodReport;
 use crate::cluster::status::Phase;
 use crate::cluster::topology::Role;
 
 /// Whether that primary may soon serve: it is silent, as while its pod is being made, or on its way. One that needs a
 /// person first is not waited for: its mirror has to take over.
-pub fn awaited(entry: &Entry) -> bool {
+pub fn awaited(entry: &PodReport) -> bool {
     let Some(report) = &entry.status else {
         return true;
     };
@@ -32,8 +32,8 @@ mod tests {
 
     #[test]
     fn who_comes_by_itself_is_awaited() {
-        assert!(awaited(&Entry::default()), "silent");
-        let entry = |phase, role| Entry::own(Report::new(status(phase, role), 100));
+        assert!(awaited(&PodReport::default()), "silent");
+        let entry = |phase, role| PodReport::own(Report::new(status(phase, role), 100));
         for phase in Phase::ALL {
             let comes = [
                 "preparing",
@@ -43,7 +43,11 @@ mod tests {
                 "crashed",
                 "draining",
             ];
-            assert_eq!(awaited(&entry(phase, None)), comes.contains(&phase.word()), "{phase:?}");
+            assert_eq!(
+                awaited(&entry(phase, None)),
+                comes.contains(&phase.as_str()),
+                "{phase:?}"
+            );
         }
         assert!(!awaited(&entry(Phase::Running, Some(Role::Primary))));
         assert!(!awaited(&entry(Phase::Draining, Some(Role::Primary))), "serves still");

@@ -2,7 +2,7 @@
 
 /// Why the API server did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Trouble {
+pub enum ApiError {
     /// This pod may not (401, 403), in the server's words.
     #[error("not allowed: {0}")]
     Denied(String),
@@ -17,9 +17,9 @@ pub enum Trouble {
     Unavailable(String),
 }
 
-impl Trouble {
+impl ApiError {
     /// Whether trying again soon is of no use: a person, or nobody, has to do something first.
     pub fn lasts(&self) -> bool {
-        !matches!(self, Trouble::Unavailable(_))
+        !matches!(self, ApiError::Unavailable(_))
     }
 }

@@ -21,7 +21,7 @@ pub enum DirectoryKind {
 
 impl DirectoryKind {
     /// The word used in status documents.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             DirectoryKind::Absent => "absent",
             DirectoryKind::Primary => "primary",
@@ -34,7 +34,7 @@ impl DirectoryKind {
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::Absent, Self::Primary, Self::Standby, Self::HalfMade]
             .into_iter()
-            .find(|k| k.word() == word)
+            .find(|k| k.as_str() == word)
     }
 }
 

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 /// Each pause is half as long again as the one before it, up to a longest one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pauses {
+pub struct PollInterval {
     first: Duration,
     next: Duration,
     longest: Duration,
 }
 
-impl Pauses {
+impl PollInterval {
     /// Nothing was waited for yet.
-    pub const fn new(first: Duration, longest: Duration) -> Pauses {
-        Pauses {
+    pub const fn new(first: Duration, longest: Duration) -> PollInterval {
+        PollInterval {
             first,
             next: first,
             longest,
@@ -40,7 +40,7 @@ mod tests {
     #[test]
     fn they_grow_to_the_longest_and_begin_again() {
         let ms = Duration::from_millis;
-        let mut pauses = Pauses::new(ms(100), ms(400));
+        let mut pauses = PollInterval::new(ms(100), ms(400));
         let six: Vec<u128> = (0..6).map(|_| pauses.pause().as_millis()).collect();
         assert_eq!(six, [100, 150, 225, 337, 400, 400]);
         pauses.reset();

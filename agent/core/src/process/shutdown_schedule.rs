@@ -1,10 +1,10 @@
-//! The shutdown ladder: who stops what, how long after SIGTERM.
+//! The shutdown schedule: who stops what, how long after SIGTERM.
 //!
 //! The grace period ends with a SIGKILL from outside for everything (Kubernetes:
-//! terminationGracePeriodSeconds; Docker: `stop --time`), so each rung is counted back from its end. The distance is a
+//! terminationGracePeriodSeconds; Docker: `stop --time`), so each stage is counted back from its end. The distance is a
 //! share of the grace period, but for a long one no more than is of use, so that a fast shutdown gets nearly all of it:
 //!
-//! | rung             | before the end | at most | of 2 s | of 30 s | of 1 h    | what happens                        |
+//! | stage             | before the end | at most | of 2 s | of 30 s | of 1 h    | what happens                        |
 //! |------------------|----------------|---------|--------|---------|-----------|-------------------------------------|
 //! | `fast`           | all            |         | 0      | 0       | 0         | agent: SIGINT to the postmaster     |
 //! | `immediate`      | 30 %           | 10 s    | 1.4 s  | 21 s    | 59:50     | agent: SIGQUIT to the postmaster    |
@@ -18,9 +18,9 @@
 
 use std::time::Duration;
 
-/// The rungs of one grace period. All times count from the SIGTERM.
+/// The stages of one grace period. All times count from the SIGTERM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ladder {
+pub struct ShutdownSchedule {
     grace: Duration,
 }
 
@@ -52,10 +52,10 @@ pub enum Stage {
     End,
 }
 
-impl Ladder {
-    /// The ladder of a grace period.
-    pub fn new(grace: Duration) -> Ladder {
-        Ladder { grace }
+impl ShutdownSchedule {
+    /// The schedule of a grace period.
+    pub fn new(grace: Duration) -> ShutdownSchedule {
+        ShutdownSchedule { grace }
     }
 
     /// The grace period itself.
@@ -106,7 +106,7 @@ impl Ladder {
 
     /// What init does, given when the agent ended (`None` while it still runs).
     ///
-    /// Without an agent init climbs the agent's rungs, beginning at once; a fast shutdown always gets at least as long
+    /// Without an agent init advances through the agent's stages, beginning at once; a fast shutdown always gets at least as long
     /// as between `takeover` and `init_quit`.
     pub fn plan(&self, agent_ended: Option<Duration>) -> Plan {
         let takeover = self.takeover();
@@ -136,7 +136,7 @@ impl Plan {
     pub fn next(&self, at: Duration) -> Option<Duration> {
         [self.fast, self.quit, self.kill, self.end]
             .into_iter()
-            .find(|rung| *rung > at)
+            .find(|stage| *stage > at)
     }
 }
 
@@ -145,15 +145,15 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn rungs(grace: f64) -> Vec<f64> {
-        let ladder = Ladder::new(Duration::from_secs_f64(grace));
+    fn stages(grace: f64) -> Vec<f64> {
+        let schedule = ShutdownSchedule::new(Duration::from_secs_f64(grace));
         [
-            ladder.fast(),
-            ladder.immediate(),
-            ladder.takeover(),
-            ladder.init_quit(),
-            ladder.init_kill(),
-            ladder.end(),
+            schedule.fast(),
+            schedule.immediate(),
+            schedule.takeover(),
+            schedule.init_quit(),
+            schedule.init_kill(),
+            schedule.end(),
         ]
         .map(|d| d.as_secs_f64())
         .to_vec()
@@ -161,24 +161,24 @@ mod tests {
 
     #[test]
     fn the_table_above() {
-        assert_eq!(rungs(2.0), [0.0, 1.4, 1.7, 1.76, 1.9, 1.95]);
-        assert_eq!(rungs(30.0), [0.0, 21.0, 25.5, 26.4, 28.5, 29.25]);
+        assert_eq!(stages(2.0), [0.0, 1.4, 1.7, 1.76, 1.9, 1.95]);
+        assert_eq!(stages(30.0), [0.0, 21.0, 25.5, 26.4, 28.5, 29.25]);
         let hour = [0.0, 3590.0, 3592.0, 3593.0, 3598.4, 3599.2];
-        assert_eq!(rungs(3600.0), hour);
+        assert_eq!(stages(3600.0), hour);
     }
 
     #[test]
     fn from_a_minute_on_a_postmaster_has_time_to_kill_its_children() {
-        let ladder = Ladder::new(Duration::from_secs(60));
-        assert!(ladder.init_kill() - ladder.init_quit() > Duration::from_secs(5));
+        let schedule = ShutdownSchedule::new(Duration::from_secs(60));
+        assert!(schedule.init_kill() - schedule.init_quit() > Duration::from_secs(5));
     }
 
     #[test]
     fn without_an_agent_init_begins_at_once_and_quits_when_the_agent_would_have() {
-        let ladder = Ladder::new(Duration::from_secs(30));
-        let plan = ladder.plan(Some(Duration::from_secs(2)));
+        let schedule = ShutdownSchedule::new(Duration::from_secs(30));
+        let plan = schedule.plan(Some(Duration::from_secs(2)));
         assert_eq!(plan.fast, Duration::from_secs(2));
-        assert_eq!(plan.quit, ladder.immediate());
+        assert_eq!(plan.quit, schedule.immediate());
         assert_eq!(plan.stage(Duration::from_secs(1)), Stage::Watch);
         assert_eq!(plan.stage(Duration::from_secs(2)), Stage::Fast);
         assert_eq!(plan.stage(Duration::from_secs(21)), Stage::Quit);
@@ -188,14 +188,14 @@ mod tests {
 
     #[test]
     fn an_agent_that_dies_late_still_leaves_time_for_a_fast_shutdown() {
-        let plan = Ladder::new(Duration::from_secs(30)).plan(Some(Duration::from_secs(25)));
+        let plan = ShutdownSchedule::new(Duration::from_secs(30)).plan(Some(Duration::from_secs(25)));
         assert_eq!(plan.fast, Duration::from_secs(25));
         assert_eq!(plan.quit, Duration::from_millis(25_900));
     }
 
     #[test]
     fn next_walks_over_all_rungs() {
-        let plan = Ladder::new(Duration::from_secs(30)).plan(None);
+        let plan = ShutdownSchedule::new(Duration::from_secs(30)).plan(None);
         let mut at = Duration::ZERO;
         let mut seen = vec![plan.stage(at)];
         while let Some(next) = plan.next(at) {
@@ -208,26 +208,26 @@ mod tests {
 
     proptest! {
         #[test]
-        fn rungs_are_in_order_and_inside_the_grace_period(
+        fn stages_are_in_order_and_inside_the_grace_period(
             millis in 0u64..1_000_000_000, agent in proptest::option::of(0u64..1_000_000_000)
         ) {
-            let ladder = Ladder::new(Duration::from_millis(millis));
-            let times = rungs(ladder.grace().as_secs_f64());
+            let schedule = ShutdownSchedule::new(Duration::from_millis(millis));
+            let times = stages(schedule.grace().as_secs_f64());
             prop_assert!(times.is_sorted(), "{times:?}");
-            prop_assert!(ladder.end() <= ladder.grace());
-            let plan = ladder.plan(agent.map(Duration::from_millis));
+            prop_assert!(schedule.end() <= schedule.grace());
+            let plan = schedule.plan(agent.map(Duration::from_millis));
             let steps = [plan.fast, plan.quit, plan.kill, plan.end];
             prop_assert!(steps.is_sorted(), "{steps:?}");
             if millis >= 1000 {
                 prop_assert!(plan.fast < plan.quit && plan.quit < plan.kill && plan.kill < plan.end);
-                prop_assert!(plan.end < ladder.grace());
+                prop_assert!(plan.end < schedule.grace());
             }
         }
     }
 
     #[test]
     fn the_longest_grace_does_not_overflow() {
-        let ladder = Ladder::new(Duration::MAX);
-        assert!(ladder.plan(Some(Duration::MAX)).end < Duration::MAX);
+        let schedule = ShutdownSchedule::new(Duration::MAX);
+        assert!(schedule.plan(Some(Duration::MAX)).end < Duration::MAX);
     }
 }

@@ -18,7 +18,7 @@ pub enum KeyKind {
 
 impl KeyKind {
     /// The word in OpenSSH's file names: `id_ed25519`, `ssh_host_rsa_key`.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             KeyKind::Ed25519 => "ed25519",
             KeyKind::Ecdsa => "ecdsa",

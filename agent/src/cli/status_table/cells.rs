@@ -1,7 +1,7 @@
 //! The cells of one row.
 
 use super::{Tone, clean};
-use gp_agent_core::cluster::report::{Entry, Report};
+use gp_agent_core::cluster::report::{PodReport, Report};
 use gp_agent_core::cluster::status::{Phase, PodStatus};
 use gp_agent_core::finding::Severity;
 
@@ -42,7 +42,7 @@ pub(super) fn head(catalog: bool) -> Row {
     row
 }
 
-pub(super) fn row(entry: &Entry, catalog: bool) -> Row {
+pub(super) fn row(entry: &PodReport, catalog: bool) -> Row {
     let mut row: Row = match &entry.status {
         Some(report) => answered(entry, report).into(),
         None => silent(entry).into(),
@@ -55,7 +55,7 @@ pub(super) fn row(entry: &Entry, catalog: bool) -> Row {
 
 /// Role, preferred role, mode and status; in brackets when it is what the catalog last said; with `!` when the pod
 /// contradicts it.
-fn listing(entry: &Entry) -> Cell {
+fn listing(entry: &PodReport) -> Cell {
     let (text, plain) = match &entry.catalog {
         Some(listing) if listing.live => (listing.row.to_string(), Tone::Plain),
         Some(listing) => (format!("({})", listing.row), Tone::Quiet),
@@ -68,7 +68,7 @@ fn listing(entry: &Entry) -> Cell {
     }
 }
 
-fn silent(entry: &Entry) -> [Cell; 8] {
+fn silent(entry: &PodReport) -> [Cell; 8] {
     let role = entry.role.map_or("-".into(), |r| format!("({r})"));
     let dash = || cell(Tone::Quiet, "-");
     [
@@ -83,7 +83,7 @@ fn silent(entry: &Entry) -> [Cell; 8] {
     ]
 }
 
-fn answered(entry: &Entry, report: &Report) -> [Cell; 8] {
+fn answered(entry: &PodReport, report: &Report) -> [Cell; 8] {
     let status = &report.status;
     let ready = if report.ready.ok {
         cell(Tone::Good, "yes")
@@ -94,7 +94,7 @@ fn answered(entry: &Entry, report: &Report) -> [Cell; 8] {
     [
         cell(Tone::Plain, &entry.pod),
         role(entry, status),
-        cell(phase(status.phase), status.phase.word()),
+        cell(phase(status.phase), status.phase.as_str()),
         ready,
         postmaster(status),
         replication(status),
@@ -104,7 +104,7 @@ fn answered(entry: &Entry, report: &Report) -> [Cell; 8] {
 }
 
 /// In brackets while the pod does no role, with a star when it does another one than it was made for.
-fn role(entry: &Entry, status: &PodStatus) -> Cell {
+fn role(entry: &PodReport, status: &PodStatus) -> Cell {
     match (status.active_role, entry.role) {
         (Some(active), Some(made_for)) if active != made_for => cell(Tone::Waiting, format!("{active}*")),
         (Some(active), _) => cell(Tone::Plain, active.to_string()),
@@ -158,7 +158,7 @@ fn replication(status: &PodStatus) -> Cell {
     cell(tone, format!("{number}{}{lag}", worst.unwrap_or(first).state))
 }
 
-fn findings(entry: &Entry) -> Cell {
+fn findings(entry: &PodReport) -> Cell {
     let tone = match entry.findings().map(|f| f.severity).max() {
         None => return cell(Tone::Quiet, "-"),
         Some(Severity::Error) => Tone::Bad,

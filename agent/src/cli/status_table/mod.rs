@@ -6,7 +6,7 @@ mod notes;
 mod tests;
 
 use cells::Row;
-use gp_agent_core::cluster::report::Entry;
+use gp_agent_core::cluster::report::PodReport;
 
 /// What text looks like on a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Paint {
 }
 
 /// The whole text, with a line feed at its end. `colour`: whether it goes to a terminal.
-pub fn render(entries: &[Entry], colour: bool) -> String {
+pub fn render(entries: &[PodReport], colour: bool) -> String {
     let paint = Paint { on: colour };
     // Only where there is one.
     let catalog = entries
@@ -59,7 +59,7 @@ pub fn render(entries: &[Entry], colour: bool) -> String {
     text
 }
 
-fn header(entries: &[Entry], paint: Paint) -> String {
+fn header(entries: &[PodReport], paint: Paint) -> String {
     let reports = || entries.iter().filter_map(|e| e.status.as_ref());
     let cluster = reports()
         .map(|r| clean(&r.status.cluster))

@@ -1,10 +1,10 @@
 //! What stands below the table: why pods are not ready, what waits, and the findings with their remedies.
 
 use super::{Paint, Tone, clean};
-use gp_agent_core::cluster::report::Entry;
+use gp_agent_core::cluster::report::PodReport;
 use gp_agent_core::finding::{Finding, Severity};
 
-pub(super) fn notes(entries: &[Entry], paint: Paint) -> String {
+pub(super) fn notes(entries: &[PodReport], paint: Paint) -> String {
     [
         legend(entries),
         section("not ready", not_ready(entries), paint),
@@ -17,20 +17,20 @@ pub(super) fn notes(entries: &[Entry], paint: Paint) -> String {
     .collect()
 }
 
-fn legend(entries: &[Entry]) -> String {
-    let contradicts = |e: &Entry| e.contradictions.iter().any(|f| f.severity > Severity::Info);
+fn legend(entries: &[PodReport]) -> String {
+    let contradicts = |e: &PodReport| e.contradictions.iter().any(|f| f.severity > Severity::Info);
     let mut text = stars(entries);
     if entries.iter().any(contradicts) {
         text.push_str("! catalog and agents contradict each other, or something wants doing: see the findings\n");
     }
-    let last_said = |e: &Entry| e.catalog.as_ref().is_some_and(|listing| !listing.live);
+    let last_said = |e: &PodReport| e.catalog.as_ref().is_some_and(|listing| !listing.live);
     if entries.iter().any(last_said) {
         text.push_str("(catalog) in brackets: what the coordinator last said; it does not answer now\n");
     }
     text
 }
 
-fn stars(entries: &[Entry]) -> String {
+fn stars(entries: &[PodReport]) -> String {
     let starred = entries.iter().any(|e| {
         let active = e.status.as_ref().and_then(|r| r.status.active_role);
         active.is_some() && e.role.is_some() && active != e.role
@@ -41,8 +41,8 @@ fn stars(entries: &[Entry]) -> String {
     }
 }
 
-fn not_ready(entries: &[Entry]) -> Vec<(&str, String)> {
-    let why = |e: &Entry| match &e.status {
+fn not_ready(entries: &[PodReport]) -> Vec<(&str, String)> {
+    let why = |e: &PodReport| match &e.status {
         Some(report) => report.ready.why.clone(),
         None => e.error.clone().unwrap_or_else(|| "no answer".into()),
     };
@@ -50,7 +50,7 @@ fn not_ready(entries: &[Entry]) -> Vec<(&str, String)> {
     pods.map(|e| (e.pod.as_str(), why(e))).collect()
 }
 
-fn restarts(entries: &[Entry]) -> Vec<(&str, String)> {
+fn restarts(entries: &[PodReport]) -> Vec<(&str, String)> {
     let waiting = entries.iter().filter_map(|e| {
         let parameters = &e.status.as_ref()?.status.pending_restart;
         (!parameters.is_empty()).then(|| (e.pod.as_str(), parameters.join(", ")))
@@ -72,7 +72,7 @@ fn section(title: &str, lines: Vec<(&str, String)>, paint: Paint) -> String {
 }
 
 /// A finding that several pods share is written once; the worst come first.
-fn findings(entries: &[Entry], paint: Paint) -> String {
+fn findings(entries: &[PodReport], paint: Paint) -> String {
     let mut shared: Vec<(&Finding, Vec<&str>)> = Vec::new();
     for entry in entries {
         for finding in entry.findings() {

@@ -36,8 +36,8 @@ fn link(state: &str, sync_state: &str, lag: i64) -> ReplicationStatus {
     }
 }
 
-fn entry(status: PodStatus) -> Entry {
-    Entry::own(Report::new(status, NOW))
+fn entry(status: PodStatus) -> PodReport {
+    PodReport::own(Report::new(status, NOW))
 }
 
 fn pods() -> [PodStatus; 6] {
@@ -90,14 +90,14 @@ fn a_cluster_in_trouble() {
     a1.findings = vec![tmpfs];
     a1.postmaster.answer = "no answer within 3 s".into();
     b0.active_role = Some(Role::Primary);
-    let gone = Entry {
+    let gone = PodReport {
         pod: "segment-b-1".into(),
         role: Some(Role::Mirror),
         content: 1,
         error: Some("cannot reach 10.0.0.9:8008: Connection refused".into()),
-        ..Entry::default()
+        ..PodReport::default()
     };
-    let mut entries: Vec<Entry> = [coordinator, standby, a0, a1, b0].map(entry).into();
+    let mut entries: Vec<PodReport> = [coordinator, standby, a0, a1, b0].map(entry).into();
     entries.push(gone);
     insta::assert_snapshot!(render(&entries, false));
 }
@@ -111,7 +111,7 @@ fn greenplum() -> (Topology, Vec<PodStatus>) {
             true => DirectoryKind::Primary,
             false => DirectoryKind::Standby,
         };
-        pod.directory.kind = kind.word().into();
+        pod.directory.kind = kind.as_str().into();
         pod.active_role = pod.preferred_role;
     }
     (Topology::new(&config, "gp"), pods.into())
@@ -126,14 +126,14 @@ const ROWS: [&str; 6] = [
     "5|1|m|m|s|u|50000|segment-b-1.gp|segment-b-1.gp|/greenplum/mirror/gpseg1",
 ];
 
-fn annotated(topology: &Topology, pods: Vec<PodStatus>, rows: &[&str], live: bool) -> Vec<Entry> {
+fn annotated(topology: &Topology, pods: Vec<PodStatus>, rows: &[&str], live: bool) -> Vec<PodReport> {
     let catalog = Catalog {
         segments: rows.iter().map(|text| row(text)).collect(),
         coordinator: "coordinator-0".into(),
         live,
         ..Catalog::default()
     };
-    let mut entries: Vec<Entry> = pods.into_iter().map(entry).collect();
+    let mut entries: Vec<PodReport> = pods.into_iter().map(entry).collect();
     annotate(&mut entries, topology, &catalog);
     entries
 }
@@ -237,7 +237,7 @@ proptest! {
     /// Every column begins below its heading, whatever the names.
     #[test]
     fn columns_are_aligned(names in proptest::collection::vec("[a-z0-9-]{1,70}", 1..20)) {
-        let entries: Vec<Entry> = names.iter().map(|n| entry(pod(n, Role::Mirror, 7))).collect();
+        let entries: Vec<PodReport> = names.iter().map(|n| entry(pod(n, Role::Mirror, 7))).collect();
         let text = render(&entries, false);
         let lines: Vec<&str> = text.lines().skip(2).take(names.len() + 1).collect();
         let at = lines[0].find("ROLE").unwrap();

@@ -1,6 +1,6 @@
 //! The agent's doors: HTTP on the network and on the unix socket, open from the first moment to the last.
 
-use crate::lifecycle::startup::{Host, run_dir};
+use crate::lifecycle::startup::{AgentApi, run_dir};
 use crate::sys::config::config_file;
 use crate::sys::http::{Agent, Limits, bind_tcp, bind_unix, serve_tcp, serve_unix};
 use anyhow::{Context, Result};
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 const DEFAULT_PORT: u16 = 8008;
 
 /// Open until closed.
-pub struct Door {
+pub struct ApiServer {
     servers: JoinSet<()>,
     stop: watch::Sender<bool>,
 }
@@ -22,7 +22,7 @@ pub struct Door {
 ///
 /// # Errors
 /// A port or a socket that somebody else holds, or a run directory that cannot be written to.
-pub fn open(host: &Arc<Host>, config_path: &Path) -> Result<Door> {
+pub fn open(host: &Arc<AgentApi>, config_path: &Path) -> Result<ApiServer> {
     let port = config_file::read(config_path).map_or(DEFAULT_PORT, |c| c.http.port);
     let dir = run_dir();
     std::fs::create_dir_all(&dir).with_context(|| {
@@ -39,10 +39,10 @@ pub fn open(host: &Arc<Host>, config_path: &Path) -> Result<Door> {
     let mut servers = JoinSet::new();
     servers.spawn(serve_unix(unix, path, agent.clone(), limits, stopped.clone()));
     servers.spawn(serve_tcp(bind_tcp(port)?, agent, limits, stopped));
-    Ok(Door { servers, stop })
+    Ok(ApiServer { servers, stop })
 }
 
-impl Door {
+impl ApiServer {
     /// Takes no more requests and removes the socket.
     pub async fn close(self) {
         self.stop.send_replace(true);

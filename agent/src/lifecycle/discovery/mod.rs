@@ -9,10 +9,10 @@ pub use once::look;
 
 use super::pod::status_board::now;
 use crate::sys::discovery::dns::Resolver;
-use crate::sys::discovery::nss::Names;
+use crate::sys::discovery::nss::NssResolver;
 use gp_agent_core::cluster::status::PeersStatus;
 use gp_agent_core::cluster::topology::{Member, Topology};
-use gp_agent_core::discovery::intervals::Pace;
+use gp_agent_core::discovery::intervals::LookupIntervals;
 use gp_agent_core::discovery::peers;
 use gp_agent_core::discovery::peers::PeerMap;
 use gp_agent_core::finding::Finding;
@@ -30,13 +30,13 @@ enum Command {
 
 /// Where to say that an address of a peer may be an old one.
 #[derive(Clone)]
-pub struct Doubts {
+pub struct RecheckHandle {
     commands: mpsc::Sender<Command>,
 }
 
-impl Doubts {
+impl RecheckHandle {
     /// Has this pod's addresses and name looked up again: call it when nobody answers there, or another pod does, or when
-    /// it should have come in and did not. However often it is called, lookups of one pod are [`Pace::recheck`] apart.
+    /// it should have come in and did not. However often it is called, lookups of one pod are [`LookupIntervals::recheck`] apart.
     pub fn about(&self, pod: &str) {
         // A full queue means that questions are under way already; without a discovery nobody asks.
         let _ = self.commands.try_send(Command::Recheck(pod.to_string()));
@@ -64,7 +64,13 @@ impl Discovery {
     /// Starts to look for every peer of `me`, on the current runtime.
     ///
     /// Names are checked through libc only for the pods given to [`Discovery::set_in_hba`].
-    pub fn start(topology: &Topology, me: &Member, resolver: Resolver, names: Names, pace: Pace) -> Discovery {
+    pub fn start(
+        topology: &Topology,
+        me: &Member,
+        resolver: Resolver,
+        names: NssResolver,
+        pace: LookupIntervals,
+    ) -> Discovery {
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let (in_hba_sender, in_hba) = watch::channel(BTreeSet::new());
         let (counts_sender, counts) = watch::channel(Counts {
@@ -119,8 +125,8 @@ impl Discovery {
     }
 
     /// For whoever connects to the peers.
-    pub fn doubts(&self) -> Doubts {
-        Doubts {
+    pub fn doubts(&self) -> RecheckHandle {
+        RecheckHandle {
             commands: self.commands.clone(),
         }
     }

@@ -1,8 +1,8 @@
 //! Checks of names: which ones are due, and what came of them.
 
-use crate::sys::discovery::nss::Names;
+use crate::sys::discovery::nss::NssResolver;
 use futures_util::future::BoxFuture;
-use gp_agent_core::discovery::intervals::{Pace, jittered};
+use gp_agent_core::discovery::intervals::{LookupIntervals, jittered};
 use gp_agent_core::discovery::name_check::{Check, Damped, Forward, NameVerdict, Reverse, judge};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -95,7 +95,12 @@ impl Checks {
     }
 
     /// Starts a round with every name that is due by now, or nearly.
-    pub(super) fn start(&mut self, names: &Arc<Names>, pace: &Pace, now: Instant) -> Option<BoxFuture<'static, Round>> {
+    pub(super) fn start(
+        &mut self,
+        names: &Arc<NssResolver>,
+        pace: &LookupIntervals,
+        now: Instant,
+    ) -> Option<BoxFuture<'static, Round>> {
         let soon = now + pace.names_recovering / 10;
         let due: Vec<&Name> = self.names.values().filter(|n| n.due <= soon).collect();
         if due.is_empty() {
@@ -126,7 +131,7 @@ impl Checks {
     pub(super) fn finish(
         &mut self,
         mut round: Round,
-        pace: &Pace,
+        pace: &LookupIntervals,
         chance: f64,
         now: Instant,
     ) -> Vec<(String, NameVerdict)> {
@@ -160,7 +165,7 @@ impl Checks {
     }
 }
 
-fn next_pause(damped: &Damped, good: bool, settled: Duration, pace: &Pace) -> Duration {
+fn next_pause(damped: &Damped, good: bool, settled: Duration, pace: &LookupIntervals) -> Duration {
     if good && damped.is_recovering() {
         pace.names_recovering.min(settled)
     } else {
@@ -184,7 +189,7 @@ mod tests {
             reverse: BTreeMap::new(),
             forward: BTreeMap::new(),
         };
-        checks.finish(round, &Pace::default(), 0.5, now);
+        checks.finish(round, &LookupIntervals::default(), 0.5, now);
         assert!(checks.next() > Some(s(30)), "settled");
         let pause = Duration::from_secs(5);
         checks.doubt("nobody", pause, s(1));

@@ -2,11 +2,11 @@
 
 use crate::lifecycle::pod::status_board::now;
 use crate::sys::discovery::dns::{Answer, DnsError, Families, Resolver};
-use crate::sys::discovery::nss::Names;
+use crate::sys::discovery::nss::NssResolver;
 use futures_util::StreamExt;
 use futures_util::stream;
 use gp_agent_core::cluster::topology::{Member, Topology};
-use gp_agent_core::discovery::intervals::Pace;
+use gp_agent_core::discovery::intervals::LookupIntervals;
 use gp_agent_core::discovery::name_check::{Check, Forward, NameVerdict, judge};
 use gp_agent_core::discovery::peers::{PeerMap, PeerView, lookup_finding};
 use gp_agent_core::finding::Finding;
@@ -19,12 +19,12 @@ pub async fn look(
     me: &Member,
     in_hba: &BTreeSet<String>,
     resolver: &Resolver,
-    names: &Names,
+    names: &NssResolver,
 ) -> (PeerMap, Vec<Finding>) {
     let members: Vec<&Member> = topology.peers(me).collect();
     let lookups: Vec<(&Member, PeerView)> =
         stream::iter(members.into_iter().map(async |m| (m, look_up(resolver, m).await)))
-            .buffered(Pace::default().at_once)
+            .buffered(LookupIntervals::default().at_once)
             .collect()
             .await;
     let mut findings = Vec::new();
@@ -61,7 +61,7 @@ async fn look_up(resolver: &Resolver, member: &Member) -> PeerView {
     peer
 }
 
-async fn verify<'a>(mut close: Vec<(&'a Member, PeerView)>, names: &Names) -> Vec<(&'a Member, PeerView)> {
+async fn verify<'a>(mut close: Vec<(&'a Member, PeerView)>, names: &NssResolver) -> Vec<(&'a Member, PeerView)> {
     let addresses: Vec<IpAddr> = close.iter().flat_map(|(_, p)| p.addresses.clone()).collect();
     let asked: Vec<String> = close.iter().map(|(m, _)| m.fqdn.clone()).collect();
     let (reverse, forward) = tokio::join!(names.reverse(&addresses), names.forward(&asked));

@@ -9,7 +9,7 @@ use crate::sys::http::client;
 use crate::sys::postgres::session::Session;
 use crate::sys::storage::fs::write_atomically;
 use gp_agent_core::cluster::catalog;
-use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer, Segment, Told};
+use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer, CatalogReply, Segment};
 use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::cluster::topology::Member;
 use std::net::SocketAddr;
@@ -78,7 +78,7 @@ async fn ask_head(pod: &Pod, head: &Member, path: &str) -> Option<CatalogAnswer>
     let port = pod.config.borrow().http.port;
     for address in addresses {
         let body = client::get(SocketAddr::new(address, port), path, ANSWER_WITHIN).await;
-        match body.map(|body| serde_json::from_slice::<Told>(&body)) {
+        match body.map(|body| serde_json::from_slice::<CatalogReply>(&body)) {
             Ok(Ok(told)) => match told.by(&pod.topology.cluster, head) {
                 Some(answer) => return Some(answer),
                 None => tracing::debug!(pod = head.pod, "another pod answers"),

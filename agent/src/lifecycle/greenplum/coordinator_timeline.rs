@@ -1,19 +1,19 @@
 //! The memory of coordinators: the newest timeline that this pod has seen one on, kept on its volume. A coordinator that
 //! comes back after its standby was activated is told so by the segments, even when the standby itself is silent.
 
-use crate::lifecycle::peers::fan_out::Pace;
+use crate::lifecycle::peers::fan_out::FanOutLimits;
 use crate::lifecycle::peers::{client, cluster_view};
 use crate::lifecycle::pod::Pod;
 use crate::sys::storage::fs::write_atomically;
 use futures_util::{StreamExt, stream};
-use gp_agent_core::cluster::report::Entry;
+use gp_agent_core::cluster::report::PodReport;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How many segments are asked, as each remembers by itself; and how many pods are told at once.
 const ASKED: usize = 16;
 
-const PACE: Pace = Pace {
+const PACE: FanOutLimits = FanOutLimits {
     peer: Duration::from_secs(1),
     all: Duration::from_secs(2),
     in_flight: ASKED,
@@ -64,7 +64,7 @@ pub async fn tell_peers(pod: &Pod) {
 pub async fn newest_of_segments(pod: &Pod) -> u32 {
     let segments = pod.topology.members.iter().filter(|m| m.content >= 0);
     let entries = cluster_view::ask(pod, segments.take(ASKED), PACE).await;
-    let theirs = |entry: Entry| entry.status.map_or(0, |r| r.status.seen_coordinator);
+    let theirs = |entry: PodReport| entry.status.map_or(0, |r| r.status.seen_coordinator);
     let own = pod.board.read(|s| s.seen_coordinator);
     entries.into_iter().map(theirs).fold(own, u32::max)
 }

@@ -2,7 +2,7 @@
 
 use crate::engine::Making;
 use crate::lifecycle::peers::cluster_view;
-use crate::lifecycle::peers::fan_out::Pace;
+use crate::lifecycle::peers::fan_out::FanOutLimits;
 use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::session::Session;
 use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer};
@@ -19,7 +19,7 @@ const SCAN: &str = "select gp_request_fts_probe_scan()";
 const SCAN_WITHIN: Duration = Duration::from_secs(180);
 /// A coordinator whose own look-ups of names take long is slow to begin a session.
 const BEGIN_WITHIN: Duration = Duration::from_secs(60);
-const PACE: Pace = Pace {
+const PACE: FanOutLimits = FanOutLimits {
     peer: Duration::from_secs(1),
     all: Duration::from_secs(5),
     in_flight: 128,

@@ -6,7 +6,7 @@ use crate::lifecycle::peers::client;
 use crate::lifecycle::pod::Pod;
 use futures_util::future::join_all;
 use gp_agent_core::cluster::status::{Phase, PodStatus};
-use gp_agent_core::process::shutdown_schedule::Ladder;
+use gp_agent_core::process::shutdown_schedule::ShutdownSchedule;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
@@ -22,7 +22,7 @@ pub async fn coordinator_first(pod: &Pod) {
         return;
     }
     let grace = Duration::from_secs(pod.config.borrow().shutdown.grace_seconds.into());
-    let latest = Ladder::new(grace).wait_for_others();
+    let latest = ShutdownSchedule::new(grace).wait_for_others();
     let begin = Instant::now();
     while begin.elapsed() < latest {
         match coordinator(pod).await {

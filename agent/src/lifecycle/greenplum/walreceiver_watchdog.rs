@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
 /// Longer than a connection takes that is answered.
-const PATIENCE: Duration = Duration::from_secs(5);
+const STUCK_AFTER: Duration = Duration::from_secs(5);
 
 /// What is remembered of it.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ impl Watch {
         };
         match self.silent {
             Some((known, since)) if known == pid => {
-                if since.elapsed() >= PATIENCE && serves(pod).await {
+                if since.elapsed() >= STUCK_AFTER && serves(pod).await {
                     self.silent = None;
                     start_anew(pod, pid);
                 }

@@ -1,11 +1,11 @@
 //! Writes Kubernetes Events about this pod. Best effort, and its own task: nothing else waits for the API server.
 
-use crate::lifecycle::pod::status_board::{Board, now};
+use crate::lifecycle::pod::status_board::{StatusBoard, now};
 use crate::sys::kubernetes::Kubernetes;
 use gp_agent_core::config::UseApi;
 use gp_agent_core::finding::{Area, Finding};
-use gp_agent_core::kubernetes::api_error::Trouble;
-use gp_agent_core::kubernetes::events::{Due, Outbox, Pace, Parcel, Watcher};
+use gp_agent_core::kubernetes::api_error::ApiError;
+use gp_agent_core::kubernetes::events::{Due, EventLimits, EventQueue, EventUpdate, Watcher};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -18,14 +18,14 @@ pub struct Events {
 
 impl Events {
     /// Begins to tell what the board shows, if there is an API.
-    pub fn start(api: Option<Arc<Kubernetes>>, events: UseApi, pace: Pace, board: &Arc<Board>) -> Events {
+    pub fn start(api: Option<Arc<Kubernetes>>, events: UseApi, pace: EventLimits, board: &Arc<StatusBoard>) -> Events {
         let (on, watched) = watch::channel(events == UseApi::Auto);
         if let Some(api) = api {
             let writer = Writer {
                 api,
                 board: board.clone(),
                 watcher: Watcher::default(),
-                outbox: Outbox::new(pace),
+                outbox: EventQueue::new(pace),
                 began: Instant::now(),
                 on: watched,
             };
@@ -42,9 +42,9 @@ impl Events {
 
 struct Writer {
     api: Arc<Kubernetes>,
-    board: Arc<Board>,
+    board: Arc<StatusBoard>,
     watcher: Watcher,
-    outbox: Outbox,
+    outbox: EventQueue,
     began: Instant,
     on: watch::Receiver<bool>,
 }
@@ -74,7 +74,7 @@ impl Writer {
         }
     }
 
-    async fn send(&mut self, parcel: &Parcel) {
+    async fn send(&mut self, parcel: &EventUpdate) {
         let result = self.api.send_event(parcel).await;
         let time = self.began.elapsed();
         match result {
@@ -82,13 +82,13 @@ impl Writer {
                 self.outbox.sent(parcel, name, time);
                 self.board.findings("events", Vec::new());
             }
-            Err(Trouble::Missing(_)) if parcel.name.is_some() => self.outbox.expired(parcel),
+            Err(ApiError::Missing(_)) if parcel.name.is_some() => self.outbox.expired(parcel),
             // 422: the server finds fault with the Event itself.
-            Err(Trouble::Replaced) => self.outbox.refused(parcel, time),
+            Err(ApiError::Replaced) => self.outbox.refused(parcel, time),
             Err(trouble) => {
                 tracing::debug!("cannot write an Event: {trouble}");
                 self.outbox.failed(trouble.lasts(), time);
-                if let Trouble::Denied(words) = trouble {
+                if let ApiError::Denied(words) = trouble {
                     self.board.findings("events", vec![self.denied(&words)]);
                 }
             }

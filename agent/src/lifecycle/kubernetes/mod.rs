@@ -4,13 +4,13 @@
 pub mod events;
 pub mod role_label;
 
-use super::pod::status_board::Board;
+use super::pod::status_board::StatusBoard;
 use crate::sys::config::config_file;
-use crate::sys::kubernetes::{Kubernetes, Place};
+use crate::sys::kubernetes::{InClusterConfig, Kubernetes};
 use events::Events;
 use gp_agent_core::config::UseApi;
-use gp_agent_core::kubernetes::events as events_core;
-use gp_agent_core::kubernetes::role_label as role_label_core;
+use gp_agent_core::kubernetes::events::EventLimits;
+use gp_agent_core::kubernetes::role_label::LabelIntervals;
 use role_label::RoleLabel;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use tokio::sync::watch;
 
 /// Begins to keep the label and to write Events; outside Kubernetes both do nothing. Until the configuration can be read,
 /// both are on.
-pub fn begin(config_path: &Path, board: &Arc<Board>, shutdown: watch::Receiver<bool>) -> (RoleLabel, Events) {
+pub fn begin(config_path: &Path, board: &Arc<StatusBoard>, shutdown: watch::Receiver<bool>) -> (RoleLabel, Events) {
     let config = config_file::read(config_path).map(|config| config.kubernetes);
     let (labels, events) = config.map_or((UseApi::Auto, UseApi::Auto), |c| (c.labels, c.events));
-    let api = Place::find().map(|place| Arc::new(Kubernetes::new(place)));
+    let api = InClusterConfig::find().map(|place| Arc::new(Kubernetes::new(place)));
     (
-        RoleLabel::start(api.clone(), labels, role_label_core::Pace::default(), board, shutdown),
-        Events::start(api, events, events_core::Pace::default(), board),
+        RoleLabel::start(api.clone(), labels, LabelIntervals::default(), board, shutdown),
+        Events::start(api, events, EventLimits::default(), board),
     )
 }

@@ -1,11 +1,11 @@
 //! Keeps the label of this pod's active role, and takes it away before the pod stops serving. Its own task, so that an API
 //! server that hangs never holds up the database.
 
-use crate::lifecycle::pod::status_board::{Board, now};
+use crate::lifecycle::pod::status_board::{StatusBoard, now};
 use crate::sys::kubernetes::Kubernetes;
 use gp_agent_core::config::UseApi;
-use gp_agent_core::kubernetes::api_error::Trouble;
-use gp_agent_core::kubernetes::role_label::{LABEL, Pace, Reconciler, Step, Wanted, finding, wanted};
+use gp_agent_core::kubernetes::api_error::ApiError;
+use gp_agent_core::kubernetes::role_label::{DesiredRole, LABEL, LabelIntervals, Reconciler, Step, finding, wanted};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -20,7 +20,7 @@ const TELL_AFTER: u32 = 3;
 /// The handle on the task. Without an API, or switched off, it does nothing.
 pub struct RoleLabel {
     orders: watch::Sender<Orders>,
-    seen: watch::Receiver<Seen>,
+    seen: watch::Receiver<ObservedLabel>,
 }
 
 /// What the task is told.
@@ -35,7 +35,7 @@ struct Orders {
 
 /// What the task has come to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Seen {
+struct ObservedLabel {
     /// The orders that it follows.
     number: u64,
     /// The label is not there, or nothing can be done about it soon.
@@ -48,8 +48,8 @@ impl RoleLabel {
     pub fn start(
         api: Option<Arc<Kubernetes>>,
         labels: UseApi,
-        pace: Pace,
-        board: &Arc<Board>,
+        pace: LabelIntervals,
+        board: &Arc<StatusBoard>,
         shutdown: watch::Receiver<bool>,
     ) -> RoleLabel {
         let on = labels == UseApi::Auto;
@@ -58,9 +58,9 @@ impl RoleLabel {
             withheld: false,
             number: 1,
         });
-        let (seen, watched) = watch::channel(Seen { number: 0, gone: false });
+        let (seen, watched) = watch::channel(ObservedLabel { number: 0, gone: false });
         if let Some(api) = api {
-            let keeper = Keeper {
+            let keeper = LabelTask {
                 api,
                 board: board.clone(),
                 reconciler: Reconciler::new(pace),
@@ -108,17 +108,17 @@ impl RoleLabel {
     }
 }
 
-struct Keeper {
+struct LabelTask {
     api: Arc<Kubernetes>,
-    board: Arc<Board>,
+    board: Arc<StatusBoard>,
     reconciler: Reconciler,
     began: Instant,
     orders: watch::Receiver<Orders>,
     shutdown: watch::Receiver<bool>,
-    seen: watch::Sender<Seen>,
+    seen: watch::Sender<ObservedLabel>,
 }
 
-impl Keeper {
+impl LabelTask {
     async fn keep(mut self) {
         let mut board = self.board.changes();
         let mut last = None;
@@ -150,7 +150,7 @@ impl Keeper {
             return Step::Wait(None);
         }
         let wanted = if orders.withheld || *self.shutdown.borrow_and_update() {
-            Wanted::Nothing
+            DesiredRole::Nothing
         } else {
             self.board.read(|status| wanted(status, now()))
         };
@@ -160,7 +160,7 @@ impl Keeper {
     /// Says what is known before anything is done, so that nobody takes a label for gone that is just being set.
     fn tell(&self, orders: Orders, step: Step) {
         let setting = matches!(step, Step::Set(Some(_)));
-        self.seen.send_replace(Seen {
+        self.seen.send_replace(ObservedLabel {
             number: orders.number,
             gone: !orders.on || self.reconciler.is_gone_or_out_of_reach() && !setting,
         });
@@ -186,8 +186,8 @@ impl Keeper {
         }
     }
 
-    fn complain(&self, trouble: &Trouble) {
-        let outage = matches!(trouble, Trouble::Unavailable(_));
+    fn complain(&self, trouble: &ApiError) {
+        let outage = matches!(trouble, ApiError::Unavailable(_));
         let failures = self.reconciler.failures();
         // During an outage the first words stay: they change from try to try.
         if !outage || failures == TELL_AFTER {

@@ -1,18 +1,18 @@
 //! Every pod's status in one document: this one's own, and what the peers' agents answer.
 
 use super::fan_out;
-use super::fan_out::{Pace, PeerAddress};
+use super::fan_out::{FanOutLimits, PeerAddress};
 use crate::lifecycle::greenplum::catalog;
 use crate::lifecycle::pod::Pod;
-use crate::lifecycle::pod::status_board::{Board, now};
-use gp_agent_core::cluster::report::{Entry, Report};
+use crate::lifecycle::pod::status_board::{StatusBoard, now};
+use gp_agent_core::cluster::report::{PodReport, Report};
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::greenplum::catalog_drift;
 use std::sync::Arc;
 
-/// A JSON array of [`Entry`], in the topology's order.
-pub async fn gather(board: &Board, pod: Option<&Arc<Pod>>) -> String {
-    let own = || Entry::own(Report::new(board.snapshot(), now()));
+/// A JSON array of [`PodReport`], in the topology's order.
+pub async fn gather(board: &StatusBoard, pod: Option<&Arc<Pod>>) -> String {
+    let own = || PodReport::own(Report::new(board.snapshot(), now()));
     let entries = match pod {
         None => vec![own()],
         Some(pod) => {
@@ -29,12 +29,12 @@ pub async fn gather(board: &Board, pod: Option<&Arc<Pod>>) -> String {
     serde_json::to_string(&entries).unwrap_or_else(|_| "[]".into())
 }
 
-async fn peers(pod: &Pod) -> Vec<Entry> {
-    ask(pod, pod.topology.peers(&pod.me), Pace::default()).await
+async fn peers(pod: &Pod) -> Vec<PodReport> {
+    ask(pod, pod.topology.peers(&pod.me), FanOutLimits::default()).await
 }
 
 /// What the agents of these pods say, in the same order.
-pub async fn ask(pod: &Pod, members: impl Iterator<Item = &Member>, pace: Pace) -> Vec<Entry> {
+pub async fn ask(pod: &Pod, members: impl Iterator<Item = &Member>, pace: FanOutLimits) -> Vec<PodReport> {
     let asked = {
         let known = pod.peers.borrow();
         let address = |member: &Member| PeerAddress {

@@ -4,10 +4,10 @@ use crate::lifecycle::discovery;
 use crate::lifecycle::discovery::Discovery;
 use crate::lifecycle::pod::Pod;
 use crate::sys::discovery::dns::Resolver;
-use crate::sys::discovery::nss::Names;
+use crate::sys::discovery::nss::NssResolver;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::{Member, Role, Topology};
-use gp_agent_core::discovery::intervals::Pace;
+use gp_agent_core::discovery::intervals::LookupIntervals;
 use gp_agent_core::discovery::name_check::NameVerdict;
 use gp_agent_core::discovery::peers::PeerMap;
 use gp_agent_core::finding::Finding;
@@ -21,7 +21,13 @@ const REPORT_EVERY: Duration = Duration::from_secs(5);
 
 /// Discovery through the container's own resolv.conf and libc.
 pub fn start(topology: &Topology, me: &Member) -> Discovery {
-    Discovery::start(topology, me, Resolver::system(), Names::system(), Pace::default())
+    Discovery::start(
+        topology,
+        me,
+        Resolver::system(),
+        NssResolver::system(),
+        LookupIntervals::default(),
+    )
 }
 
 /// The pods whose names or addresses this pod's pg_hba.conf holds.
@@ -67,7 +73,7 @@ pub async fn keep(pod: &Pod, discovery: Discovery) {
 /// One look at every peer, for `gp-agent check` and `render`: what was found, and what is wrong.
 pub async fn look(topology: &Topology, me: &Member, user: &str) -> (PeerMap, Vec<Finding>) {
     let in_hba = in_hba(topology, me, user);
-    discovery::look(topology, me, &in_hba, &Resolver::system(), &Names::system()).await
+    discovery::look(topology, me, &in_hba, &Resolver::system(), &NssResolver::system()).await
 }
 
 /// Returns when every pod that the topology names can be found: a cluster is created only then.

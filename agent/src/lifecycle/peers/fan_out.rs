@@ -2,7 +2,7 @@
 
 use crate::sys::http::client;
 use futures_util::{StreamExt, stream};
-use gp_agent_core::cluster::report::{Entry, Report};
+use gp_agent_core::cluster::report::{PodReport, Report};
 use gp_agent_core::cluster::topology::Member;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub struct PeerAddress {
 
 /// How long, and how many at once.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub struct FanOutLimits {
     /// For one peer, all its addresses together.
     pub peer: Duration,
     /// For all peers; those that have not been asked by then count as silent.
@@ -28,9 +28,9 @@ pub struct Pace {
     pub in_flight: usize,
 }
 
-impl Default for Pace {
+impl Default for FanOutLimits {
     fn default() -> Self {
-        Pace {
+        FanOutLimits {
             peer: Duration::from_secs(2),
             all: Duration::from_secs(15),
             in_flight: 64,
@@ -40,7 +40,7 @@ impl Default for Pace {
 
 /// What each peer's agent of `cluster` says on `port`, in the peers' order. A peer that does not answer, or where another
 /// pod answers, is an entry with an error.
-pub async fn gather(cluster: &str, peers: Vec<PeerAddress>, port: u16, pace: Pace) -> Vec<Entry> {
+pub async fn gather(cluster: &str, peers: Vec<PeerAddress>, port: u16, pace: FanOutLimits) -> Vec<PodReport> {
     let end = Instant::now() + pace.all;
     let asked: Vec<_> = peers
         .into_iter()
@@ -50,7 +50,7 @@ pub async fn gather(cluster: &str, peers: Vec<PeerAddress>, port: u16, pace: Pac
                 Ok(answer) => answer,
                 Err(_) => Err(format!("no answer within {:?}", pace.peer)),
             };
-            Entry::of(&peer.member, answer)
+            PodReport::of(&peer.member, answer)
         })
         .collect();
     stream::iter(asked).buffered(pace.in_flight.max(1)).collect().await

@@ -1,13 +1,13 @@
 //! Tells the log who speaks: pod, role and content, as they are at the moment.
 
-use super::status_board::Board;
+use super::status_board::StatusBoard;
 use crate::sys::log;
 use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::log::record::Identity;
 use std::sync::Arc;
 
 /// Runs as long as the agent.
-pub async fn follow(board: Arc<Board>) {
+pub async fn follow(board: Arc<StatusBoard>) {
     let mut changes = board.changes();
     let mut known = None;
     loop {

@@ -4,7 +4,7 @@ pub mod log_identity;
 pub mod signals;
 pub mod status_board;
 
-use super::discovery::Doubts;
+use super::discovery::RecheckHandle;
 use super::kubernetes::role_label::RoleLabel;
 use crate::engine::Engine;
 use crate::sys::postgres::session::{Session, Target};
@@ -13,7 +13,7 @@ use gp_agent_core::cluster::catalog::CatalogAnswer;
 use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::config::Config;
 use gp_agent_core::discovery::peers::PeerMap;
-use status_board::Board;
+use status_board::StatusBoard;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -32,11 +32,11 @@ pub struct Pod {
     /// The database programs.
     pub engine: Engine,
     /// What is known.
-    pub board: Arc<Board>,
+    pub board: Arc<StatusBoard>,
     /// Peers and their names, as discovery sees them.
     pub peers: watch::Receiver<PeerMap>,
     /// Told when an address of a peer is wrong.
-    pub doubts: Doubts,
+    pub doubts: RecheckHandle,
     /// The label of the active role on the pod's object in Kubernetes.
     pub label: RoleLabel,
     /// Turns true once, when the pod has to end.

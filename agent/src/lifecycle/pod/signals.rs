@@ -1,6 +1,6 @@
 //! The signals that init forwards, and what each means to the agent.
 
-use super::status_board::Board;
+use super::status_board::StatusBoard;
 use anyhow::{Context, Result};
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -42,7 +42,7 @@ impl Signals {
 }
 
 /// Acts on signals as long as the agent lives.
-pub async fn follow(signals: Arc<Signals>, board: Arc<Board>) {
+pub async fn follow(signals: Arc<Signals>, board: Arc<StatusBoard>) {
     let taken = signals.sources.lock().ok().and_then(|mut s| s.take());
     let Some([mut term, mut int, mut quit, mut hup, mut usr1, mut usr2]) = taken else {
         return;

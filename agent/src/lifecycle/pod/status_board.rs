@@ -14,7 +14,7 @@ pub fn now() -> u64 {
 
 /// Shared by all acts; each writes its own part.
 #[derive(Debug)]
-pub struct Board {
+pub struct StatusBoard {
     inner: Mutex<Inner>,
     changes: watch::Sender<()>,
 }
@@ -25,10 +25,10 @@ struct Inner {
     findings: BTreeMap<&'static str, Vec<Finding>>,
 }
 
-impl Board {
+impl StatusBoard {
     /// A board that begins with `status`.
-    pub fn new(status: PodStatus) -> Board {
-        Board {
+    pub fn new(status: PodStatus) -> StatusBoard {
+        StatusBoard {
             inner: Mutex::new(Inner {
                 status,
                 findings: BTreeMap::new(),

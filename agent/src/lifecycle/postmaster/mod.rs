@@ -18,7 +18,7 @@ use crate::sys::process::{Ended, Process};
 use anyhow::Result;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::Role;
-use gp_agent_core::process::poll_interval::Pauses;
+use gp_agent_core::process::poll_interval::PollInterval;
 use gp_agent_core::process::restart_backoff::Backoff;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -35,7 +35,7 @@ pub enum Command {
 
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// Between two decisions while somebody else has to act first.
-const DECIDE_AGAIN: Pauses = Pauses::new(Duration::from_millis(100), ASK_AGAIN);
+const DECIDE_AGAIN: PollInterval = PollInterval::new(Duration::from_millis(100), ASK_AGAIN);
 const LOOK_FOR_RETURN: Duration = Duration::from_millis(500);
 const PARTNER_EVERY: Duration = Duration::from_secs(5);
 
@@ -45,12 +45,12 @@ pub struct Supervisor<'a> {
     commands: mpsc::Receiver<Command>,
     backoff: Backoff,
     starts: u64,
-    others: running_tools::Others,
-    waiting: Pauses,
+    others: running_tools::ToolWatch,
+    waiting: PollInterval,
 }
 
 /// Why the supervisor stopped watching a running postmaster.
-enum Left {
+enum WatchEnd {
     Ended(on_exit::End),
     Draining,
     SteppedDown(String),
@@ -64,7 +64,7 @@ impl<'a> Supervisor<'a> {
             commands,
             backoff: Backoff::new(),
             starts: 0,
-            others: running_tools::Others::default(),
+            others: running_tools::ToolWatch::default(),
             waiting: DECIDE_AGAIN,
         }
     }
@@ -139,13 +139,13 @@ impl<'a> Supervisor<'a> {
         let since = Instant::now();
         let left = self.watch(&mut process).await;
         let ended = match left {
-            Left::Ended(ended) => Some(ended),
-            Left::SteppedDown(why) => {
+            WatchEnd::Ended(ended) => Some(ended),
+            WatchEnd::SteppedDown(why) => {
                 tracing::error!("{why}; stopping this server");
                 self.stop(&mut process, Instant::now()).await;
                 None
             }
-            Left::Draining => {
+            WatchEnd::Draining => {
                 let begun = Instant::now();
                 let board = &self.pod.board;
                 board.phase(Phase::Draining, "this pod ends");
@@ -164,24 +164,24 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    async fn watch(&mut self, process: &mut Process) -> Left {
+    async fn watch(&mut self, process: &mut Process) -> WatchEnd {
         let pod = self.pod;
         let mut partner_tick = tokio::time::interval(PARTNER_EVERY);
         let mut lock_file = pidfile_watch::LockFile::default();
         let mut lock_file_tick = tokio::time::interval(pidfile_watch::EVERY);
         loop {
             tokio::select! {
-                ended = process.ended() => return Left::Ended(on_exit::End {
+                ended = process.ended() => return WatchEnd::Ended(on_exit::End {
                     how: ended.unwrap_or(Ended::Unknown),
                     lock_file_lost: lock_file.lost(),
                 }),
-                () = pod.ending() => return Left::Draining,
+                () = pod.ending() => return WatchEnd::Draining,
                 Some(command) = self.commands.recv() => self.obey(command),
                 _ = lock_file_tick.tick() => lock_file.look(pod.dir(), process.pid()),
                 () = pod.look_again.notified() => partner_tick.reset_immediately(),
                 _ = partner_tick.tick() => {
                     if let Some(why) = start_decision::must_step_down(pod).await {
-                        return Left::SteppedDown(why);
+                        return WatchEnd::SteppedDown(why);
                     }
                 }
             }

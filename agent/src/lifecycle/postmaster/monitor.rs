@@ -11,12 +11,12 @@ use gp_agent_core::cluster::status::{Phase, PodStatus};
 use gp_agent_core::postgres::observation;
 use gp_agent_core::postgres::observation::{Answer, Observation, Receiver};
 use gp_agent_core::postgres::start_decision::DirectoryKind;
-use gp_agent_core::process::poll_interval::Pauses;
+use gp_agent_core::process::poll_interval::PollInterval;
 use std::time::{Duration, Instant};
 
 const EVERY: Duration = Duration::from_secs(1);
 /// While a server starts. One that recovers for long is asked less often: it logs each refusal.
-const STARTING_EVERY: Pauses = Pauses::new(Duration::from_millis(10), EVERY);
+const STARTING_EVERY: PollInterval = PollInterval::new(Duration::from_millis(10), EVERY);
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 /// In turns.
 const TRY_NEW_SESSION: u32 = 5;
@@ -178,7 +178,7 @@ fn record(pod: &Pod, answer: &Answer, timeouts: u32, took: Duration) {
                 } else {
                     DirectoryKind::Primary
                 };
-                s.directory.kind = kind.word().into();
+                s.directory.kind = kind.as_str().into();
                 s.directory.timeline = seen.timeline.or(s.directory.timeline);
             }
             _ => forget(s),

@@ -14,14 +14,14 @@ const MAKER_STARTS_WITHIN: Duration = Duration::from_secs(30);
 
 /// What the supervisor remembers of a directory that is not its own to make.
 #[derive(Debug, Default)]
-pub(super) struct Others {
+pub(super) struct ToolWatch {
     /// Whether the directory could not be started when it was last looked at.
     was_refused: bool,
     /// Since when it can be.
     mended_at: Option<Instant>,
 }
 
-impl Others {
+impl ToolWatch {
     /// The directory could not be started: whoever mends it also starts it.
     pub(super) fn refused(&mut self) {
         self.was_refused = true;
@@ -30,7 +30,7 @@ impl Others {
 
     /// A server runs.
     pub(super) fn running(&mut self) {
-        *self = Others::default();
+        *self = ToolWatch::default();
     }
 }
 

@@ -2,21 +2,21 @@
 
 use super::Supervisor;
 use crate::lifecycle::peers::cluster_view;
-use crate::lifecycle::peers::fan_out::Pace;
+use crate::lifecycle::peers::fan_out::FanOutLimits;
 use crate::lifecycle::pod::Pod;
 use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer, CatalogRole};
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::greenplum::startup_order::awaited;
-use gp_agent_core::process::poll_interval::Pauses;
+use gp_agent_core::process::poll_interval::PollInterval;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 /// The pods of a cluster that is made anew come one after another, with their volumes. A primary that is lost for good
 /// delays the coordinator's return by this long.
-const PATIENCE: Duration = Duration::from_secs(20);
-const LOOK_AGAIN: Pauses = Pauses::new(Duration::from_millis(50), Duration::from_secs(1));
-const PACE: Pace = Pace {
+const PRIMARIES_START_WITHIN: Duration = Duration::from_secs(20);
+const LOOK_AGAIN: PollInterval = PollInterval::new(Duration::from_millis(50), Duration::from_secs(1));
+const PACE: FanOutLimits = FanOutLimits {
     peer: Duration::from_millis(500),
     all: Duration::from_secs(1),
     in_flight: 256,
@@ -33,7 +33,7 @@ impl Supervisor<'_> {
         loop {
             let entries = cluster_view::ask(pod, primaries.iter().copied(), PACE).await;
             let missing: Vec<_> = entries.iter().filter(|e| awaited(e)).collect();
-            let Some(first) = missing.first().filter(|_| begin.elapsed() < PATIENCE) else {
+            let Some(first) = missing.first().filter(|_| begin.elapsed() < PRIMARIES_START_WITHIN) else {
                 return;
             };
             let reason = format!(

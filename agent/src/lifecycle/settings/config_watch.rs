@@ -1,6 +1,6 @@
 //! Reading cluster.yaml, and following it: the ConfigMap may change under a running pod.
 
-use crate::lifecycle::pod::status_board::Board;
+use crate::lifecycle::pod::status_board::StatusBoard;
 use crate::sys::config::config_file;
 use crate::sys::config::config_file::ConfigFileError;
 use gp_agent_core::cluster::status::Phase;
@@ -15,7 +15,7 @@ use tokio::time::sleep;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Reads the file until it is right; what is wrong stays on the board meanwhile.
-pub async fn wait_for_valid(path: &Path, board: &Board) -> Config {
+pub async fn wait_for_valid(path: &Path, board: &StatusBoard) -> Config {
     loop {
         match config_file::read(path) {
             Ok(config) => {
@@ -32,7 +32,7 @@ pub async fn wait_for_valid(path: &Path, board: &Board) -> Config {
 }
 
 /// Follows the file: publishes each valid new state; an invalid one is reported and the last valid one stays in use.
-pub async fn follow(path: &Path, board: &Board, current: watch::Sender<Arc<Config>>, now: &Notify) {
+pub async fn follow(path: &Path, board: &StatusBoard, current: watch::Sender<Arc<Config>>, now: &Notify) {
     // The file may have changed since it was first read, so the first look always counts.
     let mut seen = None;
     loop {
@@ -52,7 +52,7 @@ pub async fn follow(path: &Path, board: &Board, current: watch::Sender<Arc<Confi
     }
 }
 
-fn publish(path: &Path, board: &Board, current: &watch::Sender<Arc<Config>>, new: Config) {
+fn publish(path: &Path, board: &StatusBoard, current: &watch::Sender<Arc<Config>>, new: Config) {
     let change = diff(&current.borrow(), &new);
     if change.reloadable.is_empty() && change.needs_restart.is_empty() {
         board.findings("config", Vec::new());

@@ -29,7 +29,7 @@ const SCANS: usize = 4;
 const LONGEST_WAIT: u64 = 30;
 
 /// Tries after which silence is worth a finding.
-const PATIENCE: u32 = 5;
+const SILENT_TRIES: u32 = 5;
 
 /// What one scan of one peer brought: its keys, or words why there are none.
 type Scanned = (String, Result<Vec<PublicKey>, String>);
@@ -194,7 +194,7 @@ impl Hosts {
         for (pod, peer) in &self.peers {
             if let Some((pinned, offered)) = &peer.changed {
                 findings.push(changed(pod, pinned, offered, &self.file));
-            } else if peer.misses >= PATIENCE && self.pins.of(pod).is_empty() {
+            } else if peer.misses >= SILENT_TRIES && self.pins.of(pod).is_empty() {
                 findings.push(Finding::warning(
                     Area::Ssh,
                     pod,

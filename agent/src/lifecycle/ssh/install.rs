@@ -100,8 +100,8 @@ fn named<'a>(stem: &str, pairs: &'a [KeyPair]) -> Vec<(String, &'a KeyPair)> {
         let n = count.entry(kind).or_default();
         *n += 1;
         match n {
-            1 => format!("{stem}_{}", kind.word()),
-            n => format!("{stem}_{}_{n}", kind.word()),
+            1 => format!("{stem}_{}", kind.as_str()),
+            n => format!("{stem}_{}_{n}", kind.as_str()),
         }
     };
     pairs.iter().map(|pair| (name(pair), pair)).collect()

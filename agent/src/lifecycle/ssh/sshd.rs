@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long sshd may take until it listens, and until it ends.
-const PATIENCE: Duration = Duration::from_secs(10);
+const STARTS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Between two looks at the PID file while sshd starts.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -232,7 +232,7 @@ impl Daemon {
         tokio::select! {
             () = written => {}
             _ = process.ended() => {}
-            () = tokio::time::sleep(PATIENCE) => {
+            () = tokio::time::sleep(STARTS_WITHIN) => {
                 tracing::warn!(pid, "sshd runs and has not written its PID file; perhaps it does not listen");
             }
         }
@@ -246,7 +246,7 @@ impl Daemon {
         };
         for signal in [Signal::TERM, Signal::KILL] {
             let _ = process.signal(signal);
-            if let Ok(Ok(ended)) = tokio::time::timeout(PATIENCE / 4, process.ended()).await {
+            if let Ok(Ok(ended)) = tokio::time::timeout(STARTS_WITHIN / 4, process.ended()).await {
                 tracing::info!("sshd {ended}");
                 return;
             }

@@ -27,7 +27,7 @@ pub(super) fn write_host_keys(run_dir: &Path, pairs: &[KeyPair]) -> io::Result<(
     let mut changed = false;
     let mut files = Vec::new();
     for pair in pairs {
-        let file = run_dir.join(format!("ssh_host_{}_key", pair.public.kind().word()));
+        let file = run_dir.join(format!("ssh_host_{}_key", pair.public.kind().as_str()));
         changed |= write_atomically(&file, pair.private.text(), 0o600)?;
         files.push(file);
     }

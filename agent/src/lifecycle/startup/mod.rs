@@ -8,7 +8,7 @@ use super::greenplum::catalog;
 use super::kubernetes::role_label::RoleLabel;
 use super::peers::{cluster_view, discovered};
 use super::pod::Pod;
-use super::pod::status_board::{Board, now};
+use super::pod::status_board::{StatusBoard, now};
 use super::postmaster::Command;
 use super::settings::config_watch;
 use super::ssh::{Setup, Ssh};
@@ -19,7 +19,7 @@ use crate::sys::process::init_channel::{Heartbeat, restarts_from_env};
 use crate::sys::process::passwd::Account;
 use crate::sys::storage::fs::VolumeLock;
 use anyhow::Result;
-use gp_agent_core::cluster::catalog::{CatalogAnswer, Told};
+use gp_agent_core::cluster::catalog::{CatalogAnswer, CatalogReply};
 use gp_agent_core::cluster::identity;
 use gp_agent_core::cluster::status::{Phase, PodStatus};
 use gp_agent_core::cluster::topology::{Member, Topology};
@@ -33,16 +33,16 @@ use tokio::sync::{Notify, mpsc, watch};
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 
 /// What the HTTP server asks.
-pub struct Host {
-    board: Arc<Board>,
+pub struct AgentApi {
+    board: Arc<StatusBoard>,
     commands: mpsc::Sender<Command>,
     pod: OnceLock<Arc<Pod>>,
 }
 
-impl Host {
+impl AgentApi {
     /// An agent that does not know its pod yet.
-    pub fn new(board: Arc<Board>, commands: mpsc::Sender<Command>) -> Host {
-        Host {
+    pub fn new(board: Arc<StatusBoard>, commands: mpsc::Sender<Command>) -> AgentApi {
+        AgentApi {
             board,
             commands,
             pod: OnceLock::new(),
@@ -63,7 +63,7 @@ impl Host {
     }
 }
 
-impl Agent for Host {
+impl Agent for AgentApi {
     fn status(&self) -> PodStatus {
         self.board.snapshot()
     }
@@ -76,7 +76,7 @@ impl Agent for Host {
         Box::pin(async { cluster_view::gather(&self.board, self.pod.get()).await })
     }
 
-    fn catalog(&self, content: Option<i32>) -> Told {
+    fn catalog(&self, content: Option<i32>) -> CatalogReply {
         let (cluster, fqdn, why) = self
             .board
             .read(|s| (s.cluster.clone(), s.fqdn.clone(), s.reason.clone()));
@@ -84,7 +84,7 @@ impl Agent for Host {
             Some(pod) => catalog::told(pod, content),
             None => CatalogAnswer::Unknown { why },
         };
-        Told { cluster, fqdn, answer }
+        CatalogReply { cluster, fqdn, answer }
     }
 
     fn look_again(&self) {
@@ -136,7 +136,7 @@ pub struct Prepared {
 /// mended; nothing is given up.
 pub async fn prepare(
     config_path: &Path,
-    board: &Arc<Board>,
+    board: &Arc<StatusBoard>,
     shutdown: watch::Receiver<bool>,
     init: Option<&Arc<Heartbeat>>,
     label: RoleLabel,
@@ -226,7 +226,7 @@ pub fn identify(config: &Config) -> Result<(Account, Topology, Member), Finding>
     Ok((account, topology, me))
 }
 
-fn introduce(board: &Board, config: &Config, topology: &Topology, me: &Member) {
+fn introduce(board: &StatusBoard, config: &Config, topology: &Topology, me: &Member) {
     tracing::info!(
         pod = me.pod,
         content = me.content,

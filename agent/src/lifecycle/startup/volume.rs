@@ -1,7 +1,7 @@
 //! The volume: locked, proven, and owned by this pod, before anything else touches it.
 
 use super::volume_owner;
-use crate::lifecycle::pod::status_board::Board;
+use crate::lifecycle::pod::status_board::StatusBoard;
 use crate::sys::process::init_channel::Heartbeat;
 use crate::sys::storage::fs::VolumeLock;
 use crate::sys::storage::{prove_all, shm_bytes};
@@ -18,7 +18,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(3);
 
 /// Waits until the volume is ours and passes; what is wrong stays on the board meanwhile. The lock lasts as long as the
 /// value lives, and as long as init, when there is one.
-pub async fn wait_for(config: &Config, me: &Member, board: &Board, init: Option<&Arc<Heartbeat>>) -> VolumeLock {
+pub async fn wait_for(config: &Config, me: &Member, board: &StatusBoard, init: Option<&Arc<Heartbeat>>) -> VolumeLock {
     loop {
         let storage = config.storage.clone();
         let taken = tokio::task::spawn_blocking({

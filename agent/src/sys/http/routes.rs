@@ -2,7 +2,7 @@
 
 use super::{Body, Server, Side};
 use crate::lifecycle::api::metrics;
-use gp_agent_core::cluster::catalog::Told;
+use gp_agent_core::cluster::catalog::CatalogReply;
 use gp_agent_core::cluster::probes;
 use gp_agent_core::cluster::probes::Verdict;
 use gp_agent_core::cluster::report::Report;
@@ -24,10 +24,10 @@ pub trait Agent: Send + Sync {
     fn status(&self) -> PodStatus;
     /// Unix seconds.
     fn now(&self) -> u64;
-    /// Every pod of the cluster, as a JSON array of [`gp_agent_core::cluster::report::Entry`].
+    /// Every pod of the cluster, as a JSON array of [`gp_agent_core::cluster::report::PodReport`].
     fn cluster(&self) -> Reply<'_, String>;
     /// What this pod knows of the catalog: all of it, or one content's rows.
-    fn catalog(&self, content: Option<i32>) -> Told;
+    fn catalog(&self, content: Option<i32>) -> CatalogReply;
     /// Has this pod ask the coordinator pods again, soon: one of them has news. Whoever says so is believed in nothing else.
     fn look_again(&self);
     /// Takes the postmaster out of supervision. Words when it cannot be.

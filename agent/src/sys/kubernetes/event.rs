@@ -1,8 +1,8 @@
 //! Events about this pod (core/v1, which every server knows).
 
 use super::{Kubernetes, trouble, within};
-use gp_agent_core::kubernetes::api_error::Trouble;
-use gp_agent_core::kubernetes::events::Parcel;
+use gp_agent_core::kubernetes::api_error::ApiError;
+use gp_agent_core::kubernetes::events::EventUpdate;
 use gp_agent_core::log::utc::Utc;
 use k8s_openapi::api::core::v1::Event;
 use kube::api::{Api, Patch, PatchParams, PostParams};
@@ -16,8 +16,8 @@ impl Kubernetes {
     /// Creates the Event, or brings it up to date; gives its name.
     ///
     /// # Errors
-    /// What the server refused, or why it could not be asked; [`Trouble::Missing`] for an Event that is gone.
-    pub async fn send_event(&self, parcel: &Parcel) -> Result<String, Trouble> {
+    /// What the server refused, or why it could not be asked; [`ApiError::Missing`] for an Event that is gone.
+    pub async fn send_event(&self, parcel: &EventUpdate) -> Result<String, ApiError> {
         let events: Api<Event> = Api::namespaced(self.client()?, &self.place.namespace);
         match &parcel.name {
             Some(name) => {
@@ -38,7 +38,7 @@ impl Kubernetes {
         }
     }
 
-    async fn event(&self, name: &str, parcel: &Parcel) -> Result<Event, Trouble> {
+    async fn event(&self, name: &str, parcel: &EventUpdate) -> Result<Event, ApiError> {
         if self.uid.get().is_none() {
             // Asked for its uid: `kubectl describe` finds Events by it. Without the right to ask it is left out.
             let _ = self.role_label().await;
@@ -51,7 +51,7 @@ impl Kubernetes {
             "apiVersion": "v1", "kind": "Event",
             "metadata": { "name": name, "namespace": place.namespace },
             "involvedObject": about,
-            "type": parcel.kind.word(), "reason": parcel.reason, "message": parcel.message,
+            "type": parcel.kind.as_str(), "reason": parcel.reason, "message": parcel.message,
             "count": parcel.count, "firstTimestamp": time(parcel.first), "lastTimestamp": time(parcel.last),
             "source": { "component": COMPONENT },
             "reportingComponent": COMPONENT, "reportingInstance": place.pod,
@@ -59,7 +59,7 @@ impl Kubernetes {
     }
 }
 
-fn from_json(event: Value) -> Result<Event, Trouble> {
+fn from_json(event: Value) -> Result<Event, ApiError> {
     serde_json::from_value(event).map_err(|error| trouble(&kube::Error::SerdeError(error)))
 }
 

@@ -9,7 +9,7 @@ pub const DIRECTORY: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// One pod and its API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct InClusterConfig {
     /// The API server's URL.
     pub server: String,
     /// Holds `token` and `ca.crt`.
@@ -22,16 +22,16 @@ pub struct Place {
     pub uid: Option<String>,
 }
 
-impl Place {
+impl InClusterConfig {
     /// This process's place; `None` outside Kubernetes, or where the pod has no ServiceAccount's token.
-    pub fn find() -> Option<Place> {
+    pub fn find() -> Option<InClusterConfig> {
         let env = |name: &str| std::env::var(name).ok();
-        Place::find_in(env, Path::new(DIRECTORY), &host_name())
+        InClusterConfig::find_in(env, Path::new(DIRECTORY), &host_name())
     }
 
     /// kubelet sets KUBERNETES_SERVICE_HOST and _PORT in every container; POD_NAME, POD_NAMESPACE and POD_UID come from the
     /// downward API, and else from the host name and the mounted files.
-    fn find_in(env: impl Fn(&str) -> Option<String>, directory: &Path, host_name: &str) -> Option<Place> {
+    fn find_in(env: impl Fn(&str) -> Option<String>, directory: &Path, host_name: &str) -> Option<InClusterConfig> {
         let given = |name| env(name).filter(|value| !value.is_empty());
         let host = given("KUBERNETES_SERVICE_HOST")?;
         let port = given("KUBERNETES_SERVICE_PORT").unwrap_or_else(|| "443".into());
@@ -44,7 +44,7 @@ impl Place {
         };
         let mounted = || std::fs::read_to_string(directory.join("namespace")).ok();
         let namespace = given("POD_NAMESPACE").or_else(mounted)?;
-        Some(Place {
+        Some(InClusterConfig {
             server: format!("https://{host}:{port}"),
             directory: directory.to_path_buf(),
             namespace: namespace.trim().to_string(),
@@ -59,14 +59,14 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    fn find(env: &[(&str, &str)], files: &[(&str, &str)]) -> Option<Place> {
+    fn find(env: &[(&str, &str)], files: &[(&str, &str)]) -> Option<InClusterConfig> {
         let directory = tempfile::tempdir().unwrap();
         for (name, text) in files {
             std::fs::write(directory.path().join(name), text).unwrap();
         }
         let env: BTreeMap<_, _> = env.iter().copied().collect();
         let env = |name: &str| env.get(name).map(|value| (*value).to_string());
-        let mut place = Place::find_in(env, directory.path(), "segment-a-0")?;
+        let mut place = InClusterConfig::find_in(env, directory.path(), "segment-a-0")?;
         place.directory = DIRECTORY.into();
         Some(place)
     }

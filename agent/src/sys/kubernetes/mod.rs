@@ -6,10 +6,10 @@
 mod event;
 mod in_cluster;
 
-pub use in_cluster::{DIRECTORY, Place};
+pub use in_cluster::{DIRECTORY, InClusterConfig};
 
 use gp_agent_core::cluster::topology::Role;
-use gp_agent_core::kubernetes::api_error::Trouble;
+use gp_agent_core::kubernetes::api_error::ApiError;
 use gp_agent_core::kubernetes::role_label::LABEL;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, Patch, PatchParams};
@@ -25,7 +25,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 
 /// The API server, seen from one pod.
 pub struct Kubernetes {
-    place: Place,
+    place: InClusterConfig,
     /// Made when it is first needed, and anew after trouble: a connection through a dead network is not used again.
     client: Mutex<Option<Client>>,
     /// This pod's uid, from the environment or from the first answer.
@@ -34,7 +34,7 @@ pub struct Kubernetes {
 
 impl Kubernetes {
     /// Nothing is asked yet.
-    pub fn new(place: Place) -> Kubernetes {
+    pub fn new(place: InClusterConfig) -> Kubernetes {
         let uid = place.uid.clone().map(OnceLock::from).unwrap_or_default();
         Kubernetes {
             place,
@@ -44,7 +44,7 @@ impl Kubernetes {
     }
 
     /// Which pod this is, and where.
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &InClusterConfig {
         &self.place
     }
 
@@ -52,7 +52,7 @@ impl Kubernetes {
     ///
     /// # Errors
     /// What the server refused, or why it could not be asked.
-    pub async fn role_label(&self) -> Result<Option<String>, Trouble> {
+    pub async fn role_label(&self) -> Result<Option<String>, ApiError> {
         let pods = self.pods()?;
         self.judge(within(pods.get_metadata(&self.place.pod)).await)
     }
@@ -61,8 +61,8 @@ impl Kubernetes {
     /// the same name safe: the server refuses to change it (422), as it does for controllers that adopt pods.
     ///
     /// # Errors
-    /// What the server refused, or why it could not be asked. After [`Trouble::Unavailable`] the change may have been made.
-    pub async fn set_role_label(&self, role: Option<Role>) -> Result<Option<String>, Trouble> {
+    /// What the server refused, or why it could not be asked. After [`ApiError::Unavailable`] the change may have been made.
+    pub async fn set_role_label(&self, role: Option<Role>) -> Result<Option<String>, ApiError> {
         let pods = self.pods()?;
         let mut metadata = json!({ "labels": { LABEL: role.map(|role| role.to_string()) } });
         if let Some(uid) = self.uid.get() {
@@ -73,11 +73,11 @@ impl Kubernetes {
         self.judge(within(pods.patch_metadata(&self.place.pod, &parameters, &patch)).await)
     }
 
-    fn pods(&self) -> Result<Api<Pod>, Trouble> {
+    fn pods(&self) -> Result<Api<Pod>, ApiError> {
         Ok(Api::namespaced(self.client()?, &self.place.namespace))
     }
 
-    fn client(&self) -> Result<Client, Trouble> {
+    fn client(&self) -> Result<Client, ApiError> {
         let mut slot = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = &*slot {
             return Ok(client.clone());
@@ -86,30 +86,30 @@ impl Kubernetes {
         Ok(slot.insert(client).clone())
     }
 
-    fn judge(&self, answer: Result<PartialObjectMeta<Pod>, Trouble>) -> Result<Option<String>, Trouble> {
+    fn judge(&self, answer: Result<PartialObjectMeta<Pod>, ApiError>) -> Result<Option<String>, ApiError> {
         let metadata = self.note(answer)?.metadata;
         if let Some(uid) = metadata.uid
             && *self.uid.get_or_init(|| uid.clone()) != uid
         {
-            return Err(Trouble::Replaced);
+            return Err(ApiError::Replaced);
         }
         Ok(metadata.labels.and_then(|mut labels| labels.remove(LABEL)))
     }
 
     /// Forgets connection and token after trouble with them.
-    fn note<T>(&self, answer: Result<T, Trouble>) -> Result<T, Trouble> {
-        if let Err(Trouble::Unavailable(_) | Trouble::Denied(_)) = &answer {
+    fn note<T>(&self, answer: Result<T, ApiError>) -> Result<T, ApiError> {
+        if let Err(ApiError::Unavailable(_) | ApiError::Denied(_)) = &answer {
             *self.client.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
         answer
     }
 }
 
-fn connect(place: &Place) -> Result<Client, Trouble> {
+fn connect(place: &InClusterConfig) -> Result<Client, ApiError> {
     let uri = place
         .server
         .parse()
-        .map_err(|e| Trouble::Unavailable(format!("{} is no address: {e}", place.server)))?;
+        .map_err(|e| ApiError::Unavailable(format!("{} is no address: {e}", place.server)))?;
     let mut config = Config::new(uri);
     config.root_cert_file = Some(place.directory.join("ca.crt"));
     config.auth_info.token_file = Some(place.directory.join("token").display().to_string());
@@ -119,27 +119,27 @@ fn connect(place: &Place) -> Result<Client, Trouble> {
     Client::try_from(config).map_err(|e| trouble(&e))
 }
 
-async fn within<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, Trouble> {
+async fn within<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, ApiError> {
     match tokio::time::timeout(ANSWER_WITHIN, request).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(trouble(&error)),
-        Err(_) => Err(Trouble::Unavailable(format!(
+        Err(_) => Err(ApiError::Unavailable(format!(
             "no answer within {} s",
             ANSWER_WITHIN.as_secs()
         ))),
     }
 }
 
-fn trouble(error: &Error) -> Trouble {
+fn trouble(error: &Error) -> ApiError {
     let Error::Api(status) = error else {
-        return Trouble::Unavailable(with_causes(error));
+        return ApiError::Unavailable(with_causes(error));
     };
     let words = one_line(&status.message);
     match status.code {
-        401 | 403 => Trouble::Denied(words),
-        404 => Trouble::Missing(words),
-        422 => Trouble::Replaced,
-        code => Trouble::Unavailable(format!("{code} {words}")),
+        401 | 403 => ApiError::Denied(words),
+        404 => ApiError::Missing(words),
+        422 => ApiError::Replaced,
+        code => ApiError::Unavailable(format!("{code} {words}")),
     }
 }
 

@@ -22,7 +22,7 @@ impl Examined {
     /// The same for a status document.
     pub fn status(&self) -> DirectoryStatus {
         DirectoryStatus {
-            kind: self.directory.kind.word().to_string(),
+            kind: self.directory.kind.as_str().to_string(),
             version: self.version.clone(),
             system_id: self.directory.system_id.clone(),
             timeline: (self.directory.timeline > 0).then_some(self.directory.timeline),

@@ -40,9 +40,9 @@ fn verdict(ok: bool, why: String) -> Verdict {
 
 fn act(status: &PodStatus) -> String {
     if status.reason.is_empty() {
-        status.phase.word().to_string()
+        status.phase.as_str().to_string()
     } else {
-        format!("{}: {}", status.phase.word(), status.reason)
+        format!("{}: {}", status.phase.as_str(), status.reason)
     }
 }
 

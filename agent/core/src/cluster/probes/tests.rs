@@ -36,7 +36,7 @@ fn every_phase() {
 #[test]
 fn a_phase_has_one_word_everywhere() {
     for phase in Phase::ALL {
-        assert_eq!(serde_json::to_value(phase).unwrap(), phase.word());
+        assert_eq!(serde_json::to_value(phase).unwrap(), phase.as_str());
     }
 }
 

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 /// How many peers a line names before it says "and 7 more".
 const NAMED: usize = 3;
 /// Seconds that a peer may be missing before that is a finding and not just a wait.
-const PATIENCE: u64 = 30;
+const FINDING_AFTER_SECONDS: u64 = 30;
 
 /// One peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,7 +194,7 @@ fn lookup_findings(topology: &Topology, peers: &PeerMap, now: u64) -> Vec<Findin
     let mut groups: BTreeMap<(bool, &str), Vec<(&String, &PeerView)>> = BTreeMap::new();
     for (pod, peer) in peers {
         let Some(error) = &peer.error else { continue };
-        let patient = now.saturating_sub(peer.since) < PATIENCE;
+        let patient = now.saturating_sub(peer.since) < FINDING_AFTER_SECONDS;
         if peer.found() || !patient {
             let group = groups.entry((peer.found(), error)).or_default();
             group.push((pod, peer));

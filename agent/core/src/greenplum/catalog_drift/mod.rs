@@ -9,7 +9,7 @@ mod row;
 mod tests;
 
 use crate::cluster::catalog::{Catalog, Segment};
-use crate::cluster::report::{Entry, Listing};
+use crate::cluster::report::{Listing, PodReport};
 use crate::cluster::topology::{Member, Role, Topology};
 use crate::finding::{Area, Finding, Severity};
 
@@ -23,7 +23,7 @@ pub struct Contradiction {
 }
 
 /// Gives every entry its row of the catalog, and the contradictions that concern it.
-pub fn annotate(entries: &mut [Entry], topology: &Topology, catalog: &Catalog) {
+pub fn annotate(entries: &mut [PodReport], topology: &Topology, catalog: &Catalog) {
     let found = find(entries, topology, catalog);
     for entry in entries {
         let member = topology.member(&entry.pod);
@@ -41,7 +41,7 @@ pub fn annotate(entries: &mut [Entry], topology: &Topology, catalog: &Catalog) {
 }
 
 /// All contradictions, in the order of the topology. A snapshot says nothing of who is up now.
-pub fn find(entries: &[Entry], topology: &Topology, catalog: &Catalog) -> Vec<Contradiction> {
+pub fn find(entries: &[PodReport], topology: &Topology, catalog: &Catalog) -> Vec<Contradiction> {
     let mut found = Vec::new();
     for member in &topology.members {
         let entry = entries.iter().find(|e| e.pod == member.pod);

@@ -2,13 +2,13 @@
 
 use super::Contradiction;
 use crate::cluster::catalog::{Catalog, CatalogRole, Segment};
-use crate::cluster::report::Entry;
+use crate::cluster::report::PodReport;
 use crate::cluster::topology::{Role, Topology};
 use crate::finding::{Area, Finding};
 use std::collections::BTreeMap;
 
 /// Two servers that take writes, and contents that are served by the pod made as mirror.
-pub fn judge(entries: &[Entry], topology: &Topology, catalog: &Catalog) -> Vec<Contradiction> {
+pub fn judge(entries: &[PodReport], topology: &Topology, catalog: &Catalog) -> Vec<Contradiction> {
     let mut found = rivals(entries, topology);
     let swapped = catalog
         .segments
@@ -18,8 +18,8 @@ pub fn judge(entries: &[Entry], topology: &Topology, catalog: &Catalog) -> Vec<C
     found
 }
 
-fn rivals(entries: &[Entry], topology: &Topology) -> Vec<Contradiction> {
-    let mut writable: BTreeMap<i32, Vec<&Entry>> = BTreeMap::new();
+fn rivals(entries: &[PodReport], topology: &Topology) -> Vec<Contradiction> {
+    let mut writable: BTreeMap<i32, Vec<&PodReport>> = BTreeMap::new();
     for entry in entries {
         let active = entry.status.as_ref().and_then(|r| r.status.active_role);
         let member = topology.member(&entry.pod);

@@ -2,14 +2,14 @@
 
 use super::{role_of, serves};
 use crate::cluster::catalog::{Catalog, CatalogRole, Segment};
-use crate::cluster::report::Entry;
+use crate::cluster::report::PodReport;
 use crate::cluster::status::{Phase, PodStatus};
 use crate::cluster::topology::{Member, Role};
 use crate::finding::{Area, Finding, Severity};
 use crate::postgres::start_decision::DirectoryKind;
 
 /// Everything between the two. `live`: whether the coordinator's server says so at this moment.
-pub fn judge(member: &Member, row: &Segment, entry: Option<&Entry>, live: bool) -> Vec<Finding> {
+pub fn judge(member: &Member, row: &Segment, entry: Option<&PodReport>, live: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     let status = entry.and_then(|e| e.status.as_ref()).map(|r| &r.status);
     let lie = status.and_then(|status| lie(member, row, status));
@@ -127,7 +127,7 @@ fn lie(member: &Member, row: &Segment, status: &PodStatus) -> Option<Finding> {
 /// Up or down, and whether the server is there.
 fn presence(member: &Member, row: &Segment, status: &PodStatus) -> Option<Finding> {
     let serving = serves(row, status.active_role);
-    let words = format!("{}: {}", status.phase.word(), status.reason);
+    let words = format!("{}: {}", status.phase.as_str(), status.reason);
     match (row.up, serving) {
         (true, true) => None,
         (false, true) => Some(finding(

@@ -43,19 +43,19 @@ pub(crate) fn statuses(topology: &Topology) -> Vec<PodStatus> {
             true => DirectoryKind::Primary,
             false => DirectoryKind::Standby,
         };
-        status.directory.kind = kind.word().into();
+        status.directory.kind = kind.as_str().into();
         status
     };
     topology.members.iter().map(of).collect()
 }
 
-fn entries(statuses: Vec<PodStatus>) -> Vec<Entry> {
-    let entry = |s| Entry::own(Report::new(s, 100));
+fn entries(statuses: Vec<PodStatus>) -> Vec<PodReport> {
+    let entry = |s| PodReport::own(Report::new(s, 100));
     statuses.into_iter().map(entry).collect()
 }
 
 /// The contradictions of a healthy cluster that was changed.
-fn found(catalog: &Catalog, change: impl Fn(&mut Vec<Entry>)) -> String {
+fn found(catalog: &Catalog, change: impl Fn(&mut Vec<PodReport>)) -> String {
     let topology = topology();
     let mut entries = entries(statuses(&topology));
     change(&mut entries);
@@ -65,12 +65,12 @@ fn found(catalog: &Catalog, change: impl Fn(&mut Vec<Entry>)) -> String {
         .collect()
 }
 
-fn status<'a>(entries: &'a mut [Entry], pod: &str) -> &'a mut PodStatus {
+fn status<'a>(entries: &'a mut [PodReport], pod: &str) -> &'a mut PodStatus {
     let entry = entries.iter_mut().find(|e| e.pod == pod).unwrap();
     &mut entry.status.as_mut().unwrap().status
 }
 
-fn set(entries: &mut [Entry], pod: &str, phase: Phase, reason: &str, active: Option<Role>) {
+fn set(entries: &mut [PodReport], pod: &str, phase: Phase, reason: &str, active: Option<Role>) {
     let status = status(entries, pod);
     status.phase = phase;
     status.reason = reason.into();
@@ -95,7 +95,7 @@ fn every_pod_gets_its_row() {
     let json = serde_json::to_value(&entries).unwrap();
     assert_eq!(json[2]["catalog"]["role"], "p");
     assert_eq!(json[2].get("contradictions"), None);
-    assert_eq!(serde_json::from_value::<Vec<Entry>>(json).unwrap(), entries);
+    assert_eq!(serde_json::from_value::<Vec<PodReport>>(json).unwrap(), entries);
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn after_a_failover_the_old_primary_waits() {
     let mut rows = HEALTHY;
     rows[2] = "2|0|m|p|n|d|40000|segment-a-0.gp|segment-a-0.gp|/greenplum/gpseg0";
     rows[3] = "3|0|p|m|n|u|50000|segment-b-0.gp|segment-b-0.gp|/greenplum/mirror/gpseg0";
-    let promote = |entries: &mut Vec<Entry>| {
+    let promote = |entries: &mut Vec<PodReport>| {
         set(
             entries,
             "segment-b-0",

@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// One pod with its number in gp_segment_configuration.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry<'a> {
+pub struct HostEntry<'a> {
     /// The role it is made for.
     pub role: Role,
     member: &'a Member,
@@ -18,7 +18,7 @@ pub struct Entry<'a> {
 
 /// The name stands for both hostname and address: gpstop, gpinitstandby and gprecoverseg use the first, dispatch, FTS and
 /// gpstart the second.
-impl fmt::Display for Entry<'_> {
+impl fmt::Display for HostEntry<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Member {
             fqdn,
@@ -33,13 +33,13 @@ impl fmt::Display for Entry<'_> {
 }
 
 /// All pods but the standby, which gpinitstandby numbers: coordinator 1, then primaries, then mirrors.
-pub fn numbered(topology: &Topology) -> Vec<Entry<'_>> {
+pub fn numbered(topology: &Topology) -> Vec<HostEntry<'_>> {
     let of = |role| topology.members.iter().filter(move |m| m.role == role);
     of(Role::Coordinator)
         .chain(of(Role::Primary))
         .chain(of(Role::Mirror))
         .zip(1..)
-        .map(|(member, dbid)| Entry {
+        .map(|(member, dbid)| HostEntry {
             role: member.role,
             member,
             dbid,

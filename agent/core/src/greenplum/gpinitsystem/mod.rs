@@ -125,7 +125,7 @@ fn input(request: &Request<'_>) -> String {
 }
 
 /// One bash array; nothing when no pod is made for `role`.
-fn array(name: &str, role: Role, entries: &[hosts::Entry<'_>]) -> String {
+fn array(name: &str, role: Role, entries: &[hosts::HostEntry<'_>]) -> String {
     let lines: String = entries
         .iter()
         .filter(|e| e.role == role)

@@ -1,7 +1,7 @@
 //! All hosts together.
 
 use super::host::{judge as judge_host, judge_clock};
-use super::{Answer, Rules, Seen};
+use super::{Answer, HostFacts, Rules};
 use crate::cluster::topology::Role;
 use crate::finding::{Area, Finding, Severity};
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ impl Judgement {
     }
 
     /// The errors on one line, the first few of many.
-    pub fn words(&self) -> String {
+    pub fn summary(&self) -> String {
         let errors = self.findings.iter().filter(|f| f.severity == Severity::Error);
         let mut words: Vec<String> = errors
             .map(|f| format!("{}: {} ({})", f.subject, f.what, f.remedy))
@@ -113,7 +113,7 @@ fn merged(findings: Vec<Finding>) -> Vec<Finding> {
 }
 
 /// A finding when the hosts differ: who has what, the most common first.
-fn same(noun: &str, answers: &[Answer<'_>], of: impl Fn(&Seen) -> Option<String>) -> Option<Finding> {
+fn same(noun: &str, answers: &[Answer<'_>], of: impl Fn(&HostFacts) -> Option<String>) -> Option<Finding> {
     let mut pods: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for answer in answers {
         if let Some(value) = answer.said.as_ref().ok().and_then(&of) {

@@ -1,6 +1,6 @@
 //! What is wrong with one host.
 
-use super::{NOFILE, Place, Rules, Seen};
+use super::{HostFacts, NOFILE, ParentDirectory, Rules};
 use crate::cluster::topology::Member;
 use crate::finding::{Area, Finding, Severity};
 
@@ -8,7 +8,7 @@ use crate::finding::{Area, Finding, Severity};
 const SKEW: u64 = 2_000;
 
 /// Everything that keeps the tools from working there.
-pub fn judge(member: &Member, seen: &Seen, rules: &Rules<'_>) -> Vec<Finding> {
+pub fn judge(member: &Member, seen: &HostFacts, rules: &Rules<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(judge_account(member, seen));
     findings.extend(judge_installation(member, seen));
@@ -20,11 +20,11 @@ pub fn judge(member: &Member, seen: &Seen, rules: &Rules<'_>) -> Vec<Finding> {
     findings
 }
 
-fn lacks(seen: &Seen, command: &str) -> bool {
+fn lacks(seen: &HostFacts, command: &str) -> bool {
     seen.missing.iter().any(|missing| missing == command)
 }
 
-fn judge_account(member: &Member, seen: &Seen) -> Vec<Finding> {
+fn judge_account(member: &Member, seen: &HostFacts) -> Vec<Finding> {
     let pod = &member.pod;
     let mut findings = Vec::new();
     if seen.uid == 0 {
@@ -66,7 +66,7 @@ fn judge_account(member: &Member, seen: &Seen) -> Vec<Finding> {
     findings
 }
 
-fn judge_installation(member: &Member, seen: &Seen) -> Vec<Finding> {
+fn judge_installation(member: &Member, seen: &HostFacts) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Err(words) = &seen.version {
         findings.push(Finding::error(
@@ -87,7 +87,7 @@ fn judge_installation(member: &Member, seen: &Seen) -> Vec<Finding> {
     findings
 }
 
-fn judge_commands(member: &Member, seen: &Seen) -> Option<Finding> {
+fn judge_commands(member: &Member, seen: &HostFacts) -> Option<Finding> {
     let package = |command: &str| match command {
         "ping" => "iputils-ping",
         "ip" => "iproute2",
@@ -116,7 +116,7 @@ fn judge_commands(member: &Member, seen: &Seen) -> Option<Finding> {
 
 /// The coordinator pings the hosts (`PING_HOST`), and so will the standby once it is activated; that a segment cannot is
 /// only worth knowing.
-fn judge_pings(member: &Member, seen: &Seen) -> Vec<Finding> {
+fn judge_pings(member: &Member, seen: &HostFacts) -> Vec<Finding> {
     if lacks(seen, "ping") {
         return Vec::new();
     }
@@ -150,7 +150,7 @@ fn judge_pings(member: &Member, seen: &Seen) -> Vec<Finding> {
     findings
 }
 
-fn judge_locale(member: &Member, seen: &Seen, locale: &str) -> Option<Finding> {
+fn judge_locale(member: &Member, seen: &HostFacts, locale: &str) -> Option<Finding> {
     let what = match &seen.locales {
         Ok(spellings) if !spellings.is_empty() => return None,
         Ok(_) => format!("the locale {locale} is not there"),
@@ -165,7 +165,7 @@ fn judge_locale(member: &Member, seen: &Seen, locale: &str) -> Option<Finding> {
     ))
 }
 
-fn judge_place(member: &Member, place: &Place, min_free_mib: u64) -> Vec<Finding> {
+fn judge_place(member: &Member, place: &ParentDirectory, min_free_mib: u64) -> Vec<Finding> {
     let dir = member.data_dir.display();
     let parent = member.data_dir.parent().unwrap_or(&member.data_dir);
     let parent = parent.display();
@@ -222,7 +222,7 @@ fn is_strange(name: &str) -> bool {
     !known && !name.contains(".aside") && !directory
 }
 
-fn judge_port(member: &Member, seen: &Seen) -> Vec<Finding> {
+fn judge_port(member: &Member, seen: &HostFacts) -> Vec<Finding> {
     let port = member.port;
     let mut findings = Vec::new();
     if let Some(words) = &seen.port_held {

@@ -24,7 +24,7 @@ pub const COMMANDS: &[&str] = &[
 /// What a host is looked at for. Handed over as arguments, since a session of ssh has neither the container's variables
 /// nor its working directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct HostQuestion {
     /// Where Greenplum is on the coordinator, and so has to be everywhere.
     pub home: PathBuf,
     /// The data directory that will be made.
@@ -43,7 +43,7 @@ pub type Look<T> = Result<T, String>;
 /// What one host is like.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Seen {
+pub struct HostFacts {
     /// The kernel's host name, which `hostname` prints.
     pub host_name: String,
     /// The user that the tools run as here.
@@ -69,7 +69,7 @@ pub struct Seen {
     /// How many descriptors a process may have.
     pub nofile: u64,
     /// The place of the data directory.
-    pub place: Place,
+    pub place: ParentDirectory,
     /// Who holds the port, in words.
     pub port_held: Option<String>,
     /// Whether a lock file of a server on that port lies in /tmp, which gpinitsystem takes for a server.
@@ -79,7 +79,7 @@ pub struct Seen {
 /// The folder that the data directory will be made in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Place {
+pub struct ParentDirectory {
     /// Whether the data directory is there already.
     pub exists: bool,
     /// Names in the folder, at most a few dozen; or why it cannot be read.
@@ -100,10 +100,10 @@ pub struct Answer<'a> {
     /// The same when the answer was there.
     pub answered: u64,
     /// What it said, or why it did not.
-    pub said: Look<Seen>,
+    pub said: Look<HostFacts>,
 }
 
-/// What is asked of the hosts beside [`Wanted`].
+/// What is asked of the hosts beside [`HostQuestion`].
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
     /// The locale, in any spelling.
@@ -113,7 +113,7 @@ pub struct Rules<'a> {
 }
 
 /// The arguments of `gp-agent preflight`.
-pub fn arguments(wanted: &Wanted) -> Vec<String> {
+pub fn arguments(wanted: &HostQuestion) -> Vec<String> {
     let mut arguments = vec!["preflight".to_string()];
     let mut option = |name: &str, value: String| arguments.extend([format!("--{name}"), value]);
     option("home", wanted.home.display().to_string());
@@ -130,7 +130,7 @@ pub fn arguments(wanted: &Wanted) -> Vec<String> {
 ///
 /// # Errors
 /// There is no such answer in it.
-pub fn read_answer(printed: &str) -> Look<Seen> {
+pub fn read_answer(printed: &str) -> Look<HostFacts> {
     let document = printed
         .find('{')
         .zip(printed.rfind('}'))

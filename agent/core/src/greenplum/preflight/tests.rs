@@ -16,8 +16,8 @@ fn topology() -> Topology {
     Topology::new(&config, "gp.svc")
 }
 
-fn good(member: &Member) -> Seen {
-    Seen {
+fn good(member: &Member) -> HostFacts {
+    HostFacts {
         host_name: member.pod.clone(),
         user: "gpadmin".into(),
         uid: 1000,
@@ -30,7 +30,7 @@ fn good(member: &Member) -> Seen {
         ping_group_range: Some("0 2147483647".into()),
         locales: Ok(vec!["en_US.utf8".into()]),
         nofile: 1_048_576,
-        place: Place {
+        place: ParentDirectory {
             exists: false,
             others: Ok(vec![
                 ".gp-agent".into(),
@@ -47,7 +47,7 @@ fn good(member: &Member) -> Seen {
 }
 
 /// Judges a cluster in which every host is as it should be but for the change.
-fn judged(topology: &Topology, change: impl Fn(&Member, &mut Seen)) -> Judgement {
+fn judged(topology: &Topology, change: impl Fn(&Member, &mut HostFacts)) -> Judgement {
     let answers: Vec<Answer> = topology
         .members
         .iter()
@@ -139,7 +139,7 @@ fn everything_that_is_missing_anywhere_is_told_at_once() {
     error postgres coordinator-1: the user differs between the pods: "gpadmin" on coordinator-0, segment-a-0, segment-b-0, "root" on coordinator-1; run the same image in every pod
     "#);
     assert!(!judgement.passes());
-    let words = judgement.words();
+    let words = judgement.summary();
     assert!(words.ends_with("; and 6 more, which gp-agent status lists"), "{words}");
     assert_eq!(words.lines().count(), 1);
 }
@@ -197,7 +197,7 @@ fn a_commands_absence_is_told_once() {
 
 #[test]
 fn the_question_and_the_answer_survive_the_way() {
-    let wanted = Wanted {
+    let wanted = HostQuestion {
         home: "/usr/local/greenplum-db".into(),
         dir: "/greenplum/gpseg0".into(),
         port: 40000,

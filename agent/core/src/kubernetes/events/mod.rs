@@ -4,7 +4,7 @@ mod queue;
 #[cfg(test)]
 mod tests;
 
-pub use queue::{Due, Outbox, Pace, Parcel};
+pub use queue::{Due, EventLimits, EventQueue, EventUpdate};
 
 use crate::cluster::status::{Phase, PodStatus};
 use crate::cluster::topology::Role;
@@ -22,7 +22,7 @@ pub enum Kind {
 
 impl Kind {
     /// The API's word.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Kind::Normal => "Normal",
             Kind::Warning => "Warning",

@@ -10,9 +10,9 @@ const LONGEST_MESSAGE: usize = 1024;
 /// So many different Events are remembered; the one that was told longest ago is forgotten first.
 const REMEMBERED: usize = 64;
 
-/// The settings; [`Pace::default`] is meant for clusters, tests make it quicker.
+/// The settings; [`EventLimits::default`] is meant for clusters, tests make it quicker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
+pub struct EventLimits {
     /// How many may be sent in a row, and the pause that brings back one of these.
     pub sends: (u32, Duration),
     /// The same Event is brought up to date no more often.
@@ -23,10 +23,10 @@ pub struct Pace {
     pub longest_retry: Duration,
 }
 
-impl Default for Pace {
+impl Default for EventLimits {
     fn default() -> Self {
         let s = Duration::from_secs;
-        Pace {
+        EventLimits {
             sends: (10, s(60)),
             again: s(60),
             first_retry: s(1),
@@ -39,7 +39,7 @@ type Key = (&'static str, String);
 
 /// An Event as it is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parcel {
+pub struct EventUpdate {
     key: Key,
     /// The Event to be changed; `None`: it is to be created.
     pub name: Option<String>,
@@ -61,14 +61,14 @@ pub struct Parcel {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Due {
     /// This is to be sent.
-    Send(Box<Parcel>),
+    Send(Box<EventUpdate>),
     /// Nothing for that long; without a time, until there is something to tell.
     Wait(Option<Duration>),
 }
 
 #[derive(Clone, Debug)]
 struct Entry {
-    parcel: Parcel,
+    parcel: EventUpdate,
     /// It has changed since it was sent.
     waits: bool,
     not_before: Duration,
@@ -76,8 +76,8 @@ struct Entry {
 
 /// What has been told, and what waits.
 #[derive(Clone, Debug)]
-pub struct Outbox {
-    pace: Pace,
+pub struct EventQueue {
+    pace: EventLimits,
     entries: BTreeMap<Key, Entry>,
     failures: u32,
     retry_at: Duration,
@@ -85,10 +85,10 @@ pub struct Outbox {
     full_at: Duration,
 }
 
-impl Outbox {
+impl EventQueue {
     /// Empty.
-    pub fn new(pace: Pace) -> Outbox {
-        Outbox {
+    pub fn new(pace: EventLimits) -> EventQueue {
+        EventQueue {
             pace,
             entries: BTreeMap::new(),
             failures: 0,
@@ -102,7 +102,7 @@ impl Outbox {
         let key = (notice.reason, notice.topic);
         self.make_room(&key);
         let entry = self.entries.entry(key.clone()).or_insert_with(|| Entry {
-            parcel: Parcel {
+            parcel: EventUpdate {
                 key,
                 name: None,
                 kind: notice.kind,
@@ -150,7 +150,7 @@ impl Outbox {
     }
 
     /// It was sent; the API calls it `name`.
-    pub fn sent(&mut self, parcel: &Parcel, name: String, now: Duration) {
+    pub fn sent(&mut self, parcel: &EventUpdate, name: String, now: Duration) {
         (self.failures, self.retry_at) = (0, Duration::ZERO);
         self.spend(now);
         if let Some(entry) = self.entries.get_mut(&parcel.key) {
@@ -161,7 +161,7 @@ impl Outbox {
     }
 
     /// The Event is gone (the API keeps them for an hour): it is created anew, and counts from one.
-    pub fn expired(&mut self, parcel: &Parcel) {
+    pub fn expired(&mut self, parcel: &EventUpdate) {
         if let Some(entry) = self.entries.get_mut(&parcel.key) {
             entry.parcel.name = None;
             entry.parcel.count = 1;
@@ -170,7 +170,7 @@ impl Outbox {
     }
 
     /// The API will never take it: it is forgotten.
-    pub fn refused(&mut self, parcel: &Parcel, now: Duration) {
+    pub fn refused(&mut self, parcel: &EventUpdate, now: Duration) {
         self.spend(now);
         self.entries.remove(&parcel.key);
     }

@@ -11,7 +11,7 @@ fn status(phase: Phase, reason: &str) -> PodStatus {
 }
 
 fn shown(notices: &[Notice]) -> String {
-    let line = |n: &Notice| format!("{} {}: {}", n.kind.word(), n.reason, n.message);
+    let line = |n: &Notice| format!("{} {}: {}", n.kind.as_str(), n.reason, n.message);
     notices.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
@@ -89,7 +89,7 @@ fn notice(reason: &'static str, topic: &str) -> Notice {
     }
 }
 
-fn due(outbox: &Outbox, now: Duration) -> Parcel {
+fn due(outbox: &EventQueue, now: Duration) -> EventUpdate {
     match outbox.next(now) {
         Due::Send(parcel) => *parcel,
         Due::Wait(wait) => panic!("nothing is due for {wait:?}"),
@@ -98,7 +98,7 @@ fn due(outbox: &Outbox, now: Duration) -> Parcel {
 
 #[test]
 fn the_same_again_is_counted_and_not_told_at_once() {
-    let mut outbox = Outbox::new(Pace::default());
+    let mut outbox = EventQueue::new(EventLimits::default());
     assert_eq!(outbox.next(NOW), Due::Wait(None));
     outbox.note(notice("CrashLoop", ""), 100);
     let first = due(&outbox, NOW);
@@ -118,7 +118,7 @@ fn the_same_again_is_counted_and_not_told_at_once() {
 
 #[test]
 fn what_happens_while_it_is_sent_is_told_later() {
-    let mut outbox = Outbox::new(Pace::default());
+    let mut outbox = EventQueue::new(EventLimits::default());
     outbox.note(notice("Hung", ""), 1);
     let parcel = due(&outbox, NOW);
     outbox.note(notice("Hung", ""), 2);
@@ -128,7 +128,7 @@ fn what_happens_while_it_is_sent_is_told_later() {
 
 #[test]
 fn failures_are_waited_out_and_nothing_is_forgotten() {
-    let mut outbox = Outbox::new(Pace::default());
+    let mut outbox = EventQueue::new(EventLimits::default());
     outbox.note(notice("HbaFinding", "line 7"), 1);
     outbox.failed(false, NOW);
     outbox.failed(false, NOW);
@@ -142,7 +142,7 @@ fn failures_are_waited_out_and_nothing_is_forgotten() {
 
 #[test]
 fn what_the_api_never_takes_does_not_keep_back_the_rest() {
-    let mut outbox = Outbox::new(Pace::default());
+    let mut outbox = EventQueue::new(EventLimits::default());
     outbox.note(notice("Odd", ""), 1);
     outbox.note(notice("Hung", ""), 2);
     let odd = due(&outbox, NOW);
@@ -152,7 +152,7 @@ fn what_the_api_never_takes_does_not_keep_back_the_rest() {
 
 #[test]
 fn a_message_is_as_long_as_the_api_takes() {
-    let mut outbox = Outbox::new(Pace::default());
+    let mut outbox = EventQueue::new(EventLimits::default());
     let mut long = notice("HbaFinding", "x");
     long.message = "\u{e4}".repeat(2000);
     outbox.note(long, 1);
@@ -164,7 +164,7 @@ proptest! {
     /// However much happens, an hour costs ten Events and one a minute.
     #[test]
     fn much_ado_is_told_in_moderation(topics in proptest::collection::vec(0u8..200, 0..600)) {
-        let mut outbox = Outbox::new(Pace::default());
+        let mut outbox = EventQueue::new(EventLimits::default());
         let (mut sent, mut now) = (0, NOW);
         let mut topics = topics.into_iter();
         while now < secs(3600) {

@@ -6,9 +6,9 @@
 
 mod reconciler;
 
-pub use reconciler::{Pace, Reconciler, Step};
+pub use reconciler::{LabelIntervals, Reconciler, Step};
 
-use super::api_error::Trouble;
+use super::api_error::ApiError;
 use crate::cluster::probes;
 use crate::cluster::status::{Phase, PodStatus};
 use crate::cluster::topology::Role;
@@ -23,7 +23,7 @@ const SETTLE_SECONDS: u64 = 10;
 
 /// What the label should say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum DesiredRole {
     /// Not known yet; the label stays as it is.
     Undecided,
     /// No role is served: no label.
@@ -33,11 +33,11 @@ pub enum Wanted {
 }
 
 /// What the label should say of this pod: the verdict of the role endpoints ([`probes::role`]).
-pub fn wanted(status: &PodStatus, now: u64) -> Wanted {
+pub fn wanted(status: &PodStatus, now: u64) -> DesiredRole {
     match status.active_role {
-        Some(role) if probes::role(status, role, now).ok => Wanted::Role(role),
-        _ if may_still_serve(status, now) => Wanted::Undecided,
-        _ => Wanted::Nothing,
+        Some(role) if probes::role(status, role, now).ok => DesiredRole::Role(role),
+        _ if may_still_serve(status, now) => DesiredRole::Undecided,
+        _ => DesiredRole::Nothing,
     }
 }
 
@@ -50,22 +50,22 @@ fn may_still_serve(status: &PodStatus, now: u64) -> bool {
 }
 
 /// What an administrator should know when the label cannot be kept.
-pub fn finding(trouble: &Trouble, pod: &str, namespace: &str) -> Finding {
+pub fn finding(trouble: &ApiError, pod: &str, namespace: &str) -> Finding {
     let (what, remedy) = match trouble {
-        Trouble::Denied(words) => (
+        ApiError::Denied(words) => (
             format!("the label {LABEL} cannot be kept: {words}"),
             "let the pod's ServiceAccount get and patch pods (the chart's Role does), or set kubernetes.labels: off \
                  and let the load balancer ask the role endpoints (/coordinator) instead",
         ),
-        Trouble::Missing(words) => (
+        ApiError::Missing(words) => (
             format!("the label {LABEL} cannot be kept: {words}"),
             "set POD_NAME and POD_NAMESPACE from the downward API (the chart does)",
         ),
-        Trouble::Replaced => (
+        ApiError::Replaced => (
             format!("the label {LABEL} is left alone: another pod has this pod's name now"),
             "nothing, when this pod is being deleted; otherwise set POD_UID from the downward API",
         ),
-        Trouble::Unavailable(words) => (
+        ApiError::Unavailable(words) => (
             format!("the label {LABEL} cannot be kept: the API server does not answer as it should: {words}"),
             "look at the API server and the network to it; the database goes on, and the label is set right afterwards",
         ),
@@ -92,8 +92,8 @@ mod tests {
     #[test]
     fn the_label_is_the_verdict_of_the_role_endpoints() {
         let status = serving();
-        assert_eq!(wanted(&status, NOW), Wanted::Role(Role::Primary));
-        assert_eq!(wanted(&status, NOW + 60), Wanted::Nothing, "an old answer");
+        assert_eq!(wanted(&status, NOW), DesiredRole::Role(Role::Primary));
+        assert_eq!(wanted(&status, NOW + 60), DesiredRole::Nothing, "an old answer");
         for change in [
             (|s: &mut PodStatus| s.phase = Phase::Draining) as fn(&mut PodStatus),
             |s| s.active_role = None,
@@ -102,7 +102,7 @@ mod tests {
         ] {
             let mut status = serving();
             change(&mut status);
-            assert_eq!(wanted(&status, NOW), Wanted::Nothing);
+            assert_eq!(wanted(&status, NOW), DesiredRole::Nothing);
         }
     }
 
@@ -110,30 +110,30 @@ mod tests {
     fn a_new_container_serves_nothing_and_knows_it_at_once() {
         let mut status = PodStatus::unknown("segment-a-0");
         status.agent_started = NOW;
-        assert_eq!(wanted(&status, NOW), Wanted::Nothing);
+        assert_eq!(wanted(&status, NOW), DesiredRole::Nothing);
     }
 
     #[test]
     fn an_agent_that_follows_another_first_looks_whether_the_database_serves() {
         let mut status = PodStatus::unknown("segment-a-0");
         (status.agent_started, status.agent_restarts) = (NOW, 1);
-        assert_eq!(wanted(&status, NOW + 9), Wanted::Undecided);
-        assert_eq!(wanted(&status, NOW + 10), Wanted::Nothing, "long enough");
+        assert_eq!(wanted(&status, NOW + 9), DesiredRole::Undecided);
+        assert_eq!(wanted(&status, NOW + 10), DesiredRole::Nothing, "long enough");
         let mut draining = status.clone();
         draining.phase = Phase::Draining;
-        assert_eq!(wanted(&draining, NOW), Wanted::Nothing);
+        assert_eq!(wanted(&draining, NOW), DesiredRole::Nothing);
         status.postmaster.answer = "nobody listens".into();
         status.postmaster.answered_at = NOW + 1;
-        assert_eq!(wanted(&status, NOW + 1), Wanted::Nothing, "it has answered");
+        assert_eq!(wanted(&status, NOW + 1), DesiredRole::Nothing, "it has answered");
     }
 
     #[test]
     fn troubles_say_what_to_do() {
         let all = [
-            Trouble::Denied("pods \"a-0\" is forbidden".into()),
-            Trouble::Missing("pods \"a-0\" not found".into()),
-            Trouble::Replaced,
-            Trouble::Unavailable("timed out".into()),
+            ApiError::Denied("pods \"a-0\" is forbidden".into()),
+            ApiError::Missing("pods \"a-0\" not found".into()),
+            ApiError::Replaced,
+            ApiError::Unavailable("timed out".into()),
         ];
         let text: Vec<_> = all.iter().map(|t| finding(t, "a-0", "prod").to_string()).collect();
         insta::assert_snapshot!(text.join("\n"), @r#"

@@ -78,7 +78,7 @@ impl Assembly {
     fn new(head: &Head, now: Moment) -> Assembly {
         let mut fields = Map::new();
         fields.insert("source".into(), "postgres".into());
-        fields.insert("severity".into(), head.tag.word().into());
+        fields.insert("severity".into(), head.tag.as_str().into());
         let mut put = |name: &str, value: Option<Value>| {
             if let Some(value) = value {
                 fields.insert(name.into(), value);
@@ -152,7 +152,7 @@ fn plain(text: &str, now: Moment) -> Option<Record> {
     let source = if column.is_some() { "postgres" } else { "output" };
     fields.insert("source".into(), source.into());
     if let Some(tag) = column {
-        fields.insert("severity".into(), tag.word().into());
+        fields.insert("severity".into(), tag.as_str().into());
     }
     Some(Record {
         time: now,

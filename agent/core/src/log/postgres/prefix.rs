@@ -24,7 +24,7 @@ impl Part {
 
 impl Tag {
     /// PostgreSQL's own word.
-    pub(super) fn word(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Tag::First(word, _) | Tag::More(Part(word, _)) => word,
         }
@@ -80,7 +80,7 @@ pub(super) fn parse(line: &str) -> Option<Head<'_>> {
     let rest = own.as_ref().map_or(line, |own| own.rest);
     let (at, tag) = find_tag(rest)?;
     let before = rest.get(..at)?.trim_end();
-    let text = rest.get(at + tag.word().len() + 3..)?;
+    let text = rest.get(at + tag.as_str().len() + 3..)?;
     let foreign = Head {
         time: None,
         pid: None,
@@ -133,7 +133,7 @@ fn find_tag(text: &str) -> Option<(usize, Tag)> {
         let before = text.get(..colon)?;
         let start = before.rfind(' ').map_or(0, |space| space + 1);
         let word = before.get(start..)?;
-        let tag = TAGS.iter().find(|tag| tag.word() == word)?;
+        let tag = TAGS.iter().find(|tag| tag.as_str() == word)?;
         Some((start, *tag))
     })
 }

@@ -114,7 +114,7 @@ pub enum Method {
 
 impl Method {
     /// The word in the file.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Method::Trust => "trust",
             Method::Reject => "reject",

@@ -62,7 +62,7 @@ fn roles(registry: &mut Registry, status: &PodStatus) {
     let role = |r: Role| (vec![("role", r.to_string())], flag(status.active_role == Some(r)));
     let values: Vec<(Labels, f64)> = all.into_iter().map(role).collect();
     family(registry, "role", "1 for the role that is active in this pod", values);
-    let phase = |p: Phase| (vec![("phase", p.word())], flag(status.phase == p));
+    let phase = |p: Phase| (vec![("phase", p.as_str())], flag(status.phase == p));
     family(
         registry,
         "phase",

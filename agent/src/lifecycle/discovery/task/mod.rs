@@ -7,12 +7,12 @@ use super::schedule::Schedule;
 use super::{Command, Counts};
 use crate::lifecycle::pod::status_board::now as unix;
 use crate::sys::discovery::dns::{Answer, DnsError, Families, Resolver};
-use crate::sys::discovery::nss::Names;
+use crate::sys::discovery::nss::NssResolver;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use gp_agent_core::cluster::topology::{Member, Topology};
-use gp_agent_core::discovery::intervals::Pace;
+use gp_agent_core::discovery::intervals::LookupIntervals;
 use gp_agent_core::discovery::name_check::NameVerdict;
 use gp_agent_core::discovery::peers::{PeerMap, PeerView, ProgressKey, progress, progress_key};
 use std::collections::{BTreeSet, HashMap};
@@ -42,8 +42,8 @@ type Lookup = (usize, Families, Result<Answer, DnsError>);
 /// The state of the task.
 pub(super) struct Watcher {
     resolver: Arc<Resolver>,
-    names: Arc<Names>,
-    pace: Pace,
+    names: Arc<NssResolver>,
+    pace: LookupIntervals,
     peers: Vec<Peer>,
     index: HashMap<String, usize>,
     near: usize,
@@ -66,8 +66,8 @@ impl Watcher {
         topology: &Topology,
         me: &Member,
         resolver: Resolver,
-        names: Names,
-        pace: Pace,
+        names: NssResolver,
+        pace: LookupIntervals,
         in_hba: watch::Sender<BTreeSet<String>>,
         counts: watch::Sender<Counts>,
     ) -> (Watcher, watch::Receiver<PeerMap>) {

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::config::Auth;
 use gp_agent_core::finding::{Area, Finding};
-use gp_agent_core::greenplum::creation_gaps::Lacks;
+use gp_agent_core::greenplum::creation_gaps::CreationGaps;
 use gp_agent_core::greenplum::gpinitsystem::{
     GPADDMIRRORS_FILE, gpaddmirrors_arguments, gpaddmirrors_file, gpinitstandby_arguments,
 };
@@ -27,7 +27,7 @@ const TRIES: u32 = 2;
 /// The cluster itself does not answer.
 pub async fn finish(pod: &Pod, greenplum: &Greenplum, folder: &Path) -> Result<()> {
     lock_password(pod).await?;
-    let mut lacks = verify::lacks(pod, verify::PATIENCE).await?;
+    let mut lacks = verify::lacks(pod, verify::SERVERS_ANSWER_WITHIN).await?;
     for _ in 0..TRIES {
         if let Err(error) = mend(pod, greenplum, folder, &lacks).await {
             tracing::error!("{error:#}");
@@ -42,7 +42,7 @@ pub async fn finish(pod: &Pod, greenplum: &Greenplum, folder: &Path) -> Result<(
         false => vec![Finding::error(
             Area::Postgres,
             &pod.topology.cluster,
-            format!("the cluster is created, but {}", lacks.words()),
+            format!("the cluster is created, but {}", lacks.summary()),
             "gpstate -e and the log above say more; gprecoverseg brings mirrors, gpinitstandby the standby",
         )],
     };
@@ -65,9 +65,9 @@ async fn lock_password(pod: &Pod) -> Result<()> {
     Ok(())
 }
 
-async fn mend(pod: &Pod, greenplum: &Greenplum, folder: &Path, lacks: &Lacks) -> Result<()> {
+async fn mend(pod: &Pod, greenplum: &Greenplum, folder: &Path, lacks: &CreationGaps) -> Result<()> {
     if !lacks.servers.is_empty() {
-        bail!("{}", lacks.words());
+        bail!("{}", lacks.summary());
     }
     if lacks.standby.is_some() {
         tell(pod, "making the standby (gpinitstandby)");
@@ -104,10 +104,10 @@ fn words(findings: Vec<Finding>) -> anyhow::Error {
 }
 
 /// Waits while mirrors and standby only catch up.
-async fn caught_up(pod: &Pod) -> Result<Lacks> {
+async fn caught_up(pod: &Pod) -> Result<CreationGaps> {
     let begin = Instant::now();
     loop {
-        let lacks = verify::lacks(pod, verify::PATIENCE).await?;
+        let lacks = verify::lacks(pod, verify::SERVERS_ANSWER_WITHIN).await?;
         let only_behind = lacks.standby.is_none()
             && [&lacks.servers, &lacks.mirrors, &lacks.down]
                 .iter()
@@ -115,7 +115,7 @@ async fn caught_up(pod: &Pod) -> Result<Lacks> {
         if lacks.nothing() || !only_behind || begin.elapsed() >= CATCH_UP_WITHIN {
             return Ok(lacks);
         }
-        tell(pod, &format!("waiting: {}", lacks.words()));
+        tell(pod, &format!("waiting: {}", lacks.summary()));
         sleep(LOOK_AGAIN).await;
     }
 }

@@ -12,7 +12,7 @@ mod verify;
 use super::catalog;
 use crate::engine::limits::with_derived;
 use crate::engine::{Greenplum, Making};
-use crate::lifecycle::peers::fan_out::Pace;
+use crate::lifecycle::peers::fan_out::FanOutLimits;
 use crate::lifecycle::peers::{cluster_view, discovered};
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::startup;
@@ -20,7 +20,7 @@ use crate::sys::resources::cgroup;
 use crate::sys::storage::fs::write_atomically;
 use anyhow::{Context, Result, bail};
 use gp_agent_core::cluster::catalog::CatalogAnswer;
-use gp_agent_core::cluster::report::Entry;
+use gp_agent_core::cluster::report::PodReport;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::greenplum::gpinitsystem::{INPUT_FILE, PARAMETERS_FILE, Plan, Request, render};
@@ -92,20 +92,20 @@ fn show(pod: &Pod, phase: Phase, what: &str) {
 }
 
 /// Every peer's agent, once all of them have looked at their volumes.
-async fn all_agents(pod: &Pod) -> Vec<Entry> {
+async fn all_agents(pod: &Pod) -> Vec<PodReport> {
     loop {
         let peers = pod.topology.peers(&pod.me);
-        let entries = cluster_view::ask(pod, peers, Pace::default()).await;
-        let looked = |entry: &&Entry| {
+        let entries = cluster_view::ask(pod, peers, FanOutLimits::default()).await;
+        let looked = |entry: &&PodReport| {
             let status = entry.status.as_ref().map(|r| &r.status);
             status.is_some_and(|s| !s.directory.kind.is_empty())
         };
-        let missing: Vec<&Entry> = entries.iter().filter(|e| !looked(e)).collect();
+        let missing: Vec<&PodReport> = entries.iter().filter(|e| !looked(e)).collect();
         let Some(first) = missing.first() else {
             return entries;
         };
         let why = match &first.status {
-            Some(report) => format!("{}: {}", report.status.phase.word(), report.status.reason),
+            Some(report) => format!("{}: {}", report.status.phase.as_str(), report.status.reason),
             None => first.error.clone().unwrap_or_default(),
         };
         let found = entries.len() - missing.len();
@@ -130,8 +130,8 @@ async fn own_keys(pod: &Pod) {
 }
 
 /// Nothing was begun here, so whatever lies on another volume is somebody's data.
-fn refuse_over_data(entries: &[Entry]) -> Result<()> {
-    let holds = |entry: &Entry| {
+fn refuse_over_data(entries: &[PodReport]) -> Result<()> {
+    let holds = |entry: &PodReport| {
         let status = &entry.status.as_ref()?.status;
         let seen = status.seen_coordinator > 0;
         (status.directory.kind != "absent" || seen).then(|| entry.pod.clone())
@@ -181,11 +181,11 @@ async fn attempt(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Resul
         &format!("gpinitsystem begins (attempt {} of {most})", record.attempts),
     );
     let ran = tool::gpinitsystem(pod, greenplum, &plan, &logs).await;
-    let judged = verify::lacks(pod, verify::PATIENCE).await;
+    let judged = verify::lacks(pod, verify::SERVERS_ANSWER_WITHIN).await;
     match judged {
         Ok(lacks) if lacks.servers.is_empty() => return Ok(()),
-        Ok(lacks) => record.reason = Some(format!("{}; {}", ran.words(), lacks.words())),
-        Err(error) => record.reason = Some(format!("{}; {error:#}", ran.words())),
+        Ok(lacks) => record.reason = Some(format!("{}; {}", ran.summary(), lacks.summary())),
+        Err(error) => record.reason = Some(format!("{}; {error:#}", ran.summary())),
     }
     record.store(pod)?;
     bail!(

@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use futures_util::{StreamExt, stream};
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::Member;
-use gp_agent_core::greenplum::preflight::{Answer, Judgement, Rules, Wanted, arguments, judge, read_answer};
+use gp_agent_core::greenplum::preflight::{Answer, HostQuestion, Judgement, Rules, arguments, judge, read_answer};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -103,7 +103,7 @@ pub async fn preflight(pod: &Pod, greenplum: &Greenplum) -> String {
         match &judgement.locale {
             Some(locale) if judgement.passes() => return locale.clone(),
             _ => {
-                let what = format!("the hosts are not ready: {}", judgement.words());
+                let what = format!("the hosts are not ready: {}", judgement.summary());
                 show(pod, Phase::Refused, &what);
                 sleep(LOOK_AGAIN).await;
             }
@@ -149,12 +149,12 @@ async fn look(pod: &Pod, greenplum: &Greenplum) -> Judgement {
 }
 
 /// gpinitsystem pings every host from the coordinator's; the others have to reach the coordinator alone.
-fn wanted(pod: &Pod, greenplum: &Greenplum, member: &Member) -> Wanted {
+fn wanted(pod: &Pod, greenplum: &Greenplum, member: &Member) -> HostQuestion {
     let ping = match member.pod == pod.me.pod {
         true => pod.topology.peers(&pod.me).map(|m| m.fqdn.clone()).collect(),
         false => vec![pod.me.fqdn.clone()],
     };
-    Wanted {
+    HostQuestion {
         home: greenplum.home().to_path_buf(),
         dir: member.data_dir.clone(),
         port: member.port,

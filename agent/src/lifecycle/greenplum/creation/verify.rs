@@ -7,12 +7,12 @@ use crate::sys::postgres::session::Session;
 use anyhow::{Context, Result, bail};
 use gp_agent_core::cluster::catalog;
 use gp_agent_core::cluster::catalog::{Catalog, CatalogRole};
-use gp_agent_core::greenplum::creation_gaps::Lacks;
+use gp_agent_core::greenplum::creation_gaps::CreationGaps;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 /// A coordinator that has just been restarted recovers distributed transactions before it answers.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const SERVERS_ANSWER_WITHIN: Duration = Duration::from_secs(30);
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 const ASK_AGAIN: Duration = Duration::from_millis(300);
 
@@ -24,7 +24,7 @@ const STREAMING: &str = "select count(*) from pg_stat_replication where state = 
 ///
 /// # Errors
 /// The coordinator does not answer, or not every primary does.
-pub async fn lacks(pod: &Pod, patience: Duration) -> Result<Lacks> {
+pub async fn lacks(pod: &Pod, patience: Duration) -> Result<CreationGaps> {
     let mut session = pod.session(ANSWER_WITHIN);
     let begin = Instant::now();
     loop {
@@ -44,7 +44,7 @@ pub fn runs(pod: &Pod) -> bool {
     matches!(pidfile::occupant(pod.dir()), Ok(Occupant::Postmaster(_)))
 }
 
-async fn look(pod: &Pod, session: &mut Session) -> Result<Lacks> {
+async fn look(pod: &Pod, session: &mut Session) -> Result<CreationGaps> {
     let rows = session
         .ask(catalog::SQL)
         .await
@@ -59,7 +59,7 @@ async fn look(pod: &Pod, session: &mut Session) -> Result<Lacks> {
         bail!("{answering} of {primaries} primaries answer a distributed query");
     }
     let streams = number(session, STREAMING).await? > 0;
-    Ok(Lacks::of(&pod.topology, &segments, streams))
+    Ok(CreationGaps::of(&pod.topology, &segments, streams))
 }
 
 async fn number(session: &mut Session, sql: &str) -> Result<u64> {

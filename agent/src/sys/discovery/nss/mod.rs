@@ -48,7 +48,7 @@ impl Default for Limits {
 }
 
 /// Asks libc.
-pub struct Names {
+pub struct NssResolver {
     command: Vec<OsString>,
     limits: Limits,
     goes_on: OnceCell<bool>,
@@ -69,15 +69,15 @@ enum Call {
     Failed(String),
 }
 
-impl Names {
+impl NssResolver {
     /// Asks with the `getent` of the PATH.
-    pub fn system() -> Names {
+    pub fn system() -> NssResolver {
         Self::with_command(vec!["getent".into()])
     }
 
     /// Asks with this command, to which the database and the keys are appended.
-    pub fn with_command(command: Vec<OsString>) -> Names {
-        Names {
+    pub fn with_command(command: Vec<OsString>) -> NssResolver {
+        NssResolver {
             command,
             limits: Limits::default(),
             goes_on: OnceCell::new(),
@@ -85,7 +85,7 @@ impl Names {
     }
 
     /// The same with other bounds.
-    pub fn with_limits(mut self, limits: Limits) -> Names {
+    pub fn with_limits(mut self, limits: Limits) -> NssResolver {
         self.limits = limits;
         self
     }

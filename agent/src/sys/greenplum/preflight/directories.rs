@@ -1,6 +1,6 @@
 //! The folder of the data directory, and the folders that the tools write to.
 
-use gp_agent_core::greenplum::preflight::Place;
+use gp_agent_core::greenplum::preflight::ParentDirectory;
 use rustix::fs::statvfs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,14 +13,16 @@ const LIMIT: Duration = Duration::from_secs(15);
 const NAMES: usize = 40;
 
 /// Looks at the place of `dir`.
-pub async fn look(dir: &Path) -> Place {
+pub async fn look(dir: &Path) -> ParentDirectory {
     let dir = dir.to_path_buf();
-    blocking(move || look_now(&dir)).await.unwrap_or_else(|words| Place {
-        exists: false,
-        others: Err(words),
-        not_writable: None,
-        free_bytes: 0,
-    })
+    blocking(move || look_now(&dir))
+        .await
+        .unwrap_or_else(|words| ParentDirectory {
+            exists: false,
+            others: Err(words),
+            not_writable: None,
+            free_bytes: 0,
+        })
 }
 
 /// The first of the folders that cannot be written to, and why.
@@ -43,11 +45,11 @@ async fn blocking<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) 
     }
 }
 
-fn look_now(dir: &Path) -> Place {
+fn look_now(dir: &Path) -> ParentDirectory {
     let parent = dir.parent().unwrap_or(dir);
     let others = names(parent).map_err(|e| e.to_string());
     let free = statvfs(parent).map(|s| s.f_bavail.saturating_mul(s.f_frsize));
-    Place {
+    ParentDirectory {
         exists: dir.symlink_metadata().is_ok(),
         not_writable: match others.is_ok() {
             true => write_to(parent).err().map(|e| e.to_string()),

@@ -8,7 +8,7 @@ mod tests;
 use crate::sys::postgres::port_check;
 use crate::sys::process::passwd::{Account, describe_uid};
 use futures_util::{StreamExt, stream};
-use gp_agent_core::greenplum::preflight::{COMMANDS, Look, Seen, Wanted, python_of, same_locale};
+use gp_agent_core::greenplum::preflight::{COMMANDS, HostFacts, HostQuestion, Look, python_of, same_locale};
 use programs::Programs;
 use rustix::process::{Resource, geteuid, getrlimit};
 use std::io::Read;
@@ -54,7 +54,7 @@ impl Surroundings {
 }
 
 /// Looks at everything at the same time; no part takes longer than its own limit.
-pub async fn look(wanted: &Wanted, around: &Surroundings) -> Seen {
+pub async fn look(wanted: &HostQuestion, around: &Surroundings) -> HostFacts {
     let programs = Programs::new(&around.path);
     let uid = geteuid().as_raw();
     let (version, python, not_pinged, locales, place, not_writable) = tokio::join!(
@@ -66,7 +66,7 @@ pub async fn look(wanted: &Wanted, around: &Surroundings) -> Seen {
         directories::not_writable([&around.home, &around.tmp]),
     );
     let lock = around.tmp.join(format!(".s.PGSQL.{}.lock", wanted.port));
-    Seen {
+    HostFacts {
         host_name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         user: Account::current().map_or_else(|_| describe_uid(uid), |account| account.name),
         uid,

@@ -48,8 +48,8 @@ impl Host {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    fn wanted(&self) -> Wanted {
-        Wanted {
+    fn wanted(&self) -> HostQuestion {
+        HostQuestion {
             home: self.at("gp"),
             dir: self.at("volume/gpseg0"),
             port: free_port(),
@@ -58,11 +58,11 @@ impl Host {
         }
     }
 
-    fn look(&self) -> Seen {
+    fn look(&self) -> HostFacts {
         self.look_for(&self.wanted())
     }
 
-    fn look_for(&self, wanted: &Wanted) -> Seen {
+    fn look_for(&self, wanted: &HostQuestion) -> HostFacts {
         let around = Surroundings {
             path: vec![self.at("bin")],
             tmp: self.at("tmp"),
@@ -160,7 +160,7 @@ fn tools_of_another_making_want_no_python() {
 fn a_place_that_is_taken() {
     let host = Host::new();
     let held = TcpListener::bind("0.0.0.0:0").unwrap();
-    let wanted = Wanted {
+    let wanted = HostQuestion {
         port: held.local_addr().unwrap().port(),
         ..host.wanted()
     };

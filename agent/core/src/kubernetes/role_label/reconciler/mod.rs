@@ -1,14 +1,14 @@
 //! When the API server is told or asked. Times are counted from any fixed moment.
 
-use super::Wanted;
+use super::DesiredRole;
 use crate::cluster::topology::Role;
 use crate::discovery::intervals::jittered;
-use crate::kubernetes::api_error::Trouble;
+use crate::kubernetes::api_error::ApiError;
 use std::time::Duration;
 
-/// The settings; [`Pace::default`] is meant for clusters, tests make it quicker.
+/// The settings; [`LabelIntervals::default`] is meant for clusters, tests make it quicker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
+pub struct LabelIntervals {
     /// Pause between two looks at a label that is as it should be.
     pub look_again: Duration,
     /// The same after trouble: a change that had timed out may still have been made later.
@@ -23,10 +23,10 @@ pub struct Pace {
     pub sets: (u32, Duration),
 }
 
-impl Default for Pace {
+impl Default for LabelIntervals {
     fn default() -> Self {
         let s = Duration::from_secs;
-        Pace {
+        LabelIntervals {
             look_again: s(300),
             look_after_trouble: s(15),
             first_retry: Duration::from_millis(200),
@@ -51,7 +51,7 @@ pub enum Step {
 /// What is known of the label, and what has been tried.
 #[derive(Clone, Debug)]
 pub struct Reconciler {
-    pace: Pace,
+    pace: LabelIntervals,
     /// `None` while it is not known; an empty label is `Some(None)`.
     known: Option<Option<String>>,
     look_at: Duration,
@@ -60,14 +60,14 @@ pub struct Reconciler {
     lasting: bool,
     replaced: bool,
     /// What was wanted at the last look.
-    wanted: Wanted,
+    wanted: DesiredRole,
     /// When all sets will be available again.
     sets_full_at: Duration,
 }
 
 impl Reconciler {
     /// Nothing is known yet.
-    pub fn new(pace: Pace) -> Reconciler {
+    pub fn new(pace: LabelIntervals) -> Reconciler {
         Reconciler {
             pace,
             known: None,
@@ -76,23 +76,23 @@ impl Reconciler {
             failures: 0,
             lasting: false,
             replaced: false,
-            wanted: Wanted::Undecided,
+            wanted: DesiredRole::Undecided,
             sets_full_at: Duration::ZERO,
         }
     }
 
     /// What is due at `now`.
-    pub fn next(&mut self, wanted: Wanted, now: Duration) -> Step {
+    pub fn next(&mut self, wanted: DesiredRole, now: Duration) -> Step {
         // A label that has become wrong does not wait for the end of a pause.
-        if wanted == Wanted::Nothing && self.wanted != wanted && !self.lasting {
+        if wanted == DesiredRole::Nothing && self.wanted != wanted && !self.lasting {
             self.retry_at = Duration::ZERO;
         }
         self.wanted = wanted;
         let role = match wanted {
-            Wanted::Undecided => return Step::Wait(None),
+            DesiredRole::Undecided => return Step::Wait(None),
             _ if self.replaced => return Step::Wait(None),
-            Wanted::Nothing => None,
-            Wanted::Role(role) => Some(role),
+            DesiredRole::Nothing => None,
+            DesiredRole::Role(role) => Some(role),
         };
         if now < self.retry_at {
             return Step::Wait(Some(self.retry_at - now));
@@ -112,7 +112,7 @@ impl Reconciler {
         }
     }
 
-    /// A bucket of [`Pace::sets`]: full, it holds that many; each takes its pause to come back.
+    /// A bucket of [`LabelIntervals::sets`]: full, it holds that many; each takes its pause to come back.
     fn until_set_allowed(&self, now: Duration) -> Option<Duration> {
         let (burst, each) = self.pace.sets;
         let room = each.saturating_mul(burst.saturating_sub(1));
@@ -139,11 +139,11 @@ impl Reconciler {
     }
 
     /// The API server did not do it.
-    pub fn failed(&mut self, step: Step, trouble: &Trouble, now: Duration, chance: f64) {
+    pub fn failed(&mut self, step: Step, trouble: &ApiError, now: Duration, chance: f64) {
         self.spend(step, now);
         self.failures = self.failures.saturating_add(1);
         self.lasting = trouble.lasts();
-        self.replaced = *trouble == Trouble::Replaced;
+        self.replaced = *trouble == ApiError::Replaced;
         let doublings = self.failures.saturating_sub(1).min(16);
         let pause = if self.lasting {
             self.pace.lasting_retry

@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-const PRIMARY: Wanted = Wanted::Role(Role::Primary);
+const PRIMARY: DesiredRole = DesiredRole::Role(Role::Primary);
 
 fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -11,8 +11,8 @@ fn value(role: Role) -> Option<String> {
     Some(role.to_string())
 }
 
-fn unavailable() -> Trouble {
-    Trouble::Unavailable("timed out".into())
+fn unavailable() -> ApiError {
+    ApiError::Unavailable("timed out".into())
 }
 
 /// An API server and a clock.
@@ -27,7 +27,7 @@ struct World {
 impl World {
     fn new(label: Option<&str>) -> World {
         World {
-            reconciler: Reconciler::new(Pace::default()),
+            reconciler: Reconciler::new(LabelIntervals::default()),
             now: Duration::ZERO,
             label: label.map(str::to_string),
             up: true,
@@ -36,7 +36,7 @@ impl World {
     }
 
     /// Does what is due until there is nothing to do; gives the time until there is.
-    fn settle(&mut self, wanted: Wanted) -> Option<Duration> {
+    fn settle(&mut self, wanted: DesiredRole) -> Option<Duration> {
         loop {
             let step = self.reconciler.next(wanted, self.now);
             if let Step::Wait(wait) = step {
@@ -56,7 +56,7 @@ impl World {
     }
 
     /// Lets that much time pass.
-    fn pass(&mut self, wanted: Wanted, time: Duration) {
+    fn pass(&mut self, wanted: DesiredRole, time: Duration) {
         let end = self.now + time;
         while let Some(wait) = self.settle(wanted).filter(|wait| self.now + *wait <= end) {
             self.now += wait;
@@ -68,20 +68,20 @@ impl World {
 #[test]
 fn a_new_container_takes_a_stale_label_away_and_sets_its_own_when_it_serves() {
     let mut world = World::new(Some("coordinator"));
-    world.settle(Wanted::Nothing);
+    world.settle(DesiredRole::Nothing);
     assert_eq!((&world.label, world.requests), (&None, 1));
     assert!(world.reconciler.is_gone_or_out_of_reach());
     world.settle(PRIMARY);
     assert_eq!(world.label, value(Role::Primary));
     assert!(!world.reconciler.is_gone_or_out_of_reach());
-    world.settle(Wanted::Nothing);
+    world.settle(DesiredRole::Nothing);
     assert_eq!((&world.label, world.requests), (&None, 3));
 }
 
 #[test]
 fn nothing_is_asked_while_it_is_undecided() {
     let mut world = World::new(Some("primary"));
-    assert_eq!(world.settle(Wanted::Undecided), None);
+    assert_eq!(world.settle(DesiredRole::Undecided), None);
     assert_eq!(world.requests, 0);
     world.settle(PRIMARY);
     assert_eq!((world.label, world.requests), (value(Role::Primary), 1));
@@ -102,16 +102,16 @@ fn an_outage_is_waited_for_with_growing_pauses_and_made_good_afterwards() {
     let mut world = World::new(None);
     world.settle(PRIMARY);
     (world.up, world.requests) = (false, 0);
-    world.pass(Wanted::Nothing, secs(60));
+    world.pass(DesiredRole::Nothing, secs(60));
     assert!((8..=12).contains(&world.requests), "{}", world.requests);
     assert_eq!(world.label, value(Role::Primary));
     world.up = true;
-    world.pass(Wanted::Nothing, secs(31));
+    world.pass(DesiredRole::Nothing, secs(31));
     assert_eq!(world.label, None);
     assert_eq!(world.reconciler.failures(), 0);
     // A change that was under way when it was given up may come late.
     world.label = value(Role::Primary);
-    world.pass(Wanted::Nothing, secs(20));
+    world.pass(DesiredRole::Nothing, secs(20));
     assert_eq!(world.label, None);
 }
 
@@ -122,7 +122,7 @@ fn what_must_go_does_not_wait_for_the_end_of_a_pause() {
     world.pass(PRIMARY, secs(120));
     world.up = true;
     world.label = value(Role::Primary);
-    world.settle(Wanted::Nothing);
+    world.settle(DesiredRole::Nothing);
     assert_eq!(world.label, None);
     world.up = false;
     world.pass(PRIMARY, secs(600));
@@ -137,12 +137,15 @@ fn what_must_go_does_not_wait_for_the_end_of_a_pause() {
 
 #[test]
 fn without_rights_it_is_tried_seldom_and_nobody_waits_for_it() {
-    let mut reconciler = Reconciler::new(Pace::default());
+    let mut reconciler = Reconciler::new(LabelIntervals::default());
     let step = reconciler.next(PRIMARY, secs(0));
-    reconciler.failed(step, &Trouble::Denied("no".into()), secs(0), 0.5);
+    reconciler.failed(step, &ApiError::Denied("no".into()), secs(0), 0.5);
     assert!(reconciler.is_gone_or_out_of_reach());
     assert_eq!(reconciler.next(PRIMARY, secs(1)), Step::Wait(Some(secs(299))));
-    assert!(matches!(reconciler.next(Wanted::Nothing, secs(2)), Step::Wait(Some(_))));
+    assert!(matches!(
+        reconciler.next(DesiredRole::Nothing, secs(2)),
+        Step::Wait(Some(_))
+    ));
     assert_eq!(reconciler.next(PRIMARY, secs(300)), Step::Set(Some(Role::Primary)));
     reconciler.learnt(Step::Set(Some(Role::Primary)), value(Role::Primary), secs(300), 0.5);
     assert!(!reconciler.is_gone_or_out_of_reach());
@@ -150,12 +153,12 @@ fn without_rights_it_is_tried_seldom_and_nobody_waits_for_it() {
 
 #[test]
 fn a_pod_that_was_replaced_never_touches_the_other_one() {
-    let mut reconciler = Reconciler::new(Pace::default());
+    let mut reconciler = Reconciler::new(LabelIntervals::default());
     let step = reconciler.next(PRIMARY, secs(0));
-    reconciler.failed(step, &Trouble::Replaced, secs(0), 0.5);
+    reconciler.failed(step, &ApiError::Replaced, secs(0), 0.5);
     assert!(reconciler.is_gone_or_out_of_reach());
     reconciler.hurry();
-    for wanted in [PRIMARY, Wanted::Nothing] {
+    for wanted in [PRIMARY, DesiredRole::Nothing] {
         assert_eq!(reconciler.next(wanted, secs(1_000_000)), Step::Wait(None));
     }
 }
@@ -165,9 +168,9 @@ fn a_flapping_role_is_set_seldom_and_removed_at_once() {
     let mut world = World::new(None);
     for _ in 0..1800 {
         world.pass(PRIMARY, secs(1));
-        world.settle(Wanted::Nothing);
+        world.settle(DesiredRole::Nothing);
         assert_eq!(world.label, None);
-        world.pass(Wanted::Nothing, secs(1));
+        world.pass(DesiredRole::Nothing, secs(1));
     }
     let per_minute = f64::from(world.requests) / 60.0;
     assert!(per_minute < 8.0, "{per_minute} requests a minute");
@@ -181,7 +184,7 @@ fn a_wrong_role_is_never_left_while_the_right_one_has_to_wait() {
     let mut world = World::new(None);
     for _ in 0..20 {
         for role in [Role::Standby, Role::Coordinator] {
-            let wait = world.settle(Wanted::Role(role));
+            let wait = world.settle(DesiredRole::Role(role));
             let right = value(role);
             assert!(wait.is_some() && (world.label.is_none() || world.label == right));
         }
@@ -190,7 +193,7 @@ fn a_wrong_role_is_never_left_while_the_right_one_has_to_wait() {
 
 #[derive(Clone, Debug)]
 enum Happens {
-    Wants(Wanted),
+    Wants(DesiredRole),
     Passes(u64),
     GoesDown,
     ComesUp,
@@ -200,8 +203,8 @@ enum Happens {
 fn anything() -> impl Strategy<Value = Happens> {
     let role = || proptest::sample::select(&[Role::Coordinator, Role::Standby, Role::Primary][..]);
     prop_oneof![
-        Just(Happens::Wants(Wanted::Nothing)),
-        role().prop_map(|role| Happens::Wants(Wanted::Role(role))),
+        Just(Happens::Wants(DesiredRole::Nothing)),
+        role().prop_map(|role| Happens::Wants(DesiredRole::Role(role))),
         (0u64..120).prop_map(Happens::Passes),
         Just(Happens::GoesDown),
         Just(Happens::ComesUp),
@@ -213,7 +216,7 @@ proptest! {
     #[test]
     fn whatever_happens_the_label_is_right_in_the_end(story in proptest::collection::vec(anything(), 0..60)) {
         let mut world = World::new(Some("coordinator"));
-        let mut wanted = Wanted::Nothing;
+        let mut wanted = DesiredRole::Nothing;
         for happens in story {
             match happens {
                 Happens::Wants(what) => wanted = what,
@@ -229,7 +232,7 @@ proptest! {
         world.up = true;
         world.pass(wanted, secs(400));
         let right = match wanted {
-            Wanted::Role(role) => value(role),
+            DesiredRole::Role(role) => value(role),
             _ => None,
         };
         prop_assert_eq!(world.label, right);

@@ -145,7 +145,10 @@ impl<'a> Proof<'a> {
                     self.findings.push(Finding::warning(
                         Area::Hba,
                         subject(rule.line),
-                        format!("{who} is asked for \"{}\", which no pod can answer", rule.method.word()),
+                        format!(
+                            "{who} is asked for \"{}\", which no pod can answer",
+                            rule.method.as_str()
+                        ),
                         "put gp-agent's block above this line, or change the line's method",
                     ));
                 }

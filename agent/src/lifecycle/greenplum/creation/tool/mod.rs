@@ -33,7 +33,7 @@ pub struct Ran {
 
 impl Ran {
     /// One line, the reason first.
-    pub fn words(&self) -> String {
+    pub fn summary(&self) -> String {
         match self.reasons.summary() {
             Some(reasons) => format!("{reasons} ({})", self.end),
             None => self.end.clone(),
