@@ -9,9 +9,9 @@
 mod fake_dns;
 
 use fake_dns::FakeDns;
-use gp_agent::lifecycle::discovery::Discovery;
-use gp_agent::sys::discovery::dns::Resolver;
-use gp_agent::sys::discovery::nss::NssResolver;
+use gp_agent::internals::discovery::Discovery;
+use gp_agent::internals::discovery::NssResolver;
+use gp_agent::internals::discovery::Resolver;
 use gp_agent_core::cluster::topology::{Member, Role, Topology};
 use gp_agent_core::discovery::intervals::LookupIntervals;
 use std::net::SocketAddr;

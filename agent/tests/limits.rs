@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Helpers of tests are tests.
 
-use gp_agent::sys::postgres::programs::Tools;
+use gp_agent::internals::engine::Tools;
 use gp_agent_core::postgres::conf;
 use gp_agent_core::resources::{Limit, Limits, MIB, Resource, postgres};
 use std::collections::BTreeMap;

@@ -7,8 +7,8 @@ mod mounts;
 #[path = "storage/processes.rs"]
 mod processes;
 
-use gp_agent::sys::storage::fs::{set_aside, write_atomically};
-use gp_agent::sys::storage::{StorageError, prove, prove_all, same_device};
+use gp_agent::internals::storage::{StorageError, prove, prove_all, same_device};
+use gp_agent::internals::storage::{set_aside, write_atomically};
 use gp_agent_core::cluster::status::StorageStatus;
 use gp_agent_core::config::Require;
 use gp_agent_core::finding::{Finding, Severity};

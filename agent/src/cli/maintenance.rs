@@ -7,12 +7,12 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const HELD: &str = "held: the agent leaves the postmaster alone until gp-agent resume";
 
 /// Takes the postmaster out of supervision. Exit code 0 when it is done, else 1.
-pub fn hold(reason: &str) -> u8 {
+pub(super) fn hold(reason: &str) -> u8 {
     change("/hold", reason, HELD)
 }
 
 /// Gives it back. Exit code 0 when it is done, else 1.
-pub fn resume() -> u8 {
+pub(super) fn resume() -> u8 {
     change("/resume", "", "resumed")
 }
 

@@ -1,14 +1,14 @@
 //! The verbs of the command line.
 
-pub mod args;
+pub(crate) mod args;
 mod check;
 mod maintenance;
 mod preflight;
-pub mod probe;
+pub(crate) mod probe;
 mod render;
 mod set_aside;
 mod status;
-pub mod status_table;
+pub(crate) mod status_table;
 
 use crate::lifecycle;
 use crate::sys::log;
@@ -20,7 +20,7 @@ use std::future::Future;
 const USAGE: u8 = 64;
 
 /// Every verb but `init` and `probe`, which come before the command-line parser. Returns the exit code.
-pub fn main() -> u8 {
+pub(crate) fn main() -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

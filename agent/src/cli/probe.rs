@@ -17,7 +17,7 @@ The question goes to the agent over the unix socket in GP_AGENT_RUN_DIR.
 Exit codes: 0 yes; 1 no, or the agent does not answer; 64 wrong command line.";
 
 /// `args` are the words after `probe`. One line on standard output says why; the exit code is 0, 1 or 64.
-pub fn main(args: &[OsString]) -> u8 {
+pub(crate) fn main(args: &[OsString]) -> u8 {
     let word = match args {
         [word] => word.to_str(),
         _ => None,

@@ -18,7 +18,7 @@ impl Engine {
 }
 
 /// The same before the engine's programs have been found.
-pub fn derive(kind: EngineKind, limits: &Limits, configured: &BTreeMap<String, String>) -> Vec<Derived> {
+pub(crate) fn derive(kind: EngineKind, limits: &Limits, configured: &BTreeMap<String, String>) -> Vec<Derived> {
     match kind {
         EngineKind::Postgres => postgres::derive(limits, configured),
         EngineKind::Greenplum => greenplum::derive(limits, configured),
@@ -26,7 +26,7 @@ pub fn derive(kind: EngineKind, limits: &Limits, configured: &BTreeMap<String, S
 }
 
 /// What `configured` says, and what follows from `limits` for all that it does not set.
-pub fn with_derived(
+pub(crate) fn with_derived(
     kind: EngineKind,
     limits: &Limits,
     configured: &BTreeMap<String, String>,
@@ -37,7 +37,7 @@ pub fn with_derived(
 }
 
 /// Limits with which the database will not do its work.
-pub fn judge_limits(kind: EngineKind, limits: &Limits) -> Option<Finding> {
+pub(crate) fn judge_limits(kind: EngineKind, limits: &Limits) -> Option<Finding> {
     match kind {
         EngineKind::Postgres => judge(limits, "PostgreSQL", postgres::LEAST),
         EngineKind::Greenplum => judge(limits, "Greenplum", greenplum::LEAST),

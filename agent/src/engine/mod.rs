@@ -2,11 +2,11 @@
 //! this folder asks which engine it is; what follows from the difference has names of its own ([`Making`]).
 
 mod greenplum;
-pub mod limits;
+pub(crate) mod limits;
 mod postgres;
 
-pub use greenplum::{Greenplum, GreenplumError};
-pub use postgres::{Clone, Create, Postgres};
+pub(crate) use greenplum::{Greenplum, GreenplumError};
+pub(crate) use postgres::{Clone, Create, Postgres};
 
 use crate::sys::postgres::data_directory::{Examined, examine};
 use crate::sys::postgres::programs::{ToolError, Tools, major};

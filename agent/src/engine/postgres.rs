@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// The replication slot of every standby and mirror; Greenplum's own name for it (gp_replica_check, walsender).
-pub const SLOT: &str = "internal_wal_replication_slot";
+pub(super) const SLOT: &str = "internal_wal_replication_slot";
 
 /// What `hba.auth` and the lines for clients ask for; md5 is the default before PostgreSQL 14.
 pub(super) const SCRAM: (&str, &str) = ("password_encryption", "scram-sha-256");

@@ -22,7 +22,7 @@ const WORDS_PER_TURN: usize = 64;
 
 /// A running agent.
 #[derive(Debug)]
-pub struct Agent {
+pub(crate) struct Agent {
     pid: Pid,
     started: Instant,
     line: Option<OwnedFd>,
@@ -32,7 +32,7 @@ pub struct Agent {
 
 /// What an agent has said.
 #[derive(Debug, Default)]
-pub struct Heard {
+pub(crate) struct Heard {
     /// The last grace period that it named.
     pub grace: Option<Duration>,
     /// The locks that it entrusted.
@@ -41,7 +41,7 @@ pub struct Heard {
 
 /// What the watchdog thinks of the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pulse {
+pub(crate) enum Pulse {
     /// It never beat, or its last beat is recent enough.
     Fine,
     /// The beats ceased that long ago.
@@ -55,7 +55,12 @@ impl Agent {
     ///
     /// # Errors
     /// Those of socketpair, fork and exec.
-    pub fn start(program: &[OsString], restarts: u64, locks: &Locks, log: Option<&ServerLog>) -> io::Result<Agent> {
+    pub(crate) fn start(
+        program: &[OsString],
+        restarts: u64,
+        locks: &Locks,
+        log: Option<&ServerLog>,
+    ) -> io::Result<Agent> {
         // Not blocking on both ends: the agent must not wait for init either.
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (line, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
@@ -81,12 +86,12 @@ impl Agent {
     }
 
     /// Its PID.
-    pub fn pid(&self) -> Pid {
+    pub(crate) fn pid(&self) -> Pid {
         self.pid
     }
 
     /// How long it has run.
-    pub fn ran_for(&self, now: Instant) -> Duration {
+    pub(crate) fn ran_for(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.started)
     }
 
@@ -94,17 +99,17 @@ impl Agent {
     ///
     /// # Errors
     /// EPERM when it changed to another user.
-    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+    pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
         Ok(kill_process(self.pid, signal)?)
     }
 
     /// Readable when it has said something.
-    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.line.as_ref().map(AsFd::as_fd)
     }
 
     /// Hears what it said.
-    pub fn listen(&mut self, now: Instant) -> Heard {
+    pub(crate) fn listen(&mut self, now: Instant) -> Heard {
         let mut heard = Heard::default();
         for _ in 0..WORDS_PER_TURN {
             let Some(line) = &self.line else { break };
@@ -143,12 +148,12 @@ impl Agent {
     }
 
     /// When the beats will have been missing for too long.
-    pub fn hangs_at(&self, watchdog: Option<Duration>) -> Option<Instant> {
+    pub(crate) fn hangs_at(&self, watchdog: Option<Duration>) -> Option<Instant> {
         self.last_beat?.checked_add(watchdog?)
     }
 
     /// Whether the beats have been missing for too long.
-    pub fn pulse(&mut self, watchdog: Option<Duration>, now: Instant) -> Pulse {
+    pub(crate) fn pulse(&mut self, watchdog: Option<Duration>, now: Instant) -> Pulse {
         let (Some(hangs_at), Some(last)) = (self.hangs_at(watchdog), self.last_beat) else {
             return Pulse::Fine;
         };

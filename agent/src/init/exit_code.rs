@@ -8,7 +8,7 @@ use std::io;
 ///
 /// Codes of the agent itself are handed on, so the agent should keep to 1..=63.
 #[derive(Debug)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// 0: the agent ended with code 0, and nothing needed force.
     Drained,
     /// The agent's own code, or 128 + its signal, as shells do: it failed while it drained. Nothing needed force.
@@ -30,11 +30,11 @@ pub enum Outcome {
 }
 
 /// 64 (EX_USAGE of sysexits.h): a bad option.
-pub const USAGE_CODE: u8 = 64;
+pub(crate) const USAGE_CODE: u8 = 64;
 
 impl Outcome {
     /// The outcome of a first start that failed.
-    pub fn of_start(error: io::Error) -> Outcome {
+    pub(crate) fn of_start(error: io::Error) -> Outcome {
         match error.raw_os_error() {
             Some(libc::ENOENT | libc::ENOTDIR) => Outcome::NotFound(error),
             Some(libc::EACCES | libc::EPERM | libc::ENOEXEC | libc::EISDIR) => Outcome::NotExecutable(error),
@@ -43,7 +43,7 @@ impl Outcome {
     }
 
     /// init's exit code.
-    pub fn code(&self) -> u8 {
+    pub(crate) fn code(&self) -> u8 {
         match self {
             Outcome::Drained => 0,
             Outcome::AgentFailed(Ended::Exited(code)) => u8::try_from(*code).unwrap_or(u8::MAX),

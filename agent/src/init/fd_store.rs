@@ -10,11 +10,11 @@ const MOST: usize = 8;
 
 /// What agents have entrusted; locked until init ends.
 #[derive(Debug, Default)]
-pub struct Locks(Vec<OwnedFd>);
+pub(crate) struct Locks(Vec<OwnedFd>);
 
 impl Locks {
     /// Keeps these too.
-    pub fn keep(&mut self, locks: Vec<OwnedFd>) {
+    pub(crate) fn keep(&mut self, locks: Vec<OwnedFd>) {
         for lock in locks {
             if self.0.len() == MOST {
                 warning!("init keeps {MOST} locks already and keeps no more");
@@ -26,7 +26,7 @@ impl Locks {
     }
 
     /// Puts them on the line of an agent that has not started yet.
-    pub fn hand_down(&self, line: &OwnedFd) {
+    pub(crate) fn hand_down(&self, line: &OwnedFd) {
         for lock in &self.0 {
             if let Err(why) = send(line, LOCK_WORD.as_bytes(), Some(lock.as_fd())) {
                 warning!("cannot hand the lock of the volume to the next agent: {why}");

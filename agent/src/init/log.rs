@@ -8,7 +8,7 @@ use serde_json::Map;
 
 /// Severity, as wide as tracing writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
+pub(crate) enum Level {
     /// The normal course of things.
     Info,
     /// Something had to be mended.
@@ -36,7 +36,7 @@ impl Level {
 }
 
 /// Writes one line to stderr, or drops it: when whoever collects the log has stopped reading, reaping still goes on.
-pub fn line(level: Level, message: &str) {
+pub(crate) fn line(level: Level, message: &str) {
     let message = shortened(message);
     let line = match format() {
         Format::Text => text(now(), level, message),

@@ -13,18 +13,18 @@
 //!
 //! The exit codes are [`exit_code::Outcome`]'s, the times of a shutdown [`gp_agent_core::process::shutdown_schedule`]'s.
 
-pub mod child;
-pub mod exit_code;
-pub mod fd_store;
-pub mod log;
-pub mod options;
-pub mod process_tree;
-pub mod server_log;
+pub(crate) mod child;
+pub(crate) mod exit_code;
+pub(crate) mod fd_store;
+pub(crate) mod log;
+pub(crate) mod options;
+pub(crate) mod process_tree;
+pub(crate) mod server_log;
 mod shutdown;
-pub mod signals;
-pub mod supervisor;
+pub(crate) mod signals;
+pub(crate) mod supervisor;
 
-pub use options::InitOptions;
+pub(crate) use options::InitOptions;
 
 use exit_code::{Outcome, USAGE_CODE};
 use log::{error, info};
@@ -36,7 +36,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 /// `gp-agent init`: `args` are the words after `init`.
-pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
+pub(crate) fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     let code = match parse(args, |name| std::env::var_os(name)) {
         Ok(Request::Run(options)) => run(options),
         Ok(Request::Help) => {
@@ -53,7 +53,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 /// Runs until the container ends; the answer is init's exit code.
-pub fn run(options: InitOptions) -> u8 {
+pub(crate) fn run(options: InitOptions) -> u8 {
     let outcome = match begin(&options) {
         Ok(signals) => supervisor::InitSupervisor::new(options, signals).keep(),
         Err(why) => Outcome::CannotBegin(why),

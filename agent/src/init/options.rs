@@ -4,19 +4,19 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 /// The grace period when nobody names one: Kubernetes' default for terminationGracePeriodSeconds.
-pub const DEFAULT_GRACE: Duration = Duration::from_secs(30);
+pub(crate) const DEFAULT_GRACE: Duration = Duration::from_secs(30);
 
 /// How long beats may be missing when nobody says otherwise.
-pub const DEFAULT_WATCHDOG: Duration = Duration::from_secs(30);
+pub(crate) const DEFAULT_WATCHDOG: Duration = Duration::from_secs(30);
 
 /// The shortest grace period that leaves every stage of the schedule its time.
-pub const SHORTEST_GRACE: Duration = Duration::from_secs(1);
+pub(crate) const SHORTEST_GRACE: Duration = Duration::from_secs(1);
 
 /// No duration here is longer than this: it is 30 days, and far from every overflow.
 const LONGEST_SECONDS: f64 = 30.0 * 86400.0;
 
 /// What is said to `--help` and after a bad option.
-pub const USAGE: &str = "usage: gp-agent init [--grace SECONDS] [--watchdog SECONDS] [-- PROGRAM ARGS...]
+pub(crate) const USAGE: &str = "usage: gp-agent init [--grace SECONDS] [--watchdog SECONDS] [-- PROGRAM ARGS...]
   --grace SECONDS     time from SIGTERM to the end (default 30, at least 1); also GP_AGENT_GRACE_SECONDS.
                       It is replaced by the one that the agent reads in its configuration.
   --watchdog SECONDS  kill the agent after that long without a beat (default 30, 0 = never); also
@@ -25,7 +25,7 @@ pub const USAGE: &str = "usage: gp-agent init [--grace SECONDS] [--watchdog SECO
 
 /// What init is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InitOptions {
+pub(crate) struct InitOptions {
     /// The agent's command line; empty means `run` of this very binary.
     pub program: Vec<OsString>,
     /// Time from SIGTERM to the SIGKILL that comes from outside.
@@ -46,7 +46,7 @@ impl Default for InitOptions {
 
 /// What the command line comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
+pub(crate) enum Request {
     /// Be init.
     Run(InitOptions),
     /// Say [`USAGE`].
@@ -57,7 +57,10 @@ pub enum Request {
 ///
 /// # Errors
 /// One line that names the option or variable and says what would be right.
-pub fn parse(args: impl Iterator<Item = OsString>, env: impl Fn(&str) -> Option<OsString>) -> Result<Request, String> {
+pub(crate) fn parse(
+    args: impl Iterator<Item = OsString>,
+    env: impl Fn(&str) -> Option<OsString>,
+) -> Result<Request, String> {
     let mut options = InitOptions::default();
     for (variable, option) in [
         ("GP_AGENT_GRACE_SECONDS", "--grace"),
@@ -113,7 +116,7 @@ impl InitOptions {
 }
 
 /// `30`, `2.5`: not negative, not infinite, at most 30 days.
-pub fn parse_seconds(text: &str) -> Option<Duration> {
+pub(crate) fn parse_seconds(text: &str) -> Option<Duration> {
     let seconds: f64 = text.trim().parse().ok()?;
     (0.0..=LONGEST_SECONDS)
         .contains(&seconds)

@@ -10,7 +10,7 @@ use std::io;
 
 /// What a process is to init.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// The agent.
     Agent,
     /// The first `postgres` (or `postmaster`) process of its family: stopping it stops the database.
@@ -23,7 +23,7 @@ pub enum Kind {
 
 /// Whose processes init has to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Scope {
+pub(crate) struct Scope {
     /// init's PID.
     pub init: i32,
     /// The agent's PID while it runs.
@@ -36,7 +36,7 @@ pub struct Scope {
 ///
 /// A shell that was brought in from outside (`docker exec`) is not a descendant of PID 1. It is left alone, and nobody
 /// waits for it; a postmaster that runs below it counts all the same.
-pub fn classify(all: Vec<ProcessInfo>, scope: Scope) -> Vec<(ProcessInfo, Kind)> {
+pub(crate) fn classify(all: Vec<ProcessInfo>, scope: Scope) -> Vec<(ProcessInfo, Kind)> {
     let tree: HashMap<i32, (i32, bool)> = all.iter().map(|p| (p.pid, (p.ppid, is_postgres(&p.comm)))).collect();
     all.into_iter()
         .filter(|p| p.pid != scope.init && !matches!(p.state, 'Z' | 'X'))
@@ -76,7 +76,7 @@ fn ancestry(tree: &HashMap<i32, (i32, bool)>, mut pid: i32, init: i32) -> (bool,
 }
 
 /// The signal that a process of that kind gets at that stage.
-pub fn signal_for(kind: Kind, stage: Stage) -> Option<Signal> {
+pub(crate) fn signal_for(kind: Kind, stage: Stage) -> Option<Signal> {
     match (stage, kind) {
         (Stage::Watch | Stage::End, _) => None,
         (Stage::Kill, _) => Some(Signal::KILL),
@@ -89,7 +89,7 @@ pub fn signal_for(kind: Kind, stage: Stage) -> Option<Signal> {
 
 /// Remembers who was sent what, so that each process gets each signal once.
 #[derive(Debug, Default)]
-pub struct Leftovers {
+pub(crate) struct Leftovers {
     sent: HashMap<(i32, u64), Signal>,
     /// A postmaster was sent SIGQUIT.
     pub quit: bool,
@@ -104,7 +104,7 @@ impl Leftovers {
     ///
     /// # Errors
     /// Those of reading /proc.
-    pub fn stop(&mut self, scope: Scope, stage: Stage) -> io::Result<usize> {
+    pub(crate) fn stop(&mut self, scope: Scope, stage: Stage) -> io::Result<usize> {
         let left = classify(processes()?, scope);
         for (info, kind) in &left {
             if let Some(signal) = signal_for(*kind, stage) {

@@ -12,14 +12,14 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// How often init looks while no agent runs.
-pub const LOOK_AGAIN: Duration = Duration::from_millis(100);
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// At the end of the container init waits so long for whoever collects the log.
 const FINISH_WITHIN: Duration = Duration::from_secs(1);
 
 /// The pipe, and what passes its content on.
 #[derive(Debug)]
-pub struct ServerLog {
+pub(crate) struct ServerLog {
     pipe: LogPipe,
     passer: Passer,
     complained: bool,
@@ -27,7 +27,7 @@ pub struct ServerLog {
 
 impl ServerLog {
     /// A new pipe, where the log is JSON. Without one servers write to the container's standard error.
-    pub fn create() -> Option<ServerLog> {
+    pub(crate) fn create() -> Option<ServerLog> {
         if format() == Format::Text {
             return None;
         }
@@ -49,13 +49,13 @@ impl ServerLog {
     }
 
     /// Lets the agent inherit the pipe.
-    pub fn hand_down(&self, command: &mut Command) {
+    pub(crate) fn hand_down(&self, command: &mut Command) {
         command.env(FDS_VARIABLE, self.pipe.numbers());
     }
 
     /// While no agent runs: passes on what would soon make servers wait, or all of it when no agent will come (`ends`). The
     /// rest is the next agent's.
-    pub fn mind(&mut self, ends: bool) {
+    pub(crate) fn mind(&mut self, ends: bool) {
         if ends || self.passer.unread() > self.passer.size() / 2 {
             self.pass();
         }
@@ -72,7 +72,7 @@ impl ServerLog {
     }
 
     /// Passes on all that is left.
-    pub fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         let begun = Instant::now();
         while self.pass() != Passed::All && begun.elapsed() < FINISH_WITHIN {
             std::thread::sleep(LOOK_AGAIN / 10);

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The signals that are handed on to the agent.
-pub const FORWARDED: [Signal; 6] = [
+pub(crate) const FORWARDED: [Signal; 6] = [
     Signal::HUP,
     Signal::USR1,
     Signal::USR2,
@@ -23,13 +23,13 @@ pub const FORWARDED: [Signal; 6] = [
 ];
 
 /// Whether that signal asks for the end.
-pub fn asks_for_the_end(signal: Signal) -> bool {
+pub(crate) fn asks_for_the_end(signal: Signal) -> bool {
     matches!(signal, Signal::INT | Signal::QUIT | Signal::TERM)
 }
 
 /// The wake-up pipe and what woke it.
 #[derive(Debug)]
-pub struct Signals {
+pub(crate) struct Signals {
     pipe: UnixStream,
     raised: Vec<(Signal, Arc<AtomicBool>)>,
 }
@@ -39,7 +39,7 @@ impl Signals {
     ///
     /// # Errors
     /// Those of socketpair(2) and sigaction(2).
-    pub fn install() -> io::Result<Signals> {
+    pub(crate) fn install() -> io::Result<Signals> {
         let (pipe, wake) = UnixStream::pair()?;
         pipe.set_nonblocking(true)?;
         let mut raised = Vec::with_capacity(FORWARDED.len());
@@ -55,7 +55,7 @@ impl Signals {
     }
 
     /// Readable when a signal has come.
-    pub fn fd(&self) -> BorrowedFd<'_> {
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.pipe.as_fd()
     }
 
@@ -63,7 +63,7 @@ impl Signals {
     ///
     /// # Errors
     /// Those of reading the pipe.
-    pub fn take(&mut self) -> io::Result<Vec<Signal>> {
+    pub(crate) fn take(&mut self) -> io::Result<Vec<Signal>> {
         let mut bytes = [0; 512];
         loop {
             match self.pipe.read(&mut bytes) {

@@ -24,7 +24,7 @@ const TIDY_AFTER: Duration = Duration::from_secs(1);
 
 /// Everything that init remembers.
 #[derive(Debug)]
-pub struct InitSupervisor {
+pub(crate) struct InitSupervisor {
     options: InitOptions,
     signals: Signals,
     agent: Option<Agent>,
@@ -49,7 +49,7 @@ struct Reaped {
 
 impl InitSupervisor {
     /// Nothing is running yet.
-    pub fn new(options: InitOptions, signals: Signals) -> InitSupervisor {
+    pub(crate) fn new(options: InitOptions, signals: Signals) -> InitSupervisor {
         InitSupervisor {
             options,
             signals,
@@ -66,7 +66,7 @@ impl InitSupervisor {
     }
 
     /// Keeps the agent until the end of the container.
-    pub fn keep(mut self) -> Outcome {
+    pub(crate) fn keep(mut self) -> Outcome {
         loop {
             let now = Instant::now();
             match self.turn(now) {

@@ -1,15 +1,15 @@
 //! The life of a pod on one page: prepare, discover, bootstrap, supervise, drain.
 
-pub mod api;
-pub mod discovery;
-pub mod greenplum;
-pub mod kubernetes;
-pub mod peers;
-pub mod pod;
-pub mod postmaster;
-pub mod settings;
-pub mod ssh;
-pub mod startup;
+pub(crate) mod api;
+pub(crate) mod discovery;
+pub(crate) mod greenplum;
+pub(crate) mod kubernetes;
+pub(crate) mod peers;
+pub(crate) mod pod;
+pub(crate) mod postmaster;
+pub(crate) mod settings;
+pub(crate) mod ssh;
+pub(crate) mod startup;
 
 use crate::sys::process::init_channel::Heartbeat;
 use anyhow::Result;
@@ -23,7 +23,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 /// `gp-agent run`: lives until a signal asks it to end and its postmaster has stopped.
-pub async fn run(config_path: &Path) -> Result<()> {
+pub(crate) async fn run(config_path: &Path) -> Result<()> {
     let (end, shutdown) = watch::channel(false);
     let board = Arc::new(StatusBoard::new(startup::first_status()));
     let signals = Signals::listen(end)?;

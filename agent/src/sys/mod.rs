@@ -1,13 +1,13 @@
 //! Effects: one file for each outside surface.
 
-pub mod config;
-pub mod discovery;
-pub mod greenplum;
-pub mod http;
-pub mod kubernetes;
-pub mod log;
-pub mod postgres;
-pub mod process;
-pub mod resources;
-pub mod ssh;
-pub mod storage;
+pub(crate) mod config;
+pub(crate) mod discovery;
+pub(crate) mod greenplum;
+pub(crate) mod http;
+pub(crate) mod kubernetes;
+pub(crate) mod log;
+pub(crate) mod postgres;
+pub(crate) mod process;
+pub(crate) mod resources;
+pub(crate) mod ssh;
+pub(crate) mod storage;

@@ -1,14 +1,13 @@
 //! A peer that moved is looked up again because it does not answer, long before its turn.
 
 use super::*;
-use gp_agent::engine;
-use gp_agent::lifecycle::greenplum::catalog;
-use gp_agent::lifecycle::kubernetes::role_label::RoleLabel;
-use gp_agent::lifecycle::peers::fan_out;
-use gp_agent::lifecycle::peers::{client, cluster_view};
-use gp_agent::lifecycle::pod::Pod;
-use gp_agent::lifecycle::pod::status_board::StatusBoard;
-use gp_agent::sys::process::passwd::Account;
+use gp_agent::internals::engine;
+use gp_agent::internals::kubernetes::RoleLabel;
+use gp_agent::internals::peers::catalog;
+use gp_agent::internals::peers::{FanOutLimits, client, cluster_view};
+use gp_agent::internals::pod::Pod;
+use gp_agent::internals::pod::StatusBoard;
+use gp_agent::internals::process::Account;
 use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer, CatalogReply};
 use gp_agent_core::cluster::report::Report;
 use gp_agent_core::cluster::status::PodStatus;
@@ -190,7 +189,7 @@ async fn gathering_the_cluster_looks_silent_pods_up_again() {
     };
     insist(&discovery, async || {
         let asked = pod.topology.member(PARTNER).into_iter();
-        let entries = cluster_view::ask(&pod, asked, fan_out::LookupIntervals::default()).await;
+        let entries = cluster_view::ask(&pod, asked, FanOutLimits::default()).await;
         entries.into_iter().find_map(|entry| entry.status)
     })
     .await;

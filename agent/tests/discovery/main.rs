@@ -10,9 +10,9 @@ mod resolver;
 mod watching;
 
 use fake_dns::{FakeDns, Says};
-use gp_agent::lifecycle::discovery::{Discovery, look};
-use gp_agent::sys::discovery::dns::{DnsError, Families, Resolver};
-use gp_agent::sys::discovery::nss::{Limits, NssResolver};
+use gp_agent::internals::discovery::{Discovery, look};
+use gp_agent::internals::discovery::{DnsError, Families, Resolver};
+use gp_agent::internals::discovery::{Limits, NssResolver};
 use gp_agent_core::cluster::topology::{Member, Role, Topology};
 use gp_agent_core::discovery::intervals::LookupIntervals;
 use gp_agent_core::discovery::name_check::{Forward, NameVerdict, Reverse};

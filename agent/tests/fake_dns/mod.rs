@@ -16,7 +16,7 @@ use tokio::sync::watch;
 /// How a name is answered. A name that was never set does not exist.
 #[derive(Clone)]
 #[allow(dead_code)]
-pub enum Says {
+pub(crate) enum Says {
     Addresses(Vec<IpAddr>),
     /// IPv4 addresses; AAAA gives SERVFAIL.
     BrokenV6(Vec<IpAddr>),
@@ -43,7 +43,7 @@ struct Handler {
 
 /// The running server; dropping it stops it.
 #[allow(dead_code)]
-pub struct FakeDns {
+pub(crate) struct FakeDns {
     pub address: SocketAddr,
     handler: Handler,
     server: Server<Handler>,
@@ -52,7 +52,7 @@ pub struct FakeDns {
 #[allow(dead_code)]
 impl FakeDns {
     /// Listens on UDP; port 0 takes any.
-    pub async fn start(address: SocketAddr) -> std::io::Result<FakeDns> {
+    pub(crate) async fn start(address: SocketAddr) -> std::io::Result<FakeDns> {
         let socket = UdpSocket::bind(address).await?;
         let handler = Handler {
             zone: Arc::default(),
@@ -69,38 +69,38 @@ impl FakeDns {
     }
 
     /// On a free port of 127.0.0.1.
-    pub async fn local() -> FakeDns {
+    pub(crate) async fn local() -> FakeDns {
         Self::start(([127, 0, 0, 1], 0).into()).await.unwrap()
     }
 
-    pub fn set(&self, name: &str, says: Says) {
+    pub(crate) fn set(&self, name: &str, says: Says) {
         let mut zone = self.handler.zone.lock().unwrap();
         zone.names.insert(name.to_lowercase(), says);
     }
 
-    pub fn set_addresses(&self, name: &str, list: &[&str]) {
+    pub(crate) fn set_addresses(&self, name: &str, list: &[&str]) {
         let list = list.iter().map(|a| a.parse().unwrap()).collect();
         self.set(name, Says::Addresses(list));
     }
 
     /// The reverse names of an address.
-    pub fn set_reverse(&self, address: &str, says: Says) {
+    pub(crate) fn set_reverse(&self, address: &str, says: Says) {
         let arpa = Name::from(address.parse::<IpAddr>().unwrap());
         self.set(arpa.to_string().trim_end_matches('.'), says);
     }
 
     /// Answers every request like this, until `None`.
-    pub fn set_everything(&self, says: Option<Says>) {
+    pub(crate) fn set_everything(&self, says: Option<Says>) {
         self.handler.zone.lock().unwrap().everything = says;
     }
 
     /// Requests so far, by name and type, such as `a.gp.svc A`.
-    pub fn asked(&self, question: &str) -> usize {
+    pub(crate) fn asked(&self, question: &str) -> usize {
         self.handler.asked.borrow().get(question).copied().unwrap_or(0)
     }
 
     /// Waits for the `count`-th request of this kind.
-    pub async fn wait_asked(&self, question: &str, count: usize) {
+    pub(crate) async fn wait_asked(&self, question: &str, count: usize) {
         let enough = |asked: &HashMap<String, usize>| asked.get(question).is_some_and(|n| *n >= count);
         self.handler.asked.subscribe().wait_for(enough).await.unwrap();
     }

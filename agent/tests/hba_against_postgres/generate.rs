@@ -4,14 +4,14 @@ use gp_agent_core::postgres::hba::{Client, Database, Origin};
 use std::net::IpAddr;
 
 /// splitmix64: small, and the same everywhere.
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Random {
+    pub(crate) fn new(seed: u64) -> Random {
         Random(seed)
     }
 
-    pub fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -19,17 +19,17 @@ impl Random {
         ((z ^ (z >> 31)) % n as u64) as usize
     }
 
-    pub fn one_in(&mut self, n: usize) -> bool {
+    pub(crate) fn one_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
 
-    pub fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+    pub(crate) fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
         from[self.below(from.len())]
     }
 }
 
 /// Users, and the roles they are in besides their own; those of the last line do not exist.
-pub const USERS: [(&str, &[&str]); 8] = [
+pub(crate) const USERS: [(&str, &[&str]); 8] = [
     ("ann", &["team", "crew"]),
     ("bob", &[]),
     ("team", &["crew"]),
@@ -41,13 +41,13 @@ pub const USERS: [(&str, &[&str]); 8] = [
 ];
 
 /// What creates them. `boss` may do everything and is a member of nothing.
-pub const SETUP: &str = "create role crew; create role team login; create role \"Big Team\"; create role ann login; \
+pub(crate) const SETUP: &str = "create role crew; create role team login; create role \"Big Team\"; create role ann login; \
     create role bob login; create role \"all\" login; create role \"Mixed\" login; create role boss superuser login; \
     create role \"+team\" login; grant crew to team; grant team to ann; grant \"Big Team\" to \"Mixed\"; \
     grant \"all\" to \"+team\"";
 
 /// Databases that are made; a database need not exist for pg_hba.conf to decide.
-pub const DATABASES: [&str; 4] = ["db1", "\"all\"", "team", "\"a b\""];
+pub(crate) const DATABASES: [&str; 4] = ["db1", "\"all\"", "team", "\"a b\""];
 
 const CLIENT_DATABASES: [&str; 14] = [
     "db1",
@@ -304,13 +304,13 @@ fn line(random: &mut Random, odd_in: usize) -> String {
 }
 
 /// A file of up to `most` lines; with `odd_in`, about one line in so many is wrong.
-pub fn file(random: &mut Random, most: usize, odd_in: usize) -> String {
+pub(crate) fn file(random: &mut Random, most: usize, odd_in: usize) -> String {
     let count = 1 + random.below(most);
     (0..count).map(|_| line(random, odd_in)).collect()
 }
 
 /// A client on the unix socket, on a loopback address or on ::1.
-pub fn client(random: &mut Random) -> Client {
+pub(crate) fn client(random: &mut Random) -> Client {
     let origin = match random.below(11) {
         0 => Origin::Local,
         1 => host(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1u16])),

@@ -14,9 +14,9 @@ use nix::unistd::{Pid, User};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 /// The database superuser that the test itself uses, over the unix socket.
-pub const OWNER: &str = "owner";
+pub(crate) const OWNER: &str = "owner";
 /// The first line of every file, so that the test stays able to connect.
-pub const OWNER_LINE: &str = "local postgres owner trust\n";
+pub(crate) const OWNER_LINE: &str = "local postgres owner trust\n";
 
 /// 127.0.0.4 is called liar.test, which leads elsewhere; 127.0.0.5's name looks like another address; 127.0.0.6
 /// has no name; ::1 shares a name with 127.0.0.3.
@@ -30,7 +30,7 @@ const HOSTS: &str = "127.0.0.1 localhost.test loop\n\
     127.0.0.8 eight.three.example.test\n\
     ::1 six.example.test three.example.test\n";
 
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     directory: tempfile::TempDir,
     user: User,
@@ -40,7 +40,7 @@ pub struct Server {
 
 impl Server {
     /// Creates and starts it, or says why that is not possible here.
-    pub fn start() -> Server {
+    pub(crate) fn start() -> Server {
         assert!(
             nix::unistd::geteuid().is_root(),
             "this test needs root, for a mount namespace with its own /etc/hosts"
@@ -118,13 +118,13 @@ impl Server {
         std::thread::spawn(move || log.read_to_end(&mut Vec::new()));
     }
 
-    pub fn socket(&self) -> UnixStream {
+    pub(crate) fn socket(&self) -> UnixStream {
         let name = format!(".s.PGSQL.{}", self.port);
         UnixStream::connect(self.directory.path().join(name)).unwrap()
     }
 
     /// Runs SQL on a fresh connection and returns the rows as text.
-    pub fn sql(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+    pub(crate) fn sql(&self, sql: &str) -> Vec<Vec<Option<String>>> {
         self.runtime.block_on(async {
             let (client, connection) = self.connect().await;
             let connection = tokio::spawn(connection);
@@ -155,7 +155,7 @@ impl Server {
     }
 
     /// Replaces pg_hba.conf; PostgreSQL does not see it before [`Server::reload`].
-    pub fn write_hba(&self, text: &str) {
+    pub(crate) fn write_hba(&self, text: &str) {
         let path = self.directory.path().join("data/pg_hba.conf");
         fs::write(&path, text).unwrap();
         chown(&path, Some(self.user.uid.as_raw()), Some(self.user.gid.as_raw())).unwrap();
@@ -163,7 +163,7 @@ impl Server {
 
     /// Has the postmaster read pg_hba.conf, and returns when it has: it loads the file before it forks a backend
     /// that knows the new load time.
-    pub fn reload(&self) {
+    pub(crate) fn reload(&self) {
         let loaded = || self.sql("select pg_conf_load_time()");
         let before = loaded();
         kill(Pid::from_raw(self.child.id() as i32), Signal::SIGHUP).unwrap();
@@ -171,12 +171,12 @@ impl Server {
     }
 
     /// What getnameinfo and getaddrinfo say where the server runs, asked through getent.
-    pub fn name_of(&self, address: IpAddr) -> Option<String> {
+    pub(crate) fn name_of(&self, address: IpAddr) -> Option<String> {
         let answer = self.getent("hosts", &address.to_string());
         answer.split_whitespace().nth(1).map(str::to_string)
     }
 
-    pub fn addresses_of(&self, name: &str) -> Vec<IpAddr> {
+    pub(crate) fn addresses_of(&self, name: &str) -> Vec<IpAddr> {
         let answer = self.getent("ahosts", name);
         let first = answer.lines().filter_map(|line| line.split_whitespace().next());
         let unique: BTreeSet<IpAddr> = first.map(|word| word.parse().unwrap()).collect();

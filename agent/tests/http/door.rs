@@ -1,7 +1,7 @@
 //! Binding: ports of one family, stale sockets, modes, the end.
 
 use crate::support::{Server, get};
-use gp_agent::sys::http::{BindError, bind_tcp, bind_unix};
+use gp_agent::internals::http::{BindError, bind_tcp, bind_unix};
 use std::net::{Ipv6Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;

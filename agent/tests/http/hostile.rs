@@ -1,7 +1,7 @@
 //! Clients that are broken, slow, greedy or many.
 
 use crate::support::{Server, get, until_closed};
-use gp_agent::sys::http::Limits;
+use gp_agent::internals::http::Limits;
 use proptest::prelude::*;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

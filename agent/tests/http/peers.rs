@@ -1,7 +1,7 @@
 //! `/cluster`: every peer asked over real connections.
 
 use crate::support::{Server, get, member, ready};
-use gp_agent::lifecycle::peers::fan_out::{FanOutLimits, PeerAddress, gather};
+use gp_agent::internals::peers::{FanOutLimits, PeerAddress, gather};
 use gp_agent_core::cluster::report::PodReport;
 use gp_agent_core::cluster::topology::Role;
 use std::net::{IpAddr, Ipv4Addr};

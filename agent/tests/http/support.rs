@@ -1,7 +1,7 @@
 //! A real server with a pretended agent, and clients that write bytes.
 
-use gp_agent::lifecycle::peers::fan_out::{FanOutLimits, PeerAddress, gather};
-use gp_agent::sys::http::{Agent, Limits, Reply, bind_tcp, bind_unix, serve_tcp, serve_unix};
+use gp_agent::internals::http::{Agent, Limits, Reply, bind_tcp, bind_unix, serve_tcp, serve_unix};
+use gp_agent::internals::peers::{FanOutLimits, PeerAddress, gather};
 use gp_agent_core::cluster::catalog::{CatalogAnswer, CatalogReply};
 use gp_agent_core::cluster::report::{PodReport, Report};
 use gp_agent_core::cluster::status::{Phase, PodStatus, PostmasterStatus};
@@ -16,10 +16,10 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub const NOW: u64 = 1_000;
+pub(crate) const NOW: u64 = 1_000;
 
 /// An agent that says what it is told to say.
-pub struct Fake {
+pub(crate) struct Fake {
     pub status: Mutex<PodStatus>,
     pub held: Mutex<Vec<String>>,
     pub refuses: Mutex<Option<String>>,
@@ -27,7 +27,7 @@ pub struct Fake {
 }
 
 impl Fake {
-    pub fn new() -> Arc<Fake> {
+    pub(crate) fn new() -> Arc<Fake> {
         Arc::new(Fake {
             status: Mutex::new(ready("segment-a-0", Role::Primary)),
             held: Mutex::default(),
@@ -36,7 +36,7 @@ impl Fake {
         })
     }
 
-    pub fn change(&self, change: impl FnOnce(&mut PodStatus)) {
+    pub(crate) fn change(&self, change: impl FnOnce(&mut PodStatus)) {
         change(&mut self.status.lock().unwrap());
     }
 
@@ -91,7 +91,7 @@ impl Agent for Fake {
     }
 }
 
-pub fn ready(pod: &str, role: Role) -> PodStatus {
+pub(crate) fn ready(pod: &str, role: Role) -> PodStatus {
     PodStatus {
         cluster: "warehouse".into(),
         preferred_role: Some(role),
@@ -109,7 +109,7 @@ pub fn ready(pod: &str, role: Role) -> PodStatus {
     }
 }
 
-pub fn member(pod: &str, role: Role) -> Member {
+pub(crate) fn member(pod: &str, role: Role) -> Member {
     Member {
         pod: pod.into(),
         fqdn: format!("{pod}.agent"),
@@ -121,7 +121,7 @@ pub fn member(pod: &str, role: Role) -> Member {
 }
 
 /// Both doors of one agent.
-pub struct Server {
+pub(crate) struct Server {
     pub agent: Arc<Fake>,
     pub port: u16,
     pub dir: TempDir,
@@ -130,11 +130,11 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn start() -> Server {
+    pub(crate) fn start() -> Server {
         Server::with(Limits::default())
     }
 
-    pub fn with(limits: Limits) -> Server {
+    pub(crate) fn with(limits: Limits) -> Server {
         let agent = Fake::new();
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("agent.sock");
@@ -157,57 +157,57 @@ impl Server {
         }
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         for serving in self.serving {
             serving.await.unwrap();
         }
     }
 
-    pub fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.dir.path().join("agent.sock")
     }
 
-    pub async fn tcp(&self) -> TcpStream {
+    pub(crate) async fn tcp(&self) -> TcpStream {
         let at = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         TcpStream::connect(at).await.unwrap()
     }
 
-    pub async fn unix(&self) -> UnixStream {
+    pub(crate) async fn unix(&self) -> UnixStream {
         UnixStream::connect(self.socket()).await.unwrap()
     }
 
     /// One request on a connection of its own, from its method to the end of its header.
-    pub async fn ask(&self, request: &str) -> Answer {
+    pub(crate) async fn ask(&self, request: &str) -> Answer {
         talk(self.tcp().await, request.as_bytes()).await
     }
 
-    pub async fn ask_unix(&self, request: &str) -> Answer {
+    pub(crate) async fn ask_unix(&self, request: &str) -> Answer {
         talk(self.unix().await, request.as_bytes()).await
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask(&get(path)).await
     }
 }
 
-pub fn get(path: &str) -> String {
+pub(crate) fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
 }
 
-pub fn post(path: &str, body: &str) -> String {
+pub(crate) fn post(path: &str, body: &str) -> String {
     let length = body.len();
     format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")
 }
 
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     pub code: u16,
     pub head: String,
     pub body: String,
 }
 
-pub fn answer(bytes: &[u8]) -> Answer {
+pub(crate) fn answer(bytes: &[u8]) -> Answer {
     let text = String::from_utf8(bytes.to_vec()).unwrap();
     let (head, body) = text
         .split_once("\r\n\r\n")
@@ -220,11 +220,11 @@ pub fn answer(bytes: &[u8]) -> Answer {
 }
 
 /// Writes, then reads until the server closes. What the server does not want to read it may refuse.
-pub async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &[u8]) -> Answer {
+pub(crate) async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &[u8]) -> Answer {
     answer(&until_closed(stream, bytes).await)
 }
 
-pub async fn until_closed(mut stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &[u8]) -> Vec<u8> {
+pub(crate) async fn until_closed(mut stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &[u8]) -> Vec<u8> {
     let _ = stream.write_all(bytes).await;
     let mut answer = Vec::new();
     // A guard against a test that hangs; nothing is measured.

@@ -1,8 +1,8 @@
 //! The verbs that ask this pod's agent: the real program against a real server.
 
 use crate::support::{Server, member};
-use gp_agent::lifecycle::peers::fan_out::PeerAddress;
-use gp_agent::sys::http::Limits;
+use gp_agent::internals::http::Limits;
+use gp_agent::internals::peers::PeerAddress;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::Role;
 use std::io::Read;

@@ -1,6 +1,6 @@
 //! A running `gp-agent init`, its output as a stream of lines, and its process tree.
 
-use gp_agent::sys::process::{ProcessInfo, processes};
+use gp_agent::internals::process::{ProcessInfo, processes};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -13,10 +13,10 @@ use std::time::Duration;
 /// No test needs this long; it only turns a hang into a failure.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-pub const GP_AGENT: &str = env!("CARGO_BIN_EXE_gp-agent");
+pub(crate) const GP_AGENT: &str = env!("CARGO_BIN_EXE_gp-agent");
 
 /// What a test runs as the agent and as databases.
-pub struct Init {
+pub(crate) struct Init {
     child: Child,
     lines: Receiver<String>,
     seen: Vec<String>,
@@ -24,7 +24,7 @@ pub struct Init {
 }
 
 /// `gp-agent init <options> -- bash -c <script>`
-pub fn bash(options: &[&str], script: &str) -> Init {
+pub(crate) fn bash(options: &[&str], script: &str) -> Init {
     let mut command = Command::new(GP_AGENT);
     command.arg("init").args(options);
     command.args(["--", "bash", "-c", script]);
@@ -32,7 +32,7 @@ pub fn bash(options: &[&str], script: &str) -> Init {
 }
 
 impl Init {
-    pub fn spawn(command: &mut Command) -> Init {
+    pub(crate) fn spawn(command: &mut Command) -> Init {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -50,17 +50,17 @@ impl Init {
         }
     }
 
-    pub fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> i32 {
         self.child.id() as i32
     }
 
     /// Waits for a line that holds `part`; each line is given once. stdout and stderr come in no fixed order.
-    pub fn line(&mut self, part: &str) -> String {
+    pub(crate) fn line(&mut self, part: &str) -> String {
         self.wait_for(part, |line| line.contains(part))
     }
 
     /// Waits for the line `<word> <pid>` and gives the PID.
-    pub fn pid_line(&mut self, word: &str) -> i32 {
+    pub(crate) fn pid_line(&mut self, word: &str) -> i32 {
         let start = format!("{word} ");
         let line = self.wait_for(&start, |line| line.starts_with(&start));
         line[start.len()..].parse().unwrap()
@@ -85,13 +85,13 @@ impl Init {
     }
 
     /// Whether a line seen so far holds `part`.
-    pub fn has_seen(&mut self, part: &str) -> bool {
+    pub(crate) fn has_seen(&mut self, part: &str) -> bool {
         self.seen.extend(self.lines.try_iter());
         self.seen.iter().any(|line| line.contains(part))
     }
 
     /// Waits for the end; gives the exit code after having read everything that was said.
-    pub fn code(&mut self) -> Option<i32> {
+    pub(crate) fn code(&mut self) -> Option<i32> {
         // Both pipes close when the last process that holds them is gone.
         while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
             self.seen.push(line);
@@ -99,11 +99,11 @@ impl Init {
         self.child.wait().unwrap().code()
     }
 
-    pub fn all(&self) -> String {
+    pub(crate) fn all(&self) -> String {
         self.seen.join("\n")
     }
 
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         send(self.pid(), signal);
     }
 }
@@ -132,17 +132,17 @@ fn pump(from: impl Read + Send + 'static, into: Sender<String>) {
     });
 }
 
-pub fn send(pid: i32, signal: Signal) {
+pub(crate) fn send(pid: i32, signal: Signal) {
     kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
 }
 
-pub fn children(pid: i32) -> Vec<ProcessInfo> {
+pub(crate) fn children(pid: i32) -> Vec<ProcessInfo> {
     let mut all = processes().unwrap();
     all.retain(|p| p.ppid == pid);
     all
 }
 
-pub fn descendants(pid: i32) -> Vec<ProcessInfo> {
+pub(crate) fn descendants(pid: i32) -> Vec<ProcessInfo> {
     let mut found = children(pid);
     let mut at = 0;
     while at < found.len() {
@@ -153,19 +153,19 @@ pub fn descendants(pid: i32) -> Vec<ProcessInfo> {
 }
 
 /// A directory with a shell named `postgres`, so that the process's comm says so, and a `sleep` named `backend`.
-pub struct FakePostgres {
+pub(crate) struct FakePostgres {
     directory: tempfile::TempDir,
 }
 
 impl FakePostgres {
-    pub fn new() -> FakePostgres {
+    pub(crate) fn new() -> FakePostgres {
         let directory = tempfile::tempdir().unwrap();
         std::fs::copy("/bin/bash", directory.path().join("postgres")).unwrap();
         std::fs::copy("/bin/sleep", directory.path().join("backend")).unwrap();
         FakePostgres { directory }
     }
 
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.directory.path().join("postgres")
     }
 
@@ -173,7 +173,7 @@ impl FakePostgres {
     /// for each signal that it gets, and ends at those in `obeys`.
     ///
     /// A shell ignores SIGINT and SIGQUIT in what it puts in the background; env(1) undoes that.
-    pub fn start(&self, obeys: &str) -> String {
+    pub(crate) fn start(&self, obeys: &str) -> String {
         let script = format!(
             "for s in INT QUIT TERM HUP USR1 USR2; do \
                case \" {obeys} \" in *\" $s \"*) e=exit;; *) e=:;; esac; \
@@ -189,7 +189,7 @@ impl FakePostgres {
     }
 }
 
-pub fn find(program: &str) -> Option<PathBuf> {
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
         .map(|dir| dir.join(program))
@@ -197,7 +197,7 @@ pub fn find(program: &str) -> Option<PathBuf> {
 }
 
 /// A copy of the binary where every user may execute it.
-pub fn public_copy(directory: &Path) -> PathBuf {
+pub(crate) fn public_copy(directory: &Path) -> PathBuf {
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(directory, mode).unwrap();
@@ -206,13 +206,13 @@ pub fn public_copy(directory: &Path) -> PathBuf {
     copy
 }
 
-pub fn command(program: impl AsRef<OsStr>, args: &[&str]) -> Command {
+pub(crate) fn command(program: impl AsRef<OsStr>, args: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(args);
     command
 }
 
 /// Says so past the test runner, which hides what a passing test prints.
-pub fn skipped(why: &str) {
+pub(crate) fn skipped(why: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }

@@ -1,8 +1,8 @@
 //! The lock of the volume stays with init while one agent is gone and the next not there yet.
 
 use crate::harness::{GP_AGENT, Init, command, send};
-use gp_agent::sys::process::init_channel::{Heartbeat, restarts_from_env};
-use gp_agent::sys::storage::fs::{LockError, VolumeLock};
+use gp_agent::internals::process::{Heartbeat, restarts_from_env};
+use gp_agent::internals::storage::{LockError, VolumeLock};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 use std::fs;
@@ -26,7 +26,7 @@ fn agent() {
         fs::read(volume.join("gate")).unwrap();
     }
     let pid = std::process::id();
-    let _lock = match VolumeLock::acquire_kept(volume, "segment-a-0", init.kept_locks()) {
+    let _lock = match VolumeLock::acquire(volume, "segment-a-0", init.kept_locks()) {
         Ok(mut lock) => {
             lock.share(|lock| init.entrust_lock(lock)).unwrap();
             println!("\nlocked {pid}");
@@ -54,7 +54,7 @@ fn start(volume: &Path) -> Init {
 
 /// What a foreign agent is told.
 fn refused(volume: &Path) -> String {
-    match VolumeLock::acquire(volume, "segment-a-1") {
+    match VolumeLock::acquire(volume, "segment-a-1", &[]) {
         Err(LockError::Held { holder, .. }) => holder,
         other => panic!("not kept out: {other:?}"),
     }
@@ -81,7 +81,7 @@ fn no_other_pod_can_take_the_volume_between_two_agents() {
     }
     init.signal(Signal::TERM);
     assert_eq!(init.code(), Some(143), "{}", init.all());
-    VolumeLock::acquire(volume, "segment-a-1").unwrap();
+    VolumeLock::acquire(volume, "segment-a-1", &[]).unwrap();
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn the_lock_of_another_file_is_no_right_to_this_one() {
     init.line("at the gate");
     // Somebody cleared the volume, and another pod made it its own.
     fs::remove_dir_all(volume.join(".gp-agent")).unwrap();
-    let theirs = VolumeLock::acquire(volume, "segment-a-1").unwrap();
+    let theirs = VolumeLock::acquire(volume, "segment-a-1", &[]).unwrap();
     fs::write(volume.join("gate"), "").unwrap();
     init.line("is locked by another agent: pod segment-a-1, ");
     drop(theirs);

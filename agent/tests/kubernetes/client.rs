@@ -1,7 +1,7 @@
 //! Single calls.
 
 use super::fake::{ApiServer, Mood};
-use gp_agent::sys::kubernetes::Kubernetes;
+use gp_agent::internals::kubernetes::Kubernetes;
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::kubernetes::api_error::ApiError;
 use serde_json::json;

@@ -1,9 +1,9 @@
 //! The agent's task that writes Events.
 
 use super::fake::{ApiServer, Mood, PATIENCE};
-use gp_agent::lifecycle::kubernetes::events::Events;
-use gp_agent::lifecycle::pod::status_board::StatusBoard;
-use gp_agent::sys::kubernetes::Kubernetes;
+use gp_agent::internals::kubernetes::Events;
+use gp_agent::internals::kubernetes::Kubernetes;
+use gp_agent::internals::pod::StatusBoard;
 use gp_agent_core::cluster::status::{Phase, PodStatus};
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::config::UseApi;

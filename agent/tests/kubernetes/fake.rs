@@ -2,7 +2,7 @@
 
 use super::fake_objects::{Answer, Objects, status};
 use bytes::Bytes;
-use gp_agent::sys::kubernetes::InClusterConfig;
+use gp_agent::internals::kubernetes::InClusterConfig;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -19,11 +19,11 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 /// No test needs this long; it only turns a hang into a failure.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How the server behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mood {
+pub(crate) enum Mood {
     /// As it should.
     Well,
     /// Answers with that code.
@@ -39,7 +39,7 @@ pub enum Mood {
 }
 
 /// A running server. It ends with the value.
-pub struct ApiServer {
+pub(crate) struct ApiServer {
     pub objects: Arc<Mutex<Objects>>,
     mood: watch::Sender<Mood>,
     /// Counts every request that has been answered, or not, as the mood is.
@@ -64,7 +64,7 @@ struct Shared {
 
 impl ApiServer {
     /// Serves the pod `prod/segment-a-0` with the uid `uid-1`.
-    pub async fn start() -> ApiServer {
+    pub(crate) async fn start() -> ApiServer {
         let directory = tempfile::tempdir().unwrap();
         let acceptor = certify(&directory);
         std::fs::write(directory.path().join("token"), "token-1").unwrap();
@@ -90,7 +90,7 @@ impl ApiServer {
     }
 
     /// The place of the pod that is served.
-    pub fn place(&self) -> InClusterConfig {
+    pub(crate) fn place(&self) -> InClusterConfig {
         InClusterConfig {
             server: format!("https://127.0.0.1:{}", self.port),
             directory: self.directory.path().to_path_buf(),
@@ -100,17 +100,17 @@ impl ApiServer {
         }
     }
 
-    pub fn feels(&self, mood: Mood) {
+    pub(crate) fn feels(&self, mood: Mood) {
         self.mood.send_replace(mood);
     }
 
     /// The role label as it is stored.
-    pub fn role(&self) -> Option<String> {
+    pub(crate) fn role(&self) -> Option<String> {
         self.objects.lock().unwrap().role()
     }
 
     /// Waits until that is stored as the role label.
-    pub async fn until_role(&mut self, role: Option<&str>) {
+    pub(crate) async fn until_role(&mut self, role: Option<&str>) {
         let objects = self.objects.clone();
         let reached = self
             .requests
@@ -122,7 +122,7 @@ impl ApiServer {
     }
 
     /// Waits for that many requests, counted from the beginning.
-    pub async fn until_requests(&mut self, count: usize) {
+    pub(crate) async fn until_requests(&mut self, count: usize) {
         let reached = self.requests.wait_for(|log| log.len() >= count);
         tokio::time::timeout(PATIENCE, reached)
             .await
@@ -131,11 +131,11 @@ impl ApiServer {
     }
 
     /// `GET`, `PATCH`, ... of every request so far.
-    pub fn verbs(&self) -> Vec<String> {
+    pub(crate) fn verbs(&self) -> Vec<String> {
         self.requests.borrow().clone()
     }
 
-    pub fn change_token(&self, token: &str) {
+    pub(crate) fn change_token(&self, token: &str) {
         std::fs::write(self.directory.path().join("token"), token).unwrap();
     }
 }

@@ -7,7 +7,7 @@ use hyper::http::request::Parts;
 use serde_json::{Value, json};
 
 /// One pod and the Events about it.
-pub struct Objects {
+pub(crate) struct Objects {
     namespace: String,
     pod: Value,
     pub events: Vec<Value>,
@@ -17,13 +17,13 @@ pub struct Objects {
     pub forbidden: Vec<String>,
 }
 
-pub struct Answer {
+pub(crate) struct Answer {
     pub code: u16,
     pub body: Value,
 }
 
 impl Objects {
-    pub fn new(namespace: &str, pod: &str, uid: &str) -> Objects {
+    pub(crate) fn new(namespace: &str, pod: &str, uid: &str) -> Objects {
         Objects {
             namespace: namespace.into(),
             pod: json!({
@@ -40,12 +40,12 @@ impl Objects {
         }
     }
 
-    pub fn role(&self) -> Option<String> {
+    pub(crate) fn role(&self) -> Option<String> {
         let label = &self.pod["metadata"]["labels"][LABEL];
         label.as_str().map(str::to_string)
     }
 
-    pub fn set_role(&mut self, role: Option<&str>) {
+    pub(crate) fn set_role(&mut self, role: Option<&str>) {
         let labels = self.pod["metadata"]["labels"].as_object_mut().unwrap();
         match role {
             Some(role) => labels.insert(LABEL.into(), json!(role)),
@@ -53,18 +53,18 @@ impl Objects {
         };
     }
 
-    pub fn set_uid(&mut self, uid: &str) {
+    pub(crate) fn set_uid(&mut self, uid: &str) {
         self.pod["metadata"]["uid"] = json!(uid);
     }
 
     /// Everything but the role label.
-    pub fn other_labels(&self) -> Value {
+    pub(crate) fn other_labels(&self) -> Value {
         let mut labels = self.pod["metadata"]["labels"].clone();
         labels.as_object_mut().unwrap().remove(LABEL);
         labels
     }
 
-    pub fn answer(&mut self, head: &Parts, body: &[u8]) -> Answer {
+    pub(crate) fn answer(&mut self, head: &Parts, body: &[u8]) -> Answer {
         let (code, body) = self.judge(head, body);
         Answer { code, body }
     }
@@ -196,7 +196,7 @@ fn partial_metadata(object: &Value) -> Value {
     })
 }
 
-pub fn status(code: u16, message: &str) -> (u16, Value) {
+pub(crate) fn status(code: u16, message: &str) -> (u16, Value) {
     let reason = match code {
         401 => "Unauthorized",
         403 => "Forbidden",

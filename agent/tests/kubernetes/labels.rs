@@ -1,9 +1,9 @@
 //! The agent's task that keeps the label.
 
 use super::fake::{ApiServer, Mood, PATIENCE};
-use gp_agent::lifecycle::kubernetes::role_label::{RoleLabel, WITHDRAW_WITHIN};
-use gp_agent::lifecycle::pod::status_board::{StatusBoard, now};
-use gp_agent::sys::kubernetes::Kubernetes;
+use gp_agent::internals::kubernetes::Kubernetes;
+use gp_agent::internals::kubernetes::{RoleLabel, WITHDRAW_WITHIN};
+use gp_agent::internals::pod::{StatusBoard, now};
 use gp_agent_core::cluster::status::{Phase, PodStatus};
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::config::UseApi;

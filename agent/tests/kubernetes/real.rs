@@ -1,6 +1,6 @@
 //! The same against a real API server, where KUBECONFIG leads to one: what the pretended one does has to be true.
 
-use gp_agent::sys::kubernetes::{InClusterConfig, Kubernetes};
+use gp_agent::internals::kubernetes::{InClusterConfig, Kubernetes};
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::kubernetes::api_error::ApiError;
 use gp_agent_core::kubernetes::events::{Due, EventLimits, EventQueue, EventUpdate, Kind, Notice};

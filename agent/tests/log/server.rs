@@ -1,6 +1,6 @@
 //! A real server's lines.
 
-use gp_agent::sys::postgres::programs::Tools;
+use gp_agent::internals::engine::Tools;
 use gp_agent_core::log::postgres::{PREFIX, take};
 use gp_agent_core::log::record::{Level, Moment, Record};
 use std::io::Read;

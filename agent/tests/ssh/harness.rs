@@ -1,8 +1,8 @@
 //! A pod of its own for each test: mount, network and PID namespaces, an ordinary user with a home directory, names in /etc/hosts.
 //! The test calls itself again inside; needs root outside. Everything that was started ends with the PID namespace.
 
-use gp_agent::lifecycle::ssh::{PeerAddresses, Setup, Ssh, SshReport, Timing};
-use gp_agent::sys::process::passwd::Account;
+use gp_agent::internals::process::Account;
+use gp_agent::internals::ssh::{PeerAddresses, Setup, Ssh, SshReport, Timing};
 use gp_agent_core::cluster::topology::{Member, Role, Topology};
 use gp_agent_core::config::SshConfig;
 use std::fs;
@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// What may take long on a busy machine and never does otherwise.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 const MARK: &str = "GP_AGENT_TEST_INSIDE";
 
@@ -38,7 +38,7 @@ exit $status
 "#;
 
 /// Runs `body` as an ordinary user who may bind ports from `lowest_port` on.
-pub fn isolated<F: Future<Output = ()>>(test: &str, lowest_port: u16, body: impl FnOnce() -> F) {
+pub(crate) fn isolated<F: Future<Output = ()>>(test: &str, lowest_port: u16, body: impl FnOnce() -> F) {
     if std::env::var_os(MARK).is_some() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -58,7 +58,7 @@ pub fn isolated<F: Future<Output = ()>>(test: &str, lowest_port: u16, body: impl
 }
 
 /// Makes a key; `extra` are more arguments for ssh-keygen. Returns (private, public).
-pub fn keygen(kind: &str, extra: &[&str]) -> (String, String) {
+pub(crate) fn keygen(kind: &str, extra: &[&str]) -> (String, String) {
     let dir = tempfile::tempdir_in("/mnt/home").unwrap();
     let file = dir.path().join("key");
     let output = Command::new("ssh-keygen")
@@ -74,7 +74,7 @@ pub fn keygen(kind: &str, extra: &[&str]) -> (String, String) {
 }
 
 /// Writes a file of a Secret with a mode that is fit for a key.
-pub fn put(path: &Path, text: impl AsRef<[u8]>) {
+pub(crate) fn put(path: &Path, text: impl AsRef<[u8]>) {
     if !path.exists() {
         fs::write(path, "").unwrap();
         fs::set_permissions(path, fs::Permissions::from_mode(0o440)).unwrap();
@@ -85,14 +85,14 @@ pub fn put(path: &Path, text: impl AsRef<[u8]>) {
 }
 
 /// Writes a file beside `path` and moves it there.
-pub fn replace(path: &Path, text: impl AsRef<[u8]>) {
+pub(crate) fn replace(path: &Path, text: impl AsRef<[u8]>) {
     let new = path.with_extension("new");
     put(&new, text);
     fs::rename(new, path).unwrap();
 }
 
 /// One agent's SSH.
-pub struct Pod {
+pub(crate) struct Pod {
     pub setup: Setup,
     pub status: watch::Receiver<SshReport>,
     pub peers: watch::Sender<PeerAddresses>,
@@ -100,7 +100,7 @@ pub struct Pod {
     task: JoinHandle<()>,
 }
 
-pub fn member(pod: &str, role: Role) -> Member {
+pub(crate) fn member(pod: &str, role: Role) -> Member {
     Member {
         pod: pod.into(),
         fqdn: format!("{pod}.gp.test"),
@@ -112,7 +112,7 @@ pub fn member(pod: &str, role: Role) -> Member {
 }
 
 /// A pod `coordinator-0` with everything below /mnt/home, an empty Secret and little patience.
-pub fn setup() -> Setup {
+pub(crate) fn setup() -> Setup {
     let home = PathBuf::from("/mnt/home");
     let secret = home.join("secret");
     fs::create_dir_all(&secret).unwrap();
@@ -143,7 +143,7 @@ pub fn setup() -> Setup {
 }
 
 impl Pod {
-    pub fn start(setup: Setup) -> Pod {
+    pub(crate) fn start(setup: Setup) -> Pod {
         let (status_sender, status) = watch::channel(SshReport::default());
         let (peers, peers_receiver) = watch::channel(PeerAddresses::new());
         let (shutdown, shutdown_receiver) = watch::channel(false);
@@ -158,7 +158,7 @@ impl Pod {
     }
 
     /// With one ed25519 user key in the Secret, and sshd up. Returns that key's private half too.
-    pub async fn with_key() -> (Pod, String) {
+    pub(crate) async fn with_key() -> (Pod, String) {
         let setup = setup();
         let (private, _) = keygen("ed25519", &[]);
         put(&setup.config.secret.join("id_ed25519"), &private);
@@ -168,7 +168,7 @@ impl Pod {
     }
 
     /// Waits for a report that fits.
-    pub async fn until(&mut self, what: &str, fits: impl FnMut(&SshReport) -> bool) -> SshReport {
+    pub(crate) async fn until(&mut self, what: &str, fits: impl FnMut(&SshReport) -> bool) -> SshReport {
         let found = {
             let waited = tokio::time::timeout(PATIENCE, self.status.wait_for(fits)).await;
             waited.ok().and_then(|seen| seen.ok().map(|report| report.clone()))
@@ -176,7 +176,7 @@ impl Pod {
         found.unwrap_or_else(|| panic!("no {what}; last report: {:#?}", self.status.borrow()))
     }
 
-    pub async fn up(&mut self) -> i32 {
+    pub(crate) async fn up(&mut self) -> i32 {
         let report = self
             .until("running sshd", |r| r.status.pid.is_some() && r.findings.is_empty())
             .await;
@@ -184,7 +184,7 @@ impl Pod {
     }
 
     /// Waits for a finding about `subject` whose words contain `words`.
-    pub async fn finding(&mut self, subject: &str, words: &str) {
+    pub(crate) async fn finding(&mut self, subject: &str, words: &str) {
         let fits = |r: &SshReport| {
             let of = |f: &gp_agent_core::finding::Finding| f.subject.ends_with(subject) && f.what.contains(words);
             r.findings.iter().any(of)
@@ -192,23 +192,23 @@ impl Pod {
         self.until(&format!("{subject}: {words}"), fits).await;
     }
 
-    pub fn secret(&self, name: &str) -> PathBuf {
+    pub(crate) fn secret(&self, name: &str) -> PathBuf {
         self.setup.config.secret.join(name)
     }
 
-    pub fn ssh_file(&self, name: &str) -> String {
+    pub(crate) fn ssh_file(&self, name: &str) -> String {
         fs::read_to_string(self.setup.account.home.join(".ssh").join(name)).unwrap_or_default()
     }
 
     /// As when the agent is killed: nothing is tidied up.
-    pub async fn kill(self) -> Setup {
+    pub(crate) async fn kill(self) -> Setup {
         self.task.abort();
         let _ = self.task.await;
         self.setup
     }
 
     /// As when the pod is drained.
-    pub async fn drain(self) -> Setup {
+    pub(crate) async fn drain(self) -> Setup {
         self.shutdown.send(true).unwrap();
         tokio::time::timeout(PATIENCE, self.task).await.unwrap().unwrap();
         self.setup
@@ -216,7 +216,7 @@ impl Pod {
 }
 
 /// Runs ssh with these arguments; its output, or its words when it fails.
-pub async fn ssh(args: &[&str]) -> Result<String, String> {
+pub(crate) async fn ssh(args: &[&str]) -> Result<String, String> {
     let output = tokio::process::Command::new("ssh")
         .args(args)
         .stdin(std::process::Stdio::null())
@@ -230,7 +230,7 @@ pub async fn ssh(args: &[&str]) -> Result<String, String> {
 }
 
 /// Logs in to this pod by a peer's name with one private key and nothing of ~/.ssh/config.
-pub async fn ssh_with(private: &str, user: &str) -> Result<String, String> {
+pub(crate) async fn ssh_with(private: &str, user: &str) -> Result<String, String> {
     let dir = tempfile::tempdir_in("/mnt/home").unwrap();
     let file = dir.path().join("key");
     fs::write(&file, private).unwrap();
@@ -254,7 +254,7 @@ pub async fn ssh_with(private: &str, user: &str) -> Result<String, String> {
 }
 
 /// Waits until a condition holds that nobody reports.
-pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while !holds() {
         assert!(tokio::time::Instant::now() < deadline, "never: {what}");

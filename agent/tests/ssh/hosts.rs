@@ -1,7 +1,7 @@
 //! Host keys of the peers, and the doctor.
 
 use crate::harness::{Pod, eventually, isolated, keygen, put, setup};
-use gp_agent::lifecycle::ssh::{check, known_hosts};
+use gp_agent::internals::ssh::{check, known_hosts};
 use std::fs;
 use std::process::{Child, Command};
 

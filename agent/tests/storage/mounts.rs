@@ -1,6 +1,6 @@
 //! File systems to try, and a place where they can be mounted.
 
-use gp_agent::sys::storage::{StorageError, prove};
+use gp_agent::internals::storage::{StorageError, prove};
 use gp_agent_core::storage::Observation;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
@@ -12,15 +12,15 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// Tells a person, past the test harness's capture, why a test could not be made.
-pub fn skip(why: &str) {
+pub(crate) fn skip(why: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED a storage test: {why}");
 }
 
 /// A directory in a mount namespace of this thread alone, so that mounts vanish with the test, however it ends.
-pub struct Private(TempDir);
+pub(crate) struct Private(TempDir);
 
 impl Private {
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 }
@@ -34,7 +34,7 @@ impl Drop for Private {
     }
 }
 
-pub fn private_directory() -> Option<Private> {
+pub(crate) fn private_directory() -> Option<Private> {
     if let Err(e) = unshare(CloneFlags::CLONE_NEWNS) {
         skip(&format!("it mounts file systems and must run as root ({e})"));
         return None;
@@ -47,7 +47,7 @@ pub fn private_directory() -> Option<Private> {
     Some(Private(dir))
 }
 
-pub fn mounted(parent: &Private, name: &str, kind: &str, options: &str) -> PathBuf {
+pub(crate) fn mounted(parent: &Private, name: &str, kind: &str, options: &str) -> PathBuf {
     let point = parent.path().join(name);
     fs::create_dir(&point).unwrap();
     let flags = MsFlags::empty();
@@ -55,18 +55,18 @@ pub fn mounted(parent: &Private, name: &str, kind: &str, options: &str) -> PathB
     point
 }
 
-pub fn run(program: &str, arguments: &[&str]) {
+pub(crate) fn run(program: &str, arguments: &[&str]) {
     let output = Command::new(program).args(arguments).output().unwrap();
     assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
 }
 
 /// An ext4 of `mib` MiB in a file, mounted through a loop device.
-pub fn ext4(parent: &Private, mib: u64, mkfs: &[&str], options: &str) -> Option<PathBuf> {
+pub(crate) fn ext4(parent: &Private, mib: u64, mkfs: &[&str], options: &str) -> Option<PathBuf> {
     disk(parent, "ext4", mib, mkfs, options)
 }
 
 /// A disk's file system of `mib` MiB in a file, mounted through a loop device.
-pub fn disk(parent: &Private, kind: &str, mib: u64, mkfs: &[&str], options: &str) -> Option<PathBuf> {
+pub(crate) fn disk(parent: &Private, kind: &str, mib: u64, mkfs: &[&str], options: &str) -> Option<PathBuf> {
     let program = format!("mkfs.{kind}");
     if let Some(why) = no_disk(kind, &program) {
         skip(&format!("{kind} cannot be tried: {why}"));
@@ -103,7 +103,7 @@ fn no_disk(kind: &str, mkfs: &str) -> Option<String> {
     (!built_in && !loads().is_ok_and(|s| s.success())).then(|| "this kernel lacks it".into())
 }
 
-pub fn entries(directory: &Path) -> Vec<String> {
+pub(crate) fn entries(directory: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(directory)
         .unwrap()
         .map(|e| e.unwrap().file_name().into_string().unwrap())
@@ -113,7 +113,7 @@ pub fn entries(directory: &Path) -> Vec<String> {
 }
 
 /// Proves the volume, and that nothing was left behind, whatever the outcome.
-pub fn proved(volume: &Path) -> Result<Observation, StorageError> {
+pub(crate) fn proved(volume: &Path) -> Result<Observation, StorageError> {
     let before = entries(volume);
     let outcome = prove(volume, "data");
     assert_eq!(entries(volume), before, "after {outcome:?}");

@@ -1,8 +1,8 @@
 //! What needs a second process: another user, another agent.
 
 use crate::mounts::{entries, mounted, private_directory};
-use gp_agent::sys::storage::fs::{LockError, VolumeLock};
-use gp_agent::sys::storage::prove;
+use gp_agent::internals::storage::prove;
+use gp_agent::internals::storage::{LockError, VolumeLock};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -29,7 +29,7 @@ fn child() {
         }
         return;
     }
-    match VolumeLock::acquire(volume, "segment-a-0") {
+    match VolumeLock::acquire(volume, "segment-a-0", &[]) {
         Ok(_lock) => {
             println!("\nanswer: locked");
             // Held until the other end closes this pipe, or kills us.
@@ -110,7 +110,7 @@ fn another_process_keeps_us_out_until_it_dies() {
     let order = format!("lock {}", dir.path().display());
     let (mut holder, answer) = start_child(&program, &[], &order);
     assert_eq!(answer, "locked");
-    let refused = VolumeLock::acquire(dir.path(), "segment-a-1").unwrap_err();
+    let refused = VolumeLock::acquire(dir.path(), "segment-a-1", &[]).unwrap_err();
     let LockError::Held { holder: told, .. } = &refused else {
         panic!("{refused}")
     };
@@ -120,7 +120,7 @@ fn another_process_keeps_us_out_until_it_dies() {
     assert!(refused.to_string().contains(advice), "{refused}");
     holder.kill().unwrap();
     holder.wait().unwrap();
-    let lock = VolumeLock::acquire(dir.path(), "segment-a-1").unwrap();
+    let lock = VolumeLock::acquire(dir.path(), "segment-a-1", &[]).unwrap();
     let (mut second, answer) = start_child(&program, &[], &order);
     let expected = "is locked by another agent: pod segment-a-1, pid ";
     assert!(answer.contains(expected), "{answer}");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::sync::LazyLock;
 
 /// One rendering.
-pub struct Case {
+pub(crate) struct Case {
     /// What is special about it.
     pub name: &'static str,
     /// Files of the chart given with `--values`.
@@ -17,7 +17,7 @@ pub struct Case {
 
 impl Case {
     /// The objects for that version of Kubernetes.
-    pub fn render(&self, kubernetes: &str) -> Vec<Value> {
+    pub(crate) fn render(&self, kubernetes: &str) -> Vec<Value> {
         helm::render(self.files, &self.values, kubernetes).unwrap()
     }
 }
@@ -27,12 +27,12 @@ fn case(name: &'static str, files: &'static [&'static str], values: Value) -> Ca
 }
 
 /// What everything else is compared with.
-pub fn default() -> Case {
+pub(crate) fn default() -> Case {
     case("default", &[], json!({}))
 }
 
 /// Everything that makes a difference.
-pub fn all() -> Vec<Case> {
+pub(crate) fn all() -> Vec<Case> {
     let everything = json!({
         "cluster": "other", "engine": "greenplum", "namePrefix": "x-",
         "image": { "repository": "registry.test/gp", "tag": "7", "pullSecrets": ["pull"] },
@@ -83,7 +83,7 @@ pub fn all() -> Vec<Case> {
 }
 
 /// Every case, rendered once for the oldest and the newest Kubernetes.
-pub fn rendered() -> &'static [(String, Vec<Value>)] {
+pub(crate) fn rendered() -> &'static [(String, Vec<Value>)] {
     static RENDERED: LazyLock<Vec<(String, Vec<Value>)>> = LazyLock::new(render_all);
     &RENDERED
 }

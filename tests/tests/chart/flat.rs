@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Every scalar by its path: `Service/greenplum spec.type` is `LoadBalancer`. Elements of lists that have a name go by it;
 /// labels stay together.
-pub fn flat(objects: &[Value]) -> BTreeMap<String, String> {
+pub(crate) fn flat(objects: &[Value]) -> BTreeMap<String, String> {
     let mut lines = BTreeMap::new();
     for object in objects {
         walk(object, &title(object), " ", &mut lines);
@@ -39,7 +39,7 @@ fn walk(value: &Value, path: &str, joint: &str, lines: &mut BTreeMap<String, Str
 }
 
 /// The lines of one that the other has not, with `-` and `+`; of an object that only one has, its name.
-pub fn difference(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> String {
+pub(crate) fn difference(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> String {
     let mut lines = Vec::new();
     let (old, new) = (without_strangers(old, new), without_strangers(new, old));
     for (path, value) in old.iter().filter(|(path, value)| new.get(*path) != Some(*value)) {

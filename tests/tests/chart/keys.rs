@@ -4,7 +4,7 @@ use crate::objects::{object, of_kind, text};
 use crate::{NEWEST, can_render, cases};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use gp_agent::sys::ssh::secret::{RawSecret, examine};
+use gp_agent::internals::ssh::{RawSecret, examine};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

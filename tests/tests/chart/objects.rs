@@ -3,27 +3,27 @@
 use serde_json::Value;
 
 /// `StatefulSet/coordinator`.
-pub fn title(object: &Value) -> String {
+pub(crate) fn title(object: &Value) -> String {
     format!("{}/{}", text(&object["kind"]), text(&object["metadata"]["name"]))
 }
 
 /// The text of a string.
-pub fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("not a string: {value}"))
 }
 
 /// The elements of a list; none when it is left out.
-pub fn list(value: &Value) -> impl Iterator<Item = &Value> + Clone {
+pub(crate) fn list(value: &Value) -> impl Iterator<Item = &Value> + Clone {
     value.as_array().into_iter().flatten()
 }
 
 /// All objects of a kind.
-pub fn of_kind<'a>(objects: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a Value> {
+pub(crate) fn of_kind<'a>(objects: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a Value> {
     objects.iter().filter(move |object| object["kind"] == kind)
 }
 
 /// The object called `Kind/name`.
-pub fn object<'a>(objects: &'a [Value], wanted: &str) -> &'a Value {
+pub(crate) fn object<'a>(objects: &'a [Value], wanted: &str) -> &'a Value {
     let found = objects.iter().find(|object| title(object) == wanted);
     found.unwrap_or_else(|| {
         let titles: Vec<String> = objects.iter().map(title).collect();
@@ -32,14 +32,14 @@ pub fn object<'a>(objects: &'a [Value], wanted: &str) -> &'a Value {
 }
 
 /// Every pod's metadata and spec: those of the StatefulSets and the one of `helm test`.
-pub fn pods(objects: &[Value]) -> Vec<(String, &Value)> {
+pub(crate) fn pods(objects: &[Value]) -> Vec<(String, &Value)> {
     let sets = of_kind(objects, "StatefulSet").map(|set| (title(set), &set["spec"]["template"]));
     let single = of_kind(objects, "Pod").map(|pod| (title(pod), pod));
     sets.chain(single).collect()
 }
 
 /// Whether a label selector (matchLabels and `In` expressions) selects the labels.
-pub fn selects(selector: &Value, labels: &Value) -> bool {
+pub(crate) fn selects(selector: &Value, labels: &Value) -> bool {
     let equal = selector["matchLabels"].as_object().into_iter().flatten();
     let mut within = list(&selector["matchExpressions"]);
     equal.clone().count() + within.clone().count() > 0

@@ -25,7 +25,7 @@ fn opens(cluster: &Cluster, file: &str, from: &str, to: &str) -> Result<()> {
         .map(drop)
 }
 
-pub fn key_rotation(shared: &Shared) -> Result<()> {
+pub(crate) fn key_rotation(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let (from, to) = (cluster.pod("coordinator-0"), cluster.pod("segment-a-0"));
         let key = cluster.status(to)?["ssh"]["key"].clone();
@@ -49,7 +49,7 @@ pub fn key_rotation(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn hold_and_resume(shared: &Shared) -> Result<()> {
+pub(crate) fn hold_and_resume(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let pod = cluster.pod("segment-b-0");
         let pid = cluster.status(pod)?["postmaster"]["pid"]
@@ -72,7 +72,7 @@ pub fn hold_and_resume(shared: &Shared) -> Result<()> {
 
 /// As after a node lost its power: a pod's /tmp outlives its containers, and PIDs begin anew in each. PostgreSQL takes any
 /// process of this user for the server (miscinit.c).
-pub fn lock_of_another_life(shared: &Shared) -> Result<()> {
+pub(crate) fn lock_of_another_life(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let pod = cluster.pod("segment-a-0");
         let status = cluster.status(pod)?;
@@ -95,7 +95,7 @@ fn wait_for_turns(cluster: &Cluster, pod: &str, since: &serde_json::Value) -> Re
     cluster.wait_status(pod, "the loop turns", later).map(drop)
 }
 
-pub fn pg_ctl(shared: &Shared) -> Result<()> {
+pub(crate) fn pg_ctl(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let (pod, dir) = (cluster.pod("segment-a-1"), "/greenplum/gpseg1");
         let port = format!("-p {}", cluster.port(pod)?);
@@ -115,7 +115,7 @@ pub fn pg_ctl(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn immediate_stop(shared: &Shared) -> Result<()> {
+pub(crate) fn immediate_stop(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let (pod, dir) = (cluster.pod("segment-a-1"), "/greenplum/gpseg1");
         // Adopted postmasters end as crashes: nobody tells the agent how.
@@ -142,7 +142,7 @@ pub fn immediate_stop(shared: &Shared) -> Result<()> {
 }
 
 /// In smart mode a server waits for its sessions, and the agent's is one.
-pub fn smart_stop(shared: &Shared) -> Result<()> {
+pub(crate) fn smart_stop(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         for (pod, dir) in [
             ("segment-b-1", "/greenplum/gpseg1"),
@@ -163,7 +163,7 @@ pub fn smart_stop(shared: &Shared) -> Result<()> {
 }
 
 /// A server whose lock file is gone asks itself for an immediate shutdown, once a minute; here the test asks.
-pub fn removed_lock_file(shared: &Shared) -> Result<()> {
+pub(crate) fn removed_lock_file(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let pod = cluster.pod("segment-b-1");
         cluster.container_do(&["restart", "--time", "40"], pod)?;
@@ -187,7 +187,7 @@ pub fn removed_lock_file(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn changed_settings(shared: &Shared) -> Result<()> {
+pub(crate) fn changed_settings(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let pod = cluster.pod("segment-a-0");
         let mut settings = cluster.settings().clone();
@@ -214,7 +214,7 @@ pub fn changed_settings(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn scram(_: &Shared) -> Result<()> {
+pub(crate) fn scram(_: &Shared) -> Result<()> {
     let settings = Settings {
         standby: false,
         segments: 1,

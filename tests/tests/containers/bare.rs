@@ -70,7 +70,7 @@ fn copy_agent(from: &str, to: &Path) -> Result<()> {
     copied.map(drop)
 }
 
-pub fn needs_nothing(_: &Shared) -> Result<()> {
+pub(crate) fn needs_nothing(_: &Shared) -> Result<()> {
     let image = Image::make(format!("gp-agent-tests:bare-{}", std::process::id()))?;
     let cluster = Cluster::new(Settings::default())?;
     let pod = cluster.pod("coordinator-0");

@@ -5,7 +5,7 @@ use cluster_tests::cluster::Cluster;
 use cluster_tests::suite::Shared;
 use cluster_tests::wait;
 
-pub fn comes_up(shared: &Shared) -> Result<()> {
+pub(crate) fn comes_up(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         for pod in &cluster.pods {
             let status = cluster.wait_status(pod, "in its role, replicating", |s| {
@@ -27,7 +27,7 @@ pub fn comes_up(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn mirrors(shared: &Shared) -> Result<()> {
+pub(crate) fn mirrors(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let pairs = [
             ("coordinator-0", "coordinator-1"),
@@ -49,7 +49,7 @@ pub fn mirrors(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn ssh(shared: &Shared) -> Result<()> {
+pub(crate) fn ssh(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let fqdn = |pod: &str| format!("{pod}.{}", cluster.domain());
         for from in [cluster.pod("coordinator-0"), cluster.pod("segment-b-1")] {
@@ -64,7 +64,7 @@ pub fn ssh(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn names_in_hba(shared: &Shared) -> Result<()> {
+pub(crate) fn names_in_hba(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let pairs = [("coordinator-0", "coordinator-1"), ("segment-a-1", "segment-b-1")];
         pairs
@@ -73,6 +73,6 @@ pub fn names_in_hba(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn http_roles(shared: &Shared) -> Result<()> {
+pub(crate) fn http_roles(shared: &Shared) -> Result<()> {
     shared.with(Cluster::expect_roles_over_http)
 }

@@ -23,7 +23,7 @@ fn set_aside(cluster: &Cluster, pod: &str) -> Result<()> {
     cluster.exec(pod, &["gp-agent", "resume"]).map(drop)
 }
 
-pub fn promotion(_: &Shared) -> Result<()> {
+pub(crate) fn promotion(_: &Shared) -> Result<()> {
     let cluster = Cluster::up(one_pair())?;
     let (old, new) = (cluster.pod("segment-a-0"), cluster.pod("segment-b-0"));
     cluster.sql(old, "create table kept as select 7 as n")?;
@@ -49,7 +49,7 @@ pub fn promotion(_: &Shared) -> Result<()> {
     Ok(())
 }
 
-pub fn lost_primary(_: &Shared) -> Result<()> {
+pub(crate) fn lost_primary(_: &Shared) -> Result<()> {
     let cluster = Cluster::up(one_pair())?;
     let (pod, mirror) = (cluster.pod("segment-a-0"), cluster.pod("segment-b-0"));
     cluster.sql(pod, "create table kept as select 7 as n")?;
@@ -75,7 +75,7 @@ pub fn lost_primary(_: &Shared) -> Result<()> {
     Ok(())
 }
 
-pub fn killed_while_made(_: &Shared) -> Result<()> {
+pub(crate) fn killed_while_made(_: &Shared) -> Result<()> {
     let cluster = Cluster::new(Settings::default())?;
     for pod in &cluster.pods {
         cluster.create(pod, &[])?;
@@ -97,7 +97,7 @@ pub fn killed_while_made(_: &Shared) -> Result<()> {
     cluster.sql(pod, "create table works (id int)").map(drop)
 }
 
-pub fn foreign_volume(shared: &Shared) -> Result<()> {
+pub(crate) fn foreign_volume(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let pod = cluster.pod("segment-a-0");
         let other = cluster.pod("segment-a-1");
@@ -124,7 +124,7 @@ pub fn foreign_volume(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn bad_parameter(shared: &Shared) -> Result<()> {
+pub(crate) fn bad_parameter(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let pod = cluster.pod("segment-b-1");
         let good = cluster.settings().clone();

@@ -5,7 +5,7 @@ use cluster_tests::cluster::{Cluster, postmaster};
 use cluster_tests::suite::Shared;
 use cluster_tests::wait;
 
-pub fn agent_killed(shared: &Shared) -> Result<()> {
+pub(crate) fn agent_killed(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         for pod in ["coordinator-0", "segment-b-0"].map(|pod| cluster.pod(pod)) {
             cluster.kill_agent(pod)?;
@@ -28,7 +28,7 @@ fn kill_postmaster(cluster: &Cluster, pod: &str) -> Result<()> {
     cluster.wait_ready(pod)
 }
 
-pub fn postmaster_killed(shared: &Shared) -> Result<()> {
+pub(crate) fn postmaster_killed(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         for pod in ["coordinator-0", "segment-a-1"].map(|pod| cluster.pod(pod)) {
             cluster.sql(pod, "create table survivor as select 42 as answer")?;
@@ -40,7 +40,7 @@ pub fn postmaster_killed(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn mirror_killed(shared: &Shared) -> Result<()> {
+pub(crate) fn mirror_killed(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let (primary, mirror) = (cluster.pod("segment-a-0"), cluster.pod("segment-b-0"));
         kill_postmaster(cluster, mirror)?;
@@ -56,7 +56,7 @@ pub fn mirror_killed(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn sshd_killed(shared: &Shared) -> Result<()> {
+pub(crate) fn sshd_killed(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let pod = cluster.pod("segment-a-0");
         let pid = cluster.status(pod)?["ssh"]["pid"].as_i64().context("no sshd")?;
@@ -78,7 +78,7 @@ pub fn sshd_killed(shared: &Shared) -> Result<()> {
 const ORPHANS: &str = "for i in {1..5000}; do (true & true &); done; \
     for i in {1..50}; do (for j in {1..100}; do sleep 0.2 & done); done";
 
-pub fn orphans(shared: &Shared) -> Result<()> {
+pub(crate) fn orphans(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let pod = cluster.pod("segment-b-1");
         let before = cluster.status(pod)?;
@@ -102,7 +102,7 @@ pub fn orphans(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn hung(shared: &Shared) -> Result<()> {
+pub(crate) fn hung(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let pod = cluster.pod("segment-a-1");
         let before = cluster.status(pod)?;

@@ -13,7 +13,7 @@ fn shows(cluster: &Cluster, pod: &str, parameter: &str, value: &str) -> Result<(
 }
 
 /// A replica may have less memory than its primary; a limit that changes is followed at the next start.
-pub fn become_parameters(_: &Shared) -> Result<()> {
+pub(crate) fn become_parameters(_: &Shared) -> Result<()> {
     let cluster = Cluster::new(Settings {
         segments: 1,
         mirrors: false,

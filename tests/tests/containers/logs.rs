@@ -12,7 +12,7 @@ use std::thread;
 const LINES: u32 = 20_000;
 
 /// The server logs while its agent is killed three times.
-pub fn none_lost_with_the_agent(_: &Shared) -> Result<()> {
+pub(crate) fn none_lost_with_the_agent(_: &Shared) -> Result<()> {
     let cluster = Cluster::new(Settings {
         standby: false,
         segments: 1,

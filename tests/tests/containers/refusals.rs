@@ -7,7 +7,7 @@ use cluster_tests::suite::Shared;
 use cluster_tests::wait;
 use serde_json::Value;
 
-pub fn wrong_reverse_names(_: &Shared) -> Result<()> {
+pub(crate) fn wrong_reverse_names(_: &Shared) -> Result<()> {
     let cluster = Cluster::up(Settings {
         names: Names::WrongReverse,
         segments: 1,
@@ -41,7 +41,7 @@ pub fn wrong_reverse_names(_: &Shared) -> Result<()> {
     Ok(())
 }
 
-pub fn volume_in_memory(_: &Shared) -> Result<()> {
+pub(crate) fn volume_in_memory(_: &Shared) -> Result<()> {
     let cluster = Cluster::new(Settings::default())?;
     let pod = cluster.pod("coordinator-0");
     cluster.create(pod, &["--tmpfs=/greenplum:uid=1000,gid=1000,mode=0700"])?;
@@ -56,7 +56,7 @@ pub fn volume_in_memory(_: &Shared) -> Result<()> {
     Ok(())
 }
 
-pub fn strange_host_name(_: &Shared) -> Result<()> {
+pub(crate) fn strange_host_name(_: &Shared) -> Result<()> {
     let cluster = Cluster::new(Settings::default())?;
     let pod = cluster.pod("coordinator-0");
     cluster.create(pod, &["--env=GP_AGENT_HOST_NAME=somebody-0"])?;

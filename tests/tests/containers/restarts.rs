@@ -16,7 +16,7 @@ fn stop(cluster: &Cluster, pod: &str) -> Result<String> {
     cluster.inspect(pod, "{{.State.ExitCode}}")
 }
 
-pub fn all_killed(shared: &Shared) -> Result<()> {
+pub(crate) fn all_killed(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let primaries = ["coordinator-0", "segment-a-0", "segment-a-1"].map(|pod| cluster.pod(pod));
         for pod in primaries {
@@ -36,7 +36,7 @@ pub fn all_killed(shared: &Shared) -> Result<()> {
 }
 
 /// The mirror's first connection may come before discovery has found it again.
-pub fn names_are_kept(shared: &Shared) -> Result<()> {
+pub(crate) fn names_are_kept(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let (pod, mirror) = (cluster.pod("segment-a-0"), cluster.pod("segment-b-0"));
         let line = format!("host replication gpadmin {mirror}.{}", cluster.domain());
@@ -59,7 +59,7 @@ pub fn names_are_kept(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn sigterm_under_load(shared: &Shared) -> Result<()> {
+pub(crate) fn sigterm_under_load(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let pod = cluster.pod("segment-a-0");
         cluster.sql(pod, "create table written (id bigint)")?;
@@ -115,7 +115,7 @@ fn stop_while_stuck(cluster: &Cluster, pod: &str, mut session: Child) -> Result<
     cluster.wait_ready(pod)
 }
 
-pub fn client_that_does_not_read(shared: &Shared) -> Result<()> {
+pub(crate) fn client_that_does_not_read(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let pod = cluster.pod("segment-a-1");
         let flood = "copy (select repeat('x', 1000) from generate_series(1, 100000000)) to stdout";
@@ -131,7 +131,7 @@ pub fn client_that_does_not_read(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn stopped_backend(shared: &Shared) -> Result<()> {
+pub(crate) fn stopped_backend(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let pod = cluster.pod("segment-a-1");
         let (session, backend) = session(cluster, pod, "select pg_sleep(3600)")?;

@@ -18,7 +18,7 @@ fn wait_adopted(cluster: &Cluster) -> Result<()> {
     cluster.wait_in_place(coordinator(cluster))
 }
 
-pub fn stop_and_start(shared: &Shared) -> Result<()> {
+pub(crate) fn stop_and_start(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let head = coordinator(cluster);
         fill(cluster, head, "by_hand")?;
@@ -62,7 +62,7 @@ pub fn stop_and_start(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn standby_by_hand(shared: &Shared) -> Result<()> {
+pub(crate) fn standby_by_hand(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let (head, standby) = (coordinator(cluster), cluster.pod("coordinator-1"));
         cluster.tool(head, "gpinitstandby -a -r")?;

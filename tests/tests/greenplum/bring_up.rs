@@ -6,7 +6,7 @@ use cluster_tests::cluster::Cluster;
 use cluster_tests::suite::Shared;
 use cluster_tests::{http, wait};
 
-pub fn comes_up(shared: &Shared) -> Result<()> {
+pub(crate) fn comes_up(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         for pod in &cluster.pods {
             let status = cluster.wait_status(pod, "in its role, replicating", |s| {
@@ -35,12 +35,12 @@ pub fn comes_up(shared: &Shared) -> Result<()> {
 }
 
 /// For [`sql_files`]: each needs what the one before it made.
-pub fn add_sql_files(cluster: &Cluster) -> Result<()> {
+pub(crate) fn add_sql_files(cluster: &Cluster) -> Result<()> {
     cluster.add_sql("20-rows.sql", "insert into settled values (1);\n")?;
     cluster.add_sql("10-table.sql", "create table settled (n int);\n")
 }
 
-pub fn sql_files(shared: &Shared) -> Result<()> {
+pub(crate) fn sql_files(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let query = ["psql", "-XAtqd", "gpadmin", "-c", "select count(*) from settled"];
         wait::until("the files have run", || {
@@ -51,7 +51,7 @@ pub fn sql_files(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn distributed(shared: &Shared) -> Result<()> {
+pub(crate) fn distributed(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let segments = cluster.settings().segments.to_string();
         let answers = cluster.sql(coordinator(cluster), "select count(*) from gp_dist_random('gp_id')")?;
@@ -64,7 +64,7 @@ pub fn distributed(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn hba(shared: &Shared) -> Result<()> {
+pub(crate) fn hba(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let pairs = [
             ("coordinator-0", "coordinator-1"),
@@ -77,7 +77,7 @@ pub fn hba(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn http_roles(shared: &Shared) -> Result<()> {
+pub(crate) fn http_roles(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         cluster.expect_roles_over_http()?;
         let (code, catalog) = http::get(cluster.address(coordinator(cluster))?, "/catalog")?;

@@ -14,7 +14,7 @@ fn aside(cluster: &Cluster, pod: &str, dir: &str) -> Result<usize> {
     Ok(cluster.exec(pod, &["bash", "-c", &list])?.trim().parse()?)
 }
 
-pub fn broken_off(_: &Shared) -> Result<()> {
+pub(crate) fn broken_off(_: &Shared) -> Result<()> {
     let cluster = Cluster::new(one_pair())?;
     let (head, primary) = (coordinator(&cluster), cluster.pod("segment-a-0"));
     // A real engine is caught in the same places, as well as that goes.
@@ -40,7 +40,7 @@ pub fn broken_off(_: &Shared) -> Result<()> {
 }
 
 /// In the moment in which the coordinator has said that the cluster is created, nobody else has heard of it.
-pub fn stopped_at_once(_: &Shared) -> Result<()> {
+pub(crate) fn stopped_at_once(_: &Shared) -> Result<()> {
     let cluster = Cluster::new(one_pair())?;
     let head = coordinator(&cluster);
     cluster.create_all()?;
@@ -51,7 +51,7 @@ pub fn stopped_at_once(_: &Shared) -> Result<()> {
     cluster.wait_in_place(head)
 }
 
-pub fn exhausted(_: &Shared) -> Result<()> {
+pub(crate) fn exhausted(_: &Shared) -> Result<()> {
     let cluster = Cluster::new(Settings {
         standby: false,
         mirrors: false,
@@ -73,17 +73,17 @@ pub fn exhausted(_: &Shared) -> Result<()> {
 }
 
 /// gpinitsystem ends with 0 although the standby failed.
-pub fn finished(_: &Shared) -> Result<()> {
+pub(crate) fn finished(_: &Shared) -> Result<()> {
     created("G7", &[("fail-standby", "1")])
 }
 
 /// Another folder of logs, other names, another marker of standbys; ends with 1 after mere warnings.
-pub fn greenplum_6(_: &Shared) -> Result<()> {
+pub(crate) fn greenplum_6(_: &Shared) -> Result<()> {
     created("G6", &[("fail-standby", "1")])
 }
 
 /// gpinitsystem notices late that the mirrors failed, and never comes to the standby.
-pub fn cloudberry(_: &Shared) -> Result<()> {
+pub(crate) fn cloudberry(_: &Shared) -> Result<()> {
     created("CB", &[("fail-after-mirror", "0")])
 }
 
@@ -110,7 +110,7 @@ fn created(family: &str, switches: &[(&str, &str)]) -> Result<()> {
     Ok(())
 }
 
-pub fn lost_coordinator(_: &Shared) -> Result<()> {
+pub(crate) fn lost_coordinator(_: &Shared) -> Result<()> {
     let cluster = Cluster::up(Settings {
         standby: false,
         mirrors: false,
@@ -142,7 +142,7 @@ fn says(status: &Value, pod: &str, words: &str) -> bool {
 const LISTEN: &str =
     "import socket, time; s = socket.socket(); s.bind(('0.0.0.0', 50000)); s.listen(); time.sleep(3600)";
 
-pub fn hosts_not_ready(_: &Shared) -> Result<()> {
+pub(crate) fn hosts_not_ready(_: &Shared) -> Result<()> {
     let cluster = Cluster::new(one_pair())?;
     let head = coordinator(&cluster);
     let [standby, primary, mirror] = ["coordinator-1", "segment-a-0", "segment-b-0"].map(|pod| cluster.pod(pod));
@@ -179,7 +179,7 @@ pub fn hosts_not_ready(_: &Shared) -> Result<()> {
     Ok(())
 }
 
-pub fn shell_characters(_: &Shared) -> Result<()> {
+pub(crate) fn shell_characters(_: &Shared) -> Result<()> {
     let cluster = Cluster::new(one_pair())?;
     cluster.edit_configuration(|text| text.replace("primaries: ", "primaries: x$(id>/tmp/owned)-"))?;
     let head = coordinator(&cluster);

@@ -6,7 +6,7 @@ use cluster_tests::cluster::Cluster;
 use cluster_tests::suite::Shared;
 use cluster_tests::wait;
 
-pub fn primary(shared: &Shared) -> Result<()> {
+pub(crate) fn primary(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let (head, old, new) = (
             coordinator(cluster),
@@ -75,7 +75,7 @@ fn degraded(cluster: &Cluster, gone: &str) -> Result<()> {
     Ok(())
 }
 
-pub fn coordinator_activated(cluster: &Cluster) -> Result<(&str, &str)> {
+pub(crate) fn coordinator_activated(cluster: &Cluster) -> Result<(&str, &str)> {
     let (old, new) = (coordinator(cluster), cluster.pod("coordinator-1"));
     fill(cluster, old, "kept")?;
     let (replayed, current) = if is_greenplum_6(cluster)? {
@@ -97,7 +97,7 @@ pub fn coordinator_activated(cluster: &Cluster) -> Result<(&str, &str)> {
     Ok((old, new))
 }
 
-pub fn old_coordinator(_: &Shared) -> Result<()> {
+pub(crate) fn old_coordinator(_: &Shared) -> Result<()> {
     let cluster = Cluster::up(one_pair())?;
     let (old, new) = coordinator_activated(&cluster)?;
     cluster.container_do(&["start"], old)?;

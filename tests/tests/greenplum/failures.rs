@@ -6,7 +6,7 @@ use cluster_tests::cluster::postmaster;
 use cluster_tests::suite::Shared;
 use cluster_tests::wait;
 
-pub fn agent_killed(shared: &Shared) -> Result<()> {
+pub(crate) fn agent_killed(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         for pod in ["coordinator-0", "segment-a-1", "segment-b-0"] {
             cluster.kill_agent(cluster.pod(pod))?;
@@ -15,7 +15,7 @@ pub fn agent_killed(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn postmasters_killed(shared: &Shared) -> Result<()> {
+pub(crate) fn postmasters_killed(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let head = coordinator(cluster);
         fill(cluster, head, "survivor")?;
@@ -42,7 +42,7 @@ pub fn postmasters_killed(shared: &Shared) -> Result<()> {
 }
 
 /// As when their node is off: nothing refuses, nothing is acknowledged. Bounded by half of what Greenplum itself would wait.
-pub fn silent_replicas(shared: &Shared) -> Result<()> {
+pub(crate) fn silent_replicas(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let head = coordinator(cluster);
         fill(cluster, head, "meanwhile")?;

@@ -14,7 +14,7 @@ fn drop_table(cluster: &Cluster, table: &str) -> Result<()> {
         .map(drop)
 }
 
-pub fn all_stopped(shared: &Shared) -> Result<()> {
+pub(crate) fn all_stopped(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let head = coordinator(cluster);
         fill(cluster, head, "stopped")?;
@@ -44,7 +44,7 @@ pub fn all_stopped(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn all_killed(shared: &Shared) -> Result<()> {
+pub(crate) fn all_killed(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let head = coordinator(cluster);
         fill(cluster, head, "killed")?;
@@ -57,7 +57,7 @@ pub fn all_killed(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn segments_first(shared: &Shared) -> Result<()> {
+pub(crate) fn segments_first(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let head = coordinator(cluster);
         fill(cluster, head, "waiting")?;
@@ -86,7 +86,7 @@ pub fn segments_first(shared: &Shared) -> Result<()> {
 }
 
 /// Pods that are made anew do not come at the same moment: their volumes follow them, their nodes differ.
-pub fn late_primary(shared: &Shared) -> Result<()> {
+pub(crate) fn late_primary(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let head = coordinator(cluster);
         let history = changes(cluster, head)?;
@@ -112,7 +112,7 @@ pub fn late_primary(shared: &Shared) -> Result<()> {
 }
 
 /// What the agents keep beside the database may be lost with nothing else.
-pub fn snapshot_lost(shared: &Shared) -> Result<()> {
+pub(crate) fn snapshot_lost(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let head = coordinator(cluster);
         let history = changes(cluster, head)?;

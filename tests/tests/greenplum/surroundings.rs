@@ -14,7 +14,7 @@ fn postmasters(cluster: &Cluster) -> Result<Vec<Option<i64>>> {
     pods.map(|pod| Ok(postmaster(&cluster.status(pod)?))).collect()
 }
 
-pub fn dns_gone(shared: &Shared) -> Result<()> {
+pub(crate) fn dns_gone(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let head = coordinator(cluster);
         // Seen on 6.24 and on a 7-era engine, without the agent's asking.
@@ -71,7 +71,7 @@ else
 fi
 ";
 
-pub fn clock_skew(_: &Shared) -> Result<()> {
+pub(crate) fn clock_skew(_: &Shared) -> Result<()> {
     let cluster = Cluster::new(Settings {
         standby: false,
         mirrors: false,

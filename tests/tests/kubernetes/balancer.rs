@@ -16,7 +16,7 @@ fn wait_for_client(release: &Release, client: &Client, pod: &str) -> Result<()> 
     })
 }
 
-pub fn restart(shared: &Shared) -> Result<()> {
+pub(crate) fn restart(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         let client = Client::served_by(release)?;
         client.sql("create table kept as select 7 as n")?;
@@ -61,7 +61,7 @@ fn promote(release: &Release) -> Result<()> {
     release.wait_status("coordinator-0", "steps down", steps_down).map(drop)
 }
 
-pub fn promotion(_: &Shared) -> Result<()> {
+pub(crate) fn promotion(_: &Shared) -> Result<()> {
     let release = coordinator_and_standby(json!({}))?;
     let (client, pinned) = (Client::of(&release)?, pinned(&release)?);
     wait_for_client(&release, &client, "coordinator-0")?;
@@ -88,7 +88,7 @@ pub fn promotion(_: &Shared) -> Result<()> {
     wait_for_client(&release, &client, "coordinator-1")
 }
 
-pub fn without_labels(_: &Shared) -> Result<()> {
+pub(crate) fn without_labels(_: &Shared) -> Result<()> {
     let release = coordinator_and_standby(json!({ "roleLabels": false }))?;
     let token = "/var/run/secrets/kubernetes.io/serviceaccount/token";
     let token = release.try_exec("coordinator-0", &["test", "-e", token])?;

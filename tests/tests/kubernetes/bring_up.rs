@@ -6,7 +6,7 @@ use cluster_tests::kube::Client;
 use cluster_tests::wait;
 use serde_json::json;
 
-pub fn comes_up(shared: &Shared) -> Result<()> {
+pub(crate) fn comes_up(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         for (pod, partner) in PAIRS {
             let (one, two) = (release.node(pod)?, release.node(partner)?);
@@ -38,7 +38,7 @@ pub fn comes_up(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn labels(shared: &Shared) -> Result<()> {
+pub(crate) fn labels(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         let roles = [
             ("coordinator-0", "coordinator"),
@@ -68,7 +68,7 @@ pub fn labels(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn helm_test(shared: &Shared) -> Result<()> {
+pub(crate) fn helm_test(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         let said = release.test()?;
         ensure!(said.contains("the active coordinator is"), "helm test said {said:?}");

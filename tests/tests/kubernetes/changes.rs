@@ -8,7 +8,7 @@ use cluster_tests::{wait, writers};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-pub fn rotation(shared: &Shared) -> Result<()> {
+pub(crate) fn rotation(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         let (before, old_password) = (release.uids()?, release.password()?);
         let (from, to) = ("coordinator-0", "segment-a-0");
@@ -51,7 +51,7 @@ pub fn rotation(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn rolling_update(shared: &Shared) -> Result<()> {
+pub(crate) fn rolling_update(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         let next = std::env::var("GP_IMAGE_NEXT")?;
         let (repository, tag) = next.rsplit_once(':').context("GP_IMAGE_NEXT has no tag")?;
@@ -101,7 +101,7 @@ fn evict(release: &Release, pod: &str) -> Result<()> {
     kubectl(&["create", "--raw", &path, "--filename", &file.path()]).map(drop)
 }
 
-pub fn evictions(shared: &Shared) -> Result<()> {
+pub(crate) fn evictions(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         wait::until("the budgets allow an eviction", || {
             let path = "jsonpath={.items[*].status.disruptionsAllowed}";
@@ -145,7 +145,7 @@ fn drainable(release: &Release) -> Result<String> {
     node.cloned().with_context(|| format!("none of {groups:?}"))
 }
 
-pub fn drain(shared: &Shared) -> Result<()> {
+pub(crate) fn drain(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         let _tool = Tool::find().map_err(anyhow::Error::msg)?;
         let node = drainable(release)?;
@@ -164,7 +164,7 @@ pub fn drain(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn wrong_values(shared: &Shared) -> Result<()> {
+pub(crate) fn wrong_values(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         let generations = || -> Result<Vec<Value>> {
             ["coordinator", "segment-a", "segment-b"]

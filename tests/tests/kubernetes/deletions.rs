@@ -24,7 +24,7 @@ fn delete(release: &Release, pods: &[&str]) -> Result<()> {
     Ok(())
 }
 
-pub fn each_pod(shared: &Shared) -> Result<()> {
+pub(crate) fn each_pod(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         write_rows(release, "before")?;
         // One of each pair at a time.
@@ -36,7 +36,7 @@ pub fn each_pod(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn each_set(shared: &Shared) -> Result<()> {
+pub(crate) fn each_set(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         write_rows(release, "before")?;
         for set in ["coordinator", "segment-a", "segment-b"] {
@@ -54,7 +54,7 @@ pub fn each_set(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn all_pods(shared: &Shared) -> Result<()> {
+pub(crate) fn all_pods(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         write_rows(release, "before")?;
         let pods = release.pods()?;
@@ -64,7 +64,7 @@ pub fn all_pods(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn under_load(shared: &Shared) -> Result<()> {
+pub(crate) fn under_load(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         let pod = "segment-a-0";
         release.sql(pod, "create table written (id bigint)")?;

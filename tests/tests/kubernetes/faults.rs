@@ -18,7 +18,7 @@ fn restarts(release: &Release) -> Result<Vec<u64>> {
     pods.iter().map(|pod| release.restarts(pod)).collect()
 }
 
-pub fn node(shared: &Shared) -> Result<()> {
+pub(crate) fn node(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         let tool = tool()?;
         write_rows(release, "before")?;
@@ -41,7 +41,7 @@ pub fn node(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn partition(shared: &Shared) -> Result<()> {
+pub(crate) fn partition(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         let tool = tool()?;
         let before = restarts(release)?;
@@ -71,7 +71,7 @@ fn wait_for_node(node: &str, wanted: bool) -> Result<()> {
     })
 }
 
-pub fn lost_master(shared: &Shared) -> Result<()> {
+pub(crate) fn lost_master(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         let tool = tool()?;
         let before = restarts(release)?;
@@ -91,7 +91,7 @@ pub fn lost_master(shared: &Shared) -> Result<()> {
     })
 }
 
-pub fn dns(shared: &Shared) -> Result<()> {
+pub(crate) fn dns(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         let tool = tool()?;
         let before = restarts(release)?;
@@ -165,7 +165,7 @@ fn clock(agent: SocketAddr) -> Result<u64> {
     status["loopTurnedAt"].as_u64().context("no time")
 }
 
-pub fn api_down(shared: &Shared) -> Result<()> {
+pub(crate) fn api_down(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         let _tool = tool()?;
         let before = restarts(release)?;

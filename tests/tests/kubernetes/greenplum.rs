@@ -47,7 +47,7 @@ fn wait_in_place(release: &Release, client: &Client) -> Result<()> {
     })
 }
 
-pub fn whole(_: &Shared) -> Result<()> {
+pub(crate) fn whole(_: &Shared) -> Result<()> {
     let release = Release::up(values("scram-sha-256"))?;
     let client = Client::served_by(&release)?;
     client
@@ -78,7 +78,7 @@ pub fn whole(_: &Shared) -> Result<()> {
 
 /// As an administrator updates Greenplum: every server goes and comes at once. One by one, a primary may hand over to its
 /// mirror, and wait for gprecoverseg.
-pub fn update(_: &Shared) -> Result<()> {
+pub(crate) fn update(_: &Shared) -> Result<()> {
     let release = Release::up(values("scram-sha-256"))?;
     let client = Client::served_by(&release)?;
     client.sql("create table written (id bigint) distributed by (id)")?;
@@ -165,7 +165,7 @@ fn wait_for_recovery(release: &Release, pod: &str, restarts: u64) -> Result<()> 
 
 /// Between pods that trust each other, so that the tools of every release can log in; with an FTS and sessions that take half a
 /// minute for a host that is off, and not two.
-pub fn failures(_: &Shared) -> Result<()> {
+pub(crate) fn failures(_: &Shared) -> Result<()> {
     let lab = Tool::find().map_err(anyhow::Error::msg)?;
     let mut values = values("trust");
     values["parameters"] = json!({ "gp_fts_probe_timeout": "5s", "gp_segment_connect_timeout": "20s" });

@@ -63,7 +63,7 @@ fn neighbours(release: &Release) -> Result<[String; 3]> {
     anyhow::bail!("no two pods on one node and a third one elsewhere: {nodes:?}")
 }
 
-pub fn samenet(shared: &Shared) -> Result<()> {
+pub(crate) fn samenet(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         let [server, near, far] = neighbours(release)?;
         // The name is wrong: the headless service's part is missing.
@@ -111,7 +111,7 @@ fn foreign_name_is_seen(release: &Release, from: &str, of: &str) -> Result<()> {
     })
 }
 
-pub fn two_services(shared: &Shared) -> Result<()> {
+pub(crate) fn two_services(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         second_service(release)?;
         let tested = shuffled(release);
@@ -138,7 +138,7 @@ fn shuffled(release: &Release) -> Result<()> {
     release.wait_streaming(mirror)
 }
 
-pub fn foreign_reverse_name(shared: &Shared) -> Result<()> {
+pub(crate) fn foreign_reverse_name(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         let tool = Tool::find().map_err(anyhow::Error::msg)?;
         second_service(release)?;

@@ -5,7 +5,7 @@ use cluster_tests::kube::{self, Client};
 
 /// Something that not every cluster has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub(crate) enum Need {
     /// A tool that hurts the cluster (`GP_KUBE`).
     Tool,
     /// Two nodes at least.
@@ -22,7 +22,7 @@ pub enum Need {
 
 impl Need {
     /// Why it is not there, if so.
-    pub fn lacking(self) -> Option<String> {
+    pub(crate) fn lacking(self) -> Option<String> {
         match self {
             Need::Tool => kube::Tool::find().err(),
             Need::Nodes => {

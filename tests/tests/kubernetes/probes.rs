@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 /// Seconds, each with a liveness probe that would have restarted the container.
 const SECONDS: u64 = 15;
 
-pub fn patience(_: &Shared) -> Result<()> {
+pub(crate) fn patience(_: &Shared) -> Result<()> {
     let hasty = json!({ "periodSeconds": 1, "failureThreshold": 1 });
     let release = Release::up(json!({
         "segments": { "count": 1 }, "mirrors": { "enabled": false },

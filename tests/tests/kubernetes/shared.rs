@@ -7,7 +7,7 @@ use serde_json::json;
 use std::sync::{Mutex, PoisonError};
 
 /// The pairs of the shared release, who is written to first.
-pub const PAIRS: [(&str, &str); 3] = [
+pub(crate) const PAIRS: [(&str, &str); 3] = [
     ("coordinator-0", "coordinator-1"),
     ("segment-a-0", "segment-b-0"),
     ("segment-a-1", "segment-b-1"),
@@ -15,11 +15,11 @@ pub const PAIRS: [(&str, &str); 3] = [
 
 /// Made when the first test asks for it.
 #[derive(Debug, Default)]
-pub struct Shared(Mutex<Option<Result<Release, String>>>);
+pub(crate) struct Shared(Mutex<Option<Result<Release, String>>>);
 
 impl Shared {
     /// Hands the release over with every pod ready and every pair replicating.
-    pub fn with(&self, test: impl FnOnce(&Release) -> Result<()>) -> Result<()> {
+    pub(crate) fn with(&self, test: impl FnOnce(&Release) -> Result<()>) -> Result<()> {
         let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let made = slot.get_or_insert_with(|| Release::up(json!({})).map_err(|e| format!("{e:#}")));
         match made {
@@ -36,7 +36,7 @@ impl Shared {
 }
 
 /// Waits until every pod is ready, every pair replicates and clients would be sent to the coordinator.
-pub fn all_well(release: &Release) -> Result<()> {
+pub(crate) fn all_well(release: &Release) -> Result<()> {
     release.wait_all_ready()?;
     PAIRS
         .iter()
@@ -50,7 +50,7 @@ pub fn all_well(release: &Release) -> Result<()> {
 }
 
 /// Addresses of the pods behind the clients' Service.
-pub fn service_addresses(release: &Release) -> Result<Vec<String>> {
+pub(crate) fn service_addresses(release: &Release) -> Result<Vec<String>> {
     let endpoints = release.object("endpoints/greenplum")?;
     let subsets = endpoints["subsets"].as_array().into_iter().flatten();
     let ready = subsets.flat_map(|s| s["addresses"].as_array().into_iter().flatten());
@@ -60,7 +60,7 @@ pub fn service_addresses(release: &Release) -> Result<Vec<String>> {
 }
 
 /// The pods that are written to and do not run on a node.
-pub fn elsewhere(release: &Release, node: &str) -> Result<Vec<&'static str>> {
+pub(crate) fn elsewhere(release: &Release, node: &str) -> Result<Vec<&'static str>> {
     let mut pods = Vec::new();
     for (pod, _) in PAIRS {
         if release.node(pod)? != node {
@@ -71,7 +71,7 @@ pub fn elsewhere(release: &Release, node: &str) -> Result<Vec<&'static str>> {
 }
 
 /// Writes a table with a thousand rows where each pair is written to.
-pub fn write_rows(release: &Release, table: &str) -> Result<()> {
+pub(crate) fn write_rows(release: &Release, table: &str) -> Result<()> {
     for (pod, _) in PAIRS {
         let rows = "select generate_series(1, 1000) as id";
         release.sql(pod, &format!("create table {table} as {rows}"))?;
@@ -80,7 +80,7 @@ pub fn write_rows(release: &Release, table: &str) -> Result<()> {
 }
 
 /// Checks that each thousand is still there, on both ends of each pair, and drops the table.
-pub fn check_rows(release: &Release, table: &str) -> Result<()> {
+pub(crate) fn check_rows(release: &Release, table: &str) -> Result<()> {
     let query = format!("select count(*), sum(id) from {table}");
     for (pod, mirror) in PAIRS {
         let rows = release.sql(pod, &query)?;

@@ -20,7 +20,7 @@ fn two_pods(coordinator: &str, primary: &str, require: &str) -> Value {
 const AS_FTS_DOES: &str =
     "dd if=/dev/zero of=\"$(ls -d /greenplum/gpseg*)/fts_probe_file.bak\" bs=32k count=1 oflag=direct";
 
-pub fn in_memory(_: &Shared) -> Result<()> {
+pub(crate) fn in_memory(_: &Shared) -> Result<()> {
     let refusing = Release::install(two_pods("tmpfs", "ramfs", "durable"))?;
     let careless = Release::install(two_pods("tmpfs", "ramfs", "any"))?;
     for (pod, kind) in [("coordinator-0", "tmpfs"), ("segment-a-0", "ramfs")] {

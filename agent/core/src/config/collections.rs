@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 impl Reader<'_> {
     /// Reads a list of texts by that rule for each.
-    pub fn list(&mut self, key: &Key, rule: impl Fn(&str) -> Result<String, Fault>) -> Vec<String> {
+    pub(super) fn list(&mut self, key: &Key, rule: impl Fn(&str) -> Result<String, Fault>) -> Vec<String> {
         let mut texts = Vec::new();
         for (i, item) in self.items(key).into_iter().enumerate() {
             let judged = match &item.value {
@@ -45,7 +45,7 @@ impl Reader<'_> {
     }
 
     /// Reads a mapping of names to scalars of any kind; names differ in more than their case.
-    pub fn map(
+    pub(super) fn map(
         &mut self,
         key: &Key,
         name_rule: impl Fn(&str) -> Result<String, Fault>,

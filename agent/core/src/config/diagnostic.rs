@@ -105,7 +105,7 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    pub fn new(message: impl Into<String>, remedy: impl Into<String>) -> Fault {
+    pub(super) fn new(message: impl Into<String>, remedy: impl Into<String>) -> Fault {
         Fault {
             message: message.into(),
             remedy: remedy.into(),

@@ -50,7 +50,7 @@ pub(super) struct Draft {
 
 impl Draft {
     /// Reads every key; what is wrong with a single one is reported to the reader.
-    pub fn read(r: &mut Reader) -> Draft {
+    pub(super) fn read(r: &mut Reader) -> Draft {
         let port = |r: &mut Reader, key| whole(r, key, 1, u16::MAX.into());
         Draft {
             cluster: r.scalar(&schema::CLUSTER, Kind::Text, value_rules::label),
@@ -86,7 +86,7 @@ impl Draft {
     }
 
     /// Reports what is wrong between values that are right by themselves.
-    pub fn check(&self, r: &mut Reader) {
+    pub(super) fn check(&self, r: &mut Reader) {
         self.check_groups(r);
         self.check_names(r);
         self.check_ports(r);
@@ -187,7 +187,7 @@ impl Draft {
     }
 
     /// The configuration, when nothing that it needs is missing.
-    pub fn finish(self) -> Option<Config> {
+    pub(super) fn finish(self) -> Option<Config> {
         Some(Config {
             cluster: self.cluster?.value,
             engine: self.engine?.value,

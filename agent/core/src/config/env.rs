@@ -7,7 +7,9 @@ use super::suggest::nearest;
 use std::collections::BTreeMap;
 
 /// What the environment says: overrides by dotted key, and the variables that nobody reads.
-pub fn read(env: impl Iterator<Item = (String, String)>) -> (BTreeMap<&'static str, String>, Vec<ConfigFinding>) {
+pub(super) fn read(
+    env: impl Iterator<Item = (String, String)>,
+) -> (BTreeMap<&'static str, String>, Vec<ConfigFinding>) {
     let names: BTreeMap<String, &Key> = KEYS.iter().filter_map(|key| Some((key.variable()?, key))).collect();
     let mut overrides = BTreeMap::new();
     let mut findings = Vec::new();

@@ -58,7 +58,7 @@ const OWNED: &[(&str, &str)] = &[
 ];
 
 /// A parameter's name, `[A-Za-z_][A-Za-z0-9_.]*`, which the agent does not set itself.
-pub fn name(text: &str) -> Result<String, Fault> {
+pub(super) fn name(text: &str) -> Result<String, Fault> {
     let mut chars = text.chars();
     let first = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
     if !first || !chars.all(|c| c.is_ascii_alphanumeric() || "_.".contains(c)) {
@@ -75,7 +75,7 @@ pub fn name(text: &str) -> Result<String, Fault> {
 }
 
 /// A parameter's value: anything that fits on one line of postgresql.conf.
-pub fn value(text: &str) -> Result<String, Fault> {
+pub(super) fn value(text: &str) -> Result<String, Fault> {
     match text.chars().find(|&c| c.is_control() && c != '\t') {
         Some(c) => Err(Fault::new(
             format!("contains the control character {c:?}"),

@@ -34,7 +34,7 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Takes `root` apart; unknown, repeated and misplaced keys become findings here.
-    pub fn new(file: &'a str, root: Option<Node>, overrides: BTreeMap<&'static str, String>) -> Self {
+    pub(super) fn new(file: &'a str, root: Option<Node>, overrides: BTreeMap<&'static str, String>) -> Self {
         let mut reader = Reader {
             file,
             values: BTreeMap::new(),
@@ -48,7 +48,7 @@ impl<'a> Reader<'a> {
         reader
     }
 
-    pub fn report(&mut self, place: SourceLocation, key: &str, fault: Fault) {
+    pub(super) fn report(&mut self, place: SourceLocation, key: &str, fault: Fault) {
         self.findings.push(ConfigFinding {
             place,
             key: one_line(key),
@@ -57,7 +57,7 @@ impl<'a> Reader<'a> {
         });
     }
 
-    pub fn report_at(&mut self, at: Position, key: &str, message: impl Into<String>, remedy: impl Into<String>) {
+    pub(super) fn report_at(&mut self, at: Position, key: &str, message: impl Into<String>, remedy: impl Into<String>) {
         self.report(SourceLocation::file(self.file, at), key, Fault::new(message, remedy));
     }
 
@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The entries whose keys are words, each key once.
-    pub fn entries(&mut self, section: &str, entries: Vec<(Node, Node)>) -> Vec<((String, Position), Node)> {
+    pub(super) fn entries(&mut self, section: &str, entries: Vec<(Node, Node)>) -> Vec<((String, Position), Node)> {
         let mut seen: BTreeMap<String, Position> = BTreeMap::new();
         let mut kept = Vec::new();
         for (key, value) in entries {
@@ -175,7 +175,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a scalar of that kind by that rule; none when it is absent or was reported.
-    pub fn scalar<T>(&mut self, key: &Key, kind: Kind, rule: impl FnOnce(&str) -> Result<T, Fault>) -> Option<Read<T>> {
+    pub(super) fn scalar<T>(
+        &mut self,
+        key: &Key,
+        kind: Kind,
+        rule: impl FnOnce(&str) -> Result<T, Fault>,
+    ) -> Option<Read<T>> {
         let given = self.given(key)?;
         let judged = if given.text.is_empty() {
             Err(nothing(key))

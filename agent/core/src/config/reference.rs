@@ -4,7 +4,7 @@ use super::schema::{KEYS, Missing};
 use std::fmt::Write;
 
 /// Variables that are no keys of the file; those without a description are for the agent's own use.
-pub const OTHER_VARIABLES: &[(&str, &str)] = &[
+pub(super) const OTHER_VARIABLES: &[(&str, &str)] = &[
     (
         "GP_AGENT_CONFIG",
         "Path of the configuration file; default `/etc/greenplum/cluster.yaml`",

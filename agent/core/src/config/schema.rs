@@ -1,11 +1,11 @@
 //! The one table of keys: names, environment variables, defaults and their descriptions.
 
 /// What every environment variable of the agent begins with.
-pub const PREFIX: &str = "GP_AGENT_";
+pub(super) const PREFIX: &str = "GP_AGENT_";
 
 /// What stands for a key that nobody gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
+pub(super) enum Missing {
     /// Nothing does; the key has to be given.
     Refused,
     /// This value.
@@ -16,7 +16,7 @@ pub enum Missing {
 
 /// What a key holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub(super) enum Shape {
     /// One value, which an environment variable may override.
     Scalar,
     /// A list of texts.
@@ -27,7 +27,7 @@ pub enum Shape {
 
 /// One key of the configuration file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Key {
+pub(super) struct Key {
     /// Its dotted name.
     pub name: &'static str,
     /// One value, a list or a mapping.
@@ -49,23 +49,23 @@ impl Key {
     }
 
     /// The variable that overrides this key, such as `GP_AGENT_SEGMENTS_PRIMARY_PORT`.
-    pub fn variable(&self) -> Option<String> {
+    pub(super) fn variable(&self) -> Option<String> {
         (self.shape == Shape::Scalar).then(|| variable_name(self.name))
     }
 
     /// The section that the key stands in; empty at the top level.
-    pub fn section(&self) -> &'static str {
+    pub(super) fn section(&self) -> &'static str {
         self.name.split_once('.').map_or("", |(section, _)| section)
     }
 
     /// The name without its section.
-    pub fn leaf(&self) -> &'static str {
+    pub(super) fn leaf(&self) -> &'static str {
         self.name.split_once('.').map_or(self.name, |(_, leaf)| leaf)
     }
 }
 
 /// `segments.primaryPort` as `GP_AGENT_SEGMENTS_PRIMARY_PORT`.
-pub fn variable_name(key: &str) -> String {
+pub(super) fn variable_name(key: &str) -> String {
     let mut name = String::from(PREFIX);
     for c in key.chars() {
         match c {
@@ -82,129 +82,134 @@ pub fn variable_name(key: &str) -> String {
 
 use Missing::{Default as Or, Means, Refused};
 
-pub const CLUSTER: Key = Key::scalar(
+pub(super) const CLUSTER: Key = Key::scalar(
     "cluster",
     Refused,
     "Name of the cluster, a DNS label; recorded on every volume",
 );
-pub const ENGINE: Key = Key::scalar("engine", Refused, "`greenplum` or `postgres`");
-pub const DOMAIN: Key = Key::scalar(
+pub(super) const ENGINE: Key = Key::scalar("engine", Refused, "`greenplum` or `postgres`");
+pub(super) const DOMAIN: Key = Key::scalar(
     "domain",
     Means("taken from the pod's own FQDN"),
     "Domain of all pods, such as `agent.prod.svc.cluster.local`",
 );
-pub const COORDINATOR_PODS: Key = Key::scalar(
+pub(super) const COORDINATOR_PODS: Key = Key::scalar(
     "coordinator.pods",
     Or("coordinator"),
     "StatefulSet of coordinator (ordinal 0) and standby (ordinal 1)",
 );
-pub const COORDINATOR_STANDBY: Key = Key::scalar(
+pub(super) const COORDINATOR_STANDBY: Key = Key::scalar(
     "coordinator.standby",
     Or("false"),
     "Whether there is a standby: `true` or `false`",
 );
-pub const COORDINATOR_PORT: Key = Key::scalar("coordinator.port", Or("5432"), "TCP port of coordinator and standby");
-pub const SEGMENTS_COUNT: Key = Key::scalar(
+pub(super) const COORDINATOR_PORT: Key =
+    Key::scalar("coordinator.port", Or("5432"), "TCP port of coordinator and standby");
+pub(super) const SEGMENTS_COUNT: Key = Key::scalar(
     "segments.count",
     Refused,
     "Number of primaries, 1 to 10000; as many mirrors",
 );
-pub const SEGMENTS_PRIMARIES: Key = Key::scalar("segments.primaries", Or("segment-a"), "StatefulSet of the primaries");
-pub const SEGMENTS_MIRRORS: Key = Key::scalar("segments.mirrors", Means("no mirrors"), "StatefulSet of the mirrors");
-pub const SEGMENTS_PRIMARY_PORT: Key = Key::scalar("segments.primaryPort", Or("40000"), "TCP port of every primary");
-pub const SEGMENTS_MIRROR_PORT: Key = Key::scalar("segments.mirrorPort", Or("50000"), "TCP port of every mirror");
-pub const STORAGE_PATH: Key = Key::scalar("storage.path", Or("/greenplum"), "Where the volume is mounted");
-pub const STORAGE_WAL: Key = Key::scalar(
+pub(super) const SEGMENTS_PRIMARIES: Key =
+    Key::scalar("segments.primaries", Or("segment-a"), "StatefulSet of the primaries");
+pub(super) const SEGMENTS_MIRRORS: Key =
+    Key::scalar("segments.mirrors", Means("no mirrors"), "StatefulSet of the mirrors");
+pub(super) const SEGMENTS_PRIMARY_PORT: Key =
+    Key::scalar("segments.primaryPort", Or("40000"), "TCP port of every primary");
+pub(super) const SEGMENTS_MIRROR_PORT: Key =
+    Key::scalar("segments.mirrorPort", Or("50000"), "TCP port of every mirror");
+pub(super) const STORAGE_PATH: Key = Key::scalar("storage.path", Or("/greenplum"), "Where the volume is mounted");
+pub(super) const STORAGE_WAL: Key = Key::scalar(
     "storage.wal",
     Means("on the first volume"),
     "Where a second volume for the write-ahead log is mounted",
 );
-pub const STORAGE_REQUIRE: Key = Key::scalar(
+pub(super) const STORAGE_REQUIRE: Key = Key::scalar(
     "storage.require",
     Or("durable"),
     "What a volume has to prove: `durable` (a disk), `direct-io` (O_DIRECT works) or `any`",
 );
-pub const STORAGE_MIN_FREE_MIB: Key = Key::scalar(
+pub(super) const STORAGE_MIN_FREE_MIB: Key = Key::scalar(
     "storage.minFreeMib",
     Or("512"),
     "MiB that have to be free before a database is created",
 );
-pub const HBA_AUTH: Key = Key::scalar(
+pub(super) const HBA_AUTH: Key = Key::scalar(
     "hba.auth",
     Or("trust"),
     "How pods prove themselves to each other: `trust` or `scram-sha-256`",
 );
-pub const HBA_EXTRA: Key = Key {
+pub(super) const HBA_EXTRA: Key = Key {
     name: "hba.extra",
     shape: Shape::List,
     missing: Means("no further lines"),
     doc: "Lines of pg_hba.conf for everybody else",
 };
-pub const HBA_PASSWORD_FILE: Key = Key::scalar(
+pub(super) const HBA_PASSWORD_FILE: Key = Key::scalar(
     "hba.passwordFile",
     Or("/etc/greenplum-password/password"),
     "File with gpadmin's password, for `scram-sha-256`",
 );
-pub const PARAMETERS: Key = Key {
+pub(super) const PARAMETERS: Key = Key {
     name: "parameters",
     shape: Shape::Map,
     missing: Means("the database's own defaults"),
     doc: "Parameters of postgresql.conf for every postmaster",
 };
-pub const SSH_SECRET: Key = Key::scalar(
+pub(super) const SSH_SECRET: Key = Key::scalar(
     "ssh.secret",
     Or("/etc/ssh-key"),
     "Where the Secret with the SSH keys is mounted",
 );
-pub const SSH_PORT: Key = Key::scalar(
+pub(super) const SSH_PORT: Key = Key::scalar(
     "ssh.port",
     Means("22 where the container may bind it, else 2222"),
     "TCP port of sshd",
 );
-pub const HTTP_PORT: Key = Key::scalar("http.port", Or("8008"), "TCP port of probes, status and metrics");
-pub const GREENPLUM_HOME: Key = Key::scalar(
+pub(super) const HTTP_PORT: Key = Key::scalar("http.port", Or("8008"), "TCP port of probes, status and metrics");
+pub(super) const GREENPLUM_HOME: Key = Key::scalar(
     "greenplum.home",
     Means("`$GPHOME`, else `/usr/local/greenplum-db`, else `/usr/local/cloudberry-db`"),
     "Where Greenplum is installed",
 );
-pub const GREENPLUM_LOCALE: Key = Key::scalar(
+pub(super) const GREENPLUM_LOCALE: Key = Key::scalar(
     "greenplum.locale",
     Or("en_US.utf8"),
     "Locale that the cluster is created with; has to exist in every pod",
 );
-pub const GREENPLUM_ATTEMPTS: Key = Key::scalar(
+pub(super) const GREENPLUM_ATTEMPTS: Key = Key::scalar(
     "greenplum.attempts",
     Or("3"),
     "How often the creation of the cluster is tried, 1 to 10",
 );
-pub const GREENPLUM_DATABASE: Key = Key::scalar(
+pub(super) const GREENPLUM_DATABASE: Key = Key::scalar(
     "greenplum.database",
     Or("gpadmin"),
     "Database that is created for gpadmin",
 );
-pub const GREENPLUM_SQL: Key = Key::scalar(
+pub(super) const GREENPLUM_SQL: Key = Key::scalar(
     "greenplum.sql",
     Or("/etc/greenplum-sql"),
     "Directory whose `*.sql` files are run once after the creation, in the order of their names",
 );
-pub const KUBERNETES_LABELS: Key = Key::scalar(
+pub(super) const KUBERNETES_LABELS: Key = Key::scalar(
     "kubernetes.labels",
     Or("auto"),
     "Whether the pod gets the label `greenplum.io/role` while its role is active: `auto` (where there is an API) or `off`",
 );
-pub const KUBERNETES_EVENTS: Key = Key::scalar(
+pub(super) const KUBERNETES_EVENTS: Key = Key::scalar(
     "kubernetes.events",
     Or("auto"),
     "Whether the agent writes Events about its pod: `auto` (where there is an API) or `off`",
 );
-pub const SHUTDOWN_GRACE_SECONDS: Key = Key::scalar(
+pub(super) const SHUTDOWN_GRACE_SECONDS: Key = Key::scalar(
     "shutdown.graceSeconds",
     Or("30"),
     "Seconds from SIGTERM to SIGKILL, 5 to 86400; the same as terminationGracePeriodSeconds",
 );
 
 /// Every key, in the order of the reference.
-pub const KEYS: &[Key] = &[
+pub(super) const KEYS: &[Key] = &[
     CLUSTER,
     ENGINE,
     DOMAIN,
@@ -238,17 +243,17 @@ pub const KEYS: &[Key] = &[
 ];
 
 /// The key of that dotted name.
-pub fn key(name: &str) -> Option<&'static Key> {
+pub(super) fn key(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|k| k.name == name)
 }
 
 /// Whether keys stand below this name.
-pub fn is_section(name: &str) -> bool {
+pub(super) fn is_section(name: &str) -> bool {
     !name.is_empty() && KEYS.iter().any(|k| k.section() == name)
 }
 
 /// What may stand directly below `section` (empty: at the top level), sections included.
-pub fn names_in(section: &str) -> Vec<&'static str> {
+pub(super) fn names_in(section: &str) -> Vec<&'static str> {
     let mut names = Vec::new();
     for key in KEYS {
         let name = if key.section() == section {

@@ -1,7 +1,7 @@
 //! "Did you mean ...?"
 
 /// The candidate that `word` was most likely meant to be, when one is near enough.
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = normal(word);
     // Beyond this length nothing is near, and the comparison would be slow for nothing.
     if word.len() > 64 {

@@ -1,8 +1,8 @@
 use super::*;
 
-pub const SMALL: &str = "cluster: warehouse\nengine: postgres\nsegments: { count: 2 }\n";
+pub(super) const SMALL: &str = "cluster: warehouse\nengine: postgres\nsegments: { count: 2 }\n";
 
-pub const WHOLE: &str = r#"# The warehouse.
+pub(super) const WHOLE: &str = r#"# The warehouse.
 cluster: warehouse
 engine: greenplum
 domain: agent.prod.svc.cluster.local
@@ -13,12 +13,12 @@ hba: { auth: trust, extra: [ "host all analyst 10.0.0.0/8 scram-sha-256" ] }
 parameters: { log_statement: ddl, fsync: on, work_mem: 64MB, seq_page_cost: 1.10, jit: true, log_timezone: '' }
 "#;
 
-pub fn load_with(text: &str, env: &[(&str, &str)]) -> Result<Config, Vec<ConfigFinding>> {
+pub(super) fn load_with(text: &str, env: &[(&str, &str)]) -> Result<Config, Vec<ConfigFinding>> {
     let env = env.iter().map(|(k, v)| (k.to_string(), v.to_string()));
     load(text, "cluster.yaml", env)
 }
 
-pub fn read(text: &str) -> Config {
+pub(super) fn read(text: &str) -> Config {
     load_with(text, &[]).unwrap()
 }
 

@@ -4,16 +4,16 @@ use super::diagnostic::Fault;
 use std::path::{Component, Path, PathBuf};
 
 /// The longest DNS label (RFC 1123), and with it the longest name of a pod that has a host name.
-pub const LABEL_MAX: usize = 63;
+pub(super) const LABEL_MAX: usize = 63;
 
 /// The longest DNS name that can be looked up (RFC 1035, 255 bytes on the wire).
-pub const NAME_MAX: usize = 253;
+pub(super) const NAME_MAX: usize = 253;
 
 /// The longest path; tablespaces and sockets below it stay well within PostgreSQL's MAXPGPATH (1024).
 const PATH_MAX: usize = 255;
 
 /// The text in quotes, on one line and not too long for one.
-pub fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     format!("{:?}", shorten(text))
 }
 
@@ -25,7 +25,7 @@ fn shorten(text: &str) -> String {
 }
 
 /// A lower-case DNS label as RFC 1123 and Kubernetes define it.
-pub fn label(text: &str) -> Result<String, Fault> {
+pub(super) fn label(text: &str) -> Result<String, Fault> {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let remedy = "use at most 63 lower-case letters, digits and `-`, with a letter or digit at both ends";
     if text.len() > LABEL_MAX {
@@ -41,7 +41,7 @@ pub fn label(text: &str) -> Result<String, Fault> {
 }
 
 /// A DNS name of at least one label, without a dot at either end.
-pub fn domain(text: &str) -> Result<String, Fault> {
+pub(super) fn domain(text: &str) -> Result<String, Fault> {
     let remedy = "write it like `agent.prod.svc.cluster.local`, in lower case and without a dot \
                   at either end";
     if text.len() > NAME_MAX {
@@ -55,7 +55,7 @@ pub fn domain(text: &str) -> Result<String, Fault> {
 
 /// An absolute path below `/`, of characters that mean nothing to a shell: gpinitsystem sources
 /// the file that the path goes into as bash.
-pub fn path(text: &str) -> Result<PathBuf, Fault> {
+pub(super) fn path(text: &str) -> Result<PathBuf, Fault> {
     let harmless = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
     let path = Path::new(text);
     let fault = |message: &str, remedy: &str| Err(Fault::new(format!("{} {message}", shown(text)), remedy));
@@ -83,7 +83,7 @@ pub fn path(text: &str) -> Result<PathBuf, Fault> {
 const DATABASE_MAX: usize = 63;
 
 /// A locale as `locale -a` prints it, such as `en_US.utf8` or `de_DE@euro`; gpinitsystem hands it to a shell.
-pub fn locale(text: &str) -> Result<String, Fault> {
+pub(super) fn locale(text: &str) -> Result<String, Fault> {
     let harmless = |c: char| c.is_ascii_alphanumeric() || "_.@-".contains(c);
     let begins = text.starts_with(|c: char| c.is_ascii_alphabetic());
     if !begins || text.len() > LABEL_MAX || !text.chars().all(harmless) {
@@ -96,7 +96,7 @@ pub fn locale(text: &str) -> Result<String, Fault> {
 }
 
 /// The name of a database that needs no quotes on any command line and is not a template.
-pub fn database(text: &str) -> Result<String, Fault> {
+pub(super) fn database(text: &str) -> Result<String, Fault> {
     let harmless = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
     let begins = text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
     if !begins || text.len() > DATABASE_MAX || !text.chars().all(harmless) {
@@ -117,7 +117,7 @@ pub fn database(text: &str) -> Result<String, Fault> {
 }
 
 /// `true` or `false`, in the spellings of YAML 1.2.
-pub fn switch(text: &str) -> Result<bool, Fault> {
+pub(super) fn switch(text: &str) -> Result<bool, Fault> {
     match text {
         "true" | "True" | "TRUE" => Ok(true),
         "false" | "False" | "FALSE" => Ok(false),
@@ -129,7 +129,7 @@ pub fn switch(text: &str) -> Result<bool, Fault> {
 }
 
 /// A whole number in decimal digits within `min..=max`.
-pub fn whole(text: &str, min: u64, max: u64) -> Result<u64, Fault> {
+pub(super) fn whole(text: &str, min: u64, max: u64) -> Result<u64, Fault> {
     let remedy = format!("give a whole number from {min} to {max}");
     let digits = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
     match text.parse::<u64>() {
@@ -149,7 +149,7 @@ pub fn whole(text: &str, min: u64, max: u64) -> Result<u64, Fault> {
 }
 
 /// One line of pg_hba.conf, as far as it can be judged without reading it as PostgreSQL does.
-pub fn hba_line(text: &str) -> Result<String, Fault> {
+pub(super) fn hba_line(text: &str) -> Result<String, Fault> {
     if text.chars().any(|c| c.is_control() && c != '\t') {
         return Err(Fault::new(
             "holds a line break or another control character",

@@ -12,7 +12,7 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 
 /// A place in the file; both numbers count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
+pub(super) struct Position {
     /// Line.
     pub line: u64,
     /// Column.
@@ -21,7 +21,7 @@ pub struct Position {
 
 impl Position {
     /// The beginning of the file.
-    pub const START: Position = Position { line: 1, column: 1 };
+    pub(super) const START: Position = Position { line: 1, column: 1 };
 }
 
 impl From<Location> for Position {
@@ -35,7 +35,7 @@ impl From<Location> for Position {
 
 /// What a scalar was, as YAML 1.2 tells it from its spelling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// Nothing, `~` or `null`.
     Null,
     /// `true` or `false`.
@@ -48,7 +48,7 @@ pub enum Kind {
 
 /// One value of the file.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value {
+pub(super) enum Value {
     /// A scalar as it was spelled, without quotes.
     Scalar(Kind, String),
     /// A list.
@@ -59,7 +59,7 @@ pub enum Value {
 
 /// A value and where it begins.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Node {
+pub(super) struct Node {
     /// Where.
     pub at: Position,
     /// What.
@@ -68,7 +68,7 @@ pub struct Node {
 
 /// Why a text is no YAML, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SyntaxError {
+pub(super) struct SyntaxError {
     /// Where the parser stopped.
     pub at: Position,
     /// The parser's words, one line.
@@ -76,7 +76,7 @@ pub struct SyntaxError {
 }
 
 /// Reads every document of `text`; a file without any value gives an empty list.
-pub fn parse(text: &str) -> Result<Vec<Node>, SyntaxError> {
+pub(super) fn parse(text: &str) -> Result<Vec<Node>, SyntaxError> {
     if text.len() > MAX_BYTES {
         return Err(SyntaxError {
             at: Position::START,

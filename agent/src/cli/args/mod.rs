@@ -31,7 +31,7 @@ Examples:
 #[derive(Clone, Debug, Parser)]
 #[command(name = "gp-agent", version, about, after_help = ENVIRONMENT)]
 #[command(arg_required_else_help = true, disable_help_subcommand = true)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// Path of the configuration file.
     #[arg(long, global = true, value_name = "PATH", env = "GP_AGENT_CONFIG", hide_env = true)]
     #[arg(default_value = DEFAULT_PATH)]
@@ -43,7 +43,7 @@ pub struct Cli {
 
 /// What to do.
 #[derive(Clone, Debug, Subcommand)]
-pub enum Verb {
+pub(crate) enum Verb {
     /// Run as the container's first process: start the agent, reap orphans, stop in order.
     #[command(after_help = INIT)]
     Init(InitArgs),
@@ -110,7 +110,7 @@ Exit codes:
 /// Arguments of `init`, which reads them itself ([`crate::init::options`]): it starts before
 /// anything else is set up. Here they stand for `--help`.
 #[derive(Clone, Debug, Default, Args)]
-pub struct InitArgs {
+pub(crate) struct InitArgs {
     /// Seconds from SIGTERM to the end, at least 1; the configuration's graceSeconds replaces it.
     #[arg(long, value_name = "SECONDS", default_value = "30")]
     pub grace: String,
@@ -131,7 +131,7 @@ Examples:
 
 /// A probe, as Kubernetes means it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Probe {
+pub(crate) enum Probe {
     /// Whether this pod can take part.
     Startup,
     /// Whether this pod does the work of its role now.
@@ -151,7 +151,7 @@ Examples:
 
 /// Arguments of `status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
-pub struct StatusArgs {
+pub(crate) struct StatusArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -166,7 +166,7 @@ pub struct StatusArgs {
 
 /// Arguments of `preflight`: everything it has to know, since it reads no configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
-pub struct PreflightArgs {
+pub(crate) struct PreflightArgs {
     /// Where Greenplum is (GPHOME).
     #[arg(long, value_name = "PATH")]
     pub home: PathBuf,
@@ -195,7 +195,7 @@ Examples:
 
 /// What `check` looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum CheckArea {
+pub(crate) enum CheckArea {
     /// The configuration file, its overrides, and this pod's place in it.
     Config,
     /// The volume: ownership, free space, durability.
@@ -218,7 +218,7 @@ Examples:
 
 /// What `render` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Rendering {
+pub(crate) enum Rendering {
     /// This pod's pg_hba.conf.
     Hba,
     /// The files that gpinitsystem is given, and how it is called (Greenplum).

@@ -1,7 +1,7 @@
 //! `gp-agent check`: the doctor. Looks for itself instead of asking the agent, so it also works where the agent cannot.
 
-pub mod config;
-pub mod limits;
+pub(super) mod config;
+pub(super) mod limits;
 
 use super::args::CheckArea;
 use crate::lifecycle::peers::discovered;

@@ -1,7 +1,7 @@
 //! `gp-agent render`: what would be written, to standard output.
 
-pub mod gpinitsystem;
-pub mod topology;
+pub(super) mod gpinitsystem;
+pub(super) mod topology;
 
 use super::args::Rendering;
 use crate::lifecycle::peers::discovered;

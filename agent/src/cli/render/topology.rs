@@ -12,7 +12,7 @@ const HEADER: [&str; 6] = ["POD", "FQDN", "ROLE", "CONTENT", "PORT", "DATA DIREC
 
 /// The topology of a valid configuration as text; the same configuration gives the same text.
 /// Without a `domain`, and without one in the configuration, the names end in `<domain>`.
-pub fn render_topology(config: &Config, domain: Option<&str>) -> String {
+pub(crate) fn render_topology(config: &Config, domain: Option<&str>) -> String {
     let domain = config.domain.as_deref().or(domain);
     let topology = Topology::new(config, domain.unwrap_or(UNKNOWN_DOMAIN));
     let mut text = format!("cluster {}, {} pods\n\n", topology.cluster, topology.members.len());

@@ -43,7 +43,7 @@ impl Paint {
 }
 
 /// The whole text, with a line feed at its end. `colour`: whether it goes to a terminal.
-pub fn render(entries: &[PodReport], colour: bool) -> String {
+pub(crate) fn render(entries: &[PodReport], colour: bool) -> String {
     let paint = Paint { on: colour };
     // Only where there is one.
     let catalog = entries

@@ -42,7 +42,7 @@ pub enum GreenplumError {
 
 /// The first of the configured place, $GPHOME and the usual places that has a server program. A configured one is the only
 /// one looked at.
-pub fn home(configured: Option<&Path>) -> Result<PathBuf, GreenplumError> {
+pub(super) fn home(configured: Option<&Path>) -> Result<PathBuf, GreenplumError> {
     let from_environment = std::env::var_os("GPHOME").map(PathBuf::from);
     let places: Vec<PathBuf> = match configured {
         Some(home) => vec![home.to_path_buf()],
@@ -56,7 +56,7 @@ pub fn home(configured: Option<&Path>) -> Result<PathBuf, GreenplumError> {
 }
 
 /// What the script changes in the environment: asked of bash itself, so that whatever a distribution sets there counts.
-pub async fn read(home: &Path) -> Result<Vec<(OsString, OsString)>, GreenplumError> {
+pub(super) async fn read(home: &Path) -> Result<Vec<(OsString, OsString)>, GreenplumError> {
     let script = SCRIPTS
         .iter()
         .map(|name| home.join(name))

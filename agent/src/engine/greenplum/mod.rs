@@ -4,7 +4,7 @@ mod environment;
 mod pgpass_check;
 mod walreceiver;
 
-pub use environment::GreenplumError;
+pub(crate) use environment::GreenplumError;
 pub(super) use pgpass_check::judge as judge_password;
 pub(super) use walreceiver::receiver;
 

@@ -5,7 +5,7 @@ use gp_agent_core::postgres::pgpass;
 use std::path::Path;
 
 /// Judges the password that stands in `file`, and the tools in `home`.
-pub fn judge(home: &Path, file: &Path, password: &str) -> Vec<Finding> {
+pub(crate) fn judge(home: &Path, file: &Path, password: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(what) = pgpass::awkward(password) {
         findings.push(Finding::warning(

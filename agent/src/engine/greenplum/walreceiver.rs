@@ -5,7 +5,7 @@ use crate::sys::postgres::walreceiver;
 use gp_agent_core::postgres::observation::Receiver;
 
 /// What the receiving process among the children of this postmaster, a replica's, does.
-pub fn receiver(postmaster: i32) -> Receiver {
+pub(crate) fn receiver(postmaster: i32) -> Receiver {
     match walreceiver::of(postmaster) {
         None => Receiver::Absent,
         Some(process) if streams(&process.args.join(" ")) => Receiver::Streaming,

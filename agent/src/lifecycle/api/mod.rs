@@ -1,4 +1,4 @@
 //! The agent's HTTP API: probes, status and metrics.
 
-pub mod metrics;
-pub mod server;
+pub(crate) mod metrics;
+pub(crate) mod server;

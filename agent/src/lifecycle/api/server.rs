@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 const DEFAULT_PORT: u16 = 8008;
 
 /// Open until closed.
-pub struct ApiServer {
+pub(crate) struct ApiServer {
     servers: JoinSet<()>,
     stop: watch::Sender<bool>,
 }
@@ -22,7 +22,7 @@ pub struct ApiServer {
 ///
 /// # Errors
 /// A port or a socket that somebody else holds, or a run directory that cannot be written to.
-pub fn open(host: &Arc<AgentApi>, config_path: &Path) -> Result<ApiServer> {
+pub(crate) fn open(host: &Arc<AgentApi>, config_path: &Path) -> Result<ApiServer> {
     let port = config_file::read(config_path).map_or(DEFAULT_PORT, |c| c.http.port);
     let dir = run_dir();
     std::fs::create_dir_all(&dir).with_context(|| {
@@ -44,7 +44,7 @@ pub fn open(host: &Arc<AgentApi>, config_path: &Path) -> Result<ApiServer> {
 
 impl ApiServer {
     /// Takes no more requests and removes the socket.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         self.stop.send_replace(true);
         self.servers.join_all().await;
     }

@@ -55,6 +55,7 @@ pub struct Discovery {
     topology: Topology,
     peers: watch::Receiver<PeerMap>,
     in_hba: watch::Receiver<BTreeSet<String>>,
+    #[cfg_attr(not(feature = "internals"), expect(dead_code, reason = "what tests wait for"))]
     counts: watch::Receiver<Counts>,
     commands: mpsc::Sender<Command>,
     task: JoinHandle<()>,
@@ -93,30 +94,9 @@ impl Discovery {
         self.peers.clone()
     }
 
-    /// Waits until every peer was found once. Never returns when the discovery has ended before that.
-    pub async fn all_found(&self) {
-        self.wait(|counts| counts.missing == 0).await;
-    }
-
-    /// Waits until every pod given to [`Discovery::set_in_hba`] was found and its name was checked at least once.
-    pub async fn names_checked(&self) {
-        self.wait(|counts| counts.unchecked == 0).await;
-    }
-
-    async fn wait(&self, done: impl FnMut(&Counts) -> bool) {
-        if self.counts.clone().wait_for(done).await.is_err() {
-            std::future::pending().await
-        }
-    }
-
     /// Found and missing peers, for `/status`.
     pub fn status(&self) -> PeersStatus {
         peers::status(&self.peers.borrow(), now())
-    }
-
-    /// The line of progress: `5 of 6 peers; waiting for segment-b-1: NXDOMAIN since 12 s`.
-    pub fn progress(&self) -> String {
-        peers::progress(&self.peers.borrow(), now())
     }
 
     /// What an administrator should know of names and addresses.
@@ -142,6 +122,31 @@ impl Discovery {
         if self.commands.send(Command::InHba(known, done)).await.is_ok() {
             let _ = taken.await;
         }
+    }
+}
+
+/// What tests and the benchmark wait for.
+#[cfg(feature = "internals")]
+impl Discovery {
+    /// Waits until every peer was found once. Never returns when the discovery has ended before that.
+    pub async fn all_found(&self) {
+        self.wait(|counts| counts.missing == 0).await;
+    }
+
+    /// Waits until every pod given to [`Discovery::set_in_hba`] was found and its name was checked at least once.
+    pub async fn names_checked(&self) {
+        self.wait(|counts| counts.unchecked == 0).await;
+    }
+
+    async fn wait(&self, done: impl FnMut(&Counts) -> bool) {
+        if self.counts.clone().wait_for(done).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    /// The line of progress: `5 of 6 peers; waiting for segment-b-1: NXDOMAIN since 12 s`.
+    pub fn progress(&self) -> String {
+        peers::progress(&self.peers.borrow(), now())
     }
 }
 

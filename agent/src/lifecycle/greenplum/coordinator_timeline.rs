@@ -26,19 +26,19 @@ fn file(pod: &Pod) -> PathBuf {
 }
 
 /// What the agent's folder on a volume remembers; 0 when no cluster was created yet.
-pub fn read(state_dir: &Path) -> u32 {
+pub(crate) fn read(state_dir: &Path) -> u32 {
     let text = std::fs::read_to_string(state_dir.join(FILE)).unwrap_or_default();
     text.trim().parse().unwrap_or(0)
 }
 
 /// Puts on the board what the volume remembers.
-pub fn load(pod: &Pod) {
+pub(crate) fn load(pod: &Pod) {
     let timeline = read(&pod.state_dir());
     pod.board.update(|s| s.seen_coordinator = timeline);
 }
 
 /// Remembers a coordinator on this timeline.
-pub fn note(pod: &Pod, timeline: u32) {
+pub(crate) fn note(pod: &Pod, timeline: u32) {
     if timeline <= pod.board.read(|s| s.seen_coordinator) {
         return;
     }
@@ -53,7 +53,7 @@ pub fn note(pod: &Pod, timeline: u32) {
 
 /// Has all peers remember this pod's coordinator now, and not at their next look: a predecessor that comes back in between
 /// must hear of it, and the pods of a new cluster write their files as soon as they know of it.
-pub async fn tell_peers(pod: &Pod) {
+pub(crate) async fn tell_peers(pod: &Pod) {
     let peers = pod.topology.peers(&pod.me);
     let told = peers.map(|member| client::look_again(pod, member));
     let told = stream::iter(told).buffer_unordered(ASKED);
@@ -61,7 +61,7 @@ pub async fn tell_peers(pod: &Pod) {
 }
 
 /// The newest that any of the segments, or this pod itself, remembers.
-pub async fn newest_of_segments(pod: &Pod) -> u32 {
+pub(crate) async fn newest_of_segments(pod: &Pod) -> u32 {
     let segments = pod.topology.members.iter().filter(|m| m.content >= 0);
     let entries = cluster_view::ask(pod, segments.take(ASKED), PACE).await;
     let theirs = |entry: PodReport| entry.status.map_or(0, |r| r.status.seen_coordinator);

@@ -28,7 +28,7 @@ const PACE: FanOutLimits = FanOutLimits {
 const PER_SECOND: u32 = 200;
 
 /// Runs as long as the pod.
-pub async fn watch(pod: &Pod) {
+pub(crate) async fn watch(pod: &Pod) {
     if pod.me.content != -1 || matches!(pod.engine.making(), Making::EachPod(_)) {
         return std::future::pending().await;
     }

@@ -17,7 +17,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// For a segment that ends: returns when the coordinator's server is stopped or gone, or is not stopping at all (then this
 /// pod ends alone, and its mirror may take over), and at the latest after a fraction of the grace period.
-pub async fn coordinator_first(pod: &Pod) {
+pub(crate) async fn coordinator_first(pod: &Pod) {
     if pod.me.content == -1 || matches!(pod.engine.making(), Making::EachPod(_)) {
         return;
     }

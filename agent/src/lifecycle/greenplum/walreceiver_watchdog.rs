@@ -17,14 +17,14 @@ const STUCK_AFTER: Duration = Duration::from_secs(5);
 
 /// What is remembered of it.
 #[derive(Debug, Default)]
-pub struct Watch {
+pub(crate) struct Watch {
     /// The process that receives nothing, and since when.
     silent: Option<(i32, Instant)>,
 }
 
 impl Watch {
     /// After each look at the server: ends a process that has received nothing for a while although the partner serves.
-    pub async fn look(&mut self, pod: &Pod, seen: Option<&Observation>) {
+    pub(crate) async fn look(&mut self, pod: &Pod, seen: Option<&Observation>) {
         let deaf = |seen: &&Observation| seen.in_recovery && !seen.receiving;
         let ours = matches!(pod.engine.making(), Making::EachPod(_));
         let found = seen.filter(deaf).filter(|_| !ours);

@@ -1,8 +1,8 @@
 //! What the agent does through the Kubernetes API, begun before anything else: the label of a container that was killed is
 //! still there, and what keeps this one from its work shall be told.
 
-pub mod events;
-pub mod role_label;
+pub(crate) mod events;
+pub(crate) mod role_label;
 
 use super::pod::status_board::StatusBoard;
 use crate::sys::config::config_file;
@@ -18,7 +18,11 @@ use tokio::sync::watch;
 
 /// Begins to keep the label and to write Events; outside Kubernetes both do nothing. Until the configuration can be read,
 /// both are on.
-pub fn begin(config_path: &Path, board: &Arc<StatusBoard>, shutdown: watch::Receiver<bool>) -> (RoleLabel, Events) {
+pub(crate) fn begin(
+    config_path: &Path,
+    board: &Arc<StatusBoard>,
+    shutdown: watch::Receiver<bool>,
+) -> (RoleLabel, Events) {
     let config = config_file::read(config_path).map(|config| config.kubernetes);
     let (labels, events) = config.map_or((UseApi::Auto, UseApi::Auto), |c| (c.labels, c.events));
     let api = InClusterConfig::find().map(|place| Arc::new(Kubernetes::new(place)));

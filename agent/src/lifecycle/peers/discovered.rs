@@ -20,7 +20,7 @@ const VERIFIED_WITHIN: Duration = Duration::from_secs(5);
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 
 /// Discovery through the container's own resolv.conf and libc.
-pub fn start(topology: &Topology, me: &Member) -> Discovery {
+pub(crate) fn start(topology: &Topology, me: &Member) -> Discovery {
     Discovery::start(
         topology,
         me,
@@ -50,7 +50,7 @@ fn names_that_matter(pod: &Pod, created: bool) -> BTreeSet<String> {
 }
 
 /// Runs as long as the pod.
-pub async fn keep(pod: &Pod, discovery: Discovery) {
+pub(crate) async fn keep(pod: &Pod, discovery: Discovery) {
     let mut peers = discovery.peers();
     let mut created = pod.created.subscribe();
     let mut watched = None;
@@ -71,13 +71,13 @@ pub async fn keep(pod: &Pod, discovery: Discovery) {
 }
 
 /// One look at every peer, for `gp-agent check` and `render`: what was found, and what is wrong.
-pub async fn look(topology: &Topology, me: &Member, user: &str) -> (PeerMap, Vec<Finding>) {
+pub(crate) async fn look(topology: &Topology, me: &Member, user: &str) -> (PeerMap, Vec<Finding>) {
     let in_hba = in_hba(topology, me, user);
     discovery::look(topology, me, &in_hba, &Resolver::system(), &NssResolver::system()).await
 }
 
 /// Returns when every pod that the topology names can be found: a cluster is created only then.
-pub async fn all_found(pod: &Pod) {
+pub(crate) async fn all_found(pod: &Pod) {
     let mut peers = pod.peers.clone();
     let complete = |map: &PeerMap| {
         let found = |member: &Member| map.get(&member.pod).is_some_and(|p| p.found());
@@ -92,7 +92,7 @@ pub async fn all_found(pod: &Pod) {
 }
 
 /// Whether every peer's name leads to it and back, once names that were just found have been looked at.
-pub async fn all_verified(pod: &Pod) -> bool {
+pub(crate) async fn all_verified(pod: &Pod) -> bool {
     let mut peers = pod.peers.clone();
     let verified = |map: &PeerMap| {
         let verdict = |m: &Member| map.get(&m.pod).map(|p| &p.verdict);

@@ -2,5 +2,5 @@
 
 pub mod client;
 pub mod cluster_view;
-pub mod discovered;
-pub mod fan_out;
+pub(crate) mod discovered;
+pub(crate) mod fan_out;

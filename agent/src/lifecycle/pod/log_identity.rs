@@ -7,7 +7,7 @@ use gp_agent_core::log::record::Identity;
 use std::sync::Arc;
 
 /// Runs as long as the agent.
-pub async fn follow(board: Arc<StatusBoard>) {
+pub(crate) async fn follow(board: Arc<StatusBoard>) {
     let mut changes = board.changes();
     let mut known = None;
     loop {

@@ -1,8 +1,8 @@
 //! What every act needs to know of this pod.
 
-pub mod log_identity;
-pub mod signals;
-pub mod status_board;
+pub(crate) mod log_identity;
+pub(crate) mod signals;
+pub(crate) mod status_board;
 
 use super::discovery::RecheckHandle;
 use super::kubernetes::role_label::RoleLabel;

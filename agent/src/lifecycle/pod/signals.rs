@@ -9,7 +9,7 @@ use tokio::sync::{Notify, watch};
 
 /// SIGTERM, SIGINT and SIGQUIT end the pod; SIGHUP reads configuration and Secrets again; SIGUSR1 logs the status as JSON.
 /// SIGUSR2 is accepted and does nothing.
-pub struct Signals {
+pub(crate) struct Signals {
     end: watch::Sender<bool>,
     /// Rung by SIGHUP.
     pub reload: Notify,
@@ -18,7 +18,7 @@ pub struct Signals {
 
 impl Signals {
     /// Installs the handlers.
-    pub fn listen(end: watch::Sender<bool>) -> Result<Arc<Signals>> {
+    pub(crate) fn listen(end: watch::Sender<bool>) -> Result<Arc<Signals>> {
         let one = |kind| signal(kind).context("cannot install a signal handler");
         let sources = [
             one(SignalKind::terminate())?,
@@ -42,7 +42,7 @@ impl Signals {
 }
 
 /// Acts on signals as long as the agent lives.
-pub async fn follow(signals: Arc<Signals>, board: Arc<StatusBoard>) {
+pub(crate) async fn follow(signals: Arc<Signals>, board: Arc<StatusBoard>) {
     let taken = signals.sources.lock().ok().and_then(|mut s| s.take());
     let Some([mut term, mut int, mut quit, mut hup, mut usr1, mut usr2]) = taken else {
         return;

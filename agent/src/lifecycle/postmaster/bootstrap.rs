@@ -15,7 +15,7 @@ use rustix::process::Signal;
 use std::path::{Path, PathBuf};
 
 /// initdb, for a coordinator or a primary.
-pub async fn create(pod: &Pod, postgres: &Postgres) -> Result<()> {
+pub(crate) async fn create(pod: &Pod, postgres: &Postgres) -> Result<()> {
     pod.board
         .phase(Phase::Bootstrapping, "creating an empty database (initdb)");
     let config = pod.config.borrow().clone();
@@ -32,7 +32,7 @@ pub async fn create(pod: &Pod, postgres: &Postgres) -> Result<()> {
 }
 
 /// pg_basebackup from the partner, for a standby, a mirror, or an old primary whose volume was emptied.
-pub async fn clone_partner(pod: &Pod, postgres: &Postgres, partner: &Member) -> Result<()> {
+pub(crate) async fn clone_partner(pod: &Pod, postgres: &Postgres, partner: &Member) -> Result<()> {
     pod.board
         .phase(Phase::Bootstrapping, format!("copying {} (pg_basebackup)", partner.pod));
     let making = clear_the_place(pod).await?;

@@ -9,14 +9,14 @@ fn file(pod: &Pod) -> PathBuf {
 }
 
 /// Why the postmaster is out of supervision, when it is.
-pub fn read(pod: &Pod) -> Option<String> {
+pub(crate) fn read(pod: &Pod) -> Option<String> {
     let reason = std::fs::read_to_string(file(pod)).ok();
     pod.board.update(|s| s.held.clone_from(&reason));
     reason
 }
 
 /// Takes it out of supervision.
-pub fn hold(pod: &Pod, reason: &str) {
+pub(crate) fn hold(pod: &Pod, reason: &str) {
     if let Err(error) = write_atomically(&file(pod), reason.as_bytes(), 0o600) {
         tracing::error!("cannot record the hold in {}: {error}", file(pod).display());
     }
@@ -25,7 +25,7 @@ pub fn hold(pod: &Pod, reason: &str) {
 }
 
 /// Gives it back.
-pub fn resume(pod: &Pod) {
+pub(crate) fn resume(pod: &Pod) {
     match std::fs::remove_file(file(pod)) {
         Ok(()) => tracing::info!("resumed"),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}

@@ -1,14 +1,14 @@
 //! Keeps this pod's postmaster running: makes its directory, starts or adopts it, tells how it ended and what follows.
 
 mod adopt;
-pub mod bootstrap;
-pub mod maintenance;
-pub mod monitor;
+pub(crate) mod bootstrap;
+pub(crate) mod maintenance;
+pub(crate) mod monitor;
 mod on_exit;
 mod pidfile_watch;
 mod running_tools;
 mod start;
-pub mod start_decision;
+pub(crate) mod start_decision;
 mod startup_order;
 mod stop;
 
@@ -26,7 +26,7 @@ use tokio::time::sleep;
 
 /// What an administrator asks for.
 #[derive(Debug)]
-pub enum Command {
+pub(crate) enum Command {
     /// Take the postmaster out of supervision, for this reason.
     Hold(String),
     /// Give it back.
@@ -40,7 +40,7 @@ const LOOK_FOR_RETURN: Duration = Duration::from_millis(500);
 const PARTNER_EVERY: Duration = Duration::from_secs(5);
 
 /// The supervisor of one postmaster.
-pub struct Supervisor<'a> {
+pub(crate) struct Supervisor<'a> {
     pod: &'a Pod,
     commands: mpsc::Receiver<Command>,
     backoff: Backoff,
@@ -58,7 +58,7 @@ enum WatchEnd {
 
 impl<'a> Supervisor<'a> {
     /// Nothing is started yet.
-    pub fn new(pod: &'a Pod, commands: mpsc::Receiver<Command>) -> Self {
+    pub(crate) fn new(pod: &'a Pod, commands: mpsc::Receiver<Command>) -> Self {
         Supervisor {
             pod,
             commands,
@@ -70,7 +70,7 @@ impl<'a> Supervisor<'a> {
     }
 
     /// Runs until the pod has to end and its postmaster is gone.
-    pub async fn run(mut self) {
+    pub(crate) async fn run(mut self) {
         while !*self.pod.shutdown.borrow() {
             match self.obtain().await {
                 Ok(Some(process)) => self.stay_with(process).await,

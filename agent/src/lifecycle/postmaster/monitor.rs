@@ -22,7 +22,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 const TRY_NEW_SESSION: u32 = 5;
 
 /// Runs as long as the pod.
-pub async fn watch(pod: &Pod) {
+pub(crate) async fn watch(pod: &Pod) {
     let mut session = pod.session(ANSWER_WITHIN);
     let mut timeouts = 0;
     let mut slot_made = false;

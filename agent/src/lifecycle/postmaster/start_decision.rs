@@ -20,7 +20,7 @@ const PARTNER_SILENT_FOR: Duration = Duration::from_secs(5);
 const ASK_AGAIN: PollInterval = PollInterval::new(Duration::from_millis(20), Duration::from_millis(500));
 
 /// What to do with this pod's directory.
-pub async fn decide(pod: &Pod, examined: &Examined) -> Decision {
+pub(crate) async fn decide(pod: &Pod, examined: &Examined) -> Decision {
     let own = &examined.directory;
     let partner = partner_of(pod, own).await;
     match pod.engine.making() {
@@ -30,7 +30,7 @@ pub async fn decide(pod: &Pod, examined: &Examined) -> Decision {
 }
 
 /// While running writable: why this server must stop.
-pub async fn must_step_down(pod: &Pod) -> Option<String> {
+pub(crate) async fn must_step_down(pod: &Pod) -> Option<String> {
     let (writable, own) = pod.board.read(|s| {
         let own = Directory {
             kind: DirectoryKind::Primary,

@@ -15,7 +15,7 @@ use tokio::time::sleep;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Reads the file until it is right; what is wrong stays on the board meanwhile.
-pub async fn wait_for_valid(path: &Path, board: &StatusBoard) -> Config {
+pub(crate) async fn wait_for_valid(path: &Path, board: &StatusBoard) -> Config {
     loop {
         match config_file::read(path) {
             Ok(config) => {
@@ -32,7 +32,7 @@ pub async fn wait_for_valid(path: &Path, board: &StatusBoard) -> Config {
 }
 
 /// Follows the file: publishes each valid new state; an invalid one is reported and the last valid one stays in use.
-pub async fn follow(path: &Path, board: &StatusBoard, current: watch::Sender<Arc<Config>>, now: &Notify) {
+pub(crate) async fn follow(path: &Path, board: &StatusBoard, current: watch::Sender<Arc<Config>>, now: &Notify) {
     // The file may have changed since it was first read, so the first look always counts.
     let mut seen = None;
     loop {

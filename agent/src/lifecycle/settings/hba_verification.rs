@@ -13,7 +13,7 @@ use std::path::Path;
 
 /// How each pod is to be written. This pod stands there by address: its own /etc/hosts would prove its own name right wherever
 /// it is wrong.
-pub fn hba_peers(topology: &Topology, me: &Member, map: &PeerMap) -> Vec<HbaPeer> {
+pub(crate) fn hba_peers(topology: &Topology, me: &Member, map: &PeerMap) -> Vec<HbaPeer> {
     let own = HbaPeer {
         pod: me.pod.clone(),
         address: PeerAddress::Addresses(own_addresses()),
@@ -52,7 +52,14 @@ fn resolved(topology: &Topology, me: &Member, map: &PeerMap) -> ResolvedView {
 
 /// Evaluates the pg_hba.conf in `dir` as PostgreSQL would, for every connection that the topology needs; `fts`: whether
 /// Greenplum's FTS has to come in as well.
-pub fn prove_hba(topology: &Topology, me: &Member, user: &str, dir: &Path, map: &PeerMap, fts: bool) -> Vec<Finding> {
+pub(crate) fn prove_hba(
+    topology: &Topology,
+    me: &Member,
+    user: &str,
+    dir: &Path,
+    map: &PeerMap,
+    fts: bool,
+) -> Vec<Finding> {
     let path = dir.join("pg_hba.conf");
     match std::fs::read_to_string(&path) {
         Ok(text) => {
@@ -72,7 +79,7 @@ pub fn prove_hba(topology: &Topology, me: &Member, user: &str, dir: &Path, map: 
 }
 
 /// Puts the proof on the board.
-pub fn report_hba(pod: &Pod) {
+pub(crate) fn report_hba(pod: &Pod) {
     let map = pod.peers.borrow().clone();
     let fts = matches!(pod.engine.making(), Making::Coordinator(_));
     let user = &pod.account.name;

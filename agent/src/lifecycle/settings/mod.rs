@@ -1,9 +1,9 @@
 //! The settings files: gp-agent.conf from `parameters`, the marked block of pg_hba.conf from the topology. Written before
 //! every start and whenever the configuration or a peer's name changes; no change, no write, no reload.
 
-pub mod config_watch;
-pub mod hba_verification;
-pub mod password;
+pub(crate) mod config_watch;
+pub(crate) mod hba_verification;
+pub(crate) mod password;
 
 use super::pod::Pod;
 use crate::engine::limits::judge_limits;
@@ -28,7 +28,7 @@ const SCRAM: &str = "scram-sha-256";
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// Writes both files below `dir`. Returns whether anything changed.
-pub fn write(pod: &Pod, dir: &Path) -> Result<bool> {
+pub(crate) fn write(pod: &Pod, dir: &Path) -> Result<bool> {
     let config = pod.config.borrow().clone();
     let conf = own_file(pod, &config);
     let main = dir.join("postgresql.conf");
@@ -109,7 +109,7 @@ fn read(path: &Path) -> Result<String> {
 
 /// What [`write_proven`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Written {
+pub(crate) struct Written {
     /// A file is not what it was.
     pub changed: bool,
     /// The server program was not asked about the files as they are now.
@@ -118,7 +118,7 @@ pub struct Written {
 
 /// Writes the files and proves them with the server program; a setting that would keep the server from starting is taken
 /// back and reported, so that a bad ConfigMap never survives into the next restart.
-pub async fn write_proven(pod: &Pod) -> Result<Written> {
+pub(crate) async fn write_proven(pod: &Pod) -> Result<Written> {
     let conf = pod.dir().join(conf::FILE);
     let before = std::fs::read(&conf).ok();
     let changed = write(pod, pod.dir())?;
@@ -155,7 +155,7 @@ pub async fn write_proven(pod: &Pod) -> Result<Written> {
 }
 
 /// Keeps the files right while the pod lives.
-pub async fn keep(pod: &Pod) {
+pub(crate) async fn keep(pod: &Pod) {
     let mut session = pod.session(Duration::from_secs(5));
     let mut config = pod.config.clone();
     let mut peers = pod.peers.clone();

@@ -14,7 +14,7 @@ use tokio_postgres::NoTls;
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Follows the Secret as long as the pod lives; does nothing with `auth: trust`.
-pub async fn keep(pod: &Pod) {
+pub(crate) async fn keep(pod: &Pod) {
     if pod.config.borrow().hba.auth == Auth::Trust {
         return std::future::pending().await;
     }
@@ -37,7 +37,7 @@ pub async fn keep(pod: &Pod) {
 }
 
 /// Reads the password and writes ~/.pgpass. Returns the password.
-pub fn install(pod: &Pod, file: &Path) -> Result<String, Finding> {
+pub(crate) fn install(pod: &Pod, file: &Path) -> Result<String, Finding> {
     let subject = file.display().to_string();
     let remedy = "put gpadmin's password, one line, into the Secret that is mounted there";
     let text = std::fs::read_to_string(file)

@@ -55,7 +55,7 @@ pub(super) struct Hosts {
 
 impl Hosts {
     /// Reads what was pinned before.
-    pub fn load(setup: Arc<Setup>) -> Hosts {
+    pub(super) fn load(setup: Arc<Setup>) -> Hosts {
         let mut hosts = Hosts {
             file: setup.state("known_hosts"),
             setup,
@@ -70,13 +70,13 @@ impl Hosts {
     }
 
     /// What is pinned.
-    pub fn pins(&self) -> &Pins {
+    pub(super) fn pins(&self) -> &Pins {
         &self.pins
     }
 
     /// One look at everything: the pin file (an administrator may have removed a line), a scan that has ended, peers that are due.
     /// True when the pins changed. Without `scans` (all pods have the same key) nobody is asked.
-    pub async fn turn(&mut self, addresses: &PeerAddresses, scans: bool) -> bool {
+    pub(super) async fn turn(&mut self, addresses: &PeerAddresses, scans: bool) -> bool {
         let before = self.pins.clone();
         if stamp(&self.file) != self.stamp {
             self.read();
@@ -189,7 +189,7 @@ impl Hosts {
     }
 
     /// Changed keys, and peers that stay silent.
-    pub fn findings(&self) -> Vec<Finding> {
+    pub(super) fn findings(&self) -> Vec<Finding> {
         let mut findings: Vec<Finding> = self.unwritten.iter().cloned().collect();
         for (pod, peer) in &self.peers {
             if let Some((pinned, offered)) = &peer.changed {

@@ -8,14 +8,14 @@ mod host_keys;
 mod install;
 mod report;
 mod rotation_log;
-pub mod service;
-mod settings;
+pub(crate) mod service;
+pub(crate) mod settings;
 mod sshd;
 mod sshd_config;
 
 pub use check::{check, known_hosts};
 pub use report::SshReport;
-pub use settings::{PeerAddresses, Setup, Timing};
+pub use settings::{PeerAddresses, Setup};
 
 use crate::sys::ssh::secret::{KeyPair, RawSecret, Reading, SecretKeys, SecretWatch, examine};
 use gp_agent_core::cluster::status::SshStatus;

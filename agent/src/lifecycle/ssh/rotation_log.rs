@@ -17,7 +17,7 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// What an earlier agent wrote; empty when there is nothing.
-    pub fn load(directory: &Path) -> Ledger {
+    pub(super) fn load(directory: &Path) -> Ledger {
         let read = |name: &str| fs::read_to_string(directory.join(name)).unwrap_or_default();
         let mut current: Vec<Purposed> = read("current_keys").lines().filter_map(Purposed::parse).collect();
         current.sort();
@@ -29,7 +29,7 @@ impl Ledger {
     }
 
     /// `current` are the keys from now on; those that were current before and are not any more count as replaced now.
-    pub fn replace(&mut self, mut current: Vec<Purposed>, now: u64) -> Result<(), Finding> {
+    pub(super) fn replace(&mut self, mut current: Vec<Purposed>, now: u64) -> Result<(), Finding> {
         current.sort();
         if self.overlap.replace(&self.current, &current, now) {
             let new = current.iter().map(|k| k.key.fingerprint());
@@ -40,7 +40,7 @@ impl Ledger {
     }
 
     /// Forgets keys whose overlap is over; true when there were any.
-    pub fn expire(&mut self, now: u64, overlap: Duration) -> bool {
+    pub(super) fn expire(&mut self, now: u64, overlap: Duration) -> bool {
         // What cannot be written now is written with the next change; the time of each key is in the file.
         self.overlap.expire(now, overlap) && {
             let _ = self.save();
@@ -49,7 +49,7 @@ impl Ledger {
     }
 
     /// Replaced keys that are still accepted.
-    pub fn replaced(&self, purpose: Purpose) -> impl Iterator<Item = &PublicKey> {
+    pub(super) fn replaced(&self, purpose: Purpose) -> impl Iterator<Item = &PublicKey> {
         self.overlap.keys(purpose)
     }
 

@@ -5,7 +5,7 @@ use crate::lifecycle::pod::Pod;
 use tokio::sync::watch;
 
 /// Runs until the database is stopped and sshd has ended.
-pub async fn keep(pod: &Pod, ssh: Ssh, database_stopped: watch::Receiver<bool>) {
+pub(crate) async fn keep(pod: &Pod, ssh: Ssh, database_stopped: watch::Receiver<bool>) {
     let (reports, mut reported) = watch::channel(SshReport::default());
     let (addresses, followed) = watch::channel(PeerAddresses::new());
     let mut peers = pod.peers.clone();

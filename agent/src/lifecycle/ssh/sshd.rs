@@ -48,7 +48,7 @@ pub(super) struct Daemon {
 
 impl Daemon {
     /// Takes hold of an sshd that an earlier agent started with our configuration file, when there is one.
-    pub fn adopt(setup: Arc<Setup>) -> Daemon {
+    pub(super) fn adopt(setup: Arc<Setup>) -> Daemon {
         let config = config_file(&setup.run_dir);
         let text = fs::read_to_string(&config).ok();
         let running = find_ours(&setup.run_dir).map(|process| (process, Instant::now()));
@@ -68,7 +68,7 @@ impl Daemon {
     }
 
     /// Waits for something to do. Cancel-safe.
-    pub async fn next(&mut self) -> DaemonEvent {
+    pub(super) async fn next(&mut self) -> DaemonEvent {
         match (&mut self.running, self.start_at) {
             (Some((process, _)), _) => DaemonEvent::Ended(process.ended().await.unwrap_or(Ended::Unknown)),
             (None, Some(at)) => {
@@ -80,7 +80,7 @@ impl Daemon {
     }
 
     /// Takes note of its end and plans the next start.
-    pub fn on_end(&mut self, ended: &Ended) {
+    pub(super) fn on_end(&mut self, ended: &Ended) {
         let ran_for = self.running.take().map(|(_, since)| since.elapsed());
         let pause = self.backoff.after_end(ran_for.unwrap_or_default());
         self.last_end = ended.to_string();
@@ -89,17 +89,17 @@ impl Daemon {
     }
 
     /// The pause before the next start is over.
-    pub fn may_start(&mut self) {
+    pub(super) fn may_start(&mut self) {
         self.start_at = None;
     }
 
     /// Its PID while it runs.
-    pub fn pid(&self) -> Option<i32> {
+    pub(super) fn pid(&self) -> Option<i32> {
         Some(self.running.as_ref()?.0.pid())
     }
 
     /// Ports it listens on; empty while it does not run.
-    pub fn ports(&self) -> Vec<u16> {
+    pub(super) fn ports(&self) -> Vec<u16> {
         match self.running {
             Some(_) => self.ports.clone(),
             None => Vec::new(),
@@ -107,7 +107,7 @@ impl Daemon {
     }
 
     /// What is wrong with it.
-    pub fn findings(&self) -> Vec<Finding> {
+    pub(super) fn findings(&self) -> Vec<Finding> {
         let mut findings = self.findings.clone();
         let shaky = match &self.running {
             Some((_, since)) => since.elapsed() < HEALTHY,
@@ -129,7 +129,7 @@ impl Daemon {
     }
 
     /// Sees to it that sshd runs with these host keys. False when that has to be tried again later.
-    pub async fn apply(&mut self, host_keys: &[KeyPair]) -> bool {
+    pub(super) async fn apply(&mut self, host_keys: &[KeyPair]) -> bool {
         if self.start_at.is_some() {
             return true;
         }
@@ -239,7 +239,7 @@ impl Daemon {
     }
 
     /// Stops the listener; sessions that are open stay.
-    pub async fn stop(&mut self) {
+    pub(super) async fn stop(&mut self) {
         self.start_at = None;
         let Some((mut process, _)) = self.running.take() else {
             return;

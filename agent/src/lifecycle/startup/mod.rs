@@ -1,7 +1,7 @@
 //! The agent as its probes see it, and the first act: from a host name to a pod that may touch its volume.
 
-pub mod volume;
-pub mod volume_owner;
+pub(crate) mod volume;
+pub(crate) mod volume_owner;
 
 use super::discovery::Discovery;
 use super::greenplum::catalog;
@@ -33,7 +33,7 @@ use tokio::sync::{Notify, mpsc, watch};
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 
 /// What the HTTP server asks.
-pub struct AgentApi {
+pub(crate) struct AgentApi {
     board: Arc<StatusBoard>,
     commands: mpsc::Sender<Command>,
     pod: OnceLock<Arc<Pod>>,
@@ -41,7 +41,7 @@ pub struct AgentApi {
 
 impl AgentApi {
     /// An agent that does not know its pod yet.
-    pub fn new(board: Arc<StatusBoard>, commands: mpsc::Sender<Command>) -> AgentApi {
+    pub(crate) fn new(board: Arc<StatusBoard>, commands: mpsc::Sender<Command>) -> AgentApi {
         AgentApi {
             board,
             commands,
@@ -50,7 +50,7 @@ impl AgentApi {
     }
 
     /// Makes the pod known, once.
-    pub fn attach(&self, pod: &Arc<Pod>) {
+    pub(crate) fn attach(&self, pod: &Arc<Pod>) {
         let _ = self.pod.set(pod.clone());
     }
 
@@ -103,7 +103,7 @@ impl Agent for AgentApi {
 }
 
 /// What is known before anything has been read.
-pub fn first_status() -> PodStatus {
+pub(crate) fn first_status() -> PodStatus {
     PodStatus {
         agent_started: now(),
         loop_turned_at: now(),
@@ -114,12 +114,12 @@ pub fn first_status() -> PodStatus {
 }
 
 /// Where sockets and other short-lived files go: GP_AGENT_RUN_DIR, or `/run/gp-agent`.
-pub fn run_dir() -> PathBuf {
+pub(crate) fn run_dir() -> PathBuf {
     std::env::var_os("GP_AGENT_RUN_DIR").map_or_else(|| PathBuf::from("/run/gp-agent"), PathBuf::from)
 }
 
 /// Everything that lives as long as the pod.
-pub struct Prepared {
+pub(crate) struct Prepared {
     /// What every act knows.
     pub pod: Arc<Pod>,
     /// Keeps other agents off the volume.
@@ -134,7 +134,7 @@ pub struct Prepared {
 
 /// Reads the configuration, finds out who this pod is, takes its volume. What is wrong stays on the board until it is
 /// mended; nothing is given up.
-pub async fn prepare(
+pub(crate) async fn prepare(
     config_path: &Path,
     board: &Arc<StatusBoard>,
     shutdown: watch::Receiver<bool>,
@@ -197,7 +197,7 @@ pub async fn prepare(
 }
 
 /// Who this pod is, from its host name, and the cluster it belongs to.
-pub fn identify(config: &Config) -> Result<(Account, Topology, Member), Finding> {
+pub(crate) fn identify(config: &Config) -> Result<(Account, Topology, Member), Finding> {
     let host = config_file::host_name();
     let account = Account::current().map_err(|e| {
         Finding::error(
@@ -246,7 +246,7 @@ fn introduce(board: &StatusBoard, config: &Config, topology: &Topology, me: &Mem
 }
 
 /// How SSH is set up on this pod.
-pub fn ssh_setup(config: &Config, account: &Account, topology: &Topology, me: &Member) -> Setup {
+pub(crate) fn ssh_setup(config: &Config, account: &Account, topology: &Topology, me: &Member) -> Setup {
     Setup {
         config: config.ssh.clone(),
         account: account.clone(),

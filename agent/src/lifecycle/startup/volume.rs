@@ -18,7 +18,12 @@ const TRY_AGAIN: Duration = Duration::from_secs(3);
 
 /// Waits until the volume is ours and passes; what is wrong stays on the board meanwhile. The lock lasts as long as the
 /// value lives, and as long as init, when there is one.
-pub async fn wait_for(config: &Config, me: &Member, board: &StatusBoard, init: Option<&Arc<Heartbeat>>) -> VolumeLock {
+pub(crate) async fn wait_for(
+    config: &Config,
+    me: &Member,
+    board: &StatusBoard,
+    init: Option<&Arc<Heartbeat>>,
+) -> VolumeLock {
     loop {
         let storage = config.storage.clone();
         let taken = tokio::task::spawn_blocking({
@@ -67,7 +72,7 @@ fn take(config: &StorageConfig, cluster: &str, me: &Member, init: Option<&Heartb
         return (None, statuses, findings);
     }
     let kept = init.map(Heartbeat::kept_locks).unwrap_or_default();
-    let lock = match VolumeLock::acquire_kept(&config.path, &me.pod, kept) {
+    let lock = match VolumeLock::acquire(&config.path, &me.pod, kept) {
         Ok(lock) => Some(lock),
         Err(error) => {
             findings.push(Finding::error(
@@ -105,7 +110,7 @@ fn make_parent(me: &Member) -> Result<(), Finding> {
 
 /// Proves the data volume and, when it is another one, the write-ahead log's. Blocking. Too little room keeps a database
 /// from being made, never one that `exists` from being started.
-pub fn prove(config: &StorageConfig, exists: bool) -> (Vec<StorageStatus>, Vec<Finding>) {
+pub(crate) fn prove(config: &StorageConfig, exists: bool) -> (Vec<StorageStatus>, Vec<Finding>) {
     let min_free = if exists { 0 } else { config.min_free_mib };
     let mut statuses = Vec::new();
     let mut findings = Vec::new();

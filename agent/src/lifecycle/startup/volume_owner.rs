@@ -15,7 +15,7 @@ struct Owner {
 }
 
 /// Claims the volume for `me`, or finds that it is another pod's.
-pub fn claim(state_dir: &Path, cluster: &str, me: &Member) -> Result<(), Finding> {
+pub(crate) fn claim(state_dir: &Path, cluster: &str, me: &Member) -> Result<(), Finding> {
     let file = state_dir.join("owner.json");
     let subject = file.display().to_string();
     let mine = Owner {

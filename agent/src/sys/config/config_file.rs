@@ -1,6 +1,6 @@
 //! The configuration file, read together with the environment that overrides it.
 
-pub use crate::sys::discovery::hostname::{host_name, own_fqdn};
+pub(crate) use crate::sys::discovery::hostname::{host_name, own_fqdn};
 
 use gp_agent_core::config::{Config, ConfigFinding, MAX_BYTES, load};
 use gp_agent_core::finding::{Area, Finding};
@@ -12,14 +12,14 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Where the ConfigMap is mounted.
-pub const DEFAULT_PATH: &str = "/etc/greenplum/cluster.yaml";
+pub(crate) const DEFAULT_PATH: &str = "/etc/greenplum/cluster.yaml";
 
 /// The variable that names another file.
-pub const PATH_VARIABLE: &str = "GP_AGENT_CONFIG";
+pub(crate) const PATH_VARIABLE: &str = "GP_AGENT_CONFIG";
 
 /// Why there is no configuration.
 #[derive(Debug)]
-pub enum ConfigFileError {
+pub(crate) enum ConfigFileError {
     /// The file cannot be opened or read.
     Unreadable {
         /// The file.
@@ -40,7 +40,7 @@ pub enum ConfigFileError {
 
 impl ConfigFileError {
     /// The same as findings of `gp-agent check`.
-    pub fn findings(&self) -> Vec<Finding> {
+    pub(crate) fn findings(&self) -> Vec<Finding> {
         match self {
             ConfigFileError::Unreadable { path, source } => vec![Finding::error(
                 Area::Config,
@@ -91,19 +91,11 @@ impl std::error::Error for ConfigFileError {
     }
 }
 
-/// The file that GP_AGENT_CONFIG names, else [`DEFAULT_PATH`].
-pub fn config_path() -> PathBuf {
-    match std::env::var_os(PATH_VARIABLE) {
-        Some(path) if !path.is_empty() => path.into(),
-        _ => DEFAULT_PATH.into(),
-    }
-}
-
 /// Reads the file, overridden by this process's environment.
 ///
 /// # Errors
 /// The file is missing, unreadable or no text, or what it and the environment say is wrong.
-pub fn read(path: &Path) -> Result<Config, ConfigFileError> {
+pub(crate) fn read(path: &Path) -> Result<Config, ConfigFileError> {
     read_with(path, std::env::vars_os())
 }
 

@@ -1,3 +1,3 @@
 //! cluster.yaml as a file.
 
-pub mod config_file;
+pub(crate) mod config_file;

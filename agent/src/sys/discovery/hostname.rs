@@ -3,12 +3,12 @@
 use std::process::{Command, Stdio};
 
 /// The variable that stands for the host name.
-pub const HOST_NAME_VARIABLE: &str = "GP_AGENT_HOST_NAME";
+pub(crate) const HOST_NAME_VARIABLE: &str = "GP_AGENT_HOST_NAME";
 
 const HOSTS: &str = "/etc/hosts";
 
 /// GP_AGENT_HOST_NAME, else the kernel's host name; short or full, as it was set.
-pub fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     match std::env::var(HOST_NAME_VARIABLE) {
         Ok(name) if !name.is_empty() => name,
         _ => rustix::system::uname().nodename().to_string_lossy().into_owned(),
@@ -20,7 +20,7 @@ pub fn host_name() -> String {
 /// when nobody knows a full name that begins with the host name.
 ///
 /// Blocks while getent asks DNS, which takes as long as resolv.conf says when nobody answers.
-pub fn own_fqdn() -> Option<String> {
+pub(crate) fn own_fqdn() -> Option<String> {
     fqdn_of(&host_name())
 }
 

@@ -6,7 +6,7 @@ use nix::sys::socket::SockaddrStorage;
 use std::net::IpAddr;
 
 /// Every address of every interface with its mask; empty when the kernel does not say.
-pub fn interfaces() -> Vec<Interface> {
+pub(crate) fn interfaces() -> Vec<Interface> {
     let Ok(found) = getifaddrs() else {
         return Vec::new();
     };
@@ -21,7 +21,7 @@ pub fn interfaces() -> Vec<Interface> {
 }
 
 /// The addresses that other pods see: neither loopback nor link-local, sorted.
-pub fn own_addresses() -> Vec<IpAddr> {
+pub(crate) fn own_addresses() -> Vec<IpAddr> {
     let mut addresses: Vec<IpAddr> = interfaces()
         .into_iter()
         .map(|interface| interface.address)

@@ -1,6 +1,6 @@
 //! Names and addresses: DNS, libc (NSS), this pod's own host name and interfaces.
 
-pub mod dns;
-pub mod hostname;
-pub mod interfaces;
-pub mod nss;
+pub(crate) mod dns;
+pub(crate) mod hostname;
+pub(crate) mod interfaces;
+pub(crate) mod nss;

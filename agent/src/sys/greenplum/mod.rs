@@ -1,3 +1,3 @@
 //! What gpinitsystem needs of a host, looked at on that host.
 
-pub mod preflight;
+pub(crate) mod preflight;

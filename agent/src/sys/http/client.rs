@@ -1,6 +1,6 @@
 //! Asking other agents over the network, and this pod's own agent over its unix socket.
 
-pub use super::unix_client::{AskError, ask_own_agent};
+pub(crate) use super::unix_client::ask_own_agent;
 
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
@@ -17,7 +17,7 @@ const MAX_BODY: usize = 1 << 20;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum GetError {
+pub(crate) enum GetError {
     /// Not within the time.
     #[error("{0} did not answer within {1:?}")]
     TimedOut(SocketAddr, Duration),
@@ -36,7 +36,7 @@ pub enum GetError {
 ///
 /// # Errors
 /// Nobody answers in time, or with another code than 200.
-pub async fn get(addr: SocketAddr, path: &str, limit: Duration) -> Result<Bytes, GetError> {
+pub(crate) async fn get(addr: SocketAddr, path: &str, limit: Duration) -> Result<Bytes, GetError> {
     tokio::time::timeout(limit, get_unbounded(addr, path))
         .await
         .unwrap_or(Err(GetError::TimedOut(addr, limit)))

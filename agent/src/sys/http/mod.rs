@@ -3,12 +3,12 @@
 //! Everything a client can make it do is bounded: connections, header size and time, body size, total time. The two sides
 //! have bounds of their own, so nobody on the network can keep `gp-agent probe` from its answer.
 
-mod bind;
-pub mod client;
+pub(crate) mod bind;
+pub(crate) mod client;
 mod routes;
-pub mod unix_client;
+pub(crate) mod unix_client;
 
-pub use bind::{BindError, bind_tcp, bind_unix};
+pub use bind::{bind_tcp, bind_unix};
 pub use routes::{Agent, Reply};
 
 use http_body_util::Full;

@@ -13,7 +13,7 @@ const MAX_ANSWER: usize = 64 << 20;
 
 /// Why this pod's agent gave no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum AskError {
+pub(crate) enum AskError {
     /// Nobody takes the connection.
     #[error("the agent does not answer on {0}: {1}; is gp-agent run up?")]
     NotUp(PathBuf, &'static str),
@@ -32,7 +32,7 @@ pub enum AskError {
 ///
 /// # Errors
 /// No agent listens on `socket`, or it does not answer in time.
-pub fn ask_own_agent(
+pub(crate) fn ask_own_agent(
     socket: &Path,
     method: &str,
     path: &str,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 /// Where kubelet mounts the ServiceAccount's token, CA and namespace.
-pub const DIRECTORY: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+pub(crate) const DIRECTORY: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// One pod and its API server.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 mod event;
 mod in_cluster;
 
-pub use in_cluster::{DIRECTORY, InClusterConfig};
+pub use in_cluster::InClusterConfig;
 
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::kubernetes::api_error::ApiError;

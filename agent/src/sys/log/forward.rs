@@ -30,7 +30,7 @@ const FINISH_WITHIN: Duration = Duration::from_secs(2);
 
 /// The agent's thread that forwards. It is a thread, since servers must not wait for an agent that hangs.
 #[derive(Debug)]
-pub struct Forwarder {
+pub(crate) struct Forwarder {
     thread: JoinHandle<()>,
     end: OwnedFd,
 }
@@ -40,7 +40,7 @@ impl Forwarder {
     ///
     /// # Errors
     /// No pipe, descriptor or thread is left.
-    pub fn start(pipe: &LogPipe) -> io::Result<Forwarder> {
+    pub(crate) fn start(pipe: &LogPipe) -> io::Result<Forwarder> {
         let mut passer = Passer::new(pipe.peeker()?);
         let end = eventfd(0, EventfdFlags::CLOEXEC)?;
         let ended = end.try_clone()?;
@@ -51,7 +51,7 @@ impl Forwarder {
     }
 
     /// Passes on what is there now, and ends.
-    pub fn finish(self) {
+    pub(crate) fn finish(self) {
         if rustix::io::write(&self.end, &1_u64.to_ne_bytes()).is_err() {
             return;
         }
@@ -64,7 +64,7 @@ impl Forwarder {
 
 /// What a round came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passed {
+pub(crate) enum Passed {
     /// Everything.
     All,
     /// Everything that is whole; the rest may go on.
@@ -75,7 +75,7 @@ pub enum Passed {
 
 /// Looks, writes, takes out.
 #[derive(Debug)]
-pub struct Passer {
+pub(crate) struct Passer {
     peeker: Peeker,
     rest: Option<Rest>,
 }
@@ -97,17 +97,17 @@ impl Rest {
 
 impl Passer {
     /// Passes on what that pipe holds.
-    pub fn new(peeker: Peeker) -> Passer {
+    pub(crate) fn new(peeker: Peeker) -> Passer {
         Passer { peeker, rest: None }
     }
 
     /// Bytes that wait.
-    pub fn unread(&self) -> usize {
+    pub(crate) fn unread(&self) -> usize {
         self.peeker.unread()
     }
 
     /// Bytes that may wait before servers have to.
-    pub fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.peeker.size()
     }
 
@@ -143,7 +143,7 @@ impl Passer {
     ///
     /// # Errors
     /// Those of the pipe. What cannot be written is dropped: nobody is left to read it.
-    pub fn pass(&mut self, patience: Patience) -> io::Result<Passed> {
+    pub(crate) fn pass(&mut self, patience: Patience) -> io::Result<Passed> {
         let mut most = ROUND;
         let mut limit = None;
         loop {

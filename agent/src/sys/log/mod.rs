@@ -3,11 +3,11 @@
 //! In text everybody writes to the container's standard error. In JSON the servers write into a pipe that init holds open
 //! ([`pipe`]), and whoever lives, the agent or else init, turns their lines into records ([`forward`]).
 
-pub mod forward;
+pub(crate) mod forward;
 mod json;
-pub mod pipe;
-pub mod tail;
-pub mod writer;
+pub(crate) mod pipe;
+pub(crate) mod tail;
+pub(crate) mod writer;
 
 use super::discovery::hostname::host_name;
 use forward::Forwarder;
@@ -29,7 +29,7 @@ static PIPE: OnceLock<LogPipe> = OnceLock::new();
 const FILTER: &str = "info,hickory_resolver=error,hickory_net=error,hickory_proto=error,kube_client=off";
 
 /// The format of this process's log.
-pub fn format() -> Format {
+pub(crate) fn format() -> Format {
     *FORMAT.get_or_init(|| {
         let word = std::env::var(FORMAT_VARIABLE).ok();
         let kubernetes = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
@@ -41,13 +41,13 @@ pub fn format() -> Format {
 }
 
 /// Now, as records tell the time.
-pub fn now() -> Moment {
+pub(crate) fn now() -> Moment {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     Moment(since.map_or(0, |d| u64::try_from(d.as_micros()).unwrap_or(u64::MAX)))
 }
 
 /// Who speaks; the host name until more is known.
-pub fn identity() -> Identity {
+pub(crate) fn identity() -> Identity {
     let known = IDENTITY.read().unwrap_or_else(PoisonError::into_inner);
     known.clone().unwrap_or_else(|| Identity {
         pod: host_name(),
@@ -56,12 +56,12 @@ pub fn identity() -> Identity {
 }
 
 /// Who speaks from now on.
-pub fn introduce(identity: Identity) {
+pub(crate) fn introduce(identity: Identity) {
     *IDENTITY.write().unwrap_or_else(PoisonError::into_inner) = Some(identity);
 }
 
 /// Sets the agent's log up, and begins to forward the servers' lines where init hands the pipe down.
-pub fn start() -> Option<Forwarder> {
+pub(crate) fn start() -> Option<Forwarder> {
     let filter = EnvFilter::try_from_env("GP_AGENT_LOG").unwrap_or_else(|_| EnvFilter::new(FILTER));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -86,7 +86,7 @@ pub fn start() -> Option<Forwarder> {
 }
 
 /// Lets a server write where its lines are forwarded from. Without a pipe it writes to the container's standard error.
-pub fn attach(command: &mut Command) {
+pub(crate) fn attach(command: &mut Command) {
     let Some(pipe) = PIPE.get() else { return };
     if let (Ok(out), Ok(err)) = (pipe.writer(), pipe.writer()) {
         command.stdout(Stdio::from(out)).stderr(Stdio::from(err));
@@ -94,7 +94,7 @@ pub fn attach(command: &mut Command) {
 }
 
 /// Parameters that servers need so that their lines are understood.
-pub fn server_parameters() -> &'static [(&'static str, &'static str)] {
+pub(crate) fn server_parameters() -> &'static [(&'static str, &'static str)] {
     match PIPE.get() {
         Some(_) => &[("log_line_prefix", postgres::PREFIX)],
         None => &[],

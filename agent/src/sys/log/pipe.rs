@@ -10,14 +10,14 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// Environment variable with the numbers of the two ends that the agent inherits: read, write.
-pub const FDS_VARIABLE: &str = "GP_AGENT_LOG_FDS";
+pub(crate) const FDS_VARIABLE: &str = "GP_AGENT_LOG_FDS";
 
 /// `fs.pipe-max-size`, the most that an unprivileged process may ask for, unless somebody changed it.
 const SIZE: usize = 1024 * 1024;
 
 /// Both ends.
 #[derive(Debug)]
-pub struct LogPipe {
+pub(crate) struct LogPipe {
     read: OwnedFd,
     write: OwnedFd,
 }
@@ -27,14 +27,14 @@ impl LogPipe {
     ///
     /// # Errors
     /// Those of pipe(2).
-    pub fn create() -> io::Result<LogPipe> {
+    pub(crate) fn create() -> io::Result<LogPipe> {
         let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
         enlarge(write.as_fd());
         Ok(LogPipe { read, write })
     }
 
     /// The pipe that init handed down; taken out of the way of the agent's own children, so it answers once only.
-    pub fn from_env() -> Option<LogPipe> {
+    pub(crate) fn from_env() -> Option<LogPipe> {
         let value = std::env::var(FDS_VARIABLE).ok()?;
         let (read, write) = value.split_once(',')?;
         let take = |number: &str| fd_passing::take(number.parse().ok()?);
@@ -45,12 +45,12 @@ impl LogPipe {
     }
 
     /// What [`FDS_VARIABLE`] has to be for a child that inherits both ends.
-    pub fn numbers(&self) -> String {
+    pub(crate) fn numbers(&self) -> String {
         format!("{},{}", self.read.as_raw_fd(), self.write.as_raw_fd())
     }
 
     /// Both ends, for whoever hands them down.
-    pub fn ends(&self) -> [BorrowedFd<'_>; 2] {
+    pub(crate) fn ends(&self) -> [BorrowedFd<'_>; 2] {
         [self.read.as_fd(), self.write.as_fd()]
     }
 
@@ -58,7 +58,7 @@ impl LogPipe {
     ///
     /// # Errors
     /// No descriptor is left.
-    pub fn writer(&self) -> io::Result<OwnedFd> {
+    pub(crate) fn writer(&self) -> io::Result<OwnedFd> {
         self.write.try_clone()
     }
 
@@ -66,7 +66,7 @@ impl LogPipe {
     ///
     /// # Errors
     /// Those of pipe(2) and dup(2).
-    pub fn peeker(&self) -> io::Result<Peeker> {
+    pub(crate) fn peeker(&self) -> io::Result<Peeker> {
         let (from, into) = pipe_with(PipeFlags::CLOEXEC)?;
         enlarge(into.as_fd());
         Ok(Peeker {
@@ -86,7 +86,7 @@ fn enlarge(end: BorrowedFd<'_>) {
 
 /// Sees what is in the pipe before it takes anything out: a reader that is killed between the two has lost nothing.
 #[derive(Debug)]
-pub struct Peeker {
+pub(crate) struct Peeker {
     pipe: OwnedFd,
     /// tee(2) copies into this second pipe.
     into: OwnedFd,
@@ -100,7 +100,7 @@ impl Peeker {
     ///
     /// # Errors
     /// Those of tee(2) and read(2).
-    pub fn peek(&mut self, most: usize) -> io::Result<&[u8]> {
+    pub(crate) fn peek(&mut self, most: usize) -> io::Result<&[u8]> {
         self.bytes.clear();
         let most = most.min(self.size);
         let copied = match tee(&self.pipe, &self.into, most, SpliceFlags::NONBLOCK) {
@@ -117,24 +117,24 @@ impl Peeker {
     ///
     /// # Errors
     /// Those of read(2).
-    pub fn consume(&mut self, count: usize) -> io::Result<()> {
+    pub(crate) fn consume(&mut self, count: usize) -> io::Result<()> {
         let mut taken = vec![0; count];
         read_exactly(self.pipe.as_fd(), &mut taken)
     }
 
     /// The most that a peek can see.
-    pub fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.size
     }
 
     /// Bytes in the pipe.
-    pub fn unread(&self) -> usize {
+    pub(crate) fn unread(&self) -> usize {
         let unread = ioctl_fionread(&self.pipe).unwrap_or(0);
         usize::try_from(unread).unwrap_or(usize::MAX)
     }
 
     /// Readable when something is in it.
-    pub fn fd(&self) -> BorrowedFd<'_> {
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.pipe.as_fd()
     }
 }

@@ -14,7 +14,7 @@ const LINE_MAX: usize = 64 * 1024;
 
 /// The log file of a folder whose name begins with a prefix; the date behind it need not be known.
 #[derive(Debug)]
-pub struct LogTail {
+pub(crate) struct LogTail {
     folder: PathBuf,
     prefix: String,
     offset: u64,
@@ -23,7 +23,7 @@ pub struct LogTail {
 
 impl LogTail {
     /// Follows the first file in `folder` called `<prefix>...log`, from its beginning; it need not be there yet.
-    pub fn new(folder: &Path, prefix: &str) -> LogTail {
+    pub(crate) fn new(folder: &Path, prefix: &str) -> LogTail {
         LogTail {
             folder: folder.to_path_buf(),
             prefix: prefix.to_string(),
@@ -36,7 +36,7 @@ impl LogTail {
     ///
     /// # Errors
     /// When the folder or the file cannot be read; that either is missing is no error.
-    pub fn lines(&mut self) -> io::Result<Vec<String>> {
+    pub(crate) fn lines(&mut self) -> io::Result<Vec<String>> {
         let Some(path) = self.file()? else {
             return Ok(Vec::new());
         };
@@ -49,12 +49,6 @@ impl LogTail {
         let mut bytes = Vec::new();
         self.offset += file.take(CHUNK).read_to_end(&mut bytes)? as u64;
         Ok(self.whole(&bytes))
-    }
-
-    /// What was written and never ended with a line break; for the end of the tool.
-    pub fn rest(&mut self) -> Option<String> {
-        let rest = std::mem::take(&mut self.begun);
-        (!rest.is_empty()).then(|| text(&rest))
     }
 
     fn file(&self) -> io::Result<Option<PathBuf>> {
@@ -113,8 +107,8 @@ mod tests {
         log.write_all(b"o\n\nf\xff").unwrap();
         assert_eq!(tail.lines().unwrap(), ["two", ""]);
         assert_eq!(tail.lines().unwrap(), [""; 0]);
-        assert_eq!(tail.rest().as_deref(), Some("f\u{fffd}"));
-        assert_eq!(tail.rest(), None);
+        log.write_all(b"\n").unwrap();
+        assert_eq!(tail.lines().unwrap(), ["f\u{fffd}"]);
         log.set_len(0).unwrap();
         fs::write(&path, "anew\n").unwrap();
         assert_eq!(tail.lines().unwrap(), ["anew"]);
@@ -133,7 +127,7 @@ mod tests {
             assert!(lines.iter().all(|line| line.len() <= 2 * CHUNK as usize));
             seen += lines.iter().map(String::len).sum::<usize>();
         }
-        seen += tail.rest().map_or(0, |rest| rest.len());
+        seen += tail.begun.len();
         assert_eq!(seen, flood.len());
     }
 }

@@ -10,7 +10,7 @@ use std::io::{Stderr, Write, stderr};
 use std::time::{Duration, Instant};
 
 /// A pipe that poll(2) calls writable takes so many bytes at once.
-pub const PIPE_BUF: usize = 4096;
+pub(crate) const PIPE_BUF: usize = 4096;
 
 /// How often a pipe that somebody empties slowly is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
@@ -20,7 +20,7 @@ const EMPTY_WITHIN: Duration = Duration::from_secs(2);
 
 /// Whether a writer waits for a standard error that is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Patience {
+pub(crate) enum Patience {
     /// It does.
     Wait,
     /// It gives up.
@@ -28,7 +28,7 @@ pub enum Patience {
 }
 
 /// Writes whole lines; `false` when that would have had to wait. What nobody can read any more counts as written.
-pub fn write(lines: &str, patience: Patience) -> bool {
+pub(crate) fn write(lines: &str, patience: Patience) -> bool {
     if lines.len() <= PIPE_BUF {
         return write_one(lines, patience);
     }

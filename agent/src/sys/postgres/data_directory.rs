@@ -33,7 +33,7 @@ impl Examined {
 
 /// Examines `dir`. PG_VERSION and global/pg_control together make a directory whole; a standby marker makes it a
 /// standby's. An unreadable directory is an error, never "absent".
-pub async fn examine(tools: &Tools, dir: &Path) -> io::Result<Examined> {
+pub(crate) async fn examine(tools: &Tools, dir: &Path) -> io::Result<Examined> {
     let absent = !dir.try_exists()? || (dir.is_dir() && std::fs::read_dir(dir)?.next().is_none());
     let version = read_version(dir)?;
     let whole = version.is_some() && dir.join("global/pg_control").try_exists()?;
@@ -62,7 +62,7 @@ pub async fn examine(tools: &Tools, dir: &Path) -> io::Result<Examined> {
 }
 
 /// `standby.signal`, before PostgreSQL 12 `recovery.conf` (xlogrecovery.c, xlog.c).
-pub fn has_standby_marker(dir: &Path) -> bool {
+pub(crate) fn has_standby_marker(dir: &Path) -> bool {
     ["standby.signal", "recovery.conf"]
         .iter()
         .any(|marker| dir.join(marker).exists())

@@ -1,10 +1,10 @@
 //! PostgreSQL from outside: its programs, its data directory, its lock file, and a connection that is kept.
 
-pub mod data_directory;
-pub mod orphaned_backends;
-pub mod pidfile;
-pub mod port_check;
-pub mod programs;
-pub mod running_tools;
-pub mod session;
-pub mod walreceiver;
+pub(crate) mod data_directory;
+pub(crate) mod orphaned_backends;
+pub(crate) mod pidfile;
+pub(crate) mod port_check;
+pub(crate) mod programs;
+pub(crate) mod running_tools;
+pub(crate) mod session;
+pub(crate) mod walreceiver;

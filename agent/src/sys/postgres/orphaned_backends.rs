@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 /// How long such processes are waited for.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub(crate) struct Patience {
     /// Until they are asked to quit (SIGQUIT). FTS fails a primary over that is not back after some seconds.
     pub by_themselves: Duration,
     /// From then until they are killed; a postmaster waits for 5 s.
@@ -26,7 +26,7 @@ impl Default for Patience {
 }
 
 /// Returns when they have ended, or have been killed.
-pub async fn end(pids: &[i32], patience: Patience) {
+pub(crate) async fn end(pids: &[i32], patience: Patience) {
     let adopt = |pid: &i32| {
         let adopted = Process::adopt(*pid).ok()?;
         // Only now does the PID stand for one process.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// Who runs on a data directory now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Occupant {
+pub(crate) enum Occupant {
     /// Nobody; a stale lock file, if there was one, may be removed.
     Nobody,
     /// A postmaster, by PID.
@@ -20,7 +20,7 @@ pub enum Occupant {
 
 /// Looks through the processes of this pod. Server processes change their working directory to the data directory
 /// (postmaster.c), which also holds when PIDs repeat in a fresh PID namespace, as postmaster.pid alone does not.
-pub fn occupant(dir: &Path) -> io::Result<Occupant> {
+pub(crate) fn occupant(dir: &Path) -> io::Result<Occupant> {
     let real = std::fs::canonicalize(dir)?;
     let on_dir: Vec<ProcessInfo> = process::processes()?
         .into_iter()
@@ -42,12 +42,12 @@ pub fn occupant(dir: &Path) -> io::Result<Occupant> {
 }
 
 /// Whether this is a postmaster or one of its processes, by the program's name.
-pub fn is_server(p: &ProcessInfo) -> bool {
+pub(crate) fn is_server(p: &ProcessInfo) -> bool {
     matches!(p.comm.as_str(), "postgres" | "postmaster")
 }
 
 /// The PID on the first line of postmaster.pid (negative for a standalone backend).
-pub fn read_pid(dir: &Path) -> io::Result<Option<i32>> {
+pub(crate) fn read_pid(dir: &Path) -> io::Result<Option<i32>> {
     match std::fs::read_to_string(dir.join("postmaster.pid")) {
         Ok(text) => Ok(text.lines().next().and_then(|line| line.trim().parse::<i32>().ok())),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -56,14 +56,14 @@ pub fn read_pid(dir: &Path) -> io::Result<Option<i32>> {
 }
 
 /// Whether the postmaster has begun to stop, as line 8 of postmaster.pid says from PostgreSQL 10 on (pidfile.h).
-pub fn is_stopping(dir: &Path) -> bool {
+pub(crate) fn is_stopping(dir: &Path) -> bool {
     let text = std::fs::read_to_string(dir.join("postmaster.pid")).unwrap_or_default();
     text.lines().nth(7).map(str::trim) == Some("stopping")
 }
 
 /// Removes the lock file after [`occupant`] proved that nobody runs there. PostgreSQL itself would take any live process
 /// of the same user with that PID for a running server (miscinit.c).
-pub fn remove_stale(dir: &Path) -> io::Result<bool> {
+pub(crate) fn remove_stale(dir: &Path) -> io::Result<bool> {
     match std::fs::remove_file(dir.join("postmaster.pid")) {
         Ok(()) => Ok(true),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -73,7 +73,7 @@ pub fn remove_stale(dir: &Path) -> io::Result<bool> {
 
 /// Removes the lock file of the server socket on `port` in `folder` when the process it names is gone or no server. PostgreSQL
 /// would take any live process of the same user with that PID for one (miscinit.c), Greenplum's tools take the file alone.
-pub fn remove_stale_socket_lock(folder: &Path, port: u16) -> io::Result<bool> {
+pub(crate) fn remove_stale_socket_lock(folder: &Path, port: u16) -> io::Result<bool> {
     let lock = folder.join(format!(".s.PGSQL.{port}.lock"));
     let text = match std::fs::read_to_string(&lock) {
         Ok(text) => text,

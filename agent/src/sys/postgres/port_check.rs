@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 /// A port that somebody else holds.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("TCP port {port} is in use on {family}; stop what holds it (ss -ltnp), or configure another port")]
-pub struct PortInUse {
+pub(crate) struct PortInUse {
     /// The port.
     pub port: u16,
     /// `IPv4` or `IPv6`.
@@ -16,7 +16,7 @@ pub struct PortInUse {
 
 /// Checks both families. A port taken on IPv4 alone lets postgres start on IPv6 alone, which its peers then wait for in
 /// vain. A family that this container does not have counts as free.
-pub fn check_free(port: u16) -> Result<(), PortInUse> {
+pub(crate) fn check_free(port: u16) -> Result<(), PortInUse> {
     let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     let v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
     for (family, addr) in [("IPv4", v4), ("IPv6", v6)] {

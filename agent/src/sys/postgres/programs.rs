@@ -153,7 +153,7 @@ async fn lines<R: AsyncRead + Unpin>(stream: Option<R>, program: &str, log: bool
 }
 
 /// Major version in what [`Tools::version`] says, such as `15` (before PostgreSQL 10, such as `9.4`).
-pub fn major(version_output: &str) -> Option<String> {
+pub(crate) fn major(version_output: &str) -> Option<String> {
     let number = version_output
         .split_whitespace()
         .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;

@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// The first such process: it names the directory in its arguments, and is a database tool or a shell that sources
 /// Greenplum's environment. Servers and this agent do not count.
-pub fn at_work(dir: &Path) -> io::Result<Option<ProcessInfo>> {
+pub(crate) fn at_work(dir: &Path) -> io::Result<Option<ProcessInfo>> {
     let me = std::process::id() as i32;
     let dir = dir.display().to_string();
     let found = process::processes()?

@@ -38,7 +38,7 @@ pub enum NoAnswer {
 const NOT_NOW: [&str; 2] = ["57P03", "57M02"];
 
 /// Rows of text, one list per statement that returned any.
-pub type Rows = Vec<Vec<Option<String>>>;
+pub(crate) type Rows = Vec<Vec<Option<String>>>;
 
 /// The kept connection. Reconnects by itself.
 pub struct Session {

@@ -4,7 +4,7 @@ use crate::sys::process;
 use crate::sys::process::ProcessInfo;
 
 /// The receiving process among the children of that postmaster.
-pub fn of(postmaster: i32) -> Option<ProcessInfo> {
+pub(crate) fn of(postmaster: i32) -> Option<ProcessInfo> {
     let all = process::processes().ok()?;
     let receives = |p: &ProcessInfo| p.ppid == postmaster && is_title(&p.args.join(" "));
     all.into_iter().find(receives)

@@ -14,7 +14,7 @@ use std::os::unix::net::UnixStream;
 ///
 /// # Errors
 /// EAGAIN when the other end does not read, ECONNRESET or EPIPE when it is gone.
-pub fn send(to: impl AsFd, message: &[u8], descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
+pub(crate) fn send(to: impl AsFd, message: &[u8], descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     let sent = descriptor.as_slice();
@@ -31,7 +31,7 @@ pub fn send(to: impl AsFd, message: &[u8], descriptor: Option<BorrowedFd<'_>>) -
 ///
 /// # Errors
 /// EAGAIN when there is none yet.
-pub fn receive(from: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
+pub(crate) fn receive(from: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
@@ -47,7 +47,7 @@ pub fn receive(from: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Option<
 ///
 /// Rust cannot own a bare number without `unsafe`. Sent through a socket to ourselves it comes back owned; pidfd_getfd
 /// would do as well, but container engines forbid it.
-pub fn own(number: RawFd) -> Option<OwnedFd> {
+pub(crate) fn own(number: RawFd) -> Option<OwnedFd> {
     use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
     let (here, there) = UnixStream::pair().ok()?;
     let rights = [number];
@@ -64,7 +64,7 @@ pub fn own(number: RawFd) -> Option<OwnedFd> {
 
 /// Takes the inherited descriptor of that number out of the way of this process's own children, which must not keep it.
 /// Nothing when there is none; 0, 1 and 2 belong to the standard streams.
-pub fn take(number: RawFd) -> Option<OwnedFd> {
+pub(crate) fn take(number: RawFd) -> Option<OwnedFd> {
     let taken = own(number).filter(|_| number > 2)?;
     nix::unistd::close(number).ok()?;
     Some(taken)

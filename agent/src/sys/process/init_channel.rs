@@ -12,13 +12,13 @@ use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 /// Environment variable with the number of the inherited descriptor.
-pub const FD_VARIABLE: &str = "GP_AGENT_INIT_FD";
+pub(crate) const FD_VARIABLE: &str = "GP_AGENT_INIT_FD";
 
 /// Environment variable that says how many times init had to start the agent again.
-pub const RESTARTS_VARIABLE: &str = "GP_AGENT_RESTARTS";
+pub(crate) const RESTARTS_VARIABLE: &str = "GP_AGENT_RESTARTS";
 
 /// The word that goes with the descriptor of a lock, in both directions.
-pub const LOCK_WORD: &str = "lock";
+pub(crate) const LOCK_WORD: &str = "lock";
 
 /// The agent's end of the line to init. Nothing here ever blocks: without init nobody listens.
 #[derive(Debug)]

@@ -2,9 +2,9 @@
 //!
 //! A pidfd names one process for good, so a signal can never reach a stranger that got the same PID later.
 
-pub mod fd_passing;
-pub mod init_channel;
-pub mod passwd;
+pub(crate) mod fd_passing;
+pub(crate) mod init_channel;
+pub(crate) mod passwd;
 
 use rustix::io::Errno;
 use rustix::process::{
@@ -22,7 +22,7 @@ use tokio::io::unix::AsyncFd;
 
 /// A running process, child or adopted, held by pidfd. Dropping it neither kills nor reaps it.
 #[derive(Debug)]
-pub struct Process {
+pub(crate) struct Process {
     pid: i32,
     adopted: bool,
     pidfd: OwnedFd,
@@ -31,7 +31,7 @@ pub struct Process {
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub(crate) enum Ended {
     /// By itself, with this exit code.
     Exited(i32),
     /// By this signal.
@@ -51,7 +51,7 @@ impl fmt::Display for Ended {
 }
 
 /// `SIGKILL` for 9, and so on; `signal 34` for one without a name.
-pub fn signal_name(signal: i32) -> String {
+pub(crate) fn signal_name(signal: i32) -> String {
     match nix::sys::signal::Signal::try_from(signal) {
         Ok(named) => named.as_str().to_string(),
         Err(_) => format!("signal {signal}"),
@@ -63,7 +63,7 @@ impl Process {
     ///
     /// # Errors
     /// Whatever fork, exec or pidfd_open (Linux 5.4 or later) answers.
-    pub fn spawn(cmd: &mut Command) -> io::Result<Process> {
+    pub(crate) fn spawn(cmd: &mut Command) -> io::Result<Process> {
         // Until we wait for it, the child's PID cannot be given to another process: no race with pidfd_open.
         let child = cmd.process_group(0).spawn()?;
         let mut process = Process::adopt(child.id() as i32)?;
@@ -77,7 +77,7 @@ impl Process {
     ///
     /// # Errors
     /// ESRCH (as [`io::Error`]) when there is no such process; EINVAL for a PID below 1 or one of a thread.
-    pub fn adopt(pid: i32) -> io::Result<Process> {
+    pub(crate) fn adopt(pid: i32) -> io::Result<Process> {
         // Pid::from_raw panics on a negative number (in debug builds), so they are turned away first.
         let known = Pid::from_raw(pid.max(0)).ok_or(Errno::INVAL)?;
         Ok(Process {
@@ -92,7 +92,7 @@ impl Process {
     ///
     /// # Errors
     /// Those of epoll and waitid. Panics outside a tokio runtime with I/O, as all of tokio's sockets do.
-    pub async fn ended(&mut self) -> io::Result<Ended> {
+    pub(crate) async fn ended(&mut self) -> io::Result<Ended> {
         if let Some(ended) = self.ended {
             return Ok(ended);
         }
@@ -126,17 +126,17 @@ impl Process {
     ///
     /// # Errors
     /// ESRCH when it has ended; EPERM when it belongs to another user.
-    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+    pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
         Ok(pidfd_send_signal(self.pidfd.as_fd(), signal)?)
     }
 
     /// Its PID, in this PID namespace.
-    pub fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> i32 {
         self.pid
     }
 
     /// Whether somebody else started it.
-    pub fn adopted(&self) -> bool {
+    pub(crate) fn adopted(&self) -> bool {
         self.adopted
     }
 }
@@ -191,7 +191,7 @@ pub fn processes() -> io::Result<Vec<ProcessInfo>> {
 }
 
 /// The process of that PID, or nothing when there is none.
-pub fn process(pid: i32) -> Option<ProcessInfo> {
+pub(crate) fn process(pid: i32) -> Option<ProcessInfo> {
     let directory = PathBuf::from(format!("/proc/{pid}"));
     let stat = fs::read(directory.join("stat")).ok()?;
     let mut info = parse_stat(&String::from_utf8_lossy(&stat))?;
@@ -233,7 +233,7 @@ fn parse_cmdline(raw: &[u8]) -> Vec<String> {
 }
 
 /// Whether a process has a handler for a signal: SigCgt of /proc/PID/status (proc(5)). False when it is gone.
-pub fn catches(pid: i32, signal: Signal) -> bool {
+pub(crate) fn catches(pid: i32, signal: Signal) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())

@@ -96,7 +96,7 @@ impl Account {
 }
 
 /// `gpadmin (uid 1000)`, or `uid 1000` where the image has no name for it.
-pub fn describe_uid(uid: u32) -> String {
+pub(crate) fn describe_uid(uid: u32) -> String {
     match Account::in_file(Path::new(PASSWD), uid) {
         Ok(account) => format!("{} (uid {uid})", account.name),
         Err(_) => format!("uid {uid}"),

@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use std::path::{Path, PathBuf};
 
 /// What this process may use, read anew. Nothing that cannot be read limits anything.
-pub fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     let info = rustix::system::sysinfo();
     let host = Host {
         memory: info.totalram.saturating_mul(info.mem_unit.into()),

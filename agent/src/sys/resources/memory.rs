@@ -15,7 +15,7 @@ use std::ops::Range;
 ///
 /// # Errors
 /// /proc is not there, or madvise(2) refuses (locked memory); nothing is lost then.
-pub fn unmap_program() -> io::Result<usize> {
+pub(crate) fn unmap_program() -> io::Result<usize> {
     let mut unmapped = 0;
     for range in unchanged(&std::fs::read_to_string("/proc/self/smaps")?) {
         let length = range.end - range.start;

@@ -1,4 +1,4 @@
 //! Memory and CPUs: the container's limits and this process's own memory.
 
-pub mod cgroup;
-pub mod memory;
+pub(crate) mod cgroup;
+pub(crate) mod memory;

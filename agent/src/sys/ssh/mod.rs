@@ -1,4 +1,4 @@
 //! The SSH programs, and the Secret with the keys.
 
-pub mod programs;
-pub mod secret;
+pub(crate) mod programs;
+pub(crate) mod secret;

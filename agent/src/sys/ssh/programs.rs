@@ -23,7 +23,7 @@ const SCAN_SECONDS: u64 = 5;
 
 /// Why a program could not do its work.
 #[derive(Debug, thiserror::Error)]
-pub enum ToolError {
+pub(crate) enum ToolError {
     /// It is not installed, or cannot be executed.
     #[error("cannot run {program}: {source}")]
     Start {
@@ -60,7 +60,7 @@ pub enum ToolError {
 
 /// Why there is no public half.
 #[derive(Debug, thiserror::Error)]
-pub enum PublicHalfError {
+pub(crate) enum PublicHalfError {
     /// The private key asks for a passphrase.
     #[error("the key is encrypted with a passphrase")]
     Encrypted,
@@ -146,7 +146,7 @@ fn scratch(parent: &Path) -> Result<tempfile::TempDir, ToolError> {
 ///
 /// # Errors
 /// [`PublicHalfError`].
-pub async fn public_half(private: &[u8], run_dir: &Path) -> Result<PublicKey, PublicHalfError> {
+pub(crate) async fn public_half(private: &[u8], run_dir: &Path) -> Result<PublicKey, PublicHalfError> {
     let directory = scratch(run_dir)?;
     let file = directory.path().join("key");
     write_new(&file, private).map_err(|source| ToolError::Scratch {
@@ -179,7 +179,7 @@ fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 /// [`ToolError`].
-pub async fn generate(run_dir: &Path) -> Result<Vec<u8>, ToolError> {
+pub(crate) async fn generate(run_dir: &Path) -> Result<Vec<u8>, ToolError> {
     let directory = scratch(run_dir)?;
     let file = directory.path().join("key");
     let args = ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f"].map(std::ffi::OsStr::new);
@@ -196,7 +196,7 @@ pub async fn generate(run_dir: &Path) -> Result<Vec<u8>, ToolError> {
 ///
 /// # Errors
 /// [`ToolError`] when ssh-keyscan cannot be run or takes far longer than its own time-outs allow.
-pub async fn scan(addresses: &[IpAddr], port: u16) -> Result<(Vec<(IpAddr, PublicKey)>, String), ToolError> {
+pub(crate) async fn scan(addresses: &[IpAddr], port: u16) -> Result<(Vec<(IpAddr, PublicKey)>, String), ToolError> {
     let mut args = vec!["-t".to_string(), "ed25519".into(), "-p".into()];
     args.extend([port.to_string(), "-T".into(), SCAN_SECONDS.to_string()]);
     args.extend(addresses.iter().map(IpAddr::to_string));
@@ -210,7 +210,7 @@ pub async fn scan(addresses: &[IpAddr], port: u16) -> Result<(Vec<(IpAddr, Publi
 ///
 /// # Errors
 /// [`ToolError`], with sshd's own words when it says no.
-pub async fn test_config(config: &Path) -> Result<(), ToolError> {
+pub(crate) async fn test_config(config: &Path) -> Result<(), ToolError> {
     let args = ["-t", "-f"].map(std::ffi::OsStr::new);
     let args: Vec<_> = args.into_iter().chain([config.as_os_str()]).collect();
     let answer = output("sshd", &args, LOCAL).await?;
@@ -221,7 +221,7 @@ pub async fn test_config(config: &Path) -> Result<(), ToolError> {
 }
 
 /// sshd in the foreground, with its log where servers log (which outlives the agent).
-pub fn sshd(config: &Path) -> std::process::Command {
+pub(crate) fn sshd(config: &Path) -> std::process::Command {
     let mut command = std::process::Command::new(find("sshd"));
     command
         .args(["-D", "-e", "-f"])
@@ -237,7 +237,7 @@ pub fn sshd(config: &Path) -> std::process::Command {
 ///
 /// # Errors
 /// [`ToolError`] with ssh's own words.
-pub async fn login(client_config: &Path, host: &str, limit: Duration) -> Result<(), ToolError> {
+pub(crate) async fn login(client_config: &Path, host: &str, limit: Duration) -> Result<(), ToolError> {
     run_there(client_config, host, "true", limit).await.map(drop)
 }
 
@@ -245,7 +245,12 @@ pub async fn login(client_config: &Path, host: &str, limit: Duration) -> Result<
 ///
 /// # Errors
 /// [`ToolError`] with the words of ssh or of the command.
-pub async fn run_there(client_config: &Path, host: &str, command: &str, limit: Duration) -> Result<String, ToolError> {
+pub(crate) async fn run_there(
+    client_config: &Path,
+    host: &str,
+    command: &str,
+    limit: Duration,
+) -> Result<String, ToolError> {
     let seconds = format!("ConnectTimeout={}", limit.as_secs().clamp(1, 10));
     let mut args = vec![std::ffi::OsStr::new("-F"), client_config.as_os_str()];
     let options = ["-o", "BatchMode=yes", "-o", &seconds, "--", host, command];
@@ -258,7 +263,7 @@ pub async fn run_there(client_config: &Path, host: &str, command: &str, limit: D
 }
 
 /// Tries to listen on a port of all addresses, in each family by itself, and lets go of it again.
-pub fn probe_port(port: u16) -> Binds {
+pub(crate) fn probe_port(port: u16) -> Binds {
     let try_family = |address: IpAddr| match listen(SocketAddr::new(address, port)) {
         Ok(()) => Bind::Free,
         Err(Errno::ADDRINUSE) => Bind::InUse,
@@ -290,7 +295,7 @@ fn listen(address: SocketAddr) -> Result<(), Errno> {
 
 /// Whether sshd's StrictModes would accept this file: it and every directory above it belong to root or `uid`, and neither group
 /// nor others may write there (safe_path() in OpenSSH's misc.c, which may stop at the home directory; this goes up to `/`).
-pub fn passes_strict_modes(file: &Path, uid: u32) -> bool {
+pub(crate) fn passes_strict_modes(file: &Path, uid: u32) -> bool {
     let Ok(file) = file.canonicalize() else {
         return false;
     };

@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// Opens the file in `data_dir` for reading and writing with O_DIRECT and reads all of it, which FTS made one
 /// block long. Blocks as long as the disk does.
-pub fn read(data_dir: &Path) -> ProbeFile {
+pub(crate) fn read(data_dir: &Path) -> ProbeFile {
     let flags = OFlags::RDWR | OFlags::DIRECT | OFlags::CLOEXEC;
     let file = match open(data_dir.join(FILE), flags, Mode::empty()) {
         Ok(fd) => File::from(fd),

@@ -3,8 +3,8 @@
 //! Everything here blocks, a hung disk for ever: call it from a thread that may wait.
 
 mod error;
-pub mod fs;
-pub mod fts_probe;
+pub(crate) mod fs;
+pub(crate) mod fts_probe;
 mod write_probe;
 
 pub use error::StorageError;
@@ -76,7 +76,7 @@ pub fn prove_all(data: &Path, wal: Option<&Path>) -> Vec<Result<Observation, Sto
 }
 
 /// The size of `/dev/shm` in bytes; `None` where there is none.
-pub fn shm_bytes() -> Option<u64> {
+pub(crate) fn shm_bytes() -> Option<u64> {
     mounted_bytes(Path::new("/dev/shm"))
 }
 

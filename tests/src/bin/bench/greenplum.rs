@@ -15,7 +15,7 @@ const ROUNDS: usize = 3;
 ///
 /// # Errors
 /// When the cluster does not do what it should.
-pub fn measure(table: &mut Table) -> Result<()> {
+pub(crate) fn measure(table: &mut Table) -> Result<()> {
     if greenplum::kind() != Kind::Real {
         eprintln!("left out: Greenplum; tests/bench --gphome DIR measures it");
         return Ok(());

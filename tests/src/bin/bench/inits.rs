@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The verb of this program that answers every SIGUSR1 with a byte.
-pub const ECHO: &str = "echo-signals";
+pub(crate) const ECHO: &str = "echo-signals";
 
 /// Dead orphans that are waiting when a reaper wakes up.
 const ORPHANS: usize = 5000;
@@ -25,7 +25,7 @@ const SIGNALS: usize = 500;
 ///
 /// # Errors
 /// When its standard output is gone.
-pub fn echo() -> Result<()> {
+pub(crate) fn echo() -> Result<()> {
     let mut signals = Signals::new([SIGUSR1])?;
     let mut out = std::io::stdout();
     out.write_all(b".")?;
@@ -44,7 +44,7 @@ type Numbers = [f64; 4];
 ///
 /// # Errors
 /// When a program is missing or a namespace cannot be made.
-pub fn measure(gp_agent: &Path, table: &mut Table) -> Result<()> {
+pub(crate) fn measure(gp_agent: &Path, table: &mut Table) -> Result<()> {
     let path = gp_agent.to_str().context("a path in UTF-8")?;
     eprintln!("init beside tini, dumb-init, catatonit");
     let inits = [
@@ -236,7 +236,7 @@ fn signals(init: &[&str]) -> Result<(f64, f64)> {
 ///
 /// # Errors
 /// When there is no such line.
-pub fn resident_kib(status: &str) -> Result<f64> {
+pub(crate) fn resident_kib(status: &str) -> Result<f64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let number = line.and_then(|line| line.split_whitespace().next());
     Ok(number.context("no VmRSS")?.parse()?)

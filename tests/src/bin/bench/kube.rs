@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 ///
 /// # Errors
 /// When the cluster does not do what it should.
-pub fn measure(table: &mut Table) -> Result<()> {
+pub(crate) fn measure(table: &mut Table) -> Result<()> {
     kube::sweep();
     eprintln!("starting a cluster of six pods on Kubernetes");
     let begin = Instant::now();

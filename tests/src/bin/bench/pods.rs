@@ -18,7 +18,7 @@ const GIVE_UP: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// When it is not there.
-pub fn binary(gp_agent: &Path, table: &mut Table) -> Result<()> {
+pub(crate) fn binary(gp_agent: &Path, table: &mut Table) -> Result<()> {
     let bytes = std::fs::metadata(gp_agent)?.len() as f64;
     table.judge("binary", bytes / MIB, "MiB", 12.0);
     Ok(())
@@ -28,7 +28,7 @@ pub fn binary(gp_agent: &Path, table: &mut Table) -> Result<()> {
 ///
 /// # Errors
 /// When the agent does not answer.
-pub fn exec_to_livez(gp_agent: &Path, table: &mut Table) -> Result<()> {
+pub(crate) fn exec_to_livez(gp_agent: &Path, table: &mut Table) -> Result<()> {
     let dir = tempfile::tempdir()?;
     let config = dir.path().join("cluster.yaml");
     let volume = dir.path().join("volume");
@@ -78,7 +78,7 @@ fn until_200(address: SocketAddr, path: &str, begin: Instant) -> Result<f64> {
 ///
 /// # Errors
 /// When one does not run.
-pub fn resident(cluster: &Cluster, table: &mut Table) -> Result<()> {
+pub(crate) fn resident(cluster: &Cluster, table: &mut Table) -> Result<()> {
     let mut largest: f64 = 0.0;
     for pod in &cluster.pods {
         let status = format!("/proc/{}/status", cluster.agent_pid(pod)?);
@@ -111,7 +111,7 @@ fn cost(cluster: &Cluster, pod: &str, call: &str) -> Result<(f64, f64)> {
 ///
 /// # Errors
 /// When one of the calls fails.
-pub fn probes(cluster: &Cluster, table: &mut Table) -> Result<()> {
+pub(crate) fn probes(cluster: &Cluster, table: &mut Table) -> Result<()> {
     let pod = cluster.pod("coordinator-0");
     let (wall, cpu) = cost(cluster, pod, "gp-agent probe ready")?;
     let others = [
@@ -131,7 +131,7 @@ pub fn probes(cluster: &Cluster, table: &mut Table) -> Result<()> {
 ///
 /// # Errors
 /// When a container does not start.
-pub fn restarts(cluster: &Cluster, table: &mut Table) -> Result<()> {
+pub(crate) fn restarts(cluster: &Cluster, table: &mut Table) -> Result<()> {
     let pod = cluster.pod("segment-a-0");
     let ours = median(5, || restart(cluster, pod))?;
     cluster.container_do(&["stop", "--time", "60"], pod)?;

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 ///
 /// # Errors
 /// Those of the first measurement that fails.
-pub fn median(count: usize, mut measure: impl FnMut() -> Result<f64>) -> Result<f64> {
+pub(crate) fn median(count: usize, mut measure: impl FnMut() -> Result<f64>) -> Result<f64> {
     let mut all = (0..count).map(|_| measure()).collect::<Result<Vec<f64>>>()?;
     ensure!(!all.is_empty(), "nothing was measured");
     all.sort_by(f64::total_cmp);

@@ -4,11 +4,11 @@ use std::fmt;
 
 /// Rows in the order in which they were measured.
 #[derive(Debug, Default)]
-pub struct Table(Vec<[String; 5]>);
+pub(crate) struct Table(Vec<[String; 5]>);
 
 impl Table {
     /// A value of gp-agent beside that of another program.
-    pub fn compare(&mut self, what: &str, ours: f64, other: &str, theirs: f64, unit: &str, aim: &str) {
+    pub(crate) fn compare(&mut self, what: &str, ours: f64, other: &str, theirs: f64, unit: &str, aim: &str) {
         self.0.push([
             what.into(),
             show(ours, unit),
@@ -19,7 +19,7 @@ impl Table {
     }
 
     /// A value that has only an aim beside it, in the same unit.
-    pub fn judge(&mut self, what: &str, ours: f64, unit: &str, aim: f64) {
+    pub(crate) fn judge(&mut self, what: &str, ours: f64, unit: &str, aim: f64) {
         self.0.push([
             what.into(),
             show(ours, unit),

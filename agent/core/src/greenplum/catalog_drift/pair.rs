@@ -8,7 +8,7 @@ use crate::finding::{Area, Finding};
 use std::collections::BTreeMap;
 
 /// Two servers that take writes, and contents that are served by the pod made as mirror.
-pub fn judge(entries: &[PodReport], topology: &Topology, catalog: &Catalog) -> Vec<Contradiction> {
+pub(super) fn judge(entries: &[PodReport], topology: &Topology, catalog: &Catalog) -> Vec<Contradiction> {
     let mut found = rivals(entries, topology);
     let swapped = catalog
         .segments

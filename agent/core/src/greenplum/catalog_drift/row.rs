@@ -9,7 +9,7 @@ use crate::finding::{Area, Finding, Severity};
 use crate::postgres::start_decision::DirectoryKind;
 
 /// Everything between the two. `live`: whether the coordinator's server says so at this moment.
-pub fn judge(member: &Member, row: &Segment, entry: Option<&PodReport>, live: bool) -> Vec<Finding> {
+pub(super) fn judge(member: &Member, row: &Segment, entry: Option<&PodReport>, live: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     let status = entry.and_then(|e| e.status.as_ref()).map(|r| &r.status);
     let lie = status.and_then(|status| lie(member, row, status));
@@ -30,7 +30,7 @@ pub fn judge(member: &Member, row: &Segment, entry: Option<&PodReport>, live: bo
 }
 
 /// A pod without a row.
-pub fn not_listed(member: &Member, catalog: &Catalog) -> Finding {
+pub(super) fn not_listed(member: &Member, catalog: &Catalog) -> Finding {
     let coordinating = matches!(member.role, Role::Coordinator | Role::Standby);
     let remedy = match member.role {
         _ if coordinating => format!(

@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// One pod with its number in gp_segment_configuration.
 #[derive(Clone, Copy, Debug)]
-pub struct HostEntry<'a> {
+pub(super) struct HostEntry<'a> {
     /// The role it is made for.
     pub role: Role,
     member: &'a Member,
@@ -33,7 +33,7 @@ impl fmt::Display for HostEntry<'_> {
 }
 
 /// All pods but the standby, which gpinitstandby numbers: coordinator 1, then primaries, then mirrors.
-pub fn numbered(topology: &Topology) -> Vec<HostEntry<'_>> {
+pub(super) fn numbered(topology: &Topology) -> Vec<HostEntry<'_>> {
     let of = |role| topology.members.iter().filter(move |m| m.role == role);
     of(Role::Coordinator)
         .chain(of(Role::Primary))
@@ -48,7 +48,7 @@ pub fn numbered(topology: &Topology) -> Vec<HostEntry<'_>> {
 }
 
 /// Everything that gpinitsystem would refuse, or would take for something else.
-pub fn judge(topology: &Topology) -> Vec<Finding> {
+pub(super) fn judge(topology: &Topology) -> Vec<Finding> {
     let mut findings = Vec::new();
     for member in &topology.members {
         let dir = member.data_dir.to_string_lossy();

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 /// The lines for the values that arrive as they are, and the names of the others.
-pub fn render(parameters: &BTreeMap<String, String>) -> (String, Vec<String>) {
+pub(super) fn render(parameters: &BTreeMap<String, String>) -> (String, Vec<String>) {
     let mut text = String::new();
     let mut deferred = Vec::new();
     for (name, value) in parameters {

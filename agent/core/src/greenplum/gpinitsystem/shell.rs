@@ -4,28 +4,28 @@ use crate::finding::{Area, Finding};
 
 /// A kind of value and the characters that it may have besides letters and digits.
 #[derive(Clone, Copy, Debug)]
-pub struct Kind {
+pub(super) struct Kind {
     noun: &'static str,
     others: &'static str,
     absolute: bool,
 }
 
 /// A host's or the cluster's name.
-pub const NAME: Kind = Kind {
+pub(super) const NAME: Kind = Kind {
     noun: "a host name",
     others: "._-",
     absolute: false,
 };
 
 /// A locale.
-pub const LOCALE: Kind = Kind {
+pub(super) const LOCALE: Kind = Kind {
     noun: "a locale",
     others: "._@-",
     absolute: false,
 };
 
 /// An absolute path.
-pub const PATH: Kind = Kind {
+pub(super) const PATH: Kind = Kind {
     noun: "an absolute path",
     others: "._/-",
     absolute: true,
@@ -34,7 +34,7 @@ pub const PATH: Kind = Kind {
 impl Kind {
     /// What is wrong with `value`. Letters and digits are ASCII's: `~` separates the fields of an entry, and everything
     /// else may mean something to a shell, to sed or to grep.
-    pub fn judge(self, subject: &str, value: &str) -> Option<Finding> {
+    pub(super) fn judge(self, subject: &str, value: &str) -> Option<Finding> {
         let bad = value
             .chars()
             .find(|&c| !c.is_ascii_alphanumeric() && !self.others.contains(c));
@@ -59,6 +59,6 @@ impl Kind {
 }
 
 /// The text as one word of bash that means itself (bash(1), QUOTING).
-pub fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

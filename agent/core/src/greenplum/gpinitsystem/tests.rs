@@ -3,17 +3,17 @@ use crate::cluster::topology::Member;
 use crate::config::load;
 use std::path::PathBuf;
 
-pub fn topology(rest: &str) -> Topology {
+pub(super) fn topology(rest: &str) -> Topology {
     let text = format!("cluster: warehouse\nengine: greenplum\n{rest}\n");
     let config = load(&text, "cluster.yaml", std::iter::empty()).unwrap();
     Topology::new(&config, "agent.prod.svc")
 }
 
-pub fn mirrored() -> Topology {
+pub(super) fn mirrored() -> Topology {
     topology("coordinator: { standby: true }\nsegments: { count: 2, mirrors: segment-b }")
 }
 
-pub fn request<'a>(topology: &'a Topology, parameters: &'a BTreeMap<String, String>) -> Request<'a> {
+pub(super) fn request<'a>(topology: &'a Topology, parameters: &'a BTreeMap<String, String>) -> Request<'a> {
     Request {
         topology,
         family: Family::G7,

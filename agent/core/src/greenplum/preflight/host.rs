@@ -8,7 +8,7 @@ use crate::finding::{Area, Finding, Severity};
 const SKEW: u64 = 2_000;
 
 /// Everything that keeps the tools from working there.
-pub fn judge(member: &Member, seen: &HostFacts, rules: &Rules<'_>) -> Vec<Finding> {
+pub(super) fn judge(member: &Member, seen: &HostFacts, rules: &Rules<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(judge_account(member, seen));
     findings.extend(judge_installation(member, seen));
@@ -246,7 +246,7 @@ fn judge_port(member: &Member, seen: &HostFacts) -> Vec<Finding> {
 }
 
 /// How far the host's clock was off at least: the answer was made between question and arrival.
-pub fn judge_clock(member: &Member, asked: u64, answered: u64, there: u64) -> Option<Finding> {
+pub(super) fn judge_clock(member: &Member, asked: u64, answered: u64, there: u64) -> Option<Finding> {
     let (off, word) = if there < asked {
         (asked - there, "behind")
     } else {

@@ -16,7 +16,7 @@ type Float = Gauge<f64, AtomicU64>;
 type Labels = Vec<(&'static str, String)>;
 
 /// The text that `/metrics` serves (OpenMetrics 1.0).
-pub fn render(status: &PodStatus, now: u64) -> String {
+pub(crate) fn render(status: &PodStatus, now: u64) -> String {
     let mut registry = Registry::with_prefix("gp_agent");
     roles(&mut registry, status);
     database(&mut registry, status, now);

@@ -25,7 +25,7 @@ const TRIES: u32 = 2;
 ///
 /// # Errors
 /// The cluster itself does not answer.
-pub async fn finish(pod: &Pod, greenplum: &Greenplum, folder: &Path) -> Result<()> {
+pub(super) async fn finish(pod: &Pod, greenplum: &Greenplum, folder: &Path) -> Result<()> {
     lock_password(pod).await?;
     let mut lacks = verify::lacks(pod, verify::SERVERS_ANSWER_WITHIN).await?;
     for _ in 0..TRIES {

@@ -2,10 +2,10 @@
 //! catalog, and finishes what that left undone.
 
 mod complete;
-pub mod post_create;
-pub mod record;
+pub(crate) mod post_create;
+pub(crate) mod record;
 mod remote;
-pub mod set_aside;
+pub(crate) mod set_aside;
 mod tool;
 mod verify;
 
@@ -34,7 +34,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(200);
 const BROKEN_OFF_ANSWERS_WITHIN: Duration = Duration::from_secs(8);
 
 /// Whether this pod's coordinator is half created: then nothing is adopted or started, but the creation taken up again.
-pub fn unfinished(pod: &Pod) -> Option<&Greenplum> {
+pub(crate) fn unfinished(pod: &Pod) -> Option<&Greenplum> {
     match pod.engine.making() {
         Making::Coordinator(greenplum) if pod.me.role == Role::Coordinator => {
             let record = Record::load(pod).ok()?;
@@ -48,7 +48,7 @@ pub fn unfinished(pod: &Pod) -> Option<&Greenplum> {
 ///
 /// # Errors
 /// Why it cannot be created now; the next call tries again, `greenplum.attempts` times in all.
-pub async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
+pub(crate) async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
     let mut record = Record::load(pod)?;
     if record.state == State::Created {
         bail!(
@@ -196,7 +196,7 @@ async fn attempt(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Resul
 }
 
 /// Begins to count anew, when an administrator says so.
-pub fn forgive(pod: &Pod) {
+pub(crate) fn forgive(pod: &Pod) {
     if unfinished(pod).is_none() {
         return;
     }
@@ -220,7 +220,7 @@ fn request_folder(pod: &Pod) -> Result<PathBuf> {
 
 /// The folder of what gpinitsystem is told, and the one where the Greenplum tools keep their logs: gpsegstart makes that on
 /// other hosts, but none below it. `home` is the user's home directory.
-pub fn folders(home: &Path) -> (PathBuf, PathBuf) {
+pub(crate) fn folders(home: &Path) -> (PathBuf, PathBuf) {
     (startup::run_dir().join("gpinitsystem"), home.join("gpAdminLogs"))
 }
 

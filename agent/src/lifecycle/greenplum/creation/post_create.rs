@@ -14,7 +14,7 @@ use tokio::time::sleep;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Does it when the cluster answers, where it was created; then rests as long as the pod lives.
-pub async fn keep(pod: &Pod) {
+pub(crate) async fn keep(pod: &Pod) {
     if let Making::Coordinator(greenplum) = pod.engine.making()
         && pod.me.role == Role::Coordinator
     {

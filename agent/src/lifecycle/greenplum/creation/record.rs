@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// How far the creation came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
+pub(crate) enum State {
     /// Nothing was touched yet.
     #[default]
     Untouched,
@@ -22,7 +22,7 @@ pub enum State {
 /// The file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Record {
+pub(crate) struct Record {
     /// How far it came.
     pub state: State,
     /// How often gpinitsystem was begun.
@@ -44,7 +44,7 @@ impl Record {
     ///
     /// # Errors
     /// A file that cannot be read or understood: then nobody knows what may be set aside.
-    pub fn load(pod: &Pod) -> Result<Record> {
+    pub(crate) fn load(pod: &Pod) -> Result<Record> {
         let path = file(pod);
         match std::fs::read(&path) {
             Ok(text) => serde_json::from_slice(&text).with_context(|| {
@@ -59,7 +59,7 @@ impl Record {
     ///
     /// # Errors
     /// Those of the volume.
-    pub fn store(&self, pod: &Pod) -> Result<()> {
+    pub(crate) fn store(&self, pod: &Pod) -> Result<()> {
         let text = serde_json::to_vec_pretty(self)?;
         write_atomically(&file(pod), &text, 0o600)?;
         Ok(())

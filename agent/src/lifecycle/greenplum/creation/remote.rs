@@ -21,7 +21,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 
 /// What ssh is told of the peers; there once the keys are installed.
-pub fn client_config(pod: &Pod) -> PathBuf {
+pub(super) fn client_config(pod: &Pod) -> PathBuf {
     pod.account.home.join(".ssh/config")
 }
 
@@ -55,7 +55,7 @@ struct Span {
 ///
 /// # Errors
 /// All hosts where that failed, and why.
-pub async fn clear<'a>(pod: &Pod, members: impl Iterator<Item = &'a Member> + Clone) -> Result<()> {
+pub(super) async fn clear<'a>(pod: &Pod, members: impl Iterator<Item = &'a Member> + Clone) -> Result<()> {
     let mut failed = Vec::new();
     if members.clone().any(|m| m.pod == pod.me.pod) {
         let seen = coordinator_timeline::read(&pod.state_dir());
@@ -95,7 +95,7 @@ fn shell_quote(word: &str) -> String {
 
 /// Looks at every host for what gpinitsystem needs, again and again until nothing is missing. Returns the locale as the
 /// coordinator spells it.
-pub async fn preflight(pod: &Pod, greenplum: &Greenplum) -> String {
+pub(super) async fn preflight(pod: &Pod, greenplum: &Greenplum) -> String {
     tell(pod, "looking at every host");
     loop {
         let judgement = look(pod, greenplum).await;

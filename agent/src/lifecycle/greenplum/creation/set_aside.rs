@@ -18,7 +18,7 @@ const ENDS_WITHIN: Duration = Duration::from_secs(20);
 ///
 /// # Errors
 /// The directory belongs to a created cluster, or something that runs on it cannot be stopped.
-pub async fn clear(dir: &Path, port: u16, seen_coordinator: u32) -> Result<Option<PathBuf>> {
+pub(crate) async fn clear(dir: &Path, port: u16, seen_coordinator: u32) -> Result<Option<PathBuf>> {
     pidfile::remove_stale_socket_lock(Path::new("/tmp"), port)?;
     if !dir.try_exists()? {
         return Ok(None);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 /// A coordinator that has just been restarted recovers distributed transactions before it answers.
-pub const SERVERS_ANSWER_WITHIN: Duration = Duration::from_secs(30);
+pub(super) const SERVERS_ANSWER_WITHIN: Duration = Duration::from_secs(30);
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 const ASK_AGAIN: Duration = Duration::from_millis(300);
 
@@ -24,7 +24,7 @@ const STREAMING: &str = "select count(*) from pg_stat_replication where state = 
 ///
 /// # Errors
 /// The coordinator does not answer, or not every primary does.
-pub async fn lacks(pod: &Pod, patience: Duration) -> Result<CreationGaps> {
+pub(super) async fn lacks(pod: &Pod, patience: Duration) -> Result<CreationGaps> {
     let mut session = pod.session(ANSWER_WITHIN);
     let begin = Instant::now();
     loop {
@@ -40,7 +40,7 @@ pub async fn lacks(pod: &Pod, patience: Duration) -> Result<CreationGaps> {
 }
 
 /// Whether the coordinator's server runs at all.
-pub fn runs(pod: &Pod) -> bool {
+pub(super) fn runs(pod: &Pod) -> bool {
     matches!(pidfile::occupant(pod.dir()), Ok(Occupant::Postmaster(_)))
 }
 

@@ -41,7 +41,12 @@ pub struct Answer {
 }
 
 enum Source {
-    Files { resolv_conf: PathBuf, hosts: PathBuf },
+    Files {
+        resolv_conf: PathBuf,
+        hosts: PathBuf,
+    },
+    /// Another name server than the files': only tests have one.
+    #[cfg_attr(not(feature = "internals"), expect(dead_code))]
     Server(SocketAddr),
 }
 
@@ -75,6 +80,7 @@ impl Resolver {
     }
 
     /// Asks this name server, and no file.
+    #[cfg(feature = "internals")]
     pub fn from_server(server: SocketAddr) -> Resolver {
         Self::new(Source::Server(server))
     }
@@ -88,6 +94,7 @@ impl Resolver {
     }
 
     /// The same with another time-out than 2 s for each request.
+    #[cfg(feature = "internals")]
     pub fn with_timeout(mut self, timeout: Duration) -> Resolver {
         self.timeout = timeout;
         self

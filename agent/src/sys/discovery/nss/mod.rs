@@ -85,6 +85,7 @@ impl NssResolver {
     }
 
     /// The same with other bounds.
+    #[cfg(feature = "internals")]
     pub fn with_limits(mut self, limits: Limits) -> NssResolver {
         self.limits = limits;
         self

@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_secs(15);
 const NAMES: usize = 40;
 
 /// Looks at the place of `dir`.
-pub async fn look(dir: &Path) -> ParentDirectory {
+pub(super) async fn look(dir: &Path) -> ParentDirectory {
     let dir = dir.to_path_buf();
     blocking(move || look_now(&dir))
         .await
@@ -26,7 +26,7 @@ pub async fn look(dir: &Path) -> ParentDirectory {
 }
 
 /// The first of the folders that cannot be written to, and why.
-pub async fn not_writable(folders: [&PathBuf; 2]) -> Option<String> {
+pub(super) async fn not_writable(folders: [&PathBuf; 2]) -> Option<String> {
     let folders = folders.map(Clone::clone);
     let looked = blocking(move || {
         folders.iter().find_map(|folder| {

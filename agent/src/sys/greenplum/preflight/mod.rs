@@ -26,7 +26,7 @@ const IMPORT: &str = "import gppylib.mainUtils, gppylib.db.dbconn, sys; print(sy
 
 /// What the host is looked at with.
 #[derive(Clone, Debug)]
-pub struct Surroundings {
+pub(crate) struct Surroundings {
     /// Where programs are looked for, in this order.
     pub path: Vec<PathBuf>,
     /// The folder of the servers' sockets and of the tools' scratch files.
@@ -37,7 +37,7 @@ pub struct Surroundings {
 
 impl Surroundings {
     /// Those of this process: the places that gp_bash_functions.sh searches, then $PATH.
-    pub fn current() -> Surroundings {
+    pub(crate) fn current() -> Surroundings {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let usual = ["/usr/local/bin", "/bin", "/usr/bin", "/sbin", "/usr/sbin"];
         let home = Account::current().map(|account| account.home).ok();
@@ -54,7 +54,7 @@ impl Surroundings {
 }
 
 /// Looks at everything at the same time; no part takes longer than its own limit.
-pub async fn look(wanted: &HostQuestion, around: &Surroundings) -> HostFacts {
+pub(crate) async fn look(wanted: &HostQuestion, around: &Surroundings) -> HostFacts {
     let programs = Programs::new(&around.path);
     let uid = geteuid().as_raw();
     let (version, python, not_pinged, locales, place, not_writable) = tokio::join!(
@@ -90,7 +90,7 @@ pub async fn look(wanted: &HostQuestion, around: &Surroundings) -> HostFacts {
 }
 
 /// This host's clock, Unix milliseconds.
-pub fn unix_millis() -> u64 {
+pub(crate) fn unix_millis() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
 }

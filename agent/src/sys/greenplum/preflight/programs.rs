@@ -17,18 +17,18 @@ const WORDS: usize = 300;
 
 /// The programs in some folders.
 #[derive(Debug)]
-pub struct Programs {
+pub(super) struct Programs {
     path: Vec<PathBuf>,
 }
 
 impl Programs {
     /// Looks in these folders, the first one first.
-    pub fn new(path: &[PathBuf]) -> Programs {
+    pub(super) fn new(path: &[PathBuf]) -> Programs {
         Programs { path: path.to_vec() }
     }
 
     /// Where a program is; something that cannot be executed is none.
-    pub fn find(&self, name: &str) -> Option<PathBuf> {
+    pub(super) fn find(&self, name: &str) -> Option<PathBuf> {
         let runs = |path: &Path| {
             path.metadata()
                 .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
@@ -37,7 +37,11 @@ impl Programs {
     }
 
     /// Runs a program; its standard output, or why it failed, in its own words where it has any.
-    pub async fn run<S: AsRef<OsStr>>(&self, name: &str, arguments: impl IntoIterator<Item = S>) -> Look<String> {
+    pub(super) async fn run<S: AsRef<OsStr>>(
+        &self,
+        name: &str,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Look<String> {
         let program = self.find(name).ok_or_else(|| format!("{name} is not there"))?;
         let mut command = Command::new(&program);
         for (variable, _) in std::env::vars_os() {
@@ -67,7 +71,7 @@ impl Programs {
     }
 
     /// Runs a line of bash with arguments `$1`, `$2`, ...
-    pub async fn bash<'a>(&self, line: &str, arguments: impl IntoIterator<Item = &'a OsStr>) -> Look<String> {
+    pub(super) async fn bash<'a>(&self, line: &str, arguments: impl IntoIterator<Item = &'a OsStr>) -> Look<String> {
         let fixed = ["--noprofile", "--norc", "-c", line, "bash"].map(OsString::from);
         let all = fixed.into_iter().chain(arguments.into_iter().map(OsStr::to_os_string));
         self.run("bash", all).await
@@ -75,7 +79,7 @@ impl Programs {
 }
 
 /// The last words, on one line.
-pub fn words(output: &[u8]) -> String {
+pub(super) fn words(output: &[u8]) -> String {
     let text = String::from_utf8_lossy(output);
     let lines: Vec<String> = text
         .lines()

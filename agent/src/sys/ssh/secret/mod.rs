@@ -3,8 +3,10 @@
 mod validate;
 mod watch;
 
-pub use validate::{KeyPair, PrivateKey, Reading, SecretKeys, examine};
-pub use watch::{RawSecret, SecretWatch};
+pub use validate::examine;
+pub(crate) use validate::{KeyPair, PrivateKey, Reading, SecretKeys};
+pub use watch::RawSecret;
+pub(crate) use watch::SecretWatch;
 
 /// A key's file name in the Secret, and the names under which its public half may lie beside it.
 struct Name {

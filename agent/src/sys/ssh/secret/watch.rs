@@ -49,7 +49,7 @@ struct Stamp {
 type Stamps = BTreeMap<&'static str, Result<Stamp, io::ErrorKind>>;
 
 /// Watches one directory. Its calls block for as long as the mount does.
-pub struct SecretWatch {
+pub(crate) struct SecretWatch {
     directory: PathBuf,
     stamps: Option<Stamps>,
     last: Option<RawSecret>,
@@ -59,7 +59,7 @@ pub struct SecretWatch {
 
 impl SecretWatch {
     /// Nothing is read yet.
-    pub fn new(directory: &Path) -> SecretWatch {
+    pub(crate) fn new(directory: &Path) -> SecretWatch {
         SecretWatch {
             directory: directory.to_path_buf(),
             stamps: None,
@@ -69,7 +69,7 @@ impl SecretWatch {
     }
 
     /// The contents, when they differ from those of the last call (the first call always answers).
-    pub fn poll(&mut self) -> Option<RawSecret> {
+    pub(crate) fn poll(&mut self) -> Option<RawSecret> {
         let stamps = self.stamps();
         let moved = self.stamps.as_ref() != Some(&stamps);
         if !moved && !self.again {

@@ -2,9 +2,9 @@
 
 #[cfg(test)]
 mod tests;
-mod volume_lock;
+pub(crate) mod volume_lock;
 
-pub use volume_lock::{LockError, VolumeLock};
+pub use volume_lock::VolumeLock;
 
 use gp_agent_core::log::utc::Utc;
 use rustix::fs::{CWD, RenameFlags, renameat_with};

@@ -26,14 +26,14 @@ const LOOK_AT_LOG: Duration = Duration::from_millis(250);
 
 /// How gpinitsystem ended: its exit status, or why it was ended, and the reasons that it gave.
 #[derive(Debug)]
-pub struct Ran {
+pub(super) struct Ran {
     end: String,
     reasons: Reasons,
 }
 
 impl Ran {
     /// One line, the reason first.
-    pub fn summary(&self) -> String {
+    pub(super) fn summary(&self) -> String {
         match self.reasons.summary() {
             Some(reasons) => format!("{reasons} ({})", self.end),
             None => self.end.clone(),
@@ -42,7 +42,7 @@ impl Ran {
 }
 
 /// Runs gpinitsystem to its end, whatever that is. What happens on each segment stands only in its log file.
-pub async fn gpinitsystem(pod: &Pod, greenplum: &Greenplum, plan: &Plan, folder: &Path) -> Ran {
+pub(super) async fn gpinitsystem(pod: &Pod, greenplum: &Greenplum, plan: &Plan, folder: &Path) -> Ran {
     let count = |role| pod.topology.members.iter().filter(|m| m.role == role).count();
     let mut progress = Progress::new(count(Role::Primary), count(Role::Mirror));
     let mut reasons = Reasons::default();
@@ -87,7 +87,7 @@ pub async fn gpinitsystem(pod: &Pod, greenplum: &Greenplum, plan: &Plan, folder:
 ///
 /// # Errors
 /// It cannot be run, or fails; the reasons that it gave.
-pub async fn run(pod: &Pod, greenplum: &Greenplum, name: &str, arguments: &[String]) -> Result<()> {
+pub(super) async fn run(pod: &Pod, greenplum: &Greenplum, name: &str, arguments: &[String]) -> Result<()> {
     let mut command = command(greenplum, pod, name);
     command.args(arguments).env("PGPORT", pod.me.port.to_string());
     for variable in greenplum.version().family.data_directory_variables() {
@@ -119,7 +119,7 @@ fn log(name: &str, line: &Line) {
 ///
 /// # Errors
 /// Those of the folder.
-pub fn keep_old_logs(folder: &Path, attempt: u32) -> std::io::Result<()> {
+pub(super) fn keep_old_logs(folder: &Path, attempt: u32) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -152,7 +152,7 @@ fn command(greenplum: &Greenplum, pod: &Pod, name: &str) -> Command {
 }
 
 /// Ends a gpinitsystem that outlived the agent that began it.
-pub fn end_leftovers() {
+pub(super) fn end_leftovers() {
     let is = |p: &process::ProcessInfo| {
         let name = |arg: &String| arg.ends_with("/gpinitsystem") || arg == "gpinitsystem";
         p.args.iter().take(2).any(name)

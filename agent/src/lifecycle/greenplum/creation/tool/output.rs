@@ -16,7 +16,7 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 ///
 /// # Errors
 /// It cannot be started, or says nothing for `silent_for`; then it is killed.
-pub async fn follow(
+pub(super) async fn follow(
     command: &mut Command,
     name: &str,
     silent_for: Duration,

@@ -79,20 +79,13 @@ impl LockError {
 }
 
 impl VolumeLock {
-    /// Takes the lock of `volume` for the pod named `holder`, without waiting.
+    /// Takes the lock of `volume` for the pod named `holder`, without waiting. An agent may have inherited the lock: when
+    /// one of the `kept` descriptors is the lock file of this volume, the lock is taken through it, and it stays with
+    /// whoever kept it.
     ///
     /// # Errors
     /// [`LockError::Held`] says who has it; the others, why it could not be tried.
-    pub fn acquire(volume: &Path, holder: &str) -> Result<VolumeLock, LockError> {
-        VolumeLock::acquire_kept(volume, holder, &[])
-    }
-
-    /// The same for an agent that may have inherited the lock: when one of the `kept` descriptors is the lock file of
-    /// this volume, the lock is taken through it, and it stays with whoever kept it.
-    ///
-    /// # Errors
-    /// Those of [`VolumeLock::acquire`].
-    pub fn acquire_kept(volume: &Path, holder: &str, kept: &[OwnedFd]) -> Result<VolumeLock, LockError> {
+    pub fn acquire(volume: &Path, holder: &str, kept: &[OwnedFd]) -> Result<VolumeLock, LockError> {
         let directory = volume.join(STATE_DIR);
         make_private(&directory)?;
         let path = directory.join("lock");

@@ -1,0 +1,61 @@
+//! What the component tests and the examples use of the rooms inside. Nothing else may.
+
+/// Names and addresses.
+pub mod discovery {
+    pub use crate::lifecycle::discovery::{Discovery, look};
+    pub use crate::sys::discovery::dns::{DnsError, Families, Resolver};
+    pub use crate::sys::discovery::nss::{Limits, NssResolver};
+}
+
+/// The database programs.
+pub mod engine {
+    pub use crate::engine::find;
+    pub use crate::sys::postgres::programs::Tools;
+}
+
+/// The HTTP server.
+pub mod http {
+    pub use crate::sys::http::bind::BindError;
+    pub use crate::sys::http::{Agent, Limits, Reply, bind_tcp, bind_unix, serve_tcp, serve_unix};
+}
+
+/// The Kubernetes API.
+pub mod kubernetes {
+    pub use crate::lifecycle::kubernetes::events::Events;
+    pub use crate::lifecycle::kubernetes::role_label::{RoleLabel, WITHDRAW_WITHIN};
+    pub use crate::sys::kubernetes::{InClusterConfig, Kubernetes};
+}
+
+/// The agents of other pods.
+pub mod peers {
+    pub use crate::lifecycle::greenplum::catalog;
+    pub use crate::lifecycle::peers::fan_out::{FanOutLimits, PeerAddress, gather};
+    pub use crate::lifecycle::peers::{client, cluster_view};
+}
+
+/// This pod.
+pub mod pod {
+    pub use crate::lifecycle::pod::Pod;
+    pub use crate::lifecycle::pod::status_board::{StatusBoard, now};
+}
+
+/// Processes, and the line to init.
+pub mod process {
+    pub use crate::sys::process::init_channel::{Heartbeat, restarts_from_env};
+    pub use crate::sys::process::passwd::Account;
+    pub use crate::sys::process::{ProcessInfo, processes};
+}
+
+/// SSH and its Secret.
+pub mod ssh {
+    pub use crate::lifecycle::ssh::settings::Timing;
+    pub use crate::lifecycle::ssh::{PeerAddresses, Setup, Ssh, SshReport, check, known_hosts};
+    pub use crate::sys::ssh::secret::{RawSecret, examine};
+}
+
+/// The volume.
+pub mod storage {
+    pub use crate::sys::storage::fs::volume_lock::LockError;
+    pub use crate::sys::storage::fs::{VolumeLock, set_aside, write_atomically};
+    pub use crate::sys::storage::{StorageError, prove, prove_all, same_device};
+}
