@@ -15,8 +15,9 @@ pub mod engine {
 
 /// The HTTP server.
 pub mod http {
+    pub use crate::lifecycle::api::routes::{Agent, Reply, serve_tcp, serve_unix};
     pub use crate::sys::http::bind::BindError;
-    pub use crate::sys::http::{Agent, Limits, Reply, bind_tcp, bind_unix, serve_tcp, serve_unix};
+    pub use crate::sys::http::{Limits, bind_tcp, bind_unix};
 }
 
 /// The Kubernetes API.
@@ -29,14 +30,14 @@ pub mod kubernetes {
 /// The agents of other pods.
 pub mod peers {
     pub use crate::lifecycle::greenplum::catalog;
+    pub use crate::lifecycle::peers::client;
     pub use crate::lifecycle::peers::fan_out::{FanOutLimits, PeerAddress, gather};
-    pub use crate::lifecycle::peers::{client, cluster_view};
 }
 
 /// This pod.
 pub mod pod {
     pub use crate::lifecycle::pod::Pod;
-    pub use crate::lifecycle::pod::status_board::{StatusBoard, now};
+    pub use crate::lifecycle::status_board::{StatusBoard, now};
 }
 
 /// Processes, and the line to init.

@@ -2,7 +2,7 @@
 
 use super::args::StatusArgs;
 use super::status_table;
-use crate::lifecycle::startup::run_dir;
+use crate::lifecycle::pod::paths::run_dir;
 use crate::sys::http::client::ask_own_agent;
 use gp_agent_core::cluster::report::{PodReport, all_ready};
 use std::io::{IsTerminal, Write};

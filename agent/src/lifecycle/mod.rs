@@ -10,13 +10,15 @@ pub(crate) mod postmaster;
 pub(crate) mod settings;
 pub(crate) mod ssh;
 pub(crate) mod startup;
+pub(crate) mod status_board;
 
 use crate::sys::process::init_channel::Heartbeat;
 use anyhow::Result;
+use api::handler::AgentApi;
 use gp_agent_core::cluster::status::Phase;
 use pod::signals::Signals;
-use pod::status_board::{StatusBoard, now};
-use startup::{AgentApi, Prepared};
+use startup::Prepared;
+use status_board::{StatusBoard, now};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,12 +30,12 @@ pub(crate) async fn run(config_path: &Path) -> Result<()> {
     let board = Arc::new(StatusBoard::new(startup::first_status()));
     let signals = Signals::listen(end)?;
     let (commands, obeyed) = mpsc::channel(4);
-    let host = Arc::new(AgentApi::new(board.clone(), commands));
+    let handler = Arc::new(AgentApi::new(board.clone(), commands));
     tokio::spawn(pod::signals::follow(signals.clone(), board.clone()));
     let init = Heartbeat::from_env().map(Arc::new);
     tokio::spawn(pod::log_identity::follow(board.clone()));
     tokio::spawn(turn(board.clone(), init.clone()));
-    let door = api::server::open(&host, config_path)?;
+    let door = api::server::open(&handler, config_path)?;
     let (label, events) = kubernetes::begin(config_path, &board, shutdown.clone());
     let ending = wait_for(shutdown.clone());
     let prepared = tokio::select! {
@@ -42,7 +44,7 @@ pub(crate) async fn run(config_path: &Path) -> Result<()> {
     };
     if let Some(prepared) = prepared {
         events.configure(prepared.pod.config.borrow().kubernetes.events);
-        host.attach(&prepared.pod);
+        handler.attach(&prepared.pod);
         live(prepared, config_path, &signals, obeyed).await;
     }
     board.phase(Phase::Draining, "everything is stopped");

@@ -4,7 +4,7 @@ use super::*;
 use gp_agent::internals::engine;
 use gp_agent::internals::kubernetes::RoleLabel;
 use gp_agent::internals::peers::catalog;
-use gp_agent::internals::peers::{FanOutLimits, client, cluster_view};
+use gp_agent::internals::peers::{FanOutLimits, client};
 use gp_agent::internals::pod::Pod;
 use gp_agent::internals::pod::StatusBoard;
 use gp_agent::internals::process::Account;
@@ -189,7 +189,7 @@ async fn gathering_the_cluster_looks_silent_pods_up_again() {
     };
     insist(&discovery, async || {
         let asked = pod.topology.member(PARTNER).into_iter();
-        let entries = cluster_view::ask(&pod, asked, FanOutLimits::default()).await;
+        let entries = client::ask_each(&pod, asked, FanOutLimits::default()).await;
         entries.into_iter().find_map(|entry| entry.status)
     })
     .await;

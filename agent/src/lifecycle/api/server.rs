@@ -1,8 +1,10 @@
 //! The agent's doors: HTTP on the network and on the unix socket, open from the first moment to the last.
 
-use crate::lifecycle::startup::{AgentApi, run_dir};
+use super::handler::AgentApi;
+use super::routes::{Agent, serve_tcp, serve_unix};
+use crate::lifecycle::pod::paths::run_dir;
 use crate::sys::config::config_file;
-use crate::sys::http::{Agent, Limits, bind_tcp, bind_unix, serve_tcp, serve_unix};
+use crate::sys::http::{Limits, bind_tcp, bind_unix};
 use anyhow::{Context, Result};
 use std::path::Path;
 use std::sync::Arc;
@@ -22,7 +24,7 @@ pub(crate) struct ApiServer {
 ///
 /// # Errors
 /// A port or a socket that somebody else holds, or a run directory that cannot be written to.
-pub(crate) fn open(host: &Arc<AgentApi>, config_path: &Path) -> Result<ApiServer> {
+pub(crate) fn open(handler: &Arc<AgentApi>, config_path: &Path) -> Result<ApiServer> {
     let port = config_file::read(config_path).map_or(DEFAULT_PORT, |c| c.http.port);
     let dir = run_dir();
     std::fs::create_dir_all(&dir).with_context(|| {
@@ -34,7 +36,7 @@ pub(crate) fn open(host: &Arc<AgentApi>, config_path: &Path) -> Result<ApiServer
     let path = dir.join("agent.sock");
     let unix = bind_unix(&path)?;
     let (stop, stopped) = watch::channel(false);
-    let agent: Arc<dyn Agent> = host.clone();
+    let agent: Arc<dyn Agent> = handler.clone();
     let limits = Limits::default();
     let mut servers = JoinSet::new();
     servers.spawn(serve_unix(unix, path, agent.clone(), limits, stopped.clone()));

@@ -7,7 +7,7 @@ mod task;
 
 pub use once::look;
 
-use super::pod::status_board::now;
+use super::status_board::now;
 use crate::sys::discovery::dns::Resolver;
 use crate::sys::discovery::nss::NssResolver;
 use gp_agent_core::cluster::status::PeersStatus;

@@ -1,6 +1,6 @@
 //! One look at every peer, for `gp-agent check` and `gp-agent render`.
 
-use crate::lifecycle::pod::status_board::now;
+use crate::lifecycle::status_board::now;
 use crate::sys::discovery::dns::{Answer, DnsError, Families, Resolver};
 use crate::sys::discovery::nss::NssResolver;
 use futures_util::StreamExt;

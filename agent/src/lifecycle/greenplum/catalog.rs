@@ -4,7 +4,7 @@
 use super::coordinator_timeline;
 use crate::engine::Making;
 use crate::lifecycle::pod::Pod;
-use crate::lifecycle::pod::status_board::now;
+use crate::lifecycle::status_board::now;
 use crate::sys::http::client;
 use crate::sys::postgres::session::Session;
 use crate::sys::storage::fs::write_atomically;

@@ -1,8 +1,8 @@
 //! The memory of coordinators: the newest timeline that this pod has seen one on, kept on its volume. A coordinator that
 //! comes back after its standby was activated is told so by the segments, even when the standby itself is silent.
 
+use crate::lifecycle::peers::client;
 use crate::lifecycle::peers::fan_out::FanOutLimits;
-use crate::lifecycle::peers::{client, cluster_view};
 use crate::lifecycle::pod::Pod;
 use crate::sys::storage::fs::write_atomically;
 use futures_util::{StreamExt, stream};
@@ -63,7 +63,7 @@ pub(crate) async fn tell_peers(pod: &Pod) {
 /// The newest that any of the segments, or this pod itself, remembers.
 pub(crate) async fn newest_of_segments(pod: &Pod) -> u32 {
     let segments = pod.topology.members.iter().filter(|m| m.content >= 0);
-    let entries = cluster_view::ask(pod, segments.take(ASKED), PACE).await;
+    let entries = client::ask_each(pod, segments.take(ASKED), PACE).await;
     let theirs = |entry: PodReport| entry.status.map_or(0, |r| r.status.seen_coordinator);
     let own = pod.board.read(|s| s.seen_coordinator);
     entries.into_iter().map(theirs).fold(own, u32::max)

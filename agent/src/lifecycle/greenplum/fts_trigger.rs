@@ -1,7 +1,7 @@
 //! Beside the active coordinator: watches the segments' agents, and asks FTS to look when one of them cannot come back.
 
 use crate::engine::Making;
-use crate::lifecycle::peers::cluster_view;
+use crate::lifecycle::peers::client;
 use crate::lifecycle::peers::fan_out::FanOutLimits;
 use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::session::Session;
@@ -44,7 +44,7 @@ pub(crate) async fn watch(pod: &Pod) {
         };
         keep_warm(&mut session).await;
         let segments = pod.topology.members.iter().filter(|m| m.content >= 0);
-        let entries = cluster_view::ask(pod, segments, PACE).await;
+        let entries = client::ask_each(pod, segments, PACE).await;
         let now = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
         if let Some(why) = watch.look(&catalog, &pod.topology, &entries, &nameless(pod), now)
             && !ask_fts(pod, &mut session, &why).await

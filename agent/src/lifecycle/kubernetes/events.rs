@@ -1,6 +1,6 @@
 //! Writes Kubernetes Events about this pod. Best effort, and its own task: nothing else waits for the API server.
 
-use crate::lifecycle::pod::status_board::{StatusBoard, now};
+use crate::lifecycle::status_board::{StatusBoard, now};
 use crate::sys::kubernetes::Kubernetes;
 use gp_agent_core::config::UseApi;
 use gp_agent_core::finding::{Area, Finding};

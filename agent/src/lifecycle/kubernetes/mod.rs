@@ -4,7 +4,7 @@
 pub(crate) mod events;
 pub(crate) mod role_label;
 
-use super::pod::status_board::StatusBoard;
+use super::status_board::StatusBoard;
 use crate::sys::config::config_file;
 use crate::sys::kubernetes::{InClusterConfig, Kubernetes};
 use events::Events;

@@ -1,7 +1,7 @@
 //! Keeps the label of this pod's active role, and takes it away before the pod stops serving. Its own task, so that an API
 //! server that hangs never holds up the database.
 
-use crate::lifecycle::pod::status_board::{StatusBoard, now};
+use crate::lifecycle::status_board::{StatusBoard, now};
 use crate::sys::kubernetes::Kubernetes;
 use gp_agent_core::config::UseApi;
 use gp_agent_core::kubernetes::api_error::ApiError;

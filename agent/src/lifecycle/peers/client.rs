@@ -1,7 +1,9 @@
 //! Asking the pod on the other end of replication about its directory.
 
+use super::fan_out::{self, FanOutLimits, PeerAddress};
 use crate::lifecycle::pod::Pod;
 use crate::sys::http::client;
+use gp_agent_core::cluster::report::PodReport;
 use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind, Partner};
@@ -66,4 +68,22 @@ pub async fn look_again(pod: &Pod, member: &Member) {
             return;
         }
     }
+}
+
+/// What the agents of these pods say, in the same order.
+pub async fn ask_each(pod: &Pod, members: impl Iterator<Item = &Member>, pace: FanOutLimits) -> Vec<PodReport> {
+    let asked = {
+        let known = pod.peers.borrow();
+        let address = |member: &Member| PeerAddress {
+            member: member.clone(),
+            addresses: known.get(&member.pod).map(|p| p.addresses.clone()).unwrap_or_default(),
+        };
+        members.map(address).collect()
+    };
+    let port = pod.config.borrow().http.port;
+    let entries = fan_out::gather(&pod.topology.cluster, asked, port, pace).await;
+    for silent in entries.iter().filter(|entry| entry.status.is_none()) {
+        pod.doubts.about(&silent.pod);
+    }
+    entries
 }

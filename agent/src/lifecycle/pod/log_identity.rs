@@ -1,6 +1,6 @@
 //! Tells the log who speaks: pod, role and content, as they are at the moment.
 
-use super::status_board::StatusBoard;
+use crate::lifecycle::status_board::StatusBoard;
 use crate::sys::log;
 use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::log::record::Identity;

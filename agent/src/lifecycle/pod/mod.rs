@@ -1,11 +1,12 @@
 //! What every act needs to know of this pod.
 
 pub(crate) mod log_identity;
+pub(crate) mod paths;
 pub(crate) mod signals;
-pub(crate) mod status_board;
 
 use super::discovery::RecheckHandle;
 use super::kubernetes::role_label::RoleLabel;
+use super::status_board::StatusBoard;
 use crate::engine::Engine;
 use crate::sys::postgres::session::{Session, Target};
 use crate::sys::process::passwd::Account;
@@ -13,7 +14,6 @@ use gp_agent_core::cluster::catalog::CatalogAnswer;
 use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::config::Config;
 use gp_agent_core::discovery::peers::PeerMap;
-use status_board::StatusBoard;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! The signals that init forwards, and what each means to the agent.
 
-use super::status_board::StatusBoard;
+use crate::lifecycle::status_board::StatusBoard;
 use anyhow::{Context, Result};
 use std::sync::Arc;
 use std::sync::Mutex;

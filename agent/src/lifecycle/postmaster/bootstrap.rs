@@ -105,8 +105,7 @@ fn wal_dir(pod: &Pod) -> Result<Option<PathBuf>> {
         .context("the data directory has no name")?
         .to_string_lossy()
         .into_owned();
-    Ok(Some(volume.join(format!(
-        "{name}-{}",
-        crate::lifecycle::pod::status_board::now()
-    ))))
+    Ok(Some(
+        volume.join(format!("{name}-{}", crate::lifecycle::status_board::now())),
+    ))
 }

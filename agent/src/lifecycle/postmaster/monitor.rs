@@ -3,7 +3,7 @@
 use crate::lifecycle::greenplum::walreceiver_watchdog;
 use crate::lifecycle::peers::client;
 use crate::lifecycle::pod::Pod;
-use crate::lifecycle::pod::status_board::now;
+use crate::lifecycle::status_board::now;
 use crate::sys::postgres::data_directory::has_standby_marker;
 use crate::sys::postgres::pidfile;
 use crate::sys::postgres::session::{NoAnswer, Session};

@@ -1,7 +1,7 @@
 //! Lets the primaries start before the coordinator's server; see [`gp_agent_core::greenplum::startup_order`].
 
 use super::Supervisor;
-use crate::lifecycle::peers::cluster_view;
+use crate::lifecycle::peers::client;
 use crate::lifecycle::peers::fan_out::FanOutLimits;
 use crate::lifecycle::pod::Pod;
 use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer, CatalogRole};
@@ -31,7 +31,7 @@ impl Supervisor<'_> {
         let mut pauses = LOOK_AGAIN;
         let begin = Instant::now();
         loop {
-            let entries = cluster_view::ask(pod, primaries.iter().copied(), PACE).await;
+            let entries = client::ask_each(pod, primaries.iter().copied(), PACE).await;
             let missing: Vec<_> = entries.iter().filter(|e| awaited(e)).collect();
             let Some(first) = missing.first().filter(|_| begin.elapsed() < PRIMARIES_START_WITHIN) else {
                 return;

@@ -1,6 +1,6 @@
 //! Reading cluster.yaml, and following it: the ConfigMap may change under a running pod.
 
-use crate::lifecycle::pod::status_board::StatusBoard;
+use crate::lifecycle::status_board::StatusBoard;
 use crate::sys::config::config_file;
 use crate::sys::config::config_file::ConfigFileError;
 use gp_agent_core::cluster::status::Phase;

@@ -1,4 +1,4 @@
-//! The agent as its probes see it, and the first act: from a host name to a pod that may touch its volume.
+//! The first act: from a host name to a pod that may touch its volume.
 
 pub(crate) mod volume;
 pub(crate) mod volume_owner;
@@ -6,101 +6,29 @@ pub(crate) mod volume_owner;
 use super::discovery::Discovery;
 use super::greenplum::catalog;
 use super::kubernetes::role_label::RoleLabel;
-use super::peers::{cluster_view, discovered};
+use super::peers::discovered;
 use super::pod::Pod;
-use super::pod::status_board::{StatusBoard, now};
-use super::postmaster::Command;
+use super::pod::paths::run_dir;
 use super::settings::config_watch;
 use super::ssh::{Setup, Ssh};
+use super::status_board::{StatusBoard, now};
 use crate::engine;
 use crate::sys::config::config_file;
-use crate::sys::http::{Agent, Reply};
 use crate::sys::process::init_channel::{Heartbeat, restarts_from_env};
 use crate::sys::process::passwd::Account;
 use crate::sys::storage::fs::VolumeLock;
 use anyhow::Result;
-use gp_agent_core::cluster::catalog::{CatalogAnswer, CatalogReply};
 use gp_agent_core::cluster::identity;
 use gp_agent_core::cluster::status::{Phase, PodStatus};
 use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::config::Config;
 use gp_agent_core::finding::{Area, Finding};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, watch};
 
 const TRY_AGAIN: Duration = Duration::from_secs(2);
-
-/// What the HTTP server asks.
-pub(crate) struct AgentApi {
-    board: Arc<StatusBoard>,
-    commands: mpsc::Sender<Command>,
-    pod: OnceLock<Arc<Pod>>,
-}
-
-impl AgentApi {
-    /// An agent that does not know its pod yet.
-    pub(crate) fn new(board: Arc<StatusBoard>, commands: mpsc::Sender<Command>) -> AgentApi {
-        AgentApi {
-            board,
-            commands,
-            pod: OnceLock::new(),
-        }
-    }
-
-    /// Makes the pod known, once.
-    pub(crate) fn attach(&self, pod: &Arc<Pod>) {
-        let _ = self.pod.set(pod.clone());
-    }
-
-    async fn command(&self, command: Command) -> Result<(), String> {
-        if self.pod.get().is_none() {
-            return Err("this pod has no postmaster yet; see gp-agent status".into());
-        }
-        let sent = self.commands.send(command).await;
-        sent.map_err(|_| "the agent is ending".to_string())
-    }
-}
-
-impl Agent for AgentApi {
-    fn status(&self) -> PodStatus {
-        self.board.snapshot()
-    }
-
-    fn now(&self) -> u64 {
-        now()
-    }
-
-    fn cluster(&self) -> Reply<'_, String> {
-        Box::pin(async { cluster_view::gather(&self.board, self.pod.get()).await })
-    }
-
-    fn catalog(&self, content: Option<i32>) -> CatalogReply {
-        let (cluster, fqdn, why) = self
-            .board
-            .read(|s| (s.cluster.clone(), s.fqdn.clone(), s.reason.clone()));
-        let answer = match self.pod.get() {
-            Some(pod) => catalog::told(pod, content),
-            None => CatalogAnswer::Unknown { why },
-        };
-        CatalogReply { cluster, fqdn, answer }
-    }
-
-    fn look_again(&self) {
-        if let Some(pod) = self.pod.get() {
-            pod.look_again.notify_one();
-        }
-    }
-
-    fn hold(&self, reason: String) -> Reply<'_, Result<(), String>> {
-        Box::pin(self.command(Command::Hold(reason)))
-    }
-
-    fn resume(&self) -> Reply<'_, Result<(), String>> {
-        Box::pin(self.command(Command::Resume))
-    }
-}
 
 /// What is known before anything has been read.
 pub(crate) fn first_status() -> PodStatus {
@@ -111,11 +39,6 @@ pub(crate) fn first_status() -> PodStatus {
         agent_restarts: restarts_from_env(),
         ..PodStatus::unknown(&config_file::host_name())
     }
-}
-
-/// Where sockets and other short-lived files go: GP_AGENT_RUN_DIR, or `/run/gp-agent`.
-pub(crate) fn run_dir() -> PathBuf {
-    std::env::var_os("GP_AGENT_RUN_DIR").map_or_else(|| PathBuf::from("/run/gp-agent"), PathBuf::from)
 }
 
 /// Everything that lives as long as the pod.

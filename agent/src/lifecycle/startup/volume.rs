@@ -1,7 +1,7 @@
 //! The volume: locked, proven, and owned by this pod, before anything else touches it.
 
 use super::volume_owner;
-use crate::lifecycle::pod::status_board::StatusBoard;
+use crate::lifecycle::status_board::StatusBoard;
 use crate::sys::process::init_channel::Heartbeat;
 use crate::sys::storage::fs::VolumeLock;
 use crate::sys::storage::{prove_all, shm_bytes};

@@ -1,25 +1,25 @@
-//! The HTTP server: probes, status, metrics and role endpoints on TCP, and the same plus hold/resume on a unix socket.
+//! An HTTP server, on TCP and on a unix socket, that does not know what it serves.
 //!
-//! Everything a client can make it do is bounded: connections, header size and time, body size, total time. The two sides
-//! have bounds of their own, so nobody on the network can keep `gp-agent probe` from its answer.
+//! Everything a client can make it do is bounded: connections, header size and time, total time. Each socket has bounds of its
+//! own, so nobody on the network can keep `gp-agent probe` from its answer.
 
 pub(crate) mod bind;
 pub(crate) mod client;
-mod routes;
 pub(crate) mod unix_client;
 
 pub use bind::{bind_tcp, bind_unix};
-pub use routes::{Agent, Reply};
 
 use http_body_util::Full;
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::io;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -56,52 +56,46 @@ impl Default for Limits {
 const MAX_HEADER: usize = 8192;
 /// Header lines of a request.
 const MAX_HEADERS: usize = 64;
-/// Rounds of questions to all peers at once, on each side; `/cluster` is the one expensive path.
-const GATHERINGS: usize = 2;
 /// Bytes of a refused request that are read before the connection is closed.
 const LINGER: usize = 64 << 10;
 
 /// The body of every response.
-type Body = Full<Bytes>;
+pub(crate) type Body = Full<Bytes>;
 
-/// Where a request came in; only the unix socket, which is this user's alone, may change anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
-    /// The network.
-    Tcp,
-    /// This user, in this container.
-    Unix,
+/// A future that a trait object can return.
+pub type Reply<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Who answers the requests.
+pub(crate) trait Handler: Send + Sync {
+    /// The answer to one request; every request has one.
+    fn answer(&self, request: Request<Incoming>) -> Reply<'_, Response<Body>>;
 }
 
-/// What all connections of one side share.
+/// What all connections of one socket share.
 struct Server {
-    agent: Arc<dyn Agent>,
+    handler: Arc<dyn Handler>,
     limits: Limits,
-    side: Side,
     places: Arc<Semaphore>,
-    gatherings: Semaphore,
 }
 
 impl Server {
-    fn new(agent: Arc<dyn Agent>, limits: Limits, side: Side) -> Arc<Server> {
+    fn new(handler: Arc<dyn Handler>, limits: Limits) -> Arc<Server> {
         Arc::new(Server {
-            agent,
+            handler,
             limits,
-            side,
             places: Arc::new(Semaphore::new(limits.connections)),
-            gatherings: Semaphore::new(GATHERINGS),
         })
     }
 }
 
 /// Serves on the network until `stop` becomes true. Connections that are open then end by their own time-outs.
-pub async fn serve_tcp(
+pub(crate) async fn serve_tcp(
     listeners: Vec<TcpListener>,
-    agent: Arc<dyn Agent>,
+    handler: Arc<dyn Handler>,
     limits: Limits,
     stop: watch::Receiver<bool>,
 ) {
-    let server = Server::new(agent, limits, Side::Tcp);
+    let server = Server::new(handler, limits);
     let doors = listeners.into_iter().map(|listener| {
         let (server, stop) = (server.clone(), stop.clone());
         async move { accept_tcp(&listener, &server, stop).await }
@@ -123,14 +117,14 @@ async fn accept_tcp(listener: &TcpListener, server: &Arc<Server>, mut stop: watc
 }
 
 /// Serves this container's own user until `stop` becomes true, then removes the socket.
-pub async fn serve_unix(
+pub(crate) async fn serve_unix(
     listener: UnixListener,
     path: PathBuf,
-    agent: Arc<dyn Agent>,
+    handler: Arc<dyn Handler>,
     limits: Limits,
     mut stop: watch::Receiver<bool>,
 ) {
-    let server = Server::new(agent, limits, Side::Unix);
+    let server = Server::new(handler, limits);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -187,7 +181,7 @@ where
     let service = service_fn(move |request| {
         let (server, served) = (server.clone(), served.clone());
         async move {
-            let mut response = routes::answer(&server, request).await;
+            let mut response = server.handler.answer(request).await;
             if served.fetch_add(1, Ordering::Relaxed) + 1 >= server.limits.requests {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(CONNECTION, close);

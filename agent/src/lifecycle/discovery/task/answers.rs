@@ -2,7 +2,7 @@
 
 use super::{Lookup, Watcher};
 use crate::lifecycle::discovery::name_checks::Round;
-use crate::lifecycle::pod::status_board::now as unix;
+use crate::lifecycle::status_board::now as unix;
 use crate::sys::discovery::dns::{Answer, DnsError, Families};
 use gp_agent_core::discovery::intervals::jittered;
 use gp_agent_core::discovery::name_check::NameVerdict;

@@ -5,7 +5,7 @@ mod answers;
 use super::name_checks::{Checks, Round};
 use super::schedule::Schedule;
 use super::{Command, Counts};
-use crate::lifecycle::pod::status_board::now as unix;
+use crate::lifecycle::status_board::now as unix;
 use crate::sys::discovery::dns::{Answer, DnsError, Families, Resolver};
 use crate::sys::discovery::nss::NssResolver;
 use futures_util::StreamExt;

@@ -13,9 +13,9 @@ use super::catalog;
 use crate::engine::limits::with_derived;
 use crate::engine::{Greenplum, Making};
 use crate::lifecycle::peers::fan_out::FanOutLimits;
-use crate::lifecycle::peers::{cluster_view, discovered};
+use crate::lifecycle::peers::{client, discovered};
 use crate::lifecycle::pod::Pod;
-use crate::lifecycle::startup;
+use crate::lifecycle::pod::paths::run_dir;
 use crate::sys::resources::cgroup;
 use crate::sys::storage::fs::write_atomically;
 use anyhow::{Context, Result, bail};
@@ -95,7 +95,7 @@ fn show(pod: &Pod, phase: Phase, what: &str) {
 async fn all_agents(pod: &Pod) -> Vec<PodReport> {
     loop {
         let peers = pod.topology.peers(&pod.me);
-        let entries = cluster_view::ask(pod, peers, FanOutLimits::default()).await;
+        let entries = client::ask_each(pod, peers, FanOutLimits::default()).await;
         let looked = |entry: &&PodReport| {
             let status = entry.status.as_ref().map(|r| &r.status);
             status.is_some_and(|s| !s.directory.kind.is_empty())
@@ -221,7 +221,7 @@ fn request_folder(pod: &Pod) -> Result<PathBuf> {
 /// The folder of what gpinitsystem is told, and the one where the Greenplum tools keep their logs: gpsegstart makes that on
 /// other hosts, but none below it. `home` is the user's home directory.
 pub(crate) fn folders(home: &Path) -> (PathBuf, PathBuf) {
-    (startup::run_dir().join("gpinitsystem"), home.join("gpAdminLogs"))
+    (run_dir().join("gpinitsystem"), home.join("gpAdminLogs"))
 }
 
 fn logs(pod: &Pod) -> PathBuf {

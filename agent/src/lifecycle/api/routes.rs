@@ -1,7 +1,9 @@
-//! Which path answers what.
+//! Which path answers what: probes, status, metrics and role endpoints on TCP, and the same plus hold and resume on the unix
+//! socket.
 
-use super::{Body, Server, Side};
-use crate::lifecycle::api::metrics;
+use super::metrics;
+pub use crate::sys::http::Reply;
+use crate::sys::http::{self, Body, Handler, Limits};
 use gp_agent_core::cluster::catalog::CatalogReply;
 use gp_agent_core::cluster::probes;
 use gp_agent_core::cluster::probes::Verdict;
@@ -12,11 +14,11 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use std::future::Future;
-use std::pin::Pin;
-
-/// A future that a trait object can return.
-pub type Reply<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{Semaphore, watch};
 
 /// What the server asks of the agent.
 pub trait Agent: Send + Sync {
@@ -34,6 +36,65 @@ pub trait Agent: Send + Sync {
     fn hold(&self, reason: String) -> Reply<'_, Result<(), String>>;
     /// Gives it back. Words when it cannot be.
     fn resume(&self) -> Reply<'_, Result<(), String>>;
+}
+
+/// Where a request came in; only the unix socket, which is this user's alone, may change anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    /// The network.
+    Tcp,
+    /// This user, in this container.
+    Unix,
+}
+
+/// Rounds of questions to all peers at once, on each side; `/cluster` is the one expensive path.
+const GATHERINGS: usize = 2;
+
+/// The paths of one side.
+struct Router {
+    agent: Arc<dyn Agent>,
+    side: Side,
+    gatherings: Semaphore,
+    /// Time for the body of a request.
+    body_within: Duration,
+}
+
+impl Router {
+    fn new(agent: Arc<dyn Agent>, side: Side, limits: Limits) -> Arc<Router> {
+        Arc::new(Router {
+            agent,
+            side,
+            gatherings: Semaphore::new(GATHERINGS),
+            body_within: limits.header,
+        })
+    }
+}
+
+impl Handler for Router {
+    fn answer(&self, request: Request<Incoming>) -> Reply<'_, Response<Body>> {
+        Box::pin(answer(self, request))
+    }
+}
+
+/// Serves on the network until `stop` becomes true. Connections that are open then end by their own time-outs.
+pub async fn serve_tcp(
+    listeners: Vec<TcpListener>,
+    agent: Arc<dyn Agent>,
+    limits: Limits,
+    stop: watch::Receiver<bool>,
+) {
+    http::serve_tcp(listeners, Router::new(agent, Side::Tcp, limits), limits, stop).await;
+}
+
+/// Serves this container's own user until `stop` becomes true, then removes the socket.
+pub async fn serve_unix(
+    listener: UnixListener,
+    path: PathBuf,
+    agent: Arc<dyn Agent>,
+    limits: Limits,
+    stop: watch::Receiver<bool>,
+) {
+    http::serve_unix(listener, path, Router::new(agent, Side::Unix, limits), limits, stop).await;
 }
 
 /// Bytes of a hold's reason.
@@ -88,7 +149,7 @@ impl Route {
     }
 }
 
-pub(super) async fn answer(server: &Server, request: Request<Incoming>) -> Response<Body> {
+async fn answer(router: &Router, request: Request<Incoming>) -> Response<Body> {
     let target = request.uri().path_and_query().map_or(0, |t| t.as_str().len());
     if target > MAX_TARGET {
         return refuse(StatusCode::URI_TOO_LONG, "a path has at most 1024 bytes");
@@ -97,28 +158,28 @@ pub(super) async fn answer(server: &Server, request: Request<Incoming>) -> Respo
         return refuse(StatusCode::NOT_FOUND, PATHS);
     };
     match *request.method() {
-        Method::POST if route.changes() => change(server, route, request).await,
+        Method::POST if route.changes() => change(router, route, request).await,
         Method::GET | Method::HEAD if !route.changes() => {
             if !request.body().is_end_stream() {
                 return refuse(StatusCode::BAD_REQUEST, "GET and HEAD take no body");
             }
-            read(server, route).await
+            read(router, route).await
         }
         _ => not_allowed(if route.changes() { "POST" } else { "GET, HEAD" }),
     }
 }
 
-async fn read(server: &Server, route: Route) -> Response<Body> {
+async fn read(router: &Router, route: Route) -> Response<Body> {
     match route {
-        Route::Cluster => return cluster(server).await,
-        Route::Catalog(content) => return json(&server.agent.catalog(content)),
+        Route::Cluster => return cluster(router).await,
+        Route::Catalog(content) => return json(&router.agent.catalog(content)),
         Route::LookAgain => {
-            server.agent.look_again();
+            router.agent.look_again();
             return text(StatusCode::OK, "soon");
         }
         _ => {}
     }
-    let (status, now) = (server.agent.status(), server.agent.now());
+    let (status, now) = (router.agent.status(), router.agent.now());
     match route {
         Route::Startup => probe(&probes::startup(&status)),
         Route::Live => probe(&probes::live(&status, now)),
@@ -136,22 +197,22 @@ fn json(document: &impl serde::Serialize) -> Response<Body> {
     }
 }
 
-async fn cluster(server: &Server) -> Response<Body> {
-    let Ok(_place) = server.gatherings.acquire().await else {
+async fn cluster(router: &Router) -> Response<Body> {
+    let Ok(_place) = router.gatherings.acquire().await else {
         return text(StatusCode::SERVICE_UNAVAILABLE, "the agent ends");
     };
-    respond(StatusCode::OK, JSON, server.agent.cluster().await)
+    respond(StatusCode::OK, JSON, router.agent.cluster().await)
 }
 
-async fn change(server: &Server, route: Route, request: Request<Incoming>) -> Response<Body> {
-    if server.side == Side::Tcp {
+async fn change(router: &Router, route: Route, request: Request<Incoming>) -> Response<Body> {
+    if router.side == Side::Tcp {
         return refuse(
             StatusCode::FORBIDDEN,
             "only on the agent's unix socket; use gp-agent hold or gp-agent resume in the container",
         );
     }
     let body = Limited::new(request.into_body(), MAX_REASON).collect();
-    let body = match tokio::time::timeout(server.limits.header, body).await {
+    let body = match tokio::time::timeout(router.body_within, body).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
             return refuse(StatusCode::PAYLOAD_TOO_LARGE, "a reason has at most 1024 bytes");
@@ -162,8 +223,8 @@ async fn change(server: &Server, route: Route, request: Request<Incoming>) -> Re
         }
     };
     let done = match route {
-        Route::Hold => server.agent.hold(one_line(&body)).await,
-        _ => server.agent.resume().await,
+        Route::Hold => router.agent.hold(one_line(&body)).await,
+        _ => router.agent.resume().await,
     };
     match done {
         Ok(()) => text(StatusCode::OK, "done"),
