@@ -1,6 +1,6 @@
 //! The cells of one row.
 
-use super::{Tone, clean};
+use super::paint::{Tone, clean};
 use gp_agent_core::cluster::report::{PodReport, Report};
 use gp_agent_core::cluster::status::{Phase, PodStatus};
 use gp_agent_core::finding::Severity;

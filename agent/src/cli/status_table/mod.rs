@@ -2,45 +2,13 @@
 
 mod cells;
 mod notes;
+mod paint;
 #[cfg(test)]
 mod tests;
 
 use cells::Row;
 use gp_agent_core::cluster::report::PodReport;
-
-/// What text looks like on a terminal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tone {
-    Good,
-    Waiting,
-    Bad,
-    Quiet,
-    Plain,
-}
-
-/// Paints, or leaves the text plain (piped output, NO_COLOR).
-#[derive(Clone, Copy)]
-struct Paint {
-    on: bool,
-}
-
-impl Paint {
-    /// Select Graphic Rendition codes of ECMA-48.
-    fn paint(self, tone: Tone, text: &str) -> String {
-        let code = match tone {
-            Tone::Good => "32",
-            Tone::Waiting => "33",
-            Tone::Bad => "31",
-            Tone::Quiet => "2",
-            Tone::Plain => return text.to_string(),
-        };
-        if self.on && !text.is_empty() {
-            format!("\x1b[{code}m{text}\x1b[0m")
-        } else {
-            text.to_string()
-        }
-    }
-}
+use paint::{Paint, Tone, clean};
 
 /// The whole text, with a line feed at its end. `colour`: whether it goes to a terminal.
 pub(crate) fn render(entries: &[PodReport], colour: bool) -> String {
@@ -108,9 +76,4 @@ fn line(row: &Row, widths: &[usize], paint: Paint) -> String {
     });
     let line = cells.collect::<Vec<_>>().join("  ");
     format!("{}\n", line.trim_end())
-}
-
-/// Text of other agents, which may be anybody who answers at a peer's address, goes to a terminal: no control characters.
-fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -1,6 +1,6 @@
 //! What stands below the table: why pods are not ready, what waits, and the findings with their remedies.
 
-use super::{Paint, Tone, clean};
+use super::paint::{Paint, Tone, clean};
 use gp_agent_core::cluster::report::PodReport;
 use gp_agent_core::finding::{Finding, Severity};
 

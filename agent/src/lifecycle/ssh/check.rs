@@ -1,7 +1,9 @@
 //! The doctor's look at SSH, and known_hosts for review. Nothing is changed.
 
+use super::known_hosts::known_hosts_text;
 use super::rotation_log::Ledger;
-use super::{Setup, known_hosts_text, sshd_config};
+use super::settings::Setup;
+use super::sshd_config;
 use crate::sys::ssh::programs::{ToolError, login, public_half};
 use crate::sys::ssh::secret::{KeyPair, PrivateKey, RawSecret, Reading, examine};
 use futures_util::{StreamExt, stream};

@@ -1,6 +1,6 @@
 //! Host keys: our own on the volume, and those of the peers, seen once and pinned.
 
-use super::{PeerAddresses, Setup};
+use super::settings::{PeerAddresses, Setup};
 use crate::sys::ssh::programs::{PublicHalfError, generate, public_half, scan};
 use crate::sys::ssh::secret::{KeyPair, PrivateKey};
 use crate::sys::storage::fs::write_atomically;

@@ -6,6 +6,7 @@
 mod check;
 mod host_keys;
 mod install;
+mod known_hosts;
 mod report;
 mod rotation_log;
 pub(crate) mod service;
@@ -21,9 +22,10 @@ use crate::sys::ssh::secret::{KeyPair, RawSecret, Reading, SecretKeys, SecretWat
 use gp_agent_core::cluster::status::SshStatus;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::ssh::key_rotation::{Purpose, Purposed};
-use gp_agent_core::ssh::known_hosts::{Pins, patterns, render_cluster};
+use gp_agent_core::ssh::known_hosts::patterns;
 use gp_agent_core::ssh::public_key::PublicKey;
 use host_keys::Hosts;
+use known_hosts::known_hosts_text;
 use report::publish;
 use rotation_log::Ledger;
 use sshd::{Daemon, DaemonEvent};
@@ -281,29 +283,6 @@ impl Ssh {
             findings,
         }
     }
-}
-
-/// One line for the whole cluster where the Secret holds the host key, a line for each pod where it does not, and both for a
-/// while after that changed.
-fn known_hosts_text(
-    setup: &Setup,
-    shared: Vec<PublicKey>,
-    replaced: Vec<PublicKey>,
-    own: Vec<PublicKey>,
-    pins: &Pins,
-) -> String {
-    let mut text = String::new();
-    let each = shared.is_empty() || !replaced.is_empty();
-    let cluster: Vec<PublicKey> = shared.into_iter().chain(replaced).collect();
-    text += &render_cluster(&setup.topology, setup.port(), &cluster);
-    if each {
-        let mut pins = pins.clone();
-        for key in own {
-            pins.add(&setup.me.pod, key);
-        }
-        text += &pins.render(&setup.topology, setup.port());
-    }
-    text
 }
 
 fn unix_now() -> u64 {

@@ -1,6 +1,6 @@
 //! sshd as a child without root: configured, tested, started, adopted, told to read again, started again.
 
-use super::Setup;
+use super::settings::Setup;
 use super::sshd_config::{cannot_write, config_file, pid_file, render, test, write_host_keys};
 use crate::sys::process::{Ended, Process, ProcessInfo, process, processes};
 use crate::sys::ssh::programs;

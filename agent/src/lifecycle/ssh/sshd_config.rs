@@ -1,6 +1,6 @@
 //! sshd_config for this pod, written only after `sshd -t` found it right.
 
-use super::Setup;
+use super::settings::Setup;
 use crate::sys::ssh::programs;
 use crate::sys::ssh::programs::{ToolError, passes_strict_modes};
 use crate::sys::ssh::secret::KeyPair;

@@ -17,10 +17,7 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use write_probe::Probe;
-
-/// Names of probe files, where the file system cannot make nameless ones.
-const PROBE_PREFIX: &str = ".gp-agent-probe-";
+use write_probe::{PROBE_PREFIX, Probe};
 
 /// STATX_DIOALIGN of `linux/stat.h`: alignments for direct I/O (Linux 6.1).
 const STATX_DIOALIGN: StatxFlags = StatxFlags::from_bits_retain(0x2000);

@@ -1,6 +1,5 @@
 //! One file without a name, and what is tried on it.
 
-use super::PROBE_PREFIX;
 use super::error::Failure;
 use gp_agent_core::storage::{DirectIo, Latency};
 use rustix::fs::{Mode, OFlags, fdatasync, open};
@@ -11,6 +10,9 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+/// What the names of probe files begin with; one that was left by a killed agent is removed by it.
+pub(super) const PROBE_PREFIX: &str = ".gp-agent-probe-";
 
 /// Greenplum's BLCKSZ: what its FTS writes and reads back, aligned to itself.
 pub(super) const BLOCK: usize = 32_768;

@@ -1,6 +1,7 @@
 //! Mirrors added to a cluster that was made without them, or whose mirrors failed: `gpaddmirrors -i FILE`.
 
-use super::{Request, render};
+use super::plan::render;
+use super::request::Request;
 use crate::cluster::topology::Role;
 use crate::finding::Finding;
 

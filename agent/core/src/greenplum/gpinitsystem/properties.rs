@@ -2,7 +2,10 @@
 
 use super::tests::{mirrored, request};
 use super::*;
+use crate::cluster::topology::{Role, Topology};
 use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 

@@ -1,6 +1,10 @@
 use super::*;
 use crate::cluster::topology::Member;
+use crate::cluster::topology::{Role, Topology};
 use crate::config::load;
+use crate::greenplum::version::Family;
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::path::PathBuf;
 
 pub(super) fn topology(rest: &str) -> Topology {

@@ -1,7 +1,7 @@
 //! All hosts together.
 
+use super::facts::{Answer, HostFacts, Rules};
 use super::host::{judge as judge_host, judge_clock};
-use super::{Answer, HostFacts, Rules};
 use crate::cluster::topology::Role;
 use crate::finding::{Area, Finding, Severity};
 use std::collections::BTreeMap;

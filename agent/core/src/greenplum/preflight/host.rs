@@ -1,6 +1,6 @@
 //! What is wrong with one host.
 
-use super::{HostFacts, NOFILE, ParentDirectory, Rules};
+use super::facts::{HostFacts, NOFILE, ParentDirectory, Rules};
 use crate::cluster::topology::Member;
 use crate::finding::{Area, Finding, Severity};
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::cluster::topology::Member;
 use crate::cluster::topology::{Role, Topology};
 use crate::config::load;
 use crate::finding::Severity;

@@ -1,6 +1,6 @@
 //! What waits to be told, counted and in moderation. Times are counted from any fixed moment.
 
-use super::{Kind, Notice};
+use super::notice::{Kind, Notice};
 use std::collections::BTreeMap;
 use std::time::Duration;
 

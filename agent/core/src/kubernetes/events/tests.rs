@@ -1,4 +1,9 @@
 use super::*;
+use crate::cluster::status::Phase;
+use crate::cluster::status::PodStatus;
+use crate::cluster::topology::Role;
+use crate::finding::Area;
+use crate::finding::Finding;
 use proptest::prelude::*;
 use std::time::Duration;
 

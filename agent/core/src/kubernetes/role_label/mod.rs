@@ -4,50 +4,17 @@
 //! be said a little later. What is wanted is compared with what is known (level-triggered): a change that got lost in an
 //! outage of the API server is made good afterwards.
 
+mod desired_role;
 mod reconciler;
 
+pub use desired_role::{DesiredRole, wanted};
 pub use reconciler::{LabelIntervals, Reconciler, Step};
 
 use super::api_error::ApiError;
-use crate::cluster::probes;
-use crate::cluster::status::{Phase, PodStatus};
-use crate::cluster::topology::Role;
 use crate::finding::{Area, Finding};
 
 /// The label's key; its value is the role's word.
 pub const LABEL: &str = "greenplum.io/role";
-
-/// Seconds that an agent that was started again has to see whether its database still serves, before it takes the label
-/// away: the postmaster went on meanwhile, and its clients should not lose their Service for that.
-const SETTLE_SECONDS: u64 = 10;
-
-/// What the label should say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DesiredRole {
-    /// Not known yet; the label stays as it is.
-    Undecided,
-    /// No role is served: no label.
-    Nothing,
-    /// This role is served.
-    Role(Role),
-}
-
-/// What the label should say of this pod: the verdict of the role endpoints ([`probes::role`]).
-pub fn wanted(status: &PodStatus, now: u64) -> DesiredRole {
-    match status.active_role {
-        Some(role) if probes::role(status, role, now).ok => DesiredRole::Role(role),
-        _ if may_still_serve(status, now) => DesiredRole::Undecided,
-        _ => DesiredRole::Nothing,
-    }
-}
-
-/// Whether this agent follows another one of the same container and has not heard of the database yet.
-fn may_still_serve(status: &PodStatus, now: u64) -> bool {
-    status.agent_restarts > 0
-        && status.phase != Phase::Draining
-        && status.postmaster.answered_at == 0
-        && now.saturating_sub(status.agent_started) < SETTLE_SECONDS
-}
 
 /// What an administrator should know when the label cannot be kept.
 pub fn finding(trouble: &ApiError, pod: &str, namespace: &str) -> Finding {
@@ -76,6 +43,9 @@ pub fn finding(trouble: &ApiError, pod: &str, namespace: &str) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::status::Phase;
+    use crate::cluster::status::PodStatus;
+    use crate::cluster::topology::Role;
 
     const NOW: u64 = 1_000;
 

@@ -1,6 +1,6 @@
 //! The `name=value` options and which method takes them (hba.c, parse_hba_auth_opt).
 
-use super::{ConnType, Method};
+use super::model::{ConnType, Method};
 
 /// Judges one option of a line.
 pub(super) fn check(name: &str, value: &str, kind: ConnType, method: Method) -> Result<(), String> {

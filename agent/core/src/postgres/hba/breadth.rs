@@ -1,7 +1,7 @@
 //! How many hosts a line lets in.
 
 use super::address::prefix_length;
-use super::{Address, Method, Rule};
+use super::model::{Address, Method, Rule};
 
 /// Shortest IPv4 prefix that is still a network somebody owns: 10.0.0.0/8.
 const SHORTEST_V4: u32 = 8;

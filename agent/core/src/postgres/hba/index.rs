@@ -2,7 +2,7 @@
 
 use super::address::full_mask;
 use super::evaluate::{Client, Origin, Verdict, View, matches};
-use super::{Address, HbaFile, Rule};
+use super::model::{Address, HbaFile, Rule};
 use std::collections::HashMap;
 use std::net::IpAddr;
 

@@ -1,9 +1,10 @@
 //! From words to rules.
 
 use super::address::{cidr_mask, parse_numeric};
+use super::auth_options;
+use super::model::{Address, ConnType, ErrorKind, HbaFile, LineError, Method, Rule, Token};
 use super::tokenizer;
 use super::tokenizer::Line;
-use super::{Address, ConnType, ErrorKind, HbaFile, LineError, Method, Rule, Token, auth_options};
 use std::vec::IntoIter;
 
 /// Reads a whole pg_hba.conf.

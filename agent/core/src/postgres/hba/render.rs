@@ -1,9 +1,10 @@
 //! The agent's block: exactly the hosts that have to connect here.
 
+use super::evaluate::Database;
 use super::managed_block::{BEGIN_MARKER, END_MARKER};
+use super::parse::parse;
 use super::required_connections;
 use super::required_connections::Source;
-use super::{Database, parse};
 use crate::cluster::topology::{Member, Topology};
 use crate::config::Auth;
 use std::collections::{HashMap, HashSet};

@@ -1,6 +1,6 @@
 //! Who has to be able to connect to a pod's postmaster.
 
-use super::Database;
+use super::evaluate::Database;
 use crate::cluster::topology::{Member, Role, Topology};
 
 /// Which way a connection comes in.

@@ -1,6 +1,6 @@
 //! From text to lines, fields and words.
 
-use super::{ErrorKind, Token};
+use super::model::{ErrorKind, Token};
 
 /// Longest word in bytes (hba.c, MAX_TOKEN, which is one more). That of PostgreSQL 12 to 15; their releases before
 /// August 2023 took only 255, and 16 takes any length.

@@ -1,7 +1,7 @@
 //! Judging the files of a Secret: which keys can be used, and what is wrong with the others.
 
+use super::file_names::{HOST, Name, USER};
 use super::watch::{RawFile, RawSecret};
-use super::{HOST, Name, USER};
 use crate::sys::ssh::programs::{PublicHalfError, public_half};
 use gp_agent_core::finding::{Area, Finding, Severity};
 use gp_agent_core::ssh::key_rotation::{Purpose, Purposed};

@@ -4,7 +4,7 @@
 //! writes into it (size, mtime, ctime). inotify would miss the first through a subPath or an NFS mount; a handful of stat
 //! calls a second misses nothing.
 
-use super::every_file;
+use super::file_names::every_file;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;

@@ -1,6 +1,6 @@
 //! When the API server is told or asked. Times are counted from any fixed moment.
 
-use super::DesiredRole;
+use super::desired_role::DesiredRole;
 use crate::cluster::topology::Role;
 use crate::discovery::intervals::jittered;
 use crate::kubernetes::api_error::ApiError;

@@ -1,7 +1,7 @@
 //! Which line decides on a client: the first that matches (hba.c, check_hba).
 
 use super::address::{Interface, in_range};
-use super::{Address, ConnType, HbaFile, Method, Rule, Token};
+use super::model::{Address, ConnType, HbaFile, Method, Rule, Token};
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 

@@ -1,10 +1,11 @@
 //! Proof that a pg_hba.conf admits what the topology needs, and not by luck.
 
+use super::breadth::{Width, width};
 use super::evaluate::name_matches;
-use super::{
-    Address, Client, Connection, Database, ErrorKind, HbaFile, Index, Method, Origin, Rule, Verdict, Via, View, Width,
-    width,
-};
+use super::evaluate::{Client, Database, Origin, Verdict, View};
+use super::index::Index;
+use super::model::{Address, ErrorKind, HbaFile, Method, Rule};
+use super::required_connections::{Connection, Via};
 use crate::finding::{Area, Finding};
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
