@@ -47,6 +47,25 @@ pub mod process {
     pub use crate::sys::process::{ProcessInfo, processes};
 }
 
+/// What the documents are compared with.
+pub mod reference {
+    use clap::CommandFactory;
+    use gp_agent_core::cluster::status::PodStatus;
+
+    pub use crate::init::exit_code::EXIT_CODES;
+    pub use crate::lifecycle::api::endpoints::{ENDPOINTS, Endpoint};
+
+    /// The command line.
+    pub fn command() -> clap::Command {
+        crate::cli::args::Cli::command()
+    }
+
+    /// The exposition of a pod.
+    pub fn metrics(status: &PodStatus) -> String {
+        crate::lifecycle::api::metrics::render(status, 0)
+    }
+}
+
 /// SSH and its Secret.
 pub mod ssh {
     pub use crate::lifecycle::ssh::settings::Timing;

@@ -32,6 +32,38 @@ pub(crate) enum Outcome {
 /// 64 (EX_USAGE of sysexits.h): a bad option.
 pub(crate) const USAGE_CODE: u8 = 64;
 
+/// Every exit code and what it means, for `gp-agent init --help` and the reference (docs/reference/exit-codes.md).
+pub const EXIT_CODES: &[(&str, &str)] = &[
+    ("0", "everything was stopped in order"),
+    ("1", "init could not begin, or not start the agent at first"),
+    ("64", "wrong options"),
+    (
+        "70",
+        "a postmaster was stopped with SIGQUIT by init; it recovers when it next starts",
+    ),
+    (
+        "71",
+        "the agent, sshd or another helper had to be killed; no database was",
+    ),
+    ("72", "a database had to be killed; it recovers when it next starts"),
+    ("73", "something could not even be killed in time"),
+    ("126", "the program to run cannot be executed"),
+    ("127", "the program to run is not there"),
+    (
+        "others",
+        "the agent's own, or 128 plus its signal, when it failed while it drained",
+    ),
+];
+
+/// [`EXIT_CODES`] as they stand below the options.
+pub(crate) fn exit_codes_help() -> String {
+    let mut help = "Exit codes:".to_string();
+    for (code, meaning) in EXIT_CODES {
+        help.push_str(&format!("\n  {code:<8}  {meaning}"));
+    }
+    help
+}
+
 impl Outcome {
     /// The outcome of a first start that failed.
     pub(crate) fn of_start(error: io::Error) -> Outcome {
@@ -106,5 +138,23 @@ mod tests {
             Outcome::Abandoned,
         ];
         assert_eq!(forced.map(|o| o.code()), [70, 71, 72, 73]);
+    }
+
+    #[test]
+    fn the_reference_has_every_code() {
+        let ends = [
+            Outcome::Drained,
+            Outcome::Immediate,
+            Outcome::Killed,
+            Outcome::DatabaseKilled,
+            Outcome::Abandoned,
+            Outcome::of_start(io::Error::from_raw_os_error(libc::EAGAIN)),
+            Outcome::of_start(io::Error::from_raw_os_error(libc::EACCES)),
+            Outcome::of_start(io::Error::from_raw_os_error(libc::ENOENT)),
+        ];
+        let mut codes: Vec<u8> = ends.iter().map(Outcome::code).chain([USAGE_CODE]).collect();
+        codes.sort_unstable();
+        let listed: Vec<u8> = EXIT_CODES.iter().filter_map(|(code, _)| code.parse().ok()).collect();
+        assert_eq!(listed, codes);
     }
 }

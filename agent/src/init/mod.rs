@@ -24,6 +24,7 @@ mod shutdown;
 pub(crate) mod signals;
 pub(crate) mod supervisor;
 
+pub(crate) use exit_code::exit_codes_help;
 pub(crate) use options::InitOptions;
 
 use exit_code::{Outcome, USAGE_CODE};
@@ -40,7 +41,7 @@ pub(crate) fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     let code = match parse(args, |name| std::env::var_os(name)) {
         Ok(Request::Run(options)) => run(options),
         Ok(Request::Help) => {
-            let _ = writeln!(io::stdout(), "{USAGE}");
+            let _ = writeln!(io::stdout(), "{USAGE}\n\n{}", exit_codes_help());
             0
         }
         Err(why) => {

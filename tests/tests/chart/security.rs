@@ -112,7 +112,7 @@ fn private_files_are_in_memory_and_not_for_everybody() {
     }
 }
 
-/// Probes may restart a container only when the agent itself is dead; see the README.
+/// Probes may restart a container only when the agent itself is dead; see docs/kubernetes/README.md.
 #[test]
 fn no_probe_asks_the_database_whether_the_container_may_live() {
     if !can_render() {

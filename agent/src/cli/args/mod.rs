@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::init::exit_codes_help;
 use crate::sys::config::config_file::DEFAULT_PATH;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -45,7 +46,7 @@ pub(crate) struct Cli {
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Run as the container's first process: start the agent, reap orphans, stop in order.
-    #[command(after_help = INIT)]
+    #[command(after_help = format!("{INIT}\n\n{}", exit_codes_help()))]
     Init(InitArgs),
     /// Run the agent itself; `gp-agent init` does this.
     Run,
@@ -95,17 +96,7 @@ SIGUSR2 are passed on to the agent.
 
 Environment:
   GP_AGENT_GRACE_SECONDS     the same as --grace
-  GP_AGENT_WATCHDOG_SECONDS  the same as --watchdog
-
-Exit codes:
-  0         everything was stopped in order
-  64        wrong options
-  70        a postmaster was stopped with SIGQUIT by init; it recovers when it next starts
-  71        the agent, sshd or another helper had to be killed; no database was
-  72        a database had to be killed; it recovers when it next starts
-  73        something could not even be killed in time
-  126, 127  the program to run cannot be executed, or is not there
-  others    the agent's own, when it failed while it drained";
+  GP_AGENT_WATCHDOG_SECONDS  the same as --watchdog";
 
 /// Arguments of `init`, which reads them itself ([`crate::init::options`]): it starts before
 /// anything else is set up. Here they stand for `--help`.

@@ -1,6 +1,7 @@
 //! The agent's HTTP API: probes, status and metrics.
 
 pub(crate) mod cluster_view;
+pub(crate) mod endpoints;
 pub(crate) mod handler;
 pub(crate) mod metrics;
 pub(crate) mod routes;

@@ -1,6 +1,7 @@
 //! Which path answers what: probes, status, metrics and role endpoints on TCP, and the same plus hold and resume on the unix
 //! socket.
 
+use super::endpoints::{self, Route};
 use super::metrics;
 pub use crate::sys::http::Reply;
 use crate::sys::http::{self, Body, Handler, Limits};
@@ -9,7 +10,6 @@ use gp_agent_core::cluster::probes;
 use gp_agent_core::cluster::probes::Verdict;
 use gp_agent_core::cluster::report::Report;
 use gp_agent_core::cluster::status::PodStatus;
-use gp_agent_core::cluster::topology::Role;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
@@ -105,67 +105,29 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 /// Of the OpenMetrics 1.0 specification.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-const PATHS: &str = "no such path; there are /startupz, /livez, /readyz, /status, /cluster, /catalog, /look-again, /metrics, \
-    /coordinator, /standby, /primary and /mirror";
-
-#[derive(Clone, Copy)]
-enum Route {
-    Startup,
-    Live,
-    Ready,
-    Status,
-    Cluster,
-    Catalog(Option<i32>),
-    LookAgain,
-    Metrics,
-    Role(Role),
-    Hold,
-    Resume,
-}
-
-impl Route {
-    fn of(path: &str) -> Option<Route> {
-        Some(match path {
-            "/startupz" => Route::Startup,
-            "/livez" => Route::Live,
-            "/readyz" => Route::Ready,
-            "/status" => Route::Status,
-            "/cluster" => Route::Cluster,
-            "/catalog" => Route::Catalog(None),
-            "/look-again" => Route::LookAgain,
-            "/metrics" => Route::Metrics,
-            "/coordinator" => Route::Role(Role::Coordinator),
-            "/standby" => Route::Role(Role::Standby),
-            "/primary" => Route::Role(Role::Primary),
-            "/mirror" => Route::Role(Role::Mirror),
-            "/hold" => Route::Hold,
-            "/resume" => Route::Resume,
-            _ => Route::Catalog(Some(path.strip_prefix("/catalog/")?.parse().ok()?)),
-        })
-    }
-
-    fn changes(self) -> bool {
-        matches!(self, Route::Hold | Route::Resume)
-    }
-}
 
 async fn answer(router: &Router, request: Request<Incoming>) -> Response<Body> {
     let target = request.uri().path_and_query().map_or(0, |t| t.as_str().len());
     if target > MAX_TARGET {
         return refuse(StatusCode::URI_TOO_LONG, "a path has at most 1024 bytes");
     }
-    let Some(route) = Route::of(request.uri().path()) else {
-        return refuse(StatusCode::NOT_FOUND, PATHS);
+    let Some((endpoint, route)) = endpoints::find(request.uri().path()) else {
+        return refuse(StatusCode::NOT_FOUND, &endpoints::no_such_path());
     };
+    let changes = endpoint.method == "POST";
     match *request.method() {
-        Method::POST if route.changes() => change(router, route, request).await,
-        Method::GET | Method::HEAD if !route.changes() => {
+        Method::POST if changes && endpoint.unix_only && router.side == Side::Tcp => refuse(
+            StatusCode::FORBIDDEN,
+            "only on the agent's unix socket; use gp-agent hold or gp-agent resume in the container",
+        ),
+        Method::POST if changes => change(router, route, request).await,
+        Method::GET | Method::HEAD if !changes => {
             if !request.body().is_end_stream() {
                 return refuse(StatusCode::BAD_REQUEST, "GET and HEAD take no body");
             }
             read(router, route).await
         }
-        _ => not_allowed(if route.changes() { "POST" } else { "GET, HEAD" }),
+        _ => not_allowed(if changes { "POST" } else { "GET, HEAD" }),
     }
 }
 
@@ -205,12 +167,6 @@ async fn cluster(router: &Router) -> Response<Body> {
 }
 
 async fn change(router: &Router, route: Route, request: Request<Incoming>) -> Response<Body> {
-    if router.side == Side::Tcp {
-        return refuse(
-            StatusCode::FORBIDDEN,
-            "only on the agent's unix socket; use gp-agent hold or gp-agent resume in the container",
-        );
-    }
     let body = Limited::new(request.into_body(), MAX_REASON).collect();
     let body = match tokio::time::timeout(router.body_within, body).await {
         Ok(Ok(body)) => body.to_bytes(),

@@ -1,0 +1,171 @@
+//! The paths that the server answers: one table for the router, for whoever asks for another path, and for the reference
+//! (docs/reference/http.md).
+
+use gp_agent_core::cluster::topology::Role;
+
+/// A path and what it answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Endpoint {
+    /// `GET`, which stands for HEAD too, or `POST`.
+    pub method: &'static str,
+    /// The path; a word in capitals stands for a value.
+    pub path: &'static str,
+    /// Whether the unix socket alone answers it.
+    pub unix_only: bool,
+    /// What it answers.
+    pub meaning: &'static str,
+    pub(super) route: Route,
+}
+
+/// What is done about a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Route {
+    Startup,
+    Live,
+    Ready,
+    Status,
+    Cluster,
+    Catalog(Option<i32>),
+    LookAgain,
+    Metrics,
+    Role(Role),
+    Hold,
+    Resume,
+}
+
+const fn get(path: &'static str, route: Route, meaning: &'static str) -> Endpoint {
+    Endpoint {
+        method: "GET",
+        path,
+        unix_only: false,
+        meaning,
+        route,
+    }
+}
+
+const fn post_on_socket(path: &'static str, route: Route, meaning: &'static str) -> Endpoint {
+    Endpoint {
+        method: "POST",
+        path,
+        unix_only: true,
+        meaning,
+        route,
+    }
+}
+
+/// Every path, in the order of the reference.
+pub const ENDPOINTS: &[Endpoint] = &[
+    get(
+        "/startupz",
+        Route::Startup,
+        "200 when this pod can take part: configuration, volume and data directory are done",
+    ),
+    get(
+        "/readyz",
+        Route::Ready,
+        "200 when the pod's role does its work now: SQL answers, or write-ahead log streams",
+    ),
+    get(
+        "/livez",
+        Route::Live,
+        "200 when the agent's loop turns; never depends on the database",
+    ),
+    get(
+        "/coordinator",
+        Route::Role(Role::Coordinator),
+        "200 when this pod is the active coordinator, and ready; for load balancers",
+    ),
+    get("/standby", Route::Role(Role::Standby), "the same for the standby"),
+    get("/primary", Route::Role(Role::Primary), "the same for a primary"),
+    get("/mirror", Route::Role(Role::Mirror), "the same for a mirror"),
+    get(
+        "/status",
+        Route::Status,
+        "JSON: everything that this agent knows of its pod",
+    ),
+    get(
+        "/cluster",
+        Route::Cluster,
+        "JSON: the status of every pod, with Greenplum beside its row of the catalog",
+    ),
+    get(
+        "/catalog",
+        Route::Catalog(None),
+        "JSON: what this pod knows of gp_segment_configuration (Greenplum, coordinator pods)",
+    ),
+    get(CATALOG_OF, Route::Catalog(None), "the same of one content alone"),
+    get(
+        "/look-again",
+        Route::LookAgain,
+        "has this agent ask the coordinator pods again, soon; the caller is not authenticated",
+    ),
+    get("/metrics", Route::Metrics, "OpenMetrics"),
+    post_on_socket(
+        "/hold",
+        Route::Hold,
+        "takes the postmaster out of supervision; the body is the reason",
+    ),
+    post_on_socket("/resume", Route::Resume, "gives the postmaster back to the agent"),
+];
+
+/// The one path that ends in a value.
+const CATALOG_OF: &str = "/catalog/CONTENT";
+
+/// The endpoint of that path, and what is to be done.
+pub(super) fn find(path: &str) -> Option<(&'static Endpoint, Route)> {
+    let (wanted, content) = match path.strip_prefix("/catalog/") {
+        Some(content) => (CATALOG_OF, Some(content.parse().ok()?)),
+        None => (path, None),
+    };
+    let endpoint = ENDPOINTS.iter().find(|endpoint| endpoint.path == wanted)?;
+    let route = match endpoint.route {
+        Route::Catalog(_) => Route::Catalog(content),
+        route => route,
+    };
+    Some((endpoint, route))
+}
+
+/// For whoever asked for a path that is not there: the paths that anybody may ask for, a line each.
+pub(super) fn no_such_path() -> String {
+    let open = ENDPOINTS.iter().filter(|endpoint| !endpoint.unix_only);
+    let lines = open.map(|endpoint| {
+        let Endpoint {
+            method, path, meaning, ..
+        } = endpoint;
+        format!("\n{method:<5}{path:<18}{meaning}")
+    });
+    format!("no such path; there are{}", lines.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalog_of_a_content_is_found_by_its_number() {
+        let content = |path| match find(path) {
+            Some((endpoint, Route::Catalog(content))) => Some((endpoint.path, content)),
+            _ => None,
+        };
+        assert_eq!(content("/catalog"), Some(("/catalog", None)));
+        assert_eq!(content("/catalog/-1"), Some((CATALOG_OF, Some(-1))));
+        for wrong in [
+            "/catalog/",
+            "/catalog/x",
+            "/catalog/CONTENT",
+            "/catalog/1/",
+            "/catalogs",
+            "/",
+            "",
+        ] {
+            assert!(find(wrong).is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn nobody_hears_of_the_socket_s_own_paths() {
+        let text = no_such_path();
+        assert!(text.contains("\nGET  /livez "), "{text}");
+        assert!(!text.contains("/hold") && !text.contains("/resume"), "{text}");
+    }
+}

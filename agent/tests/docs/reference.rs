@@ -1,0 +1,166 @@
+//! The tables of docs/reference and the words of the glossary, from the code.
+
+use super::markdown::{Document, Kind, cells, code_spans};
+use super::tables::{expect, table};
+use super::{expect_none, root};
+use gp_agent::internals::reference::{ENDPOINTS, EXIT_CODES, Endpoint, metrics};
+use gp_agent_core::cluster::status::{Phase, PodStatus, ReplicationStatus, StorageStatus};
+use gp_agent_core::config;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[test]
+fn the_configuration_is_what_the_code_reads() {
+    let document = "docs/reference/configuration.md";
+    expect(document, "keys", &config::reference());
+    expect(document, "variables", &config::variables_reference());
+}
+
+#[test]
+fn the_paths_are_what_the_server_answers() {
+    let row = |endpoint: &Endpoint| {
+        let side = if endpoint.unix_only { "unix socket" } else { "both" };
+        let cells = [endpoint.method, &format!("`{}`", endpoint.path), side, endpoint.meaning];
+        cells.map(String::from).to_vec()
+    };
+    let text = table(&["Method", "Path", "Side", "Answer"], ENDPOINTS.iter().map(row));
+    expect("docs/reference/http.md", "routes", &text);
+}
+
+#[test]
+fn the_exit_codes_are_those_of_init() {
+    let row = |(code, meaning): &(&str, &str)| vec![code.to_string(), meaning.to_string()];
+    let text = table(&["Code", "Meaning"], EXIT_CODES.iter().map(row));
+    expect("docs/reference/exit-codes.md", "exit codes", &text);
+}
+
+/// A pod that has a value for every metric.
+fn busy() -> PodStatus {
+    PodStatus {
+        replication: vec![ReplicationStatus {
+            lag_bytes: Some(0),
+            ..ReplicationStatus::default()
+        }],
+        storage: vec![StorageStatus::default()],
+        ..PodStatus::unknown("segment-a-0")
+    }
+}
+
+/// What the exposition says of one metric.
+#[derive(Default)]
+struct Metric {
+    help: String,
+    kind: String,
+    /// Each label's values.
+    labels: BTreeMap<String, BTreeSet<String>>,
+    /// The name of its samples.
+    sample: String,
+}
+
+/// The metrics in the order of the exposition.
+fn exposed() -> Vec<Metric> {
+    let mut found: Vec<Metric> = Vec::new();
+    for line in metrics(&busy()).lines() {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            let (_, help) = rest.split_once(' ').unwrap();
+            found.push(Metric {
+                help: help.trim_end_matches('.').to_string(),
+                ..Metric::default()
+            });
+        } else if let Some(metric) = found.last_mut() {
+            read_line(metric, line);
+        }
+    }
+    found
+}
+
+fn read_line(metric: &mut Metric, line: &str) {
+    if let Some(rest) = line.strip_prefix("# TYPE ") {
+        metric.kind = rest.split_once(' ').unwrap().1.to_string();
+    } else if !line.starts_with('#') {
+        let (sample, _) = line.rsplit_once(' ').unwrap();
+        let (name, labels) = sample.split_once('{').unwrap_or((sample, ""));
+        metric.sample = name.to_string();
+        for label in labels
+            .trim_end_matches('}')
+            .split(',')
+            .filter(|label| !label.is_empty())
+        {
+            let (label, value) = label.split_once('=').unwrap();
+            let values = metric.labels.entry(label.to_string()).or_default();
+            values.insert(value.trim_matches('"').to_string());
+        }
+    }
+}
+
+#[test]
+fn the_metrics_are_those_of_the_exposition() {
+    let row = |metric: &Metric| {
+        let labels: Vec<&str> = metric.labels.keys().map(String::as_str).collect();
+        let labels = match labels.as_slice() {
+            [] => String::new(),
+            labels => format!("{{{}}}", labels.join(",")),
+        };
+        vec![
+            format!("`{}{labels}`", metric.sample),
+            metric.kind.clone(),
+            metric.help.clone(),
+        ]
+    };
+    let text = table(&["Metric", "Type", "Meaning"], exposed().iter().map(row));
+    expect("docs/reference/metrics.md", "metrics", &text);
+}
+
+/// Labels whose values a pod alone decides are open; of the others the reference names every value.
+#[test]
+fn every_label_is_explained() {
+    let document = Document::read(&root(), &root().join("docs/reference/metrics.md"));
+    let rows = document.section("## Values of the labels");
+    let mut wrong = Vec::new();
+    for metric in exposed() {
+        for (label, values) in &metric.labels {
+            let label_cell = format!("`{label}`");
+            let row = rows
+                .iter()
+                .find(|row| cells(&row.text).first() == Some(&label_cell.as_str()));
+            let Some(row) = row else {
+                wrong.push(format!("{label} has no row"));
+                continue;
+            };
+            let fixed = matches!(label.as_str(), "role" | "area" | "severity" | "quantile");
+            let missing = values
+                .iter()
+                .filter(|value| fixed && !code_spans(&row.text).contains(&value.as_str()));
+            wrong.extend(missing.map(|value| format!("{label} lacks {value}")));
+        }
+    }
+    expect_none("labels of metrics", &wrong);
+}
+
+#[test]
+fn every_phase_is_explained() {
+    let phases: Vec<&str> = Phase::ALL.iter().map(|phase| phase.as_str()).collect();
+    for (document, heading) in [
+        ("docs/glossary.md", "## Phases"),
+        ("docs/troubleshooting.md", "## By phase"),
+    ] {
+        let document = Document::read(&root(), &root().join(document));
+        let rows = document.section(heading);
+        let rows = rows.iter().filter(|line| line.kind == Kind::Table);
+        let named: BTreeSet<&str> = rows.filter_map(|row| code_spans(cells(&row.text)[0]).pop()).collect();
+        let missing: Vec<String> = phases
+            .iter()
+            .filter(|phase| !named.contains(*phase))
+            .map(ToString::to_string)
+            .collect();
+        expect_none(&format!("phases that {} lacks", document.path.display()), &missing);
+        let strange: Vec<String> = named
+            .iter()
+            .filter(|word| !phases.contains(word))
+            .map(ToString::to_string)
+            .collect();
+        expect_none(
+            &format!("phases of {} that are none", document.path.display()),
+            &strange,
+        );
+    }
+}
