@@ -1,11 +1,15 @@
 //! Discovery: waits for exactly the peers that the topology names, and keeps an eye on them afterwards.
 
+mod commands;
 mod name_checks;
 mod once;
 mod schedule;
 mod task;
 
+pub(crate) use commands::RecheckHandle;
 pub use once::look;
+
+use commands::{COMMANDS, Command, Counts};
 
 use super::status_board::now;
 use crate::sys::discovery::dns::Resolver;
@@ -19,36 +23,6 @@ use gp_agent_core::finding::Finding;
 use std::collections::BTreeSet;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-
-/// Rechecks that may wait; more are dropped, as they would ask the same.
-const COMMANDS: usize = 256;
-
-enum Command {
-    Recheck(String),
-    InHba(BTreeSet<String>, oneshot::Sender<()>),
-}
-
-/// Where to say that an address of a peer may be an old one.
-#[derive(Clone)]
-pub struct RecheckHandle {
-    commands: mpsc::Sender<Command>,
-}
-
-impl RecheckHandle {
-    /// Has this pod's addresses and name looked up again: call it when nobody answers there, or another pod does, or when
-    /// it should have come in and did not. However often it is called, lookups of one pod are [`LookupIntervals::recheck`] apart.
-    pub fn about(&self, pod: &str) {
-        // A full queue means that questions are under way already; without a discovery nobody asks.
-        let _ = self.commands.try_send(Command::Recheck(pod.to_string()));
-    }
-}
-
-/// What is still to be waited for; a channel of its own, as looking through all peers at every change is slow for many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Counts {
-    missing: usize,
-    unchecked: usize,
-}
 
 /// The running discovery. Dropping it ends the task.
 pub struct Discovery {

@@ -3,24 +3,18 @@
 //! The catalog is what FTS believes: it notices a dead primary within a minute or two, a dead mirror when a write waits for
 //! it, and a dead standby never. The agents see their own pods at once. A row and its pod that agree are no news.
 
+mod contradiction;
 mod pair;
 mod row;
 #[cfg(test)]
 mod tests;
 
+pub use contradiction::Contradiction;
+
 use crate::cluster::catalog::{Catalog, Segment};
 use crate::cluster::report::{Listing, PodReport};
-use crate::cluster::topology::{Member, Role, Topology};
+use crate::cluster::topology::{Member, Topology};
 use crate::finding::{Area, Finding, Severity};
-
-/// A contradiction and the pod that it is shown with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contradiction {
-    /// Short host name.
-    pub pod: String,
-    /// What it is.
-    pub finding: Finding,
-}
 
 /// Gives every entry its row of the catalog, and the contradictions that concern it.
 pub fn annotate(entries: &mut [PodReport], topology: &Topology, catalog: &Catalog) {
@@ -105,20 +99,4 @@ fn strangers(topology: &Topology, catalog: &Catalog) -> Vec<Contradiction> {
             ),
         })
         .collect()
-}
-
-/// Whether the pod does at this moment what its row says it is.
-fn serves(row: &Segment, active: Option<Role>) -> bool {
-    active == Some(role_of(row))
-}
-
-/// The role of a row in the words of the topology.
-fn role_of(row: &Segment) -> Role {
-    use crate::cluster::catalog::CatalogRole::{Mirror, Primary};
-    match (row.role, row.content) {
-        (Primary, -1) => Role::Coordinator,
-        (Mirror, -1) => Role::Standby,
-        (Primary, _) => Role::Primary,
-        (Mirror, _) => Role::Mirror,
-    }
 }

@@ -1,6 +1,6 @@
 //! The pods of one content together.
 
-use super::Contradiction;
+use super::contradiction::Contradiction;
 use crate::cluster::catalog::{Catalog, CatalogRole, Segment};
 use crate::cluster::report::PodReport;
 use crate::cluster::topology::{Role, Topology};

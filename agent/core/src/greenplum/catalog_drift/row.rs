@@ -1,6 +1,6 @@
 //! One pod and its row.
 
-use super::{role_of, serves};
+use super::contradiction::{role_of, serves};
 use crate::cluster::catalog::{Catalog, CatalogRole, Segment};
 use crate::cluster::report::PodReport;
 use crate::cluster::status::{Phase, PodStatus};

@@ -1,6 +1,7 @@
 use super::*;
 use crate::cluster::report::Report;
 use crate::cluster::status::{Phase, PodStatus};
+use crate::cluster::topology::Role;
 use crate::config::load;
 use crate::fixtures::row;
 use crate::postgres::start_decision::DirectoryKind;

@@ -1,6 +1,6 @@
 //! Records that do not fit on one line.
 
-use super::Record;
+use super::model::Record;
 use serde_json::{Map, Value};
 
 /// Bytes, as JSON writes them, that the first record keeps of each text; at most five are long (message, detail, context,

@@ -1,5 +1,7 @@
 use super::*;
+use crate::cluster::topology::Role;
 use proptest::prelude::*;
+use serde_json::Value;
 use serde_json::json;
 
 fn who() -> Identity {

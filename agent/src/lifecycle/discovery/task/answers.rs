@@ -1,6 +1,6 @@
 //! What the watcher does with the answers that come back.
 
-use super::{Lookup, Watcher};
+use super::watcher::{Lookup, Watcher};
 use crate::lifecycle::discovery::name_checks::Round;
 use crate::lifecycle::status_board::now as unix;
 use crate::sys::discovery::dns::{Answer, DnsError, Families};

@@ -1,12 +1,17 @@
 //! The task: asks for peers, publishes what it learns, and logs progress.
 
 mod answers;
+mod watcher;
 
+pub(super) use watcher::Watcher;
+
+use watcher::Peer;
+
+use super::commands::{Command, Counts};
 use super::name_checks::{Checks, Round};
 use super::schedule::Schedule;
-use super::{Command, Counts};
 use crate::lifecycle::status_board::now as unix;
-use crate::sys::discovery::dns::{Answer, DnsError, Families, Resolver};
+use crate::sys::discovery::dns::{Families, Resolver};
 use crate::sys::discovery::nss::NssResolver;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -14,8 +19,8 @@ use futures_util::stream::FuturesUnordered;
 use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::discovery::intervals::LookupIntervals;
 use gp_agent_core::discovery::name_check::NameVerdict;
-use gp_agent_core::discovery::peers::{PeerMap, PeerView, ProgressKey, progress, progress_key};
-use std::collections::{BTreeSet, HashMap};
+use gp_agent_core::discovery::peers::{PeerMap, PeerView, progress, progress_key};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -23,43 +28,6 @@ use tracing::info;
 
 /// How long after progress was last logged a wait is mentioned again although nothing changed.
 const REMINDER: u32 = 20;
-
-struct Peer {
-    pod: String,
-    fqdn: String,
-    /// Partner or coordinator: the pods that this one connects to.
-    partner: bool,
-    coordinator: bool,
-    near: bool,
-    families: Families,
-    found: bool,
-    failures: u32,
-    asked: Option<Instant>,
-}
-
-type Lookup = (usize, Families, Result<Answer, DnsError>);
-
-/// The state of the task.
-pub(super) struct Watcher {
-    resolver: Arc<Resolver>,
-    names: Arc<NssResolver>,
-    pace: LookupIntervals,
-    peers: Vec<Peer>,
-    index: HashMap<String, usize>,
-    near: usize,
-    missing: usize,
-    /// In pg_hba.conf, and never checked.
-    unchecked: usize,
-    /// Found, and not to be looked up at the moment.
-    failing: usize,
-    schedule: Schedule,
-    asking: FuturesUnordered<BoxFuture<'static, Lookup>>,
-    checks: Checks,
-    in_hba: watch::Sender<BTreeSet<String>>,
-    counts: watch::Sender<Counts>,
-    map: watch::Sender<PeerMap>,
-    logged: Option<(Instant, ProgressKey)>,
-}
 
 impl Watcher {
     pub(super) fn new(
