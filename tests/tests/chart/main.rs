@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Helpers of tests are tests.
 
 mod cases;
+mod configuration;
 mod flat;
 mod keys;
 mod objects;

@@ -1,9 +1,6 @@
 //! What changed between two configurations, and what of it can be applied at once.
 
-use super::Config;
-use super::schema::{HBA_EXTRA, PARAMETERS};
-use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use super::schema::Config;
 
 /// The dotted keys that differ; parameters one by one, such as `parameters.work_mem`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,35 +21,18 @@ impl Change {
 
 /// What has to be done to get from `old` to `new`.
 pub fn diff(old: &Config, new: &Config) -> Change {
-    let (old, new) = (leaves(old), leaves(new));
-    let keys: BTreeSet<_> = old.keys().chain(new.keys()).collect();
-    let changed = keys.into_iter().filter(|key| old.get(*key) != new.get(*key));
-    let (reloadable, needs_restart) = changed.cloned().partition(|key| is_reloadable(key));
-    Change {
-        reloadable,
-        needs_restart,
+    let mut change = Change::default();
+    for (key, names) in old.changes(new) {
+        let into = if key.live {
+            &mut change.reloadable
+        } else {
+            &mut change.needs_restart
+        };
+        into.extend(names);
     }
-}
-
-fn is_reloadable(key: &str) -> bool {
-    key == HBA_EXTRA.name || key.split('.').next() == Some(PARAMETERS.name)
-}
-
-/// Every value by its dotted key, as the configuration would be printed.
-fn leaves(config: &Config) -> BTreeMap<String, Value> {
-    let mut leaves = BTreeMap::new();
-    // Nothing in a Config can fail to become JSON; if it did, everything would count as the same.
-    if let Ok(Value::Object(sections)) = serde_json::to_value(config) {
-        for (name, value) in sections {
-            match value {
-                Value::Object(keys) => {
-                    leaves.extend(keys.into_iter().map(|(key, value)| (format!("{name}.{key}"), value)))
-                }
-                value => drop(leaves.insert(name, value)),
-            }
-        }
-    }
-    leaves
+    change.reloadable.sort();
+    change.needs_restart.sort();
+    change
 }
 
 #[cfg(test)]
@@ -87,5 +67,23 @@ mod tests {
         let mut without = old.clone();
         without.segments.mirrors = None;
         assert_eq!(diff(&old, &without).needs_restart, ["segments.mirrors"]);
+    }
+
+    #[test]
+    fn a_running_pod_follows_what_can_be_reloaded_and_nothing_else() {
+        let old = read(WHOLE);
+        let text = WHOLE
+            .replace("count: 2", "count: 3")
+            .replace("10.0.0.0/8", "10.0.0.0/9");
+        let new = read(&text.replace("fsync: on", "fsync: off"));
+        let mut followed = old.clone();
+        followed.follow(&new);
+        let left = diff(&followed, &new);
+        assert_eq!(
+            (left.reloadable.len(), left.needs_restart),
+            (0, vec!["segments.count".to_string()])
+        );
+        assert_eq!(diff(&old, &followed).needs_restart, [""; 0]);
+        assert_eq!(diff(&old, &followed).reloadable, ["hba.extra", "parameters.fsync"]);
     }
 }

@@ -1,10 +1,39 @@
 //! Environment variables that override single keys.
 
 use super::diagnostic::{ConfigFinding, SourceLocation};
-use super::reference::OTHER_VARIABLES;
-use super::schema::{KEYS, Key, PREFIX, variable_name};
+use super::key::{Key, PREFIX, variable_name};
+use super::schema::KEYS;
 use super::suggest::nearest;
 use std::collections::BTreeMap;
+
+/// Variables that are no keys of the file; those without a description are for the agent's own use.
+pub(super) const OTHER_VARIABLES: &[(&str, &str)] = &[
+    (
+        "GP_AGENT_CONFIG",
+        "Path of the configuration file; default `/etc/greenplum/cluster.yaml`",
+    ),
+    (
+        "GP_AGENT_RUN_DIR",
+        "Directory of the agent's socket, on a tmpfs; default `/run/gp-agent`",
+    ),
+    ("GP_AGENT_HOST_NAME", "Host name to use in place of the pod's own"),
+    ("GP_AGENT_GRACE_SECONDS", "Grace period of `gp-agent init`, in seconds"),
+    (
+        "GP_AGENT_WATCHDOG_SECONDS",
+        "Seconds without a heartbeat after which `gp-agent init` takes the agent for hung",
+    ),
+    (
+        "GP_AGENT_LOG",
+        "What is logged: `error`, `warn`, `info`, `debug` or `trace`",
+    ),
+    (
+        "GP_AGENT_LOG_FORMAT",
+        "How it is logged: `text`, `json` (a record a line), or `auto`: JSON in Kubernetes, unless standard error is a terminal",
+    ),
+    ("GP_AGENT_INIT_FD", ""),
+    ("GP_AGENT_LOG_FDS", ""),
+    ("GP_AGENT_RESTARTS", ""),
+];
 
 /// What the environment says: overrides by dotted key, and the variables that nobody reads.
 pub(super) fn read(

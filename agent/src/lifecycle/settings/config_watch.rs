@@ -46,15 +46,15 @@ pub(crate) async fn follow(path: &Path, board: &StatusBoard, current: watch::Sen
         }
         seen = read;
         match config_file::read(path) {
-            Ok(new) => publish(path, board, &current, new),
+            Ok(new) => publish(path, board, &current, &new),
             Err(error) => board.findings("config", error.findings()),
         }
     }
 }
 
-fn publish(path: &Path, board: &StatusBoard, current: &watch::Sender<Arc<Config>>, new: Config) {
-    let change = diff(&current.borrow(), &new);
-    if change.reloadable.is_empty() && change.needs_restart.is_empty() {
+fn publish(path: &Path, board: &StatusBoard, current: &watch::Sender<Arc<Config>>, new: &Config) {
+    let change = diff(&current.borrow(), new);
+    if change.is_empty() {
         board.findings("config", Vec::new());
         return;
     }
@@ -73,8 +73,7 @@ fn publish(path: &Path, board: &StatusBoard, current: &watch::Sender<Arc<Config>
     board.findings("config", findings);
     tracing::info!("configuration changed");
     let mut next = Config::clone(&current.borrow());
-    next.parameters = new.parameters;
-    next.hba.extra = new.hba.extra;
+    next.follow(new);
     current.send_replace(Arc::new(next));
 }
 

@@ -1,8 +1,10 @@
 //! What holds for every configuration and every text.
 
-use super::tests::{WHOLE, load_with};
-use super::*;
+use super::{WHOLE, load_with, printed};
+use crate::config::model::Word;
+use crate::config::*;
 use proptest::prelude::*;
+use std::path::PathBuf;
 
 fn word() -> impl Strategy<Value = String> {
     "[a-z]([a-z0-9-]{0,20}[a-z0-9])?"
@@ -105,7 +107,7 @@ proptest! {
 
     #[test]
     fn what_is_printed_is_read_back(config in config()) {
-        let value = serde_json::to_value(&config).unwrap();
+        let value = printed(&config);
         let json = serde_json::to_string_pretty(&value).unwrap();
         prop_assert_eq!(load_with(&json, &[]), Ok(config.clone()));
         prop_assert_eq!(load_with(&as_yaml(&value, 0), &[]), Ok(config));

@@ -1,4 +1,9 @@
+//! The configuration as a whole: texts and what is read, or found, in them.
+
+mod properties;
+
 use super::*;
+use std::path::PathBuf;
 
 pub(super) const SMALL: &str = "cluster: warehouse\nengine: postgres\nsegments: { count: 2 }\n";
 
@@ -16,6 +21,21 @@ parameters: { log_statement: ddl, fsync: on, work_mem: 64MB, seq_page_cost: 1.10
 pub(super) fn load_with(text: &str, env: &[(&str, &str)]) -> Result<Config, Vec<ConfigFinding>> {
     let env = env.iter().map(|(k, v)| (k.to_string(), v.to_string()));
     load(text, "cluster.yaml", env)
+}
+
+/// The configuration as JSON, without what is absent.
+pub(super) fn printed(config: &Config) -> serde_json::Value {
+    let mut value = serde_json::to_value(config).unwrap();
+    for section in value
+        .as_object_mut()
+        .unwrap()
+        .values_mut()
+        .filter_map(|v| v.as_object_mut())
+    {
+        section.retain(|_, value| !value.is_null());
+    }
+    value.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    value
 }
 
 pub(super) fn read(text: &str) -> Config {
@@ -301,4 +321,17 @@ fn a_finding_about_an_override_names_the_variable() {
 #[test]
 fn a_second_document_is_refused() {
     insta::assert_snapshot!(findings(&format!("{SMALL}---\nhttp: {{ port: 1 }}\n"), &[]), @"cluster.yaml:5:1: a second YAML document begins here; keep one document in the file, without `---` between its keys");
+}
+
+#[test]
+fn the_api_is_used_where_there_is_one_unless_told_otherwise() {
+    let config = read(SMALL).kubernetes;
+    assert_eq!((config.labels, config.events), (UseApi::Auto, UseApi::Auto));
+    // `off` is a word here, not YAML 1.1's false.
+    let config = read(&format!("{SMALL}kubernetes: {{ labels: off }}\n")).kubernetes;
+    assert_eq!((config.labels, config.events), (UseApi::Off, UseApi::Auto));
+    let config = load_with(SMALL, &[("GP_AGENT_KUBERNETES_EVENTS", "off")]).unwrap();
+    assert_eq!(config.kubernetes.events, UseApi::Off);
+    let wrong = load_with(&format!("{SMALL}kubernetes: {{ labels: on }}\n"), &[]).unwrap_err();
+    insta::assert_snapshot!(wrong[0].to_string(), @r#"cluster.yaml:4:23: kubernetes.labels: "on" is not known; choose one of auto, off"#);
 }
