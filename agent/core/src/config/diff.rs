@@ -46,7 +46,7 @@ fn leaves(config: &Config) -> BTreeMap<String, Value> {
         for (name, value) in sections {
             match value {
                 Value::Object(keys) => {
-                    leaves.extend(keys.into_iter().map(|(key, value)| (format!("{name}.{key}"), value)))
+                    leaves.extend(keys.into_iter().map(|(key, value)| (format!("{name}.{key}"), value)));
                 }
                 value => drop(leaves.insert(name, value)),
             }

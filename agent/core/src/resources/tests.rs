@@ -106,7 +106,7 @@ fn greenplum_in_small_and_large_containers() {
 #[test]
 fn greenplum_follows_the_guide_on_containers_of_a_hosts_size() {
     let derived = greenplum::derive(&limits(Some(64 * GIB), None), &none());
-    assert_eq!(derived[0].value, (((64.0 - 10.7) / 1.7 * 1024.0) as u64).to_string());
+    assert_eq!(derived[0].value, ((6_400 - 1_070) * 1024 / 170).to_string());
 }
 
 #[test]

@@ -125,11 +125,11 @@ mod tests {
         root
     }
 
-    fn limit(value: u64, file: &str) -> Option<Limit> {
-        Some(Limit {
+    fn limit(value: u64, file: &str) -> Limit {
+        Limit {
             value,
             file: file.into(),
-        })
+        }
     }
 
     #[test]
@@ -148,9 +148,10 @@ mod tests {
         ]);
         let found = limits_below(root.path(), HOST);
         let memory = limit(1 << 30, "/sys/fs/cgroup/pod/memory.max");
-        assert_eq!(found.memory.limit, memory);
+        assert_eq!(found.memory.limit, Some(memory));
         assert_eq!(found.memory.host, 64 << 30);
-        assert_eq!(found.cpus.limit, limit(2000, "/sys/fs/cgroup/pod/app/cpu.max"));
+        let cpus = limit(2000, "/sys/fs/cgroup/pod/app/cpu.max");
+        assert_eq!(found.cpus.limit, Some(cpus));
     }
 
     #[test]
@@ -172,9 +173,9 @@ mod tests {
         ]);
         let found = limits_below(root.path(), HOST);
         let memory = limit(512 << 20, "/sys/fs/cgroup/memory/memory.limit_in_bytes");
-        assert_eq!(found.memory.limit, memory);
+        assert_eq!(found.memory.limit, Some(memory));
         let cpus = limit(500, "/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us");
-        assert_eq!(found.cpus.limit, cpus);
+        assert_eq!(found.cpus.limit, Some(cpus));
     }
 
     #[test]

@@ -146,7 +146,11 @@ fn file_system(path: &Path, metadata: &Metadata) -> io::Result<FileSystem> {
 }
 
 /// The type of `f_type` differs between architectures; the kernel's magic numbers have 32 bits.
-#[allow(clippy::unnecessary_cast, clippy::cast_sign_loss)]
+#[allow(
+    clippy::unnecessary_cast,
+    clippy::cast_sign_loss,
+    reason = "its type is signed on some architectures"
+)]
 fn unsigned(f_type: FsWord) -> u64 {
     f_type as u64 & 0xFFFF_FFFF
 }
