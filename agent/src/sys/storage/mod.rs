@@ -131,7 +131,7 @@ fn file_system(path: &Path, metadata: &Metadata) -> io::Result<FileSystem> {
     let magic = unsigned(statfs(path)?.f_type);
     // Of this thread: it may be in a mount namespace of its own.
     let mounts = std::fs::read("/proc/thread-self/mountinfo")
-        .map(|text| mountinfo::parse(&String::from_utf8_lossy(&text)))
+        .map(|table| mountinfo::parse(&table))
         .unwrap_or_default();
     let real = std::fs::canonicalize(path)?;
     let mount = mountinfo::find(&mounts, mount_id(path), &real);

@@ -174,7 +174,8 @@ fn make_private(directory: &Path) -> Result<(), LockError> {
 }
 
 fn describe(pod: &str) -> String {
-    let host = nix::unistd::gethostname().map_or_else(|_| "unknown".into(), |h| h.to_string_lossy().into_owned());
+    let system = rustix::system::uname();
+    let host = system.nodename().to_string_lossy();
     let pid = std::process::id();
     let since = utc::from_unix(clock::now());
     format!("pod {pod}, pid {pid}, host {host}, since {since}\n")
