@@ -1,16 +1,11 @@
 //! The board: what this agent knows of its pod, written by every act, read by the probes.
 
+pub use crate::sys::process::clock::now;
 use gp_agent_core::cluster::status::{Phase, PodStatus};
 use gp_agent_core::finding::{Finding, Severity};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
-
-/// Unix seconds now.
-pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
-}
 
 /// Shared by all acts; each writes its own part.
 #[derive(Debug)]

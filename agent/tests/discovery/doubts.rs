@@ -106,10 +106,8 @@ async fn insist<T>(discovery: &Discovery, mut ask: impl AsyncFnMut() -> Option<T
         }
     };
     let patience = Duration::from_secs(60);
-    match tokio::time::timeout(patience, asking).await {
-        Ok(answer) => answer,
-        Err(_) => panic!("the old address is still believed"),
-    }
+    let answer = tokio::time::timeout(patience, asking).await;
+    answer.expect("the old address is no longer believed")
 }
 
 /// Both ports are the same on two loopback addresses: the old one, where `old` answers or nobody, and the new one.

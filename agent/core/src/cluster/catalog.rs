@@ -128,6 +128,7 @@ impl Catalog {
     }
 
     /// The same with the rows of one content alone.
+    #[must_use]
     pub fn only(&self, content: i32) -> Catalog {
         let segments = self.segments.iter().filter(|s| s.content == content);
         Catalog {
@@ -179,6 +180,7 @@ impl CatalogReply {
 impl CatalogAnswer {
     /// The same, unless it is the catalog of a coordinator on an older timeline than one that was `seen`: a standby was
     /// activated since, and what its predecessor knew no longer counts.
+    #[must_use]
     pub fn not_older_than(self, seen: u32) -> CatalogAnswer {
         match self {
             CatalogAnswer::Known(catalog) if catalog.timeline < seen => CatalogAnswer::Unknown {

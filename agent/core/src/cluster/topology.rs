@@ -26,6 +26,7 @@ impl Role {
     }
 
     /// The role on the other end of replication.
+    #[must_use]
     pub fn partner(self) -> Role {
         match self {
             Role::Coordinator => Role::Standby,
@@ -102,10 +103,10 @@ impl Topology {
         members.extend(
             contents
                 .clone()
-                .map(|i| member(&s.primaries, i, Role::Primary, i as i32, s.primary_port)),
+                .map(|i| member(&s.primaries, i, Role::Primary, i.cast_signed(), s.primary_port)),
         );
         if let Some(mirrors) = &s.mirrors {
-            members.extend(contents.map(|i| member(mirrors, i, Role::Mirror, i as i32, s.mirror_port)));
+            members.extend(contents.map(|i| member(mirrors, i, Role::Mirror, i.cast_signed(), s.mirror_port)));
         }
         Topology {
             cluster: config.cluster.clone(),

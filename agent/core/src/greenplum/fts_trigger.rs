@@ -243,7 +243,7 @@ mod tests {
     fn nobody_is_asked_while_the_other_server_has_no_name() {
         let all = [silent("a"), serving("b", Role::Mirror)];
         let look = |nameless: &[&str]| {
-            let nameless = nameless.iter().map(|n| n.to_string()).collect();
+            let nameless = nameless.iter().map(ToString::to_string).collect();
             Watch::default().look(&catalog(IN_SYNC), &topology(), &all, &nameless, 9)
         };
         assert!(look(&["a"]).is_some(), "a pod that is gone has no name");

@@ -17,7 +17,7 @@ fn topology(pods: &[&str]) -> Topology {
         pod: pod.to_string(),
         fqdn: format!("{pod}.gp.svc"),
         role: Role::Primary,
-        content: i as i32,
+        content: i32::try_from(i).unwrap(),
         port: 40000,
         data_dir: "/d".into(),
     });
