@@ -89,7 +89,7 @@ async fn pod(dns: &FakeDns, port: u16) -> Option<(Pod, Discovery)> {
         settings_changed: Default::default(),
         catalog: catalog::unknown("a test"),
         created: watch::Sender::new(false),
-        look_again: Default::default(),
+        recheck: Default::default(),
     };
     Some((pod, discovery))
 }
@@ -153,8 +153,7 @@ async fn a_partner_whose_address_another_pod_has_now_is_looked_up_again() {
 }
 
 fn told(fqdn: String, answer: CatalogAnswer) -> String {
-    let cluster = "test".into();
-    serde_json::to_string(&CatalogReply { cluster, fqdn, answer }).unwrap()
+    serde_json::to_string(&CatalogReply::new("test", fqdn, answer)).unwrap()
 }
 
 fn on_timeline(timeline: u32) -> CatalogAnswer {
@@ -174,7 +173,7 @@ async fn a_coordinator_of_another_namespace_is_not_believed() {
     let Some((pod, discovery)) = moved(&dns, Some(foreign), own).await else {
         return;
     };
-    let answer = insist(&discovery, async || catalog::ask(&pod).await).await;
+    let answer = insist(&discovery, async || catalog::ask(&pod).await.best).await;
     assert!(
         matches!(&answer, CatalogAnswer::Known(c) if c.timeline == 1),
         "{answer:?}"
@@ -203,5 +202,5 @@ async fn a_coordinator_whose_catalog_cannot_be_read_is_looked_up_again() {
     let Some((pod, discovery)) = moved(&dns, None, unknown).await else {
         return;
     };
-    insist(&discovery, async || catalog::ask(&pod).await).await;
+    insist(&discovery, async || catalog::ask(&pod).await.best).await;
 }

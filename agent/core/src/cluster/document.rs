@@ -63,6 +63,16 @@ fn format_or_newest<'de, D: Deserializer<'de>>(from: D) -> Result<Format, D::Err
 }
 
 impl Origin {
+    /// In today's format.
+    pub fn new(pod: String, cluster: String, fqdn: String) -> Origin {
+        Origin {
+            format: Format::CURRENT,
+            pod: Some(pod),
+            cluster,
+            fqdn,
+        }
+    }
+
     /// Who says this, when it is not that pod of that cluster: addresses are given to other pods later, of other clusters
     /// and namespaces too. What an agent does not know of itself yet is held against nobody.
     fn stranger(&self, cluster: &str, member: &Member) -> Option<String> {
