@@ -72,7 +72,7 @@ async fn addresses_that_hang_leave_time_for_the_one_that_answers() {
     let one = hangs(first, 0).await;
     let port = one.local_addr().unwrap().port();
     let _two = hangs(second, port).await;
-    agent_at(LOCAL, port, ready_mirror()).await;
+    agent_at(LOCAL, port, promoted_mirror()).await;
     let limits = FanOutLimits {
         peer: Duration::from_secs(3),
         all: Duration::from_secs(3),
@@ -121,9 +121,9 @@ async fn peers_that_hang_cost_their_time_once() {
     assert!(entries.iter().all(|e| failure(e) == Some(PeerFailure::TimedOut)));
 }
 
-/// The mirror's document, as a value to be changed.
-fn ready_mirror() -> serde_json::Value {
-    serde_json::to_value(Report::new(ready("segment-b-0", Role::Mirror), 1000)).unwrap()
+/// The document of a mirror that was promoted, as a value to be changed.
+fn promoted_mirror() -> serde_json::Value {
+    serde_json::to_value(Report::new(ready("segment-b-0", Role::Primary), 1000)).unwrap()
 }
 
 /// An agent that gives this document to every question; what it is asked.
@@ -163,7 +163,7 @@ async fn serve(
 
 #[tokio::test]
 async fn a_peer_of_a_newer_format_is_named_and_not_silent() {
-    let mut newer = ready_mirror();
+    let mut newer = promoted_mirror();
     newer["format"] = 3.into();
     newer["phase"] = "a word of the future".into();
     let (port, _) = agent_at(LOCAL, 0, newer).await;
