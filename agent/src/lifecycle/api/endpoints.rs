@@ -108,7 +108,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     get(
         "/look-again",
         Route::LookAgain,
-        "the same, for agents of version 0.1.0; goes with the next version",
+        "the same, as agents of version 0.1.0 ask for it",
     ),
     get("/metrics", Route::Metrics, "OpenMetrics"),
     post_on_socket(

@@ -117,20 +117,21 @@ async fn answer(router: &Router, request: Request<Incoming>) -> Response<Body> {
         return refuse(StatusCode::NOT_FOUND, &endpoints::no_such_path());
     };
     let posted = endpoint.method == "POST";
-    match *request.method() {
-        Method::POST if posted && endpoint.unix_only && router.side == Side::Tcp => refuse(
-            StatusCode::FORBIDDEN,
-            "only on the agent's unix socket; use gp-agent hold or gp-agent resume in the container",
-        ),
-        Method::POST if posted && endpoint.unix_only => change(router, route, request).await,
-        Method::POST | Method::GET | Method::HEAD if posted == (request.method() == Method::POST) => {
-            if !request.body().is_end_stream() {
-                return refuse(StatusCode::BAD_REQUEST, "this path takes no body");
-            }
-            read(router, route).await
-        }
-        _ => not_allowed(if posted { "POST" } else { "GET, HEAD" }),
+    let allowed = match *request.method() {
+        Method::POST => posted,
+        Method::GET | Method::HEAD => !posted,
+        _ => false,
+    };
+    if !allowed {
+        return not_allowed(if posted { "POST" } else { "GET, HEAD" });
     }
+    if endpoint.unix_only {
+        return change(router, route, request).await;
+    }
+    if !request.body().is_end_stream() {
+        return refuse(StatusCode::BAD_REQUEST, "this path takes no body");
+    }
+    read(router, route).await
 }
 
 async fn read(router: &Router, route: Route) -> Response<Body> {
@@ -179,6 +180,12 @@ async fn cluster(router: &Router) -> Response<Body> {
 }
 
 async fn change(router: &Router, route: Route, request: Request<Incoming>) -> Response<Body> {
+    if router.side == Side::Tcp {
+        return refuse(
+            StatusCode::FORBIDDEN,
+            "only on the agent's unix socket; use gp-agent hold or gp-agent resume in the container",
+        );
+    }
     let body = Limited::new(request.into_body(), MAX_REASON).collect();
     let body = match tokio::time::timeout(router.body_within, body).await {
         Ok(Ok(body)) => body.to_bytes(),
