@@ -23,6 +23,9 @@ pub enum Area {
     Limits,
     /// The Kubernetes API, as this pod may use it.
     Kubernetes,
+    /// What only a later version has a word for, in a peer's document.
+    #[serde(other)]
+    Other,
 }
 
 impl fmt::Display for Area {
@@ -36,6 +39,7 @@ impl fmt::Display for Area {
             Area::Postgres => "postgres",
             Area::Limits => "limits",
             Area::Kubernetes => "kubernetes",
+            Area::Other => "other",
         })
     }
 }

@@ -1,7 +1,9 @@
 //! The cluster: who is in it, what each pod is and says, and what Greenplum's catalog says of it.
 
 pub mod catalog;
+pub mod document;
 pub mod identity;
+pub mod peer_error;
 pub mod probes;
 pub mod report;
 pub mod status;

@@ -1,6 +1,6 @@
 //! What an agent knows of its own pod: the document that `/status` serves.
 
-use super::topology::{Member, Role};
+use super::topology::Role;
 use crate::finding::Finding;
 use serde::{Deserialize, Serialize};
 
@@ -226,21 +226,6 @@ pub struct PodStatus {
 }
 
 impl PodStatus {
-    /// Who says this, when it is not that pod of that cluster: addresses are given to other pods later, of other clusters
-    /// and namespaces too. What an agent does not know of itself yet is held against nobody.
-    pub fn stranger(&self, cluster: &str, member: &Member) -> Option<String> {
-        let differs = |said: &str, wanted: &str| !said.is_empty() && said != wanted;
-        if self.pod != member.pod {
-            Some(format!("{}: an old address", self.pod))
-        } else if differs(&self.cluster, cluster) {
-            Some(format!("{} of cluster {}", self.pod, self.cluster))
-        } else if differs(&self.fqdn, &member.fqdn) {
-            Some(format!("{}: an old address", self.fqdn))
-        } else {
-            None
-        }
-    }
-
     /// The status of a pod of which only its host name is known.
     pub fn unknown(pod: &str) -> PodStatus {
         PodStatus {

@@ -73,7 +73,9 @@ impl Watch {
         for row in catalog.segments.iter().filter(|s| s.content >= 0) {
             let member = topology.members.iter().find(|m| row.is(m));
             let entry = member.and_then(|m| entries.iter().find(|e| e.pod == m.pod));
-            let Some(entry) = entry.filter(|_| row.up) else {
+            // Of a pod whose answer is not understood nothing is known: FTS finds out by itself, at its own interval.
+            let known = |entry: &&PodReport| row.up && entry.not_understood().is_none();
+            let Some(entry) = entry.filter(known) else {
                 self.missing_since.remove(&row.dbid);
                 continue;
             };
@@ -123,6 +125,7 @@ fn can_change(catalog: &Catalog, row: &Segment) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::peer_error::PeerError;
     use crate::cluster::report::Report;
     use crate::cluster::status::PodStatus;
     use crate::cluster::topology::Member;
@@ -167,7 +170,9 @@ mod tests {
     }
 
     fn silent(pod: &str) -> PodReport {
-        PodReport::of(&member(pod, Role::Primary), Err("no route".into()))
+        let at = ([127, 0, 0, 1], 8008).into();
+        let why = "no route".into();
+        PodReport::of(&member(pod, Role::Primary), Err(PeerError::Unreachable { at, why }))
     }
 
     fn serving(pod: &str, role: Role) -> PodReport {
@@ -230,6 +235,18 @@ mod tests {
                 .look(&catalog(IN_SYNC), &topology(), &mirror_gone, &BTreeSet::new(), 9)
                 .is_some()
         );
+    }
+
+    #[test]
+    fn a_pod_of_a_newer_version_is_not_gone() {
+        let newer = PeerError::NotUnderstood("a speaks format 3, this agent reads up to 1".into());
+        let a = PodReport::of(&member("a", Role::Primary), Err(newer));
+        let all = [a, serving("b", Role::Mirror)];
+        let mut watch = Watch::default();
+        for now in [0, 10_000, 100_000] {
+            let asked = watch.look(&catalog(IN_SYNC), &topology(), &all, &BTreeSet::new(), now);
+            assert_eq!(asked, None);
+        }
     }
 
     #[test]

@@ -108,7 +108,7 @@ pub(crate) async fn prepare(
         settings_changed: Notify::new(),
         catalog: catalog::unknown("the agent starts"),
         created: watch::Sender::new(false),
-        look_again: Notify::new(),
+        recheck: Notify::new(),
     });
     Ok(Prepared {
         pod,
