@@ -24,7 +24,7 @@ fn topology(count: usize) -> Topology {
         pod: format!("segment-a-{i}"),
         fqdn: format!("segment-a-{i}.{domain}"),
         role: Role::Primary,
-        content: i as i32,
+        content: gp_agent_core::cluster::content::ContentId::new(i as i32),
         port: 40000,
         data_dir: format!("/greenplum/gpseg{i}").into(),
     };

@@ -70,9 +70,9 @@ impl Agent for Fake {
         })
     }
 
-    fn catalog(&self, content: Option<i32>) -> CatalogReply {
+    fn catalog(&self, content: Option<gp_agent_core::cluster::content::ContentId>) -> CatalogReply {
         let status = self.status();
-        let what = format!("{content:?}");
+        let what = content.map_or("all".to_string(), |content| content.to_string());
         CatalogReply {
             cluster: status.cluster,
             fqdn: status.fqdn,
@@ -114,7 +114,7 @@ pub(crate) fn member(pod: &str, role: Role) -> Member {
         pod: pod.into(),
         fqdn: format!("{pod}.agent"),
         role,
-        content: 0,
+        content: gp_agent_core::cluster::content::ContentId::new(0),
         port: 5432,
         data_dir: "/greenplum/gpseg0".into(),
     }

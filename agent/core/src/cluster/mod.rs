@@ -1,7 +1,10 @@
 //! The cluster: who is in it, what each pod is and says, and what Greenplum's catalog says of it.
 
 pub mod catalog;
+pub mod content;
+pub mod directory;
 pub mod identity;
+pub mod phase;
 pub mod probes;
 pub mod report;
 pub mod status;

@@ -1,6 +1,7 @@
 //! The whole cluster as one agent sees it: what `/status` and `/cluster` serve.
 
 use super::catalog::Segment;
+use super::content::ContentId;
 use super::probes;
 use super::probes::Verdict;
 use super::status::PodStatus;
@@ -56,7 +57,7 @@ pub struct PodReport {
     /// The role it was made for.
     pub role: Option<Role>,
     /// Its content id.
-    pub content: i32,
+    pub content: ContentId,
     /// Its agent's answer.
     pub status: Option<Report>,
     /// Why there is none.

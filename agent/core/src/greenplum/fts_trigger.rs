@@ -70,7 +70,7 @@ impl Watch {
         now_ms: u64,
     ) -> Option<String> {
         let mut why = None;
-        for row in catalog.segments.iter().filter(|s| s.content >= 0) {
+        for row in catalog.segments.iter().filter(|s| s.content.is_segment()) {
             let member = topology.members.iter().find(|m| row.is(m));
             let entry = member.and_then(|m| entries.iter().find(|e| e.pod == m.pod));
             let Some(entry) = entry.filter(|_| row.up) else {
@@ -123,6 +123,7 @@ fn can_change(catalog: &Catalog, row: &Segment) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::content::ContentId;
     use crate::cluster::report::Report;
     use crate::cluster::status::PodStatus;
     use crate::cluster::topology::Member;
@@ -133,7 +134,7 @@ mod tests {
             pod: pod.into(),
             fqdn: format!("{pod}.gp"),
             role,
-            content: 0,
+            content: ContentId::new(0),
             port: 1,
             data_dir: "/g".into(),
         }

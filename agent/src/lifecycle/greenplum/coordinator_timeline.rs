@@ -62,7 +62,7 @@ pub(crate) async fn tell_peers(pod: &Pod) {
 
 /// The newest that any of the segments, or this pod itself, remembers.
 pub(crate) async fn newest_of_segments(pod: &Pod) -> u32 {
-    let segments = pod.topology.members.iter().filter(|m| m.content >= 0);
+    let segments = pod.topology.members.iter().filter(|m| m.content.is_segment());
     let entries = client::ask_each(pod, segments.take(ASKED), PACE).await;
     let theirs = |entry: PodReport| entry.status.map_or(0, |r| r.status.seen_coordinator);
     let own = pod.board.read(|s| s.seen_coordinator);

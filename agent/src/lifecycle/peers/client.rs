@@ -6,7 +6,7 @@ use crate::sys::http::client;
 use gp_agent_core::cluster::report::PodReport;
 use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::cluster::topology::Member;
-use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind, Partner};
+use gp_agent_core::postgres::start_decision::{Directory, Partner};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub async fn ask(pod: &Pod) -> Partner {
         return Partner::Silent;
     };
     // Until it has looked at its own volume a partner knows nothing.
-    let Some(kind) = DirectoryKind::from_word(&status.directory.kind) else {
+    let Some(kind) = status.directory.kind() else {
         return Partner::Silent;
     };
     Partner::Answered {

@@ -133,7 +133,7 @@ fn what_gpinitsystem_would_refuse_is_refused_before_it_runs() {
         }),
         change(&|m| {
             m.port = match m.role {
-                Role::Primary => 40000 + m.content as u16,
+                Role::Primary => 40000 + m.content.number() as u16,
                 Role::Mirror => 40001,
                 _ => 5432,
             }
