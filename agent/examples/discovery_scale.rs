@@ -24,7 +24,7 @@ fn topology(count: usize) -> Topology {
         pod: format!("segment-a-{i}"),
         fqdn: format!("segment-a-{i}.{domain}"),
         role: Role::Primary,
-        content: i32::try_from(i).unwrap(),
+        content: gp_agent_core::cluster::content::ContentId::new(i32::try_from(i).unwrap()),
         port: 40000,
         data_dir: format!("/greenplum/gpseg{i}").into(),
     };

@@ -106,7 +106,7 @@ fn the_server_reads_the_rendered_block() {
         pod: pod.to_string(),
         fqdn: format!("{pod}.db.test"),
         role,
-        content: -1,
+        content: gp_agent_core::cluster::content::ContentId::COORDINATOR,
         port: 5432,
         data_dir: "/greenplum/gpseg-1".into(),
     };

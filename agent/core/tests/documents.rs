@@ -6,6 +6,7 @@
 mod frozen_0_1_0;
 
 use gp_agent_core::cluster::catalog::{CatalogAnswer, CatalogReply};
+use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::document;
 use gp_agent_core::cluster::document::{Document, Format, Misread};
 use gp_agent_core::cluster::peer_error::PeerError;
@@ -39,7 +40,7 @@ fn member(document: &Value) -> Member {
         pod: pod.into(),
         fqdn: fqdn.into(),
         role: Role::Primary,
-        content: 0,
+        content: ContentId::new(0),
         port: 1,
         data_dir: "/greenplum/gpseg0".into(),
     }

@@ -10,6 +10,7 @@ pub(crate) use postgres::{Clone, Create, Postgres};
 
 use crate::sys::postgres::data_directory::{Examined, examine};
 use crate::sys::postgres::programs::{ToolError, Tools, major};
+use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::config::{Config, EngineKind};
 use gp_agent_core::finding::Finding;
 use gp_agent_core::greenplum::version::Family;
@@ -121,7 +122,7 @@ impl Engine {
     /// The postmaster of `content` in the foreground. `-D` comes first and the program's path ends in `/postgres`, since
     /// the Greenplum tools search `ps` for `postgres -D <dir>`; the port is on the command line, since a copied
     /// postgresql.conf holds the other end's.
-    pub fn start_command(&self, dir: &Path, port: u16, content: i32) -> Command {
+    pub fn start_command(&self, dir: &Path, port: u16, content: ContentId) -> Command {
         let mut command = Command::new(self.tools().path("postgres"));
         command
             .envs(self.tools().environment())
@@ -137,11 +138,11 @@ impl Engine {
     }
 
     /// `options` that the agent's own connections to the server of `content` need.
-    pub fn session_options(&self, content: i32) -> Option<String> {
+    pub fn session_options(&self, content: ContentId) -> Option<String> {
         match self {
             Engine::Postgres(_) => None,
             // Segments answer clients in utility mode alone.
-            Engine::Greenplum(greenplum) => (content >= 0).then(|| greenplum.utility_options()),
+            Engine::Greenplum(greenplum) => content.is_segment().then(|| greenplum.utility_options()),
         }
     }
 

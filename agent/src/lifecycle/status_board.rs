@@ -69,6 +69,16 @@ impl StatusBoard {
         if status.phase == phase && status.reason == reason {
             return;
         }
+        let before = status.phase;
+        if !phase.may_follow(before) {
+            drop(inner);
+            unforeseen(before, phase, &reason);
+            if before.is_final() {
+                return;
+            }
+            inner = self.lock();
+        }
+        let status = &mut inner.status;
         if status.phase != phase {
             status.phase_since = now();
         }
@@ -102,4 +112,15 @@ impl StatusBoard {
             tracing::info!("no longer found: {} {}: {}", gone.area, gone.subject, gone.what);
         }
     }
+}
+
+/// A move that [`gp_agent_core::cluster::phase::MAY_FOLLOW`] does not know is a defect. In production it is obeyed all the same,
+/// since probes that go by an old phase do more harm; nothing leaves the last one.
+fn unforeseen(before: Phase, phase: Phase, reason: &str) {
+    tracing::error!(
+        ?before,
+        ?phase,
+        "no such step is foreseen in a pod's life; please report this: {reason}"
+    );
+    debug_assert!(false, "{phase:?} ({reason}) may not follow {before:?}");
 }

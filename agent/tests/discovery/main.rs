@@ -44,7 +44,7 @@ fn member(pod: &str, role: Role, content: i32) -> Member {
         pod: pod.into(),
         fqdn: fqdn(pod),
         role,
-        content,
+        content: gp_agent_core::cluster::content::ContentId::new(content),
         port: 5432,
         data_dir: "/greenplum/gpseg".into(),
     }

@@ -75,9 +75,9 @@ impl Agent for Fake {
         })
     }
 
-    fn catalog(&self, content: Option<i32>) -> CatalogReply {
+    fn catalog(&self, content: Option<gp_agent_core::cluster::content::ContentId>) -> CatalogReply {
         let status = self.status();
-        let what = format!("{content:?}");
+        let what = content.map_or("all".to_string(), |content| content.to_string());
         CatalogReply::new(status.cluster, status.fqdn, CatalogAnswer::NotCreated { what })
     }
 
@@ -117,7 +117,7 @@ pub(crate) fn member(pod: &str, role: Role) -> Member {
         pod: pod.into(),
         fqdn: format!("{pod}.agent"),
         role,
-        content: 0,
+        content: gp_agent_core::cluster::content::ContentId::new(0),
         port: 5432,
         data_dir: "/greenplum/gpseg0".into(),
     }
@@ -160,7 +160,7 @@ impl Peers {
     pub(crate) async fn catalog(&self, content: Option<i32>) -> Result<CatalogAnswer, PeerError> {
         let known = watch::channel(self.known.clone()).1;
         let client = PeerClient::new("warehouse", &known, self.port);
-        client.catalog(&self.members[0], content, Duration::from_secs(60)).await
+        client.catalog(&self.members[0], content.map(gp_agent_core::cluster::content::ContentId::new), Duration::from_secs(60)).await
     }
 
     /// Asks the first of them to look again.

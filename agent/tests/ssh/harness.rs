@@ -105,7 +105,7 @@ pub(crate) fn member(pod: &str, role: Role) -> Member {
         pod: pod.into(),
         fqdn: format!("{pod}.gp.test"),
         role,
-        content: 0,
+        content: gp_agent_core::cluster::content::ContentId::new(0),
         port: 5432,
         data_dir: "/greenplum/gpseg0".into(),
     }

@@ -2,6 +2,7 @@
 //!
 //! Source of names and letters: Greenplum's `src/include/catalog/gp_segment_configuration.h`.
 
+use super::content::ContentId;
 use super::document::{Document, Format};
 use super::topology::Member;
 use serde::{Deserialize, Serialize};
@@ -47,8 +48,8 @@ impl CatalogRole {
 pub struct Segment {
     /// Number of this row, unique in the cluster.
     pub dbid: i32,
-    /// Content; -1 is the coordinator's.
-    pub content: i32,
+    /// Which part of the database it holds.
+    pub content: ContentId,
     /// What it is now.
     pub role: CatalogRole,
     /// What it was made as.
@@ -130,7 +131,7 @@ impl Catalog {
 
     /// The same with the rows of one content alone.
     #[must_use]
-    pub fn only(&self, content: i32) -> Catalog {
+    pub fn only(&self, content: ContentId) -> Catalog {
         let segments = self.segments.iter().filter(|s| s.content == content);
         Catalog {
             segments: segments.cloned().collect(),
@@ -230,7 +231,7 @@ pub(crate) mod tests {
             pod: pod.into(),
             fqdn: format!("{pod}.gp.test"),
             role: Role::Primary,
-            content,
+            content: ContentId::new(content),
             port: 40000,
             data_dir: "/greenplum/gpseg0".into(),
         }

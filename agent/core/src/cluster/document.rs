@@ -170,7 +170,7 @@ mod tests {
             pod: "segment-a-0".into(),
             fqdn: "segment-a-0.gp".into(),
             role: Role::Primary,
-            content: 0,
+            content: crate::cluster::content::ContentId::new(0),
             port: 1,
             data_dir: "/g".into(),
         }

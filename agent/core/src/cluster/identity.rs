@@ -167,6 +167,7 @@ fn hint(short: &str, topology: &Topology) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::content::ContentId;
     use crate::config::load;
     use proptest::prelude::*;
 
@@ -196,10 +197,14 @@ mod tests {
             "Segment-B-1",
         ] {
             let member = identify(host, &topology).unwrap();
-            assert_eq!((member.role, member.content), (Role::Mirror, 1), "{host}");
+            assert_eq!(
+                (member.role, member.content),
+                (Role::Mirror, ContentId::new(1)),
+                "{host}"
+            );
         }
         let standby = identify("coordinator-1", &topology).unwrap();
-        assert_eq!((standby.role, standby.content), (Role::Standby, -1));
+        assert_eq!((standby.role, standby.content), (Role::Standby, ContentId::COORDINATOR));
     }
 
     #[test]

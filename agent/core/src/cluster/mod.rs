@@ -1,9 +1,12 @@
 //! The cluster: who is in it, what each pod is and says, and what Greenplum's catalog says of it.
 
 pub mod catalog;
+pub mod content;
+pub mod directory;
 pub mod document;
 pub mod identity;
 pub mod peer_error;
+pub mod phase;
 pub mod probes;
 pub mod report;
 pub mod status;

@@ -1,6 +1,7 @@
 //! The whole cluster as one agent sees it: what `/status` and `/cluster` serve.
 
 use super::catalog::Segment;
+use super::content::ContentId;
 use super::document::{Document, Format};
 use super::peer_error::{PeerError, PeerFailure};
 use super::probes;
@@ -69,7 +70,7 @@ pub struct PodReport {
     /// The role it was made for.
     pub role: Option<Role>,
     /// Its content id.
-    pub content: i32,
+    pub content: ContentId,
     /// Its agent's answer.
     pub status: Option<Report>,
     /// Why there is none, in words.

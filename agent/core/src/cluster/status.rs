@@ -1,74 +1,11 @@
 //! What an agent knows of its own pod: the document that `/status` serves.
 
+use super::content::ContentId;
+use super::directory::DirectoryKind;
+pub use super::phase::Phase;
 use super::topology::Role;
 use crate::finding::Finding;
 use serde::{Deserialize, Serialize};
-
-/// The act of the pod's life that is on stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Phase {
-    /// Configuration, volume, keys.
-    Preparing,
-    /// Waiting for the names of the peers.
-    Discovering,
-    /// Creating the data directory.
-    Bootstrapping,
-    /// The postmaster starts or recovers.
-    Starting,
-    /// The postmaster runs.
-    Running,
-    /// Something must be mended by a person first; `reason` says what.
-    Refused,
-    /// The postmaster was stopped cleanly by an administrator and stays stopped.
-    Stopped,
-    /// Taken out of supervision with `gp-agent hold`.
-    Held,
-    /// The postmaster crashed and is started again, now or after a pause.
-    Crashed,
-    /// The postmaster crashes again and again.
-    CrashLoop,
-    /// The postmaster accepts connections and never answers.
-    Hung,
-    /// The pod ends.
-    Draining,
-}
-
-impl Phase {
-    /// Every phase.
-    pub const ALL: [Phase; 12] = [
-        Phase::Preparing,
-        Phase::Discovering,
-        Phase::Bootstrapping,
-        Phase::Starting,
-        Phase::Running,
-        Phase::Refused,
-        Phase::Stopped,
-        Phase::Held,
-        Phase::Crashed,
-        Phase::CrashLoop,
-        Phase::Hung,
-        Phase::Draining,
-    ];
-
-    /// Its word in JSON, metrics and tables.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Phase::Preparing => "preparing",
-            Phase::Discovering => "discovering",
-            Phase::Bootstrapping => "bootstrapping",
-            Phase::Starting => "starting",
-            Phase::Running => "running",
-            Phase::Refused => "refused",
-            Phase::Stopped => "stopped",
-            Phase::Held => "held",
-            Phase::Crashed => "crashed",
-            Phase::CrashLoop => "crash-loop",
-            Phase::Hung => "hung",
-            Phase::Draining => "draining",
-        }
-    }
-}
 
 /// What the data directory on the volume says it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +21,13 @@ pub struct DirectoryStatus {
     pub timeline: Option<u32>,
     /// "Database cluster state" of pg_controldata.
     pub state: Option<String>,
+}
+
+impl DirectoryStatus {
+    /// Its kind; `None` while its pod has not looked, and for a word of another version.
+    pub fn kind(&self) -> Option<DirectoryKind> {
+        DirectoryKind::from_word(&self.kind)
+    }
 }
 
 /// The postmaster, as the agent's own process table and connection show it.
@@ -183,7 +127,7 @@ pub struct PodStatus {
     /// The role it does at this moment, or none.
     pub active_role: Option<Role>,
     /// Greenplum's content id.
-    pub content: i32,
+    pub content: ContentId,
     /// The postmaster's port.
     pub port: u16,
     /// Where in its life the pod is.
@@ -234,7 +178,7 @@ impl PodStatus {
             cluster: String::new(),
             preferred_role: None,
             active_role: None,
-            content: -1,
+            content: ContentId::COORDINATOR,
             port: 0,
             phase: Phase::Preparing,
             phase_since: 0,

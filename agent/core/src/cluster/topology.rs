@@ -1,5 +1,6 @@
 //! Who is in the cluster: every pod's name, role, content, port and data directory.
 
+use super::content::ContentId;
 use crate::config::Config;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -58,8 +59,8 @@ pub struct Member {
     pub fqdn: String,
     /// The role it was made for (Greenplum: preferred_role).
     pub role: Role,
-    /// Greenplum's content id; -1 is the coordinator's.
-    pub content: i32,
+    /// Greenplum's content id.
+    pub content: ContentId,
     /// The postmaster's TCP port.
     pub port: u16,
     /// The data directory, `gpseg<content>` below the volume (Greenplum wants the coordinator's to end in `-1`). The
@@ -82,7 +83,7 @@ pub struct Topology {
 impl Topology {
     /// The topology that a valid configuration describes, below `domain`.
     pub fn new(config: &Config, domain: &str) -> Topology {
-        let member = |group: &str, ordinal: u32, role: Role, content: i32, port: u16| {
+        let member = |group: &str, ordinal: u32, role: Role, content: ContentId, port: u16| {
             let pod = format!("{group}-{ordinal}");
             Member {
                 fqdn: format!("{pod}.{domain}"),
@@ -95,18 +96,19 @@ impl Topology {
         };
         let c = &config.coordinator;
         let s = &config.segments;
-        let mut members = vec![member(&c.pods, 0, Role::Coordinator, -1, c.port)];
+        let mut members = vec![member(&c.pods, 0, Role::Coordinator, ContentId::COORDINATOR, c.port)];
         if c.standby {
-            members.push(member(&c.pods, 1, Role::Standby, -1, c.port));
+            members.push(member(&c.pods, 1, Role::Standby, ContentId::COORDINATOR, c.port));
         }
         let contents = 0..s.count;
+        let content = |i: u32| ContentId::new(i as i32);
         members.extend(
             contents
                 .clone()
-                .map(|i| member(&s.primaries, i, Role::Primary, i.cast_signed(), s.primary_port)),
+                .map(|i| member(&s.primaries, i, Role::Primary, content(i), s.primary_port)),
         );
         if let Some(mirrors) = &s.mirrors {
-            members.extend(contents.map(|i| member(mirrors, i, Role::Mirror, i.cast_signed(), s.mirror_port)));
+            members.extend(contents.map(|i| member(mirrors, i, Role::Mirror, content(i), s.mirror_port)));
         }
         Topology {
             cluster: config.cluster.clone(),

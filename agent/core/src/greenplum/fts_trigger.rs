@@ -70,7 +70,7 @@ impl Watch {
         now_ms: u64,
     ) -> Option<String> {
         let mut why = None;
-        for row in catalog.segments.iter().filter(|s| s.content >= 0) {
+        for row in catalog.segments.iter().filter(|s| s.content.is_segment()) {
             let member = topology.members.iter().find(|m| row.is(m));
             let entry = member.and_then(|m| entries.iter().find(|e| e.pod == m.pod));
             // Of a pod whose answer is not understood nothing is known: FTS finds out by itself, at its own interval.
@@ -125,6 +125,7 @@ fn can_change(catalog: &Catalog, row: &Segment) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::content::ContentId;
     use crate::cluster::peer_error::PeerError;
     use crate::cluster::report::Report;
     use crate::cluster::status::PodStatus;
@@ -136,7 +137,7 @@ mod tests {
             pod: pod.into(),
             fqdn: format!("{pod}.gp"),
             role,
-            content: 0,
+            content: ContentId::new(0),
             port: 1,
             data_dir: "/g".into(),
         }

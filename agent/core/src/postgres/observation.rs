@@ -1,5 +1,6 @@
 //! What a database server answered about itself, and what follows for the pod.
 
+use crate::cluster::content::ContentId;
 use crate::cluster::status::{Phase, ReplicationStatus};
 use crate::cluster::topology::Role;
 
@@ -82,13 +83,13 @@ impl Observation {
 
     /// The role that this server does for `content` at this moment; a replica that does not stream does none, nor does a
     /// coordinator in admin mode (`gpstart -m`), which sees the catalog alone.
-    pub fn active_role(&self, content: i32) -> Option<Role> {
+    pub fn active_role(&self, content: ContentId) -> Option<Role> {
         match (self.in_recovery, content) {
-            (false, -1) if self.utility => None,
-            (false, -1) => Some(Role::Coordinator),
+            (false, ContentId::COORDINATOR) if self.utility => None,
+            (false, ContentId::COORDINATOR) => Some(Role::Coordinator),
             (false, _) => Some(Role::Primary),
             (true, _) if !self.receiving => None,
-            (true, -1) => Some(Role::Standby),
+            (true, ContentId::COORDINATOR) => Some(Role::Standby),
             (true, _) => Some(Role::Mirror),
         }
     }
@@ -115,7 +116,7 @@ pub enum Answer {
 pub const HUNG_AFTER: u32 = 4;
 
 /// The phase that follows from an answer while the postmaster's process runs; `None` leaves it as it is.
-pub fn phase(answer: &Answer, content: i32, timeouts_in_a_row: u32) -> Option<(Phase, String)> {
+pub fn phase(answer: &Answer, content: ContentId, timeouts_in_a_row: u32) -> Option<(Phase, String)> {
     Some(match answer {
         Answer::Ok(seen) => (Phase::Running, running(seen, content)),
         Answer::NotNow(words) => (Phase::Starting, words.clone()),
@@ -133,7 +134,7 @@ pub fn phase(answer: &Answer, content: i32, timeouts_in_a_row: u32) -> Option<(P
     })
 }
 
-fn running(seen: &Observation, content: i32) -> String {
+fn running(seen: &Observation, content: ContentId) -> String {
     match seen.active_role(content) {
         Some(role) => format!("active as {role}"),
         None if !seen.in_recovery => "in admin mode (gpstart -m): serves no clients".to_string(),
@@ -157,8 +158,8 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(seen.timeline, Some(10));
-        assert_eq!(seen.active_role(0), Some(Role::Primary));
-        assert_eq!(seen.active_role(-1), Some(Role::Coordinator));
+        assert_eq!(seen.active_role(ContentId::new(0)), Some(Role::Primary));
+        assert_eq!(seen.active_role(ContentId::COORDINATOR), Some(Role::Coordinator));
         assert_eq!(seen.replication[0].lag_bytes, Some(128));
     }
 
@@ -166,26 +167,29 @@ mod tests {
     fn a_replica_without_a_stream_does_no_role() {
         let rows = [row(&["self", "true", ""])];
         let alone = Observation::from_rows(&rows).unwrap();
-        assert_eq!(alone.active_role(0), None);
+        assert_eq!(alone.active_role(ContentId::new(0)), None);
         let rows = [rows[0].clone(), row(&["receive", "p", "streaming", "", "0"])];
         let streaming = Observation::from_rows(&rows).unwrap();
-        assert_eq!(streaming.active_role(0), Some(Role::Mirror));
+        assert_eq!(streaming.active_role(ContentId::new(0)), Some(Role::Mirror));
     }
 
     #[test]
     fn a_coordinator_in_admin_mode_serves_nobody() {
         let seen = Observation::from_rows(&[row(&["self", "f", "00000001", "utility"])]).unwrap();
-        assert_eq!(seen.active_role(-1), None);
-        assert!(running(&seen, -1).contains("admin mode"));
+        assert_eq!(seen.active_role(ContentId::COORDINATOR), None);
+        assert!(running(&seen, ContentId::COORDINATOR).contains("admin mode"));
         // Segments are always asked so.
-        assert_eq!(seen.active_role(0), Some(Role::Primary));
+        assert_eq!(seen.active_role(ContentId::new(0)), Some(Role::Primary));
     }
 
     #[test]
     fn hung_only_after_several_time_outs() {
-        assert_eq!(phase(&Answer::TimedOut, 0, HUNG_AFTER - 1), None);
-        let hung = phase(&Answer::TimedOut, 0, HUNG_AFTER).unwrap();
+        assert_eq!(phase(&Answer::TimedOut, ContentId::new(0), HUNG_AFTER - 1), None);
+        let hung = phase(&Answer::TimedOut, ContentId::new(0), HUNG_AFTER).unwrap();
         assert_eq!(hung.0, Phase::Hung);
-        assert_eq!(phase(&Answer::NotNow("x".into()), 0, 0).unwrap().0, Phase::Starting);
+        assert_eq!(
+            phase(&Answer::NotNow("x".into()), ContentId::new(0), 0).unwrap().0,
+            Phase::Starting
+        );
     }
 }

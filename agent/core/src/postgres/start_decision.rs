@@ -4,39 +4,8 @@
 //! would come up as a second, writable server on its old timeline. So the pods of one content compare
 //! their directories before either postmaster starts.
 
+pub use crate::cluster::directory::DirectoryKind;
 use crate::cluster::topology::Role;
-
-/// What a data directory says of itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DirectoryKind {
-    /// There is none.
-    Absent,
-    /// Initialised, no standby marker: it would start writable.
-    Primary,
-    /// Initialised, with a standby marker (`standby.signal`, before PostgreSQL 12 `recovery.conf`).
-    Standby,
-    /// Something is there, but not a whole data directory.
-    HalfMade,
-}
-
-impl DirectoryKind {
-    /// The word used in status documents.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            DirectoryKind::Absent => "absent",
-            DirectoryKind::Primary => "primary",
-            DirectoryKind::Standby => "standby",
-            DirectoryKind::HalfMade => "half-made",
-        }
-    }
-
-    /// The reverse of [`DirectoryKind::word`]; `None` for a word of another version, or none at all.
-    pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Absent, Self::Primary, Self::Standby, Self::HalfMade]
-            .into_iter()
-            .find(|k| k.as_str() == word)
-    }
-}
 
 /// The facts about a directory that the decision rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]

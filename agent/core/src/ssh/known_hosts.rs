@@ -158,7 +158,7 @@ mod tests {
             pod: pod.to_string(),
             fqdn: format!("{pod}.gp.local"),
             role: Role::Primary,
-            content: 0,
+            content: crate::cluster::content::ContentId::new(0),
             port: 5432,
             data_dir: "/greenplum/gpseg0".into(),
         };

@@ -1,5 +1,6 @@
 //! `gp-agent render topology`: who is who, and who replicates from whom.
 
+use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::config::Config;
 use std::collections::BTreeMap;
@@ -58,7 +59,7 @@ fn line(cells: &[&str; 6], widths: &[usize; 6], text: &mut String) {
 }
 
 fn replication(topology: &Topology, text: &mut String) {
-    let sources: BTreeMap<i32, &Member> = topology
+    let sources: BTreeMap<ContentId, &Member> = topology
         .members
         .iter()
         .filter(|member| member.role.is_writable())

@@ -1,5 +1,6 @@
 use super::*;
 use gp_agent_core::cluster::catalog::Catalog;
+use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::report::Report;
 use gp_agent_core::cluster::status::{Phase, PodStatus, ReplicationStatus};
 use gp_agent_core::cluster::topology::{Role, Topology};
@@ -93,7 +94,7 @@ fn a_cluster_in_trouble() {
     let gone = PodReport {
         pod: "segment-b-1".into(),
         role: Some(Role::Mirror),
-        content: 1,
+        content: ContentId::new(1),
         error: Some("cannot reach 10.0.0.9:8008: Connection refused".into()),
         ..PodReport::default()
     };

@@ -9,6 +9,7 @@ pub(super) use pgpass_check::judge as judge_password;
 pub(super) use walreceiver::receiver;
 
 use crate::sys::postgres::programs::Tools;
+use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::greenplum::version::{Family, GpVersion};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -67,9 +68,9 @@ impl Greenplum {
 
     /// A coordinator without its role runs in utility mode, where FTS and the recovery of distributed transactions rest and
     /// `count(*)` is 0; a segment without its role lets clients in.
-    pub(super) fn role_arguments(&self, content: i32) -> &'static [&'static str] {
+    pub(super) fn role_arguments(&self, content: ContentId) -> &'static [&'static str] {
         match content {
-            -1 => self.version.family.coordinator_arguments(),
+            ContentId::COORDINATOR => self.version.family.coordinator_arguments(),
             _ => self.version.family.segment_arguments(),
         }
     }

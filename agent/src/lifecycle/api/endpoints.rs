@@ -1,6 +1,7 @@
 //! The paths that the server answers: one table for the router, for whoever asks for another path, and for the reference
 //! (docs/reference/http.md).
 
+use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::topology::Role;
 
 /// A path and what it answers.
@@ -25,7 +26,7 @@ pub(super) enum Route {
     Ready,
     Status,
     Cluster,
-    Catalog(Option<i32>),
+    Catalog(Option<ContentId>),
     Recheck,
     /// 0.1.0's word for [`Route::Recheck`]; to be removed once no agent of 0.1.0 can run beside this one.
     LookAgain,
@@ -159,7 +160,7 @@ mod tests {
             _ => None,
         };
         assert_eq!(content("/catalog"), Some(("/catalog", None)));
-        assert_eq!(content("/catalog/-1"), Some((CATALOG_OF, Some(-1))));
+        assert_eq!(content("/catalog/-1"), Some((CATALOG_OF, Some(ContentId::COORDINATOR))));
         for wrong in [
             "/catalog/",
             "/catalog/x",

@@ -7,6 +7,7 @@ use crate::lifecycle::pod::Pod;
 use crate::lifecycle::postmaster::Command;
 use crate::lifecycle::status_board::{StatusBoard, now};
 use gp_agent_core::cluster::catalog::{CatalogAnswer, CatalogReply};
+use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::status::PodStatus;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
@@ -55,7 +56,7 @@ impl Agent for AgentApi {
         Box::pin(async { cluster_view::gather(&self.board, self.pod.get()).await })
     }
 
-    fn catalog(&self, content: Option<i32>) -> CatalogReply {
+    fn catalog(&self, content: Option<ContentId>) -> CatalogReply {
         let (cluster, fqdn, why) = self
             .board
             .read(|s| (s.cluster.clone(), s.fqdn.clone(), s.reason.clone()));

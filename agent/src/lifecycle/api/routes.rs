@@ -6,6 +6,7 @@ use super::metrics;
 pub use crate::sys::http::Reply;
 use crate::sys::http::{self, Body, Handler, Limits};
 use gp_agent_core::cluster::catalog::CatalogReply;
+use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::document::Origin;
 use gp_agent_core::cluster::probes;
 use gp_agent_core::cluster::probes::Verdict;
@@ -30,7 +31,7 @@ pub trait Agent: Send + Sync {
     /// Every pod of the cluster, as a JSON array of [`gp_agent_core::cluster::report::PodReport`].
     fn cluster(&self) -> Reply<'_, String>;
     /// What this pod knows of the catalog: all of it, or one content's rows.
-    fn catalog(&self, content: Option<i32>) -> CatalogReply;
+    fn catalog(&self, content: Option<ContentId>) -> CatalogReply;
     /// Has this pod ask the coordinator pods again, soon: one of them has news. The request only triggers a re-read; the caller
     /// is not authenticated.
     fn recheck(&self);

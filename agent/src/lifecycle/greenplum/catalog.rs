@@ -10,6 +10,8 @@ use crate::sys::postgres::session::Session;
 use crate::sys::storage::fs::write_atomically;
 use gp_agent_core::cluster::catalog;
 use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer, Segment};
+use gp_agent_core::cluster::content::ContentId;
+use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::cluster::peer_error::PeerError;
 use gp_agent_core::cluster::status::PodStatus;
 use std::path::PathBuf;
@@ -27,7 +29,7 @@ pub fn unknown(why: &str) -> watch::Sender<CatalogAnswer> {
 }
 
 /// What this pod tells others: all rows, or those of one content.
-pub fn told(pod: &Pod, content: Option<i32>) -> CatalogAnswer {
+pub fn told(pod: &Pod, content: Option<ContentId>) -> CatalogAnswer {
     match (&*pod.catalog.borrow(), content) {
         (CatalogAnswer::Known(catalog), Some(content)) => CatalogAnswer::Known(catalog.only(content)),
         (answer, _) => answer.clone(),
@@ -67,9 +69,9 @@ pub async fn ask(pod: &Pod) -> Heard {
 }
 
 /// The same about everything or one content.
-async fn ask_heads(pod: &Pod, content: Option<i32>) -> Heard {
+async fn ask_heads(pod: &Pod, content: Option<ContentId>) -> Heard {
     let client = PeerClient::of(pod);
-    let heads = pod.topology.members.iter().filter(|m| m.content == -1);
+    let heads = pod.topology.members.iter().filter(|m| m.content.is_coordinator());
     let asked = heads.map(|head| async move {
         if head.pod == pod.me.pod {
             return Ok(told(pod, content));
@@ -106,7 +108,7 @@ pub fn load(pod: &Pod) {
         return;
     }
     coordinator_timeline::load(pod);
-    if pod.me.content != -1 {
+    if pod.me.content.is_segment() {
         pod.catalog.send_replace(CatalogAnswer::Unknown {
             why: "this is a segment's pod; ask a coordinator's".into(),
         });
@@ -132,7 +134,7 @@ pub fn load(pod: &Pod) {
 /// Reads the catalog once a second where this pod's server is a coordinator's. That it recovers distributed transactions is
 /// no hindrance: for those it needs primaries, and they wait for the catalog. Runs as long as the pod.
 pub async fn keep(pod: &Pod) {
-    if pod.me.content != -1 || matches!(pod.engine.making(), Making::EachPod(_)) {
+    if pod.me.content.is_segment() || matches!(pod.engine.making(), Making::EachPod(_)) {
         return std::future::pending().await;
     }
     let mut session = pod.utility_session(SERVER_ANSWERS_WITHIN);
@@ -166,7 +168,9 @@ async fn read(session: &mut Session) -> Option<Vec<Segment>> {
 }
 
 async fn refresh(pod: &Pod, session: &mut Session) {
-    let runs = |s: &PodStatus| s.postmaster.pid.is_some() && !s.postmaster.stopping && s.directory.kind == "primary";
+    let runs = |s: &PodStatus| {
+        s.postmaster.pid.is_some() && !s.postmaster.stopping && s.directory.kind() == Some(DirectoryKind::Primary)
+    };
     let segments = if pod.board.read(runs) {
         read(session).await
     } else {

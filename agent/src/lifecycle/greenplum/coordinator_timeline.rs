@@ -72,7 +72,7 @@ pub(crate) struct Memory {
 
 /// What the segments, and this pod itself, remember.
 pub(crate) async fn ask_segments(pod: &Pod) -> Memory {
-    let segments = pod.topology.members.iter().filter(|m| m.content >= 0);
+    let segments = pod.topology.members.iter().filter(|m| m.content.is_segment());
     let entries = PeerClient::of(pod).statuses(segments.take(ASKED), PACE).await;
     let theirs = |entry: &PodReport| entry.status.as_ref().map_or(0, |r| r.status.seen_coordinator);
     let own = pod.board.read(|s| s.seen_coordinator);

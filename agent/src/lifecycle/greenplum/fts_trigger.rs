@@ -29,7 +29,7 @@ const PER_SECOND: u32 = 200;
 
 /// Runs as long as the pod.
 pub(crate) async fn watch(pod: &Pod) {
-    if pod.me.content != -1 || matches!(pod.engine.making(), Making::EachPod(_)) {
+    if pod.me.content.is_segment() || matches!(pod.engine.making(), Making::EachPod(_)) {
         return std::future::pending().await;
     }
     let begin = Instant::now();
@@ -43,7 +43,7 @@ pub(crate) async fn watch(pod: &Pod) {
             continue;
         };
         keep_warm(&mut session).await;
-        let segments = pod.topology.members.iter().filter(|m| m.content >= 0);
+        let segments = pod.topology.members.iter().filter(|m| m.content.is_segment());
         let entries = client::ask_each(pod, segments, PACE).await;
         let now = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
         if let Some(why) = watch.look(&catalog, &pod.topology, &entries, &nameless(pod), now)

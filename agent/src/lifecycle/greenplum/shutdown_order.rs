@@ -5,6 +5,7 @@ use crate::engine::Making;
 use crate::lifecycle::peers::client;
 use crate::lifecycle::pod::Pod;
 use futures_util::future::join_all;
+use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::cluster::status::{Phase, PodStatus};
 use gp_agent_core::process::shutdown_schedule::ShutdownSchedule;
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// For a segment that ends: returns when the coordinator's server is stopped or gone, or is not stopping at all (then this
 /// pod ends alone, and its mirror may take over), and at the latest after a fraction of the grace period.
 pub(crate) async fn coordinator_first(pod: &Pod) {
-    if pod.me.content == -1 || matches!(pod.engine.making(), Making::EachPod(_)) {
+    if pod.me.content.is_coordinator() || matches!(pod.engine.making(), Making::EachPod(_)) {
         return;
     }
     let grace = Duration::from_secs(pod.config.borrow().shutdown.grace_seconds.into());
@@ -42,9 +43,9 @@ pub(crate) async fn coordinator_first(pod: &Pod) {
 
 /// The status of the pod whose server is the coordinator, or of one that could be.
 async fn coordinator(pod: &Pod) -> Option<PodStatus> {
-    let heads = pod.topology.members.iter().filter(|m| m.content == -1);
+    let heads = pod.topology.members.iter().filter(|m| m.content.is_coordinator());
     let asked = heads.map(|head| client::status_within(pod, head, ANSWER_WITHIN));
     let mut answers = join_all(asked).await;
-    answers.sort_by_key(|a| a.as_ref().map(|s| s.directory.kind != "primary"));
+    answers.sort_by_key(|a| a.as_ref().map(|s| s.directory.kind() != Some(DirectoryKind::Primary)));
     answers.into_iter().flatten().next()
 }

@@ -7,6 +7,7 @@ use crate::lifecycle::pod::Pod;
 use crate::sys::http::client::{Call, CallError, call};
 use bytes::Bytes;
 use gp_agent_core::cluster::catalog::{CatalogAnswer, CatalogReply};
+use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::document;
 use gp_agent_core::cluster::document::{Document, Origin};
 use gp_agent_core::cluster::peer_error::PeerError;
@@ -89,7 +90,7 @@ impl<'a> PeerClient<'a> {
     pub async fn catalog(
         &self,
         member: &Member,
-        content: Option<i32>,
+        content: Option<ContentId>,
         limit: Duration,
     ) -> Result<CatalogAnswer, PeerError> {
         let question = match content {

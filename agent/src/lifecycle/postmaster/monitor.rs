@@ -157,6 +157,10 @@ fn forget(status: &mut PodStatus) {
 fn record(pod: &Pod, answer: &Answer, timeouts: u32, took: Duration) {
     let content = pod.me.content;
     let mut first_answer = false;
+    // An answer of a server that has ended meanwhile says nothing of the pod.
+    if !runs(pod) {
+        return;
+    }
     pod.board.update(|s| {
         s.postmaster.stopping = *answer == Answer::Stopping;
         s.postmaster.answered_at = now();

@@ -5,6 +5,7 @@ use crate::lifecycle::greenplum::{catalog, coordinator_timeline};
 use crate::lifecycle::peers::client;
 use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::data_directory::Examined;
+use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::greenplum::start_decision as by_catalog;
@@ -82,13 +83,13 @@ async fn partner_of(pod: &Pod, own: &Directory) -> Partner {
 
 /// Where a catalog decides, a segment's partner is only a witness.
 fn asks_partner_first(pod: &Pod) -> bool {
-    pod.me.content == -1 || matches!(pod.engine.making(), Making::EachPod(_))
+    pod.me.content.is_coordinator() || matches!(pod.engine.making(), Making::EachPod(_))
 }
 
 async fn ask_all<T>(pod: &Pod, own: &Directory, partner: &Partner, rule: impl Fn(&Question<'_>) -> T) -> T {
     let catalog = catalog::ask(pod).await;
     let memory = match pod.me.content {
-        -1 => Some(coordinator_timeline::ask_segments(pod).await),
+        ContentId::COORDINATOR => Some(coordinator_timeline::ask_segments(pod).await),
         _ => None,
     };
     let segments_word = memory.as_ref().and_then(|m| m.not_understood.as_deref());

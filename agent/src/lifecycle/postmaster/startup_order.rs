@@ -50,13 +50,13 @@ impl Supervisor<'_> {
 
 fn snapshot(pod: &Pod) -> Option<Catalog> {
     match &*pod.catalog.borrow() {
-        CatalogAnswer::Known(catalog) if pod.me.content == -1 => Some(catalog.clone()),
+        CatalogAnswer::Known(catalog) if pod.me.content.is_coordinator() => Some(catalog.clone()),
         _ => None,
     }
 }
 
 fn primaries<'a>(pod: &'a Pod, catalog: &'a Catalog) -> impl Iterator<Item = &'a Member> {
     let rows = catalog.segments.iter();
-    let rows = rows.filter(|s| s.content >= 0 && s.role == CatalogRole::Primary);
+    let rows = rows.filter(|s| s.content.is_segment() && s.role == CatalogRole::Primary);
     rows.filter_map(|row| pod.topology.members.iter().find(|m| row.is(m)))
 }

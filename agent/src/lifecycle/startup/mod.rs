@@ -152,7 +152,7 @@ pub(crate) fn identify(config: &Config) -> Result<(Account, Topology, Member), F
 fn introduce(board: &StatusBoard, config: &Config, topology: &Topology, me: &Member) {
     tracing::info!(
         pod = me.pod,
-        content = me.content,
+        content = me.content.number(),
         "this pod is the {} of cluster {}",
         me.role,
         topology.cluster

@@ -139,7 +139,7 @@ mod tests {
             pod: "segment-b-0".into(),
             fqdn: "segment-b-0.gp.test".into(),
             role: Role::Mirror,
-            content: 0,
+            content: gp_agent_core::cluster::content::ContentId::new(0),
             port: 50000,
             data_dir: volume.path().join("mirror/gpseg0"),
         };

@@ -1,6 +1,7 @@
 //! Whose volume this is: recorded at the first start, compared at every later one.
 
 use crate::sys::storage::fs::write_atomically;
+use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::topology::{Member, Role};
 use gp_agent_core::finding::{Area, Finding};
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ struct Owner {
     cluster: String,
     pod: String,
     role: Role,
-    content: i32,
+    content: ContentId,
 }
 
 /// Claims the volume for `me`, or finds that it is another pod's.
@@ -67,7 +68,7 @@ mod tests {
             pod: pod.into(),
             fqdn: format!("{pod}.x"),
             role,
-            content: 0,
+            content: ContentId::new(0),
             port: 1,
             data_dir: "/x".into(),
         }

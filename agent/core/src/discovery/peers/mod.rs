@@ -42,7 +42,7 @@ impl PeerView {
     /// clients' Services give its address other reverse names as soon as it serves, and no check can see that beforehand.
     pub fn in_hba(&self, member: &Member) -> PeerAddress {
         match &self.verdict {
-            NameVerdict::Verified(_) if member.content == -1 => {
+            NameVerdict::Verified(_) if member.content.is_coordinator() => {
                 PeerAddress::NameAndAddresses(member.fqdn.clone(), self.addresses.clone())
             }
             NameVerdict::Verified(_) => PeerAddress::Name(member.fqdn.clone()),
@@ -55,7 +55,7 @@ impl PeerView {
     /// coordinator harms nobody, see [`PeerView::in_hba`], and every cluster in Kubernetes with a Service for clients has it.
     pub fn name_finding(&self, member: &Member) -> Option<Finding> {
         match &self.verdict {
-            NameVerdict::Unverified { another_name: true, .. } if member.content == -1 => None,
+            NameVerdict::Unverified { another_name: true, .. } if member.content.is_coordinator() => None,
             NameVerdict::Unverified { reason, .. } => Some(name_finding(&member.fqdn, &self.addresses, reason)),
             NameVerdict::Unchecked | NameVerdict::Verified(_) => None,
         }

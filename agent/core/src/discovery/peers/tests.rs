@@ -1,4 +1,5 @@
 use super::*;
+use crate::cluster::content::ContentId;
 use crate::cluster::topology::Role;
 use crate::config::Auth;
 use crate::postgres::hba::{
@@ -17,7 +18,7 @@ fn topology(pods: &[&str]) -> Topology {
         pod: pod.to_string(),
         fqdn: format!("{pod}.gp.svc"),
         role: Role::Primary,
-        content: i32::try_from(i).unwrap(),
+        content: ContentId::new(i32::try_from(i).unwrap()),
         port: 40000,
         data_dir: "/d".into(),
     });
@@ -141,9 +142,9 @@ fn a_dead_name_server_is_one_finding() {
 #[test]
 fn a_coordinator_is_admitted_whichever_name_its_address_has_first() {
     let mut topology = topology(&["coordinator-0", "segment-a-0"]);
-    topology.members[0].content = -1;
+    topology.members[0].content = ContentId::COORDINATOR;
     topology.members[0].role = Role::Coordinator;
-    topology.members[1].content = 0;
+    topology.members[1].content = ContentId::new(0);
     let [coordinator, me] = &topology.members[..] else {
         panic!("{topology:?}")
     };
@@ -188,7 +189,7 @@ fn a_coordinator_is_admitted_whichever_name_its_address_has_first() {
 #[test]
 fn another_name_is_a_finding_where_the_name_stands_alone() {
     let mut topology = topology(&["coordinator-0", "segment-a-0"]);
-    topology.members[0].content = -1;
+    topology.members[0].content = ContentId::COORDINATOR;
     let matter = BTreeSet::from(["coordinator-0".to_string(), "segment-a-0".to_string()]);
     let subjects = |another_name| {
         let mut map = peers(&["coordinator-0", "segment-a-0"], START);

@@ -1,6 +1,7 @@
 //! What the catalog and a pod say differently.
 
 use crate::cluster::catalog::Segment;
+use crate::cluster::content::ContentId;
 use crate::cluster::topology::Role;
 use crate::finding::Finding;
 
@@ -22,8 +23,8 @@ pub(super) fn serves(row: &Segment, active: Option<Role>) -> bool {
 pub(super) fn role_of(row: &Segment) -> Role {
     use crate::cluster::catalog::CatalogRole::{Mirror, Primary};
     match (row.role, row.content) {
-        (Primary, -1) => Role::Coordinator,
-        (Mirror, -1) => Role::Standby,
+        (Primary, ContentId::COORDINATOR) => Role::Coordinator,
+        (Mirror, ContentId::COORDINATOR) => Role::Standby,
         (Primary, _) => Role::Primary,
         (Mirror, _) => Role::Mirror,
     }

@@ -2,6 +2,7 @@
 
 use super::contradiction::Contradiction;
 use crate::cluster::catalog::{Catalog, CatalogRole, Segment};
+use crate::cluster::content::ContentId;
 use crate::cluster::report::PodReport;
 use crate::cluster::topology::{Role, Topology};
 use crate::finding::{Area, Finding};
@@ -19,7 +20,7 @@ pub(super) fn judge(entries: &[PodReport], topology: &Topology, catalog: &Catalo
 }
 
 fn rivals(entries: &[PodReport], topology: &Topology) -> Vec<Contradiction> {
-    let mut writable: BTreeMap<i32, Vec<&PodReport>> = BTreeMap::new();
+    let mut writable: BTreeMap<ContentId, Vec<&PodReport>> = BTreeMap::new();
     for entry in entries {
         let active = entry.status.as_ref().and_then(|r| r.status.active_role);
         let member = topology.member(&entry.pod);
@@ -30,8 +31,8 @@ fn rivals(entries: &[PodReport], topology: &Topology) -> Vec<Contradiction> {
     let mut found = Vec::new();
     for (content, entries) in writable.iter().filter(|(_, entries)| entries.len() > 1) {
         let pods: Vec<&str> = entries.iter().map(|e| e.pod.as_str()).collect();
-        let what = match content {
-            -1 => format!(
+        let what = match *content {
+            ContentId::COORDINATOR => format!(
                 "two coordinators run: {}; their catalogs drift apart",
                 pods.join(" and ")
             ),
@@ -57,7 +58,7 @@ fn swap(topology: &Topology, catalog: &Catalog, row: &Segment) -> Option<Contrad
         .iter()
         .any(|s| s.content == row.content && s.role == CatalogRole::Mirror && s.up && s.in_sync);
     let (what, remedy) = match (row.content, whole) {
-        (-1, _) => (
+        (ContentId::COORDINATOR, _) => (
             format!("{} is the coordinator, made as the standby", pod.pod),
             "nothing has to be done; to change back: gpinitstandby for the other pod, stop this coordinator, gpactivatestandby there",
         ),

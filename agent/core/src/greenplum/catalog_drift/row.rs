@@ -2,6 +2,7 @@
 
 use super::contradiction::{role_of, serves};
 use crate::cluster::catalog::{Catalog, CatalogRole, Segment};
+use crate::cluster::content::ContentId;
 use crate::cluster::report::PodReport;
 use crate::cluster::status::{Phase, PodStatus};
 use crate::cluster::topology::{Member, Role};
@@ -87,7 +88,7 @@ fn unread(member: &Member, why: &str) -> Finding {
 /// The directory, or the server that runs on it, is something else than the catalog says.
 fn lie(member: &Member, row: &Segment, status: &PodStatus) -> Option<Finding> {
     let writable = status.active_role.is_some_and(Role::is_writable);
-    match (row.role, DirectoryKind::from_word(&status.directory.kind)?) {
+    match (row.role, status.directory.kind()?) {
         (CatalogRole::Mirror, DirectoryKind::Primary) => {
             let other = role_of(row).partner();
             let runs = match writable {
@@ -100,7 +101,7 @@ fn lie(member: &Member, row: &Segment, status: &PodStatus) -> Option<Finding> {
                 format!("the directory is a {other}'s{runs}, but the catalog says {row}: the other one took over"),
                 match (writable, row.content) {
                     (true, _) => "gp-agent hold in this pod and stop the server at once (pg_ctl stop -m immediate), then gprecoverseg or gpinitstandby".to_string(),
-                    (_, -1) => "set the directory aside, then gpinitstandby in the active coordinator's pod".to_string(),
+                    (_, ContentId::COORDINATOR) => "set the directory aside, then gpinitstandby in the active coordinator's pod".to_string(),
                     _ => "gprecoverseg in the coordinator's pod brings it back as a mirror".to_string(),
                 },
             ))
@@ -113,7 +114,7 @@ fn lie(member: &Member, row: &Segment, status: &PodStatus) -> Option<Finding> {
                 role_of(row).partner()
             ),
             match row.content {
-                -1 => {
+                ContentId::COORDINATOR => {
                     "if the other coordinator pod is lost, gpactivatestandby in this pod; otherwise set this directory aside and gpinitstandby there"
                 }
                 _ => {
@@ -126,7 +127,9 @@ fn lie(member: &Member, row: &Segment, status: &PodStatus) -> Option<Finding> {
             member,
             format!("there is no data directory, but the catalog says {row}"),
             match (row.role, row.content) {
-                (_, -1) => "bring the lost volume back, or gpinitstandby -r and gpinitstandby in the coordinator's pod",
+                (_, ContentId::COORDINATOR) => {
+                    "bring the lost volume back, or gpinitstandby -r and gpinitstandby in the coordinator's pod"
+                }
                 (CatalogRole::Mirror, _) => "gprecoverseg -F in the coordinator's pod copies it from its primary",
                 (CatalogRole::Primary, _) => {
                     "bring the lost volume back; with a mirror in sync FTS lets that take over, then gprecoverseg -F"
@@ -167,7 +170,7 @@ fn absent(member: &Member, row: &Segment, status: &PodStatus, words: &str) -> Fi
     if row.role == CatalogRole::Mirror && status.phase == Phase::Running {
         // FTS looks after mirrors; after the standby nobody does.
         let (severity, remedy) = match row.content {
-            -1 => (
+            ContentId::COORDINATOR => (
                 Severity::Error,
                 "see its log; if the write-ahead log that it lacks is gone: gpinitstandby -r, then gpinitstandby",
             ),
@@ -192,7 +195,7 @@ fn absent(member: &Member, row: &Segment, status: &PodStatus, words: &str) -> Fi
         member,
         format!("the catalog says up ({row}), but its agent says {words}"),
         match row.content {
-            -1 => "the catalog does not follow coordinator and standby: mend what the agent says",
+            ContentId::COORDINATOR => "the catalog does not follow coordinator and standby: mend what the agent says",
             _ => {
                 "mend what the agent says; FTS marks the segment down if it stays away, and gprecoverseg brings it back then"
             }
@@ -200,9 +203,9 @@ fn absent(member: &Member, row: &Segment, status: &PodStatus, words: &str) -> Fi
     )
 }
 
-/// Of content -1 the mode means nothing.
+/// Of coordinator and standby the mode means nothing.
 fn behind(member: &Member, row: &Segment) -> Option<Finding> {
-    let late = row.content >= 0 && row.role == CatalogRole::Mirror && row.up && !row.in_sync;
+    let late = row.content.is_segment() && row.role == CatalogRole::Mirror && row.up && !row.in_sync;
     late.then(|| {
         finding(
             Severity::Warning,

@@ -133,7 +133,7 @@ fn what_gpinitsystem_would_refuse_is_refused_before_it_runs() {
         }),
         change(&|m| {
             m.port = match m.role {
-                Role::Primary => 40000 + u16::try_from(m.content).unwrap(),
+                Role::Primary => 40000 + u16::try_from(m.content.number()).unwrap(),
                 Role::Mirror => 40001,
                 _ => 5432,
             }

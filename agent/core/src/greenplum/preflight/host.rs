@@ -1,6 +1,7 @@
 //! What is wrong with one host.
 
 use super::facts::{HostFacts, NOFILE, ParentDirectory, Rules};
+use crate::cluster::content::ContentId;
 use crate::cluster::topology::Member;
 use crate::finding::{Area, Finding, Severity};
 
@@ -121,7 +122,7 @@ fn judge_pings(member: &Member, seen: &HostFacts) -> Vec<Finding> {
         return Vec::new();
     }
     let severity = match member.content {
-        -1 => Severity::Error,
+        ContentId::COORDINATOR => Severity::Error,
         _ => Severity::Warning,
     };
     let finding = |area, what: String, remedy: &str| Finding::new(severity, area, &member.pod, what, remedy);
@@ -218,7 +219,7 @@ fn is_strange(name: &str) -> bool {
     let known = name.starts_with(".gp-agent") || matches!(name, "lost+found" | "mirror");
     let directory = name
         .strip_prefix("gpseg")
-        .is_some_and(|content| content.parse::<i32>().is_ok());
+        .is_some_and(|content| content.parse::<ContentId>().is_ok());
     !known && !name.contains(".aside") && !directory
 }
 
@@ -233,7 +234,7 @@ fn judge_port(member: &Member, seen: &HostFacts) -> Vec<Finding> {
             words.split(';').next().unwrap_or(words),
             "free it (ss -ltnp shows who holds it), or configure another port: taken on one family alone it makes gpinitsystem wait for ten minutes",
         ));
-    } else if seen.socket_lock && member.content == -1 {
+    } else if seen.socket_lock && member.content.is_coordinator() {
         let file = format!("/tmp/.s.PGSQL.{port}.lock");
         findings.push(Finding::error(
             Area::Postgres,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::cluster::content::ContentId;
 use DirectoryKind::{Absent, HalfMade, Primary, Standby};
 use proptest::prelude::*;
 
@@ -19,10 +20,10 @@ fn answered(kind: DirectoryKind, timeline: u32, writable: bool) -> Partner {
 
 fn member(role: Role) -> Member {
     let (pod, content) = match role {
-        Role::Coordinator => ("coordinator-0", -1),
-        Role::Standby => ("coordinator-1", -1),
-        Role::Primary => ("segment-a-0", 0),
-        Role::Mirror => ("segment-b-0", 0),
+        Role::Coordinator => ("coordinator-0", ContentId::COORDINATOR),
+        Role::Standby => ("coordinator-1", ContentId::COORDINATOR),
+        Role::Primary => ("segment-a-0", ContentId::new(0)),
+        Role::Mirror => ("segment-b-0", ContentId::new(0)),
     };
     Member {
         pod: pod.into(),
@@ -38,7 +39,7 @@ fn member(role: Role) -> Member {
 fn catalog(a_is_primary: bool, live: bool) -> CatalogAnswer {
     let segment = |pod: &str, role, preferred_role| Segment {
         dbid: 2,
-        content: 0,
+        content: ContentId::new(0),
         role,
         preferred_role,
         in_sync: true,

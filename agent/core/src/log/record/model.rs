@@ -1,5 +1,6 @@
 //! What a record is made of.
 
+use crate::cluster::content::ContentId;
 use crate::cluster::topology::Role;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -56,7 +57,7 @@ pub struct Identity {
     /// The role that it does at the moment.
     pub role: Option<Role>,
     /// Greenplum's content id.
-    pub content: Option<i32>,
+    pub content: Option<ContentId>,
 }
 
 /// Microseconds since 1970.
@@ -91,7 +92,7 @@ struct Line<'a> {
     level: Level,
     pod: &'a str,
     role: Option<Role>,
-    content: Option<i32>,
+    content: Option<ContentId>,
     message: &'a str,
     fields: &'a Map<String, Value>,
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::cluster::content::ContentId;
 use crate::cluster::topology::Role;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -8,7 +9,7 @@ fn who() -> Identity {
     Identity {
         pod: "segment-a-0".into(),
         role: Some(Role::Primary),
-        content: Some(0),
+        content: Some(ContentId::new(0)),
     }
 }
 

@@ -68,7 +68,7 @@ pub fn needs(topology: &Topology, me: &Member, user: &str) -> Vec<Connection> {
 /// pg_hba.conf is not asked (auth.c). Mirrors are meant too, for they may be promoted.
 pub fn needs_of_fts(topology: &Topology, me: &Member, user: &str) -> Vec<Connection> {
     heads(topology)
-        .filter(|_| me.content >= 0)
+        .filter(|_| me.content.is_segment())
         .map(|member| Connection {
             from: member.pod.clone(),
             fqdn: member.fqdn.clone(),
@@ -99,7 +99,7 @@ pub(super) fn sources<'a>(topology: &'a Topology, me: &'a Member) -> Vec<Source<
         sources.push(source(partner, wal, "replication and base backups"));
         sources.push(source(partner, any_database(), "pg_rewind"));
     }
-    if me.content >= 0 {
+    if me.content.is_segment() {
         let work = "the coordinator's work";
         sources.extend(heads(topology).map(|member| source(member, any_database(), work)));
     }
@@ -121,7 +121,7 @@ pub(crate) mod tests {
             fqdn: format!("{pod}.db.test"),
             pod,
             role,
-            content,
+            content: crate::cluster::content::ContentId::new(content),
             port: 5432,
             data_dir: format!("/greenplum/gpseg{content}").into(),
         };

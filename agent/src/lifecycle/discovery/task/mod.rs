@@ -50,7 +50,7 @@ impl Watcher {
                     pod: m.pod.clone(),
                     fqdn: m.fqdn.clone(),
                     partner: close,
-                    coordinator: m.content == -1,
+                    coordinator: m.content.is_coordinator(),
                     near: close,
                     families: Families::Both,
                     found: false,

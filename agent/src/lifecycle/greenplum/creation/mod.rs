@@ -20,6 +20,7 @@ use crate::sys::resources::cgroup;
 use crate::sys::storage::fs::write_atomically;
 use anyhow::{Context, Result, bail};
 use gp_agent_core::cluster::catalog::CatalogAnswer;
+use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::cluster::report::PodReport;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::Role;
@@ -134,7 +135,7 @@ fn refuse_over_data(entries: &[PodReport]) -> Result<()> {
     let holds = |entry: &PodReport| {
         let status = &entry.status.as_ref()?.status;
         let seen = status.seen_coordinator > 0;
-        (status.directory.kind != "absent" || seen).then(|| entry.pod.clone())
+        (status.directory.kind() != Some(DirectoryKind::Absent) || seen).then(|| entry.pod.clone())
     };
     let holders: Vec<String> = entries.iter().filter_map(holds).collect();
     if !holders.is_empty() {

@@ -52,7 +52,7 @@ async fn look(pod: &Pod, session: &mut Session) -> Result<CreationGaps> {
     let segments = Catalog::segments_from_rows(&rows).context("gp_segment_configuration has strange rows")?;
     let primaries = segments
         .iter()
-        .filter(|s| s.content >= 0 && s.role == CatalogRole::Primary)
+        .filter(|s| s.content.is_segment() && s.role == CatalogRole::Primary)
         .count() as u64;
     let answering = number(session, DISTRIBUTED).await?;
     if answering != primaries {

@@ -1,0 +1,33 @@
+//! What a data directory is.
+
+/// What a data directory says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DirectoryKind {
+    /// There is none.
+    Absent,
+    /// Initialised, no standby marker: it would start writable.
+    Primary,
+    /// Initialised, with a standby marker (`standby.signal`, before PostgreSQL 12 `recovery.conf`).
+    Standby,
+    /// Something is there, but not a whole data directory.
+    HalfMade,
+}
+
+impl DirectoryKind {
+    /// The word used in status documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DirectoryKind::Absent => "absent",
+            DirectoryKind::Primary => "primary",
+            DirectoryKind::Standby => "standby",
+            DirectoryKind::HalfMade => "half-made",
+        }
+    }
+
+    /// The reverse of [`DirectoryKind::as_str`]; `None` for a word of another version, or none at all.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Absent, Self::Primary, Self::Standby, Self::HalfMade]
+            .into_iter()
+            .find(|k| k.as_str() == word)
+    }
+}

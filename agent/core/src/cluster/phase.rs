@@ -1,0 +1,260 @@
+//! The phases of a pod's life, and which of them may follow which.
+
+use serde::{Deserialize, Serialize};
+
+/// Where in its life a pod is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Configuration, volume, keys.
+    Preparing,
+    /// Waiting for the names of the peers.
+    Discovering,
+    /// Creating the data directory.
+    Bootstrapping,
+    /// The postmaster starts or recovers, or waits for others to start or answer first.
+    Starting,
+    /// The postmaster runs.
+    Running,
+    /// Something must be mended by a person first; `reason` says what.
+    Refused,
+    /// The postmaster was stopped cleanly by an administrator and stays stopped.
+    Stopped,
+    /// Taken out of supervision with `gp-agent hold`.
+    Held,
+    /// The postmaster crashed and is started again, now or after a pause.
+    Crashed,
+    /// The postmaster crashes again and again.
+    CrashLoop,
+    /// The postmaster accepts connections and never answers.
+    Hung,
+    /// The pod ends.
+    Draining,
+}
+
+use Phase::*;
+
+/// What may follow a phase; a phase may always go on with another reason. Nothing follows [`Phase::Draining`].
+///
+/// Whatever the pod does, a person can be needed (refused), an administrator can hold it, and the pod can end: these three
+/// follow everything. The others are, by what is there: no server and no directory to start (preparing, discovering,
+/// bootstrapping), a server that was started or found running (starting, running, hung), and how one ended (stopped, crashed,
+/// crash-loop). A server always passes through `starting`, so nothing else is followed by running or hung.
+///
+/// `held` keeps the pod's place whatever happens to its server meanwhile, so every end of a server follows it too, and what
+/// an outlived server left behind (`crashed`) can be found by an agent that has just begun.
+pub const MAY_FOLLOW: [(Phase, &[Phase]); 12] = [
+    (
+        Preparing,
+        &[Refused, Held, Draining, Discovering, Bootstrapping, Starting, Crashed],
+    ),
+    (
+        Discovering,
+        &[Refused, Held, Draining, Bootstrapping, Starting, Crashed],
+    ),
+    (
+        Bootstrapping,
+        &[Refused, Held, Draining, Discovering, Starting, Crashed],
+    ),
+    (
+        Starting,
+        &[
+            Refused,
+            Held,
+            Draining,
+            Discovering,
+            Bootstrapping,
+            Running,
+            Hung,
+            Stopped,
+            Crashed,
+            CrashLoop,
+        ],
+    ),
+    (
+        Running,
+        &[
+            Refused,
+            Held,
+            Draining,
+            Bootstrapping,
+            Starting,
+            Hung,
+            Stopped,
+            Crashed,
+            CrashLoop,
+        ],
+    ),
+    (
+        Hung,
+        &[Refused, Held, Draining, Starting, Running, Stopped, Crashed, CrashLoop],
+    ),
+    (
+        Stopped,
+        &[
+            Refused,
+            Held,
+            Draining,
+            Discovering,
+            Bootstrapping,
+            Starting,
+            Crashed,
+            CrashLoop,
+        ],
+    ),
+    (
+        Crashed,
+        &[Refused, Held, Draining, Discovering, Bootstrapping, Starting],
+    ),
+    (
+        CrashLoop,
+        &[Refused, Held, Draining, Discovering, Bootstrapping, Starting, Crashed],
+    ),
+    (
+        Held,
+        &[
+            Refused,
+            Draining,
+            Discovering,
+            Bootstrapping,
+            Starting,
+            Stopped,
+            Crashed,
+            CrashLoop,
+        ],
+    ),
+    (
+        Refused,
+        &[Held, Draining, Preparing, Discovering, Bootstrapping, Starting, Crashed],
+    ),
+    (Draining, &[]),
+];
+
+impl Phase {
+    /// Every phase.
+    pub const ALL: [Phase; 12] = [
+        Preparing,
+        Discovering,
+        Bootstrapping,
+        Starting,
+        Running,
+        Refused,
+        Stopped,
+        Held,
+        Crashed,
+        CrashLoop,
+        Hung,
+        Draining,
+    ];
+
+    /// Its word in JSON, metrics and tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Preparing => "preparing",
+            Discovering => "discovering",
+            Bootstrapping => "bootstrapping",
+            Starting => "starting",
+            Running => "running",
+            Refused => "refused",
+            Stopped => "stopped",
+            Held => "held",
+            Crashed => "crashed",
+            CrashLoop => "crash-loop",
+            Hung => "hung",
+            Draining => "draining",
+        }
+    }
+
+    /// Whether a pod may come to this phase from `before` ([`MAY_FOLLOW`]), or stay in it.
+    pub fn may_follow(self, before: Phase) -> bool {
+        let row = MAY_FOLLOW.iter().find(|(phase, _)| *phase == before);
+        self == before || row.is_some_and(|(_, after)| after.contains(&self))
+    }
+
+    /// Whether nothing follows any more.
+    pub fn is_final(self) -> bool {
+        MAY_FOLLOW.contains(&(self, &[]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn after(phase: Phase) -> impl Iterator<Item = Phase> {
+        Phase::ALL
+            .into_iter()
+            .filter(move |next| *next != phase && next.may_follow(phase))
+    }
+
+    fn reachable(from: Phase) -> BTreeSet<Phase> {
+        let mut seen = BTreeSet::from([from]);
+        let mut open = vec![from];
+        while let Some(phase) = open.pop() {
+            open.extend(after(phase).filter(|next| seen.insert(*next)));
+        }
+        seen
+    }
+
+    #[test]
+    fn the_table_has_one_row_for_each_phase_and_no_phase_twice_in_a_row() {
+        let rows: BTreeSet<Phase> = MAY_FOLLOW.iter().map(|(phase, _)| *phase).collect();
+        assert_eq!(rows, BTreeSet::from(Phase::ALL));
+        for (phase, after) in MAY_FOLLOW {
+            let distinct: BTreeSet<&Phase> = after.iter().collect();
+            assert_eq!(distinct.len(), after.len(), "{phase:?}");
+            assert!(!after.contains(&phase), "{phase:?}: to stay needs no entry");
+        }
+    }
+
+    #[test]
+    fn every_phase_can_be_reached_from_the_first_and_left_for_the_last() {
+        assert_eq!(reachable(Phase::Preparing), BTreeSet::from(Phase::ALL));
+        for phase in Phase::ALL {
+            assert!(reachable(phase).contains(&Phase::Draining), "{phase:?}");
+            // Whatever went wrong, a server can run here again.
+            assert!(
+                phase.is_final() || reachable(phase).contains(&Phase::Running),
+                "{phase:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn draining_alone_is_final_and_follows_everything() {
+        let last: Vec<Phase> = Phase::ALL.into_iter().filter(|p| p.is_final()).collect();
+        assert_eq!(last, [Phase::Draining]);
+        for phase in Phase::ALL {
+            assert!(Phase::Draining.may_follow(phase), "{phase:?}");
+            assert!(
+                phase == Phase::Draining || !phase.may_follow(Phase::Draining),
+                "{phase:?}"
+            );
+        }
+    }
+
+    proptest! {
+        /// A walk along the table ends in nothing but Draining, and a server that runs or hangs was always started before.
+        #[test]
+        fn a_server_runs_only_after_it_was_started(choices in proptest::collection::vec(any::<prop::sample::Index>(), 1..60)) {
+            let mut walk = vec![Phase::Preparing];
+            for choice in choices {
+                let here = walk[walk.len() - 1];
+                let next: Vec<Phase> = after(here).collect();
+                if next.is_empty() {
+                    prop_assert_eq!(here, Phase::Draining);
+                    break;
+                }
+                walk.push(*choice.get(&next));
+            }
+            for (i, phase) in walk.iter().enumerate() {
+                if matches!(phase, Phase::Running | Phase::Hung) {
+                    let served = walk[..i].iter().rev().take_while(|p| matches!(p, Phase::Running | Phase::Hung)).count();
+                    prop_assert_eq!(walk[i - 1 - served], Phase::Starting);
+                }
+            }
+        }
+    }
+}
