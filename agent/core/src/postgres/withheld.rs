@@ -8,6 +8,7 @@ use super::start_decision::{Decision, DirectoryKind};
 impl Decision {
     /// The same, while a pod that was asked gives an answer that is `not_understood`: nothing that runs writable begins, for
     /// as long as that lasts.
+    #[must_use]
     pub(crate) fn withheld(self, own: DirectoryKind, not_understood: Option<&str>) -> Decision {
         let Some(why) = not_understood else {
             return self;
