@@ -70,29 +70,6 @@ impl Partner {
     }
 }
 
-impl Decision {
-    /// The same, while a pod that was asked gives an answer that is `not_understood`: nothing that runs writable begins, for
-    /// as long as that lasts. A silent pod may be dead; this one is at work, perhaps as the primary of a newer timeline.
-    pub fn withheld(self, own: DirectoryKind, not_understood: Option<&str>) -> Decision {
-        let Some(why) = not_understood else {
-            return self;
-        };
-        let writable = match self {
-            Decision::Create => true,
-            // What is no standby's runs writable, also what should not be there to be started.
-            Decision::Start => own != DirectoryKind::Standby,
-            _ => false,
-        };
-        match self {
-            _ if writable => Decision::Wait(format!(
-                "not starting a server that is written to: {why}; use an image of the newest version that the cluster's pods run"
-            )),
-            Decision::Wait(what) => Decision::Wait(format!("{what}; {why}")),
-            decision => decision,
-        }
-    }
-}
-
 fn refuse(what: impl Into<String>, remedy: impl Into<String>) -> Decision {
     Decision::Refuse {
         what: what.into(),
