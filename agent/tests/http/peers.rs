@@ -207,7 +207,9 @@ fn catalog(contents: i32) -> CatalogAnswer {
     let rows = (-1..contents).flat_map(pair).zip(1..);
     CatalogAnswer::Known(Catalog {
         segments: rows
-            .map(|((content, role), dbid)| segment(dbid, gp_agent_core::cluster::content::ContentId::new(content), role))
+            .map(|((content, role), dbid)| {
+                segment(dbid, gp_agent_core::cluster::content::ContentId::new(content), role)
+            })
             .collect(),
         live: true,
         ..Catalog::default()

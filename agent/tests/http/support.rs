@@ -160,7 +160,13 @@ impl Peers {
     pub(crate) async fn catalog(&self, content: Option<i32>) -> Result<CatalogAnswer, PeerError> {
         let known = watch::channel(self.known.clone()).1;
         let client = PeerClient::new("warehouse", &known, self.port);
-        client.catalog(&self.members[0], content.map(gp_agent_core::cluster::content::ContentId::new), Duration::from_secs(60)).await
+        client
+            .catalog(
+                &self.members[0],
+                content.map(gp_agent_core::cluster::content::ContentId::new),
+                Duration::from_secs(60),
+            )
+            .await
     }
 
     /// Asks the first of them to look again.

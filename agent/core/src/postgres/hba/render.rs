@@ -7,7 +7,7 @@ use super::required_connections;
 use super::required_connections::Source;
 use crate::cluster::topology::{Member, Topology};
 use crate::config::Auth;
-use crate::quote;
+use crate::config::quote;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use thiserror::Error;
