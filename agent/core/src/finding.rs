@@ -83,7 +83,7 @@ pub struct Finding {
 
 impl Finding {
     /// A finding of the given severity.
-    pub fn new(
+    pub(crate) fn new(
         severity: Severity,
         area: Area,
         subject: impl Into<String>,

@@ -219,7 +219,10 @@ fn every_word_of_today_is_one_that_0_1_0_reads() {
             let mut status = PodStatus::unknown("segment-a-0");
             status.phase = phase;
             (status.preferred_role, status.active_role) = (role, role);
-            let finding = |(area, severity): (&Area, _)| Finding::new(severity, *area, "s", "w", "r");
+            let finding = |(area, severity): (&Area, _)| Finding {
+                severity,
+                ..Finding::error(*area, "s", "w", "r")
+            };
             status.findings = areas.iter().zip(severities.clone()).map(finding).collect();
             let report = Report::new(status, 100);
             let entry = PodReport::own(report.clone());

@@ -113,7 +113,7 @@ pub enum Answer {
 }
 
 /// Time-outs in a row after which a server that accepts connections counts as hung.
-pub const HUNG_AFTER: u32 = 4;
+pub(crate) const HUNG_AFTER: u32 = 4;
 
 /// The phase that follows from an answer while the postmaster's process runs; `None` leaves it as it is.
 pub fn phase(answer: &Answer, content: ContentId, timeouts_in_a_row: u32) -> Option<(Phase, String)> {

@@ -160,12 +160,12 @@ fn writable(role: Role, own: &Directory, partner: &Partner, name: &str) -> Decis
 }
 
 /// Whether both directories are known to belong to databases with different system identifiers.
-pub fn foreign(own: &Directory, other: &Directory) -> bool {
+pub(crate) fn foreign(own: &Directory, other: &Directory) -> bool {
     matches!((&own.system_id, &other.system_id), (Some(a), Some(b)) if a != b)
 }
 
 /// Refuses a directory whose database is another one than that of the pod called `name`.
-pub fn other_database(name: &str) -> Decision {
+pub(crate) fn other_database(name: &str) -> Decision {
     refuse(
         format!("this data directory and that of {name} are copies of different databases (system identifiers differ)"),
         "mount the volumes that belong together, or set the wrong data directory aside",

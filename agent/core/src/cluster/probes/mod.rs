@@ -8,9 +8,9 @@ use super::topology::Role;
 use serde::{Deserialize, Serialize};
 
 /// Seconds after which the database's last answer is too old to vouch for it.
-pub const ANSWER_FRESH_SECONDS: u64 = 10;
+pub(crate) const ANSWER_FRESH_SECONDS: u64 = 10;
 /// Seconds after which an agent whose loop has not turned counts as dead.
-pub const LOOP_FRESH_SECONDS: u64 = 15;
+pub(crate) const LOOP_FRESH_SECONDS: u64 = 15;
 
 /// A probe's answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

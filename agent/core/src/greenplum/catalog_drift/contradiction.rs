@@ -7,7 +7,7 @@ use crate::finding::Finding;
 
 /// A contradiction and the pod that it is shown with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contradiction {
+pub(super) struct Contradiction {
     /// Short host name.
     pub pod: String,
     /// What it is.
