@@ -175,6 +175,20 @@ fn volumes(registry: &mut Registry, status: &PodStatus) {
         "Bytes free for this user when the volume was last looked at",
         free.collect(),
     );
+    let hung = |path: &str| status.hung_volumes.iter().any(|v| v.path == path);
+    let mut paths: Vec<&str> = status.storage.iter().map(|s| s.path.as_str()).collect();
+    paths.extend(status.hung_volumes.iter().map(|v| v.path.as_str()));
+    paths.sort_unstable();
+    paths.dedup();
+    family(
+        registry,
+        "storage_hung",
+        "1 while the volume's file system does not answer",
+        paths
+            .into_iter()
+            .map(|path| (Labels::from([("path", path.to_string())]), flag(hung(path))))
+            .collect(),
+    );
     let durable = status.storage.iter().map(|s| (labels(s), flag(s.durable)));
     family(
         registry,
