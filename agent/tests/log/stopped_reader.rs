@@ -126,17 +126,13 @@ fn read_again(records: &[Value]) {
         .collect();
     assert!(numbers.is_sorted() && numbers.len() < 5000, "{}", numbers.len());
     assert_eq!(numbers.last(), Some(&5000), "the newest are kept");
-    let lost: u32 = records
-        .iter()
-        .filter_map(|record| {
-            message(record)
-                .split_once(" log records of the servers dropped")?
-                .0
-                .parse()
-                .ok()
-        })
-        .sum::<u32>();
-    assert_eq!(lost as usize + numbers.len(), 5000);
+    let lost = |record| {
+        let message = message(record);
+        let number = message.split_once(" log records of the servers dropped")?.0;
+        number.parse::<usize>().ok()
+    };
+    let lost: usize = records.iter().filter_map(lost).sum();
+    assert_eq!(lost + numbers.len(), 5000);
     let own = |source: &str| {
         records
             .iter()
