@@ -75,7 +75,9 @@ fn the_end_of_the_server_is_seen_and_a_pod_ends_within_its_grace_period() {
     pod.volume.stop();
     pod.wait_until("readiness names the volume", |seen| seen.why.contains(HANGS));
     harness::send(server, Signal::KILL);
-    while !pod.status()["postmaster"]["pid"].is_null() {}
+    pod.wait_until_status("the server's end is seen", |status| {
+        status["postmaster"]["pid"].is_null()
+    });
     for _ in 0..30 {
         pod.sample();
     }

@@ -5,6 +5,7 @@ use gp_agent::internals::engine::Tools;
 use nix::mount::{MntFlags, umount2};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// No test needs this long; it only turns a hang into a failure.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Between two rounds of questions.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -189,6 +190,14 @@ impl Pod {
         }
     }
 
+    pub(crate) fn wait_until_status(&mut self, what: &str, holds: impl Fn(&Value) -> bool) {
+        let begun = Instant::now();
+        while !holds(&self.status()) {
+            assert!(begun.elapsed() < PATIENCE, "never: {what}\n{}", self.log());
+            self.sample();
+        }
+    }
+
     pub(crate) fn forget_samples(&mut self) {
         self.seen.clear();
     }
@@ -272,6 +281,7 @@ fn start_init(base: &Path, volume: &Path, port: u16) -> Child {
     as_user(&program)
         .args(["init", "--grace", "10", "--watchdog", "5"])
         .env("GP_AGENT_LOG_FORMAT", "json")
+        .env("PATH", programs())
         .env("GP_AGENT_CONFIG", &config)
         .env("GP_AGENT_RUN_DIR", &run)
         .env("GP_AGENT_HOST_NAME", "coordinator-0")
@@ -299,6 +309,15 @@ fn make_database(directory: &Path) {
         .status()
         .unwrap();
     assert!(made.success());
+}
+
+/// PATH with the directory first that holds all of PostgreSQL's programs, where others have links to some of them.
+fn programs() -> OsString {
+    let postgres = fs::canonicalize(Tools::find().unwrap().path("postgres")).unwrap();
+    let mut path = OsString::from(postgres.parent().unwrap());
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap());
+    path
 }
 
 fn as_user(program: &Path) -> Command {
