@@ -38,11 +38,13 @@ pub(crate) fn load(pod: &Pod) {
 }
 
 /// Remembers a coordinator on this timeline.
-pub(crate) fn note(pod: &Pod, timeline: u32) {
+pub(crate) async fn note(pod: &Pod, timeline: u32) {
     if timeline <= pod.board.read(|s| s.seen_coordinator) {
         return;
     }
-    match write_atomically(&file(pod), format!("{timeline}\n").as_bytes(), 0o600) {
+    let path = file(pod);
+    let write = move || write_atomically(&path, format!("{timeline}\n").as_bytes(), 0o600);
+    match pod.volume.run(write).await {
         Ok(_) => pod.board.update(|s| s.seen_coordinator = timeline),
         Err(error) => tracing::error!(
             "cannot remember the coordinator's timeline in {}: {error}",
