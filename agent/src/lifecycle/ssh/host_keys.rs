@@ -79,7 +79,7 @@ impl Hosts {
 
     /// One look at everything: the pin file (an administrator may have removed a line), a scan that has ended, peers that are due.
     /// True when the pins changed. Without `scans` (all pods have the same key) nobody is asked.
-    pub(super) fn turn(&mut self, addresses: &PeerAddresses, scans: bool) -> bool {
+    pub(super) async fn turn(&mut self, addresses: &PeerAddresses, scans: bool) -> bool {
         let before = self.pins.clone();
         let file = self.file.clone();
         if self.volume.run(move || stamp(&file)).await != self.stamp {
