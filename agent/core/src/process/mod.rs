@@ -2,4 +2,5 @@
 
 pub mod poll_interval;
 pub mod restart_backoff;
+pub mod retry;
 pub mod shutdown_schedule;
