@@ -71,6 +71,7 @@ impl PeerError {
     }
 
     /// Of what two addresses of one peer gave, what says more: an answer more than none, and the later of two alike.
+    #[must_use]
     pub fn or(self, later: PeerError) -> PeerError {
         let weight = |error: &PeerError| match error {
             PeerError::NoName(_) => 0,

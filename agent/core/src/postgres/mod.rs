@@ -6,4 +6,5 @@ pub mod exit_cause;
 pub mod hba;
 pub mod observation;
 pub mod pgpass;
+pub mod pidfile;
 pub mod start_decision;

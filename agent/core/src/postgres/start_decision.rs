@@ -104,6 +104,7 @@ impl Partner {
 impl Decision {
     /// The same, while a pod that was asked gives an answer that is `not_understood`: nothing that runs writable begins, for
     /// as long as that lasts. A silent pod may be dead; this one is at work, perhaps as the primary of a newer timeline.
+    #[must_use]
     pub fn withheld(self, own: DirectoryKind, not_understood: Option<&str>) -> Decision {
         let Some(why) = not_understood else {
             return self;
