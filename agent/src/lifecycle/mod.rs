@@ -15,10 +15,11 @@ pub(crate) mod status_board;
 use crate::sys::process::init_channel::Heartbeat;
 use anyhow::Result;
 use api::handler::AgentApi;
+use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::Phase;
 use pod::signals::Signals;
 use startup::Prepared;
-use status_board::{StatusBoard, now};
+use status_board::StatusBoard;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +28,7 @@ use tokio::sync::{mpsc, watch};
 /// `gp-agent run`: lives until a signal asks it to end and its postmaster has stopped.
 pub(crate) async fn run(config_path: &Path) -> Result<()> {
     let (end, shutdown) = watch::channel(false);
-    let board = Arc::new(StatusBoard::new(startup::first_status()));
+    let board = Arc::new(StatusBoard::new(startup::first_state()));
     let signals = Signals::listen(end)?;
     let (commands, obeyed) = mpsc::channel(4);
     let handler = Arc::new(AgentApi::new(board.clone(), commands));
@@ -101,7 +102,7 @@ async fn wait_for(mut shutdown: watch::Receiver<bool>) {
 async fn turn(board: Arc<StatusBoard>, heartbeat: Option<Arc<Heartbeat>>) {
     let mut told = 0;
     loop {
-        board.update(|s| s.loop_turned_at = now());
+        board.on(Event::LoopTurned);
         if let Some(heartbeat) = &heartbeat {
             heartbeat.beat();
             let grace = board.read(|s| s.grace_seconds);

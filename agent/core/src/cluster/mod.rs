@@ -2,10 +2,15 @@
 
 pub mod catalog;
 pub mod content;
+pub mod creation;
 pub mod directory;
 pub mod identity;
 pub mod phase;
 pub mod probes;
+pub mod replication;
 pub mod report;
+pub mod server;
+pub mod state;
 pub mod status;
 pub mod topology;
+pub mod volume;

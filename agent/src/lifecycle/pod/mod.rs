@@ -44,13 +44,11 @@ pub struct Pod {
     /// The last gp-agent.conf that the server program refused; not tried again.
     pub refused_settings: Mutex<Option<String>>,
     /// Rung when the settings files should be looked at again.
-    pub settings_changed: Notify,
+    pub settings_changed: Arc<Notify>,
     /// What this pod can tell others of the catalog.
     pub catalog: watch::Sender<CatalogAnswer>,
     /// Rung when a coordinator has news for this pod.
     pub look_again: Notify,
-    /// Whether the cluster is known to be created: before that, its files belong to the tool that creates it.
-    pub created: watch::Sender<bool>,
 }
 
 impl Pod {

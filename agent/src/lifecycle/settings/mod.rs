@@ -13,8 +13,10 @@ use crate::sys::process::{catches, process};
 use crate::sys::resources::cgroup;
 use crate::sys::storage::fs::write_atomically;
 use anyhow::{Context, Result};
+use gp_agent_core::cluster::state::Event;
 use gp_agent_core::config::Config;
 use gp_agent_core::discovery::kept_names::keep_names;
+use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::postgres::conf;
 use gp_agent_core::postgres::hba;
@@ -43,7 +45,7 @@ pub(crate) fn write(pod: &Pod, dir: &Path) -> Result<bool> {
 fn own_file(pod: &Pod, config: &Config) -> String {
     let limits = cgroup::limits();
     let judged = judge_limits(config.engine, &limits);
-    pod.board.findings("limits", judged.into_iter().collect());
+    pod.board.findings(FindingSource::Limits, judged.into_iter().collect());
     let derived = pod.engine.derive(&limits, &config.parameters);
     let mut own = pod.engine.own_parameters(&pod.me.pod);
     if pod.engine.logs_to_standard_error() {
@@ -73,11 +75,11 @@ fn write_hba(pod: &Pod, config: &Config, dir: &Path) -> Result<bool> {
                 "this server does not know the method, and would keep the pg_hba.conf that it has read before",
                 "hba.auth: trust between the pods, and md5 in hba.extra",
             );
-            pod.board.findings("hba-extra", vec![finding]);
+            pod.board.findings(FindingSource::HbaBlock, vec![finding]);
             return Ok(false);
         }
         Ok(block) => {
-            pod.board.findings("hba-extra", Vec::new());
+            pod.board.findings(FindingSource::HbaBlock, Vec::new());
             block
         }
         Err(errors) => {
@@ -92,7 +94,7 @@ fn write_hba(pod: &Pod, config: &Config, dir: &Path) -> Result<bool> {
                     )
                 })
                 .collect();
-            pod.board.findings("hba-extra", findings);
+            pod.board.findings(FindingSource::HbaBlock, findings);
             return Ok(false);
         }
     };
@@ -131,7 +133,7 @@ pub(crate) async fn write_proven(pod: &Pod) -> Result<Written> {
         return Ok(unproven(changed));
     }
     let Err(error) = pod.engine.check_settings(pod.dir()).await else {
-        pod.board.findings("settings", Vec::new());
+        pod.board.findings(FindingSource::Settings, Vec::new());
         return Ok(Written {
             changed,
             stands_unproven: false,
@@ -143,7 +145,7 @@ pub(crate) async fn write_proven(pod: &Pod) -> Result<Written> {
         format!("the server would refuse its settings: {error}"),
         "mend `parameters` in cluster.yaml (or postgresql.conf, postgresql.auto.conf); the last good file stays in use",
     );
-    pod.board.findings("settings", vec![finding]);
+    pod.board.findings(FindingSource::Settings, vec![finding]);
     match before {
         Some(before) if before != wanted.as_bytes() => {
             pod.refuse(wanted);
@@ -180,7 +182,7 @@ pub(crate) async fn keep(pod: &Pod) {
 /// `unread`: files were changed while no postmaster was known; one that is adopted has not read them.
 async fn refresh(pod: &Pod, session: &mut Session, unread: &mut bool) -> Result<()> {
     // Until then the files belong to the tool that creates the cluster.
-    if !*pod.created.borrow() || !pod.dir().join("global/pg_control").try_exists()? {
+    if !pod.board.is_created() || !pod.dir().join("global/pg_control").try_exists()? {
         return Ok(());
     }
     *unread |= write_proven(pod).await?.changed;
@@ -258,6 +260,6 @@ async fn ask_server(pod: &Pod, session: &mut Session) {
             "restart the pod when convenient",
         ));
     }
-    pod.board.findings("server", findings);
-    pod.board.update(|s| s.pending_restart = pending);
+    pod.board.findings(FindingSource::Server, findings);
+    pod.board.on(Event::PendingRestart(pending));
 }
