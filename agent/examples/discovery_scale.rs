@@ -3,7 +3,7 @@
 //! The DNS server runs in this process, the discovery in a child, so that the memory is the discovery's alone.
 //! `cargo run --release --example discovery_scale`
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "an example may fail by panicking")]
 
 #[path = "../tests/fake_dns/mod.rs"]
 mod fake_dns;
@@ -24,7 +24,7 @@ fn topology(count: usize) -> Topology {
         pod: format!("segment-a-{i}"),
         fqdn: format!("segment-a-{i}.{domain}"),
         role: Role::Primary,
-        content: gp_agent_core::cluster::content::ContentId::new(i as i32),
+        content: gp_agent_core::cluster::content::ContentId::new(i32::try_from(i).unwrap()),
         port: 40000,
         data_dir: format!("/greenplum/gpseg{i}").into(),
     };

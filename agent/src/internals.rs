@@ -31,7 +31,8 @@ pub mod kubernetes {
 pub mod peers {
     pub use crate::lifecycle::greenplum::catalog;
     pub use crate::lifecycle::peers::client;
-    pub use crate::lifecycle::peers::fan_out::{FanOutLimits, PeerAddress, gather};
+    pub use crate::lifecycle::peers::client::PeerClient;
+    pub use crate::lifecycle::peers::fan_out::FanOutLimits;
 }
 
 /// This pod.

@@ -6,8 +6,11 @@
 //! The crate is closed: [`main`] is all that it offers. Tests of components against the real thing (`agent/tests`) come in
 //! through `internals`, which exists for them alone; without it, what nobody but a test calls is dead code and an error.
 
-// Items that component tests use are `pub`; without the door for the tests nobody outside reaches them.
-#![cfg_attr(not(feature = "internals"), allow(unreachable_pub))]
+// Items that component tests use are `pub`.
+#![cfg_attr(
+    not(feature = "internals"),
+    allow(unreachable_pub, reason = "only component tests reach them")
+)]
 
 mod cli;
 mod engine;

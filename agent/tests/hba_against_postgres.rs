@@ -3,7 +3,12 @@
 //! `HBA_SEED` chooses other files than the usual ones.
 
 // Clippy's leave for tests does not reach the helpers of an integration test.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests are tests"
+)]
 
 #[path = "hba_against_postgres/generate.rs"]
 mod generate;
@@ -264,7 +269,9 @@ fn first_message(mut stream: impl Read + Write, client: &Client) -> String {
         packet.extend([name.as_bytes(), b"\0", value.as_bytes(), b"\0"].concat());
     }
     packet.push(0);
-    stream.write_all(&(packet.len() as u32 + 4).to_be_bytes()).unwrap();
+    stream
+        .write_all(&(u32::try_from(packet.len()).unwrap() + 4).to_be_bytes())
+        .unwrap();
     stream.write_all(&packet).unwrap();
     let mut head = [0; 5];
     stream.read_exact(&mut head).unwrap();

@@ -1,6 +1,11 @@
 //! The HTTP server and its clients against real sockets.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // Helpers of tests are tests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests are tests"
+)]
 
 #[path = "http/door.rs"]
 mod door;

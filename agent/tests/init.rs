@@ -1,6 +1,6 @@
 //! `gp-agent init` itself, as a subreaper, as PID 1 of a PID namespace, and as another user.
 
-#![allow(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
 #[path = "init/harness.rs"]
 mod harness;

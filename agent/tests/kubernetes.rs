@@ -1,6 +1,11 @@
 //! The client of the Kubernetes API and what the agent does with it, against a server that speaks TLS on a real socket.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // Helpers of tests are tests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests are tests"
+)]
 
 #[path = "kubernetes/client.rs"]
 mod client;

@@ -1,6 +1,11 @@
 //! Limits of a real cgroup, and the real server's word on what follows from them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // Helpers of tests are tests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests are tests"
+)]
 
 use gp_agent::internals::engine::Tools;
 use gp_agent_core::postgres::conf;

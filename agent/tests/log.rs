@@ -1,6 +1,11 @@
 //! The log as JSON: below a real init, under kills, and with a real server.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // Helpers of tests are tests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests are tests"
+)]
 
 #[path = "log/kills.rs"]
 mod kills;

@@ -1,6 +1,6 @@
 //! SSH between pods, against real sshd, ssh and ssh-keygen, as an ordinary user.
 
-#![allow(clippy::unwrap_used, reason = "a test that panics says where")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
 #[path = "ssh/daemon.rs"]
 mod daemon;

@@ -1,6 +1,11 @@
 //! The proof of a volume against real file systems, each mounted in a mount namespace that ends with its test.
 
-#![allow(clippy::unwrap_used)] // Helpers of tests are tests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests are tests"
+)]
 
 #[path = "storage/mounts.rs"]
 mod mounts;

@@ -3,6 +3,8 @@
 //! Every [`Cluster`](cluster::Cluster) has a Docker network, volumes and names of its own, so that several of them, and
 //! the one of `image/up`, run beside each other; dropping it removes everything that it made.
 
+#![allow(clippy::panic, reason = "helpers of tests are tests")]
+
 pub mod arguments;
 pub mod cluster;
 pub mod docker;

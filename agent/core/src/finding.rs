@@ -23,6 +23,9 @@ pub enum Area {
     Limits,
     /// The Kubernetes API, as this pod may use it.
     Kubernetes,
+    /// What only a later version has a word for, in a peer's document.
+    #[serde(other)]
+    Other,
 }
 
 impl fmt::Display for Area {
@@ -36,6 +39,7 @@ impl fmt::Display for Area {
             Area::Postgres => "postgres",
             Area::Limits => "limits",
             Area::Kubernetes => "kubernetes",
+            Area::Other => "other",
         })
     }
 }
@@ -62,6 +66,8 @@ pub enum FindingSource {
     Identity,
     /// The container's limits.
     Limits,
+    /// What the pod on the other end of replication says.
+    Partner,
     /// The Secret with the password.
     Password,
     /// What gpinitsystem needs on every host.

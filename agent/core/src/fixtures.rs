@@ -1,5 +1,5 @@
 //! Values for tests, here and in the crates above; only with the feature `fixtures`.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "values for tests")]
 
 use crate::cluster::catalog::Segment;
 use crate::cluster::replication::Link;
@@ -12,6 +12,9 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD as STANDARD;
 
 /// A row of gp_segment_configuration, its columns divided by `|`.
+///
+/// # Panics
+/// Where the text is no such row.
 pub fn row(text: &str) -> Segment {
     let cells: Vec<Option<String>> = text.split('|').map(|c| Some(c.to_string())).collect();
     Segment::from_row(&cells).unwrap()
@@ -63,10 +66,13 @@ pub fn serves(role: Role) -> [Event; 3] {
 }
 
 /// An ed25519 public key made of one repeated byte.
+///
+/// # Panics
+/// Never: such a key has the right length.
 pub fn key(byte: u8) -> PublicKey {
     let mut blob = Vec::new();
     for field in [b"ssh-ed25519".as_slice(), &[byte; 32]] {
-        blob.extend((field.len() as u32).to_be_bytes());
+        blob.extend(u32::try_from(field.len()).unwrap().to_be_bytes());
         blob.extend(field);
     }
     PublicKey::parse(&format!("ssh-ed25519 {}", STANDARD.encode(blob))).unwrap()

@@ -11,6 +11,7 @@ pub mod kubernetes;
 pub mod log;
 pub mod postgres;
 pub mod process;
+pub mod quote;
 pub mod resources;
 pub mod ssh;
 pub mod storage;

@@ -14,7 +14,6 @@ use crate::lifecycle;
 use crate::sys::log;
 use args::{Cli, Verb};
 use clap::Parser;
-use std::future::Future;
 
 /// Exit code of a wrong command line (sysexits.h: EX_USAGE).
 const USAGE: u8 = 64;

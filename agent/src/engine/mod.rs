@@ -59,6 +59,9 @@ pub enum EngineError {
 }
 
 /// Finds the programs of the configured engine and asks their version.
+///
+/// # Errors
+/// Programs that are missing, do not run, or are of another engine.
 pub async fn find(config: &Config) -> Result<Engine, EngineError> {
     match config.engine {
         EngineKind::Greenplum => {

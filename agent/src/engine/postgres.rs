@@ -2,6 +2,7 @@
 
 use crate::sys::postgres::programs::{ToolError, Tools};
 use gp_agent_core::config::Auth;
+use gp_agent_core::quote;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -118,12 +119,11 @@ const UNACKNOWLEDGED_MS: u32 = 10_000;
 /// that is gone packets vanish: a walreceiver has no time-out of its own for that (connect_timeout is not for it,
 /// libpqwalreceiver.c), and the kernel's is two minutes.
 fn conninfo(wanted: &Clone<'_>) -> String {
-    let quoted = |text: &str| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"));
     format!(
         "host={} port={} user={} tcp_user_timeout={UNACKNOWLEDGED_MS}",
-        quoted(wanted.host),
+        quote::conninfo(wanted.host),
         wanted.port,
-        quoted(wanted.user)
+        quote::conninfo(wanted.user)
     )
 }
 

@@ -123,10 +123,10 @@ impl Leftovers {
         match send_to(info, signal) {
             Ok(false) => return,
             Ok(true) if signal == Signal::KILL => {
-                error!("killing what did not stop in time pid={pid} comm={comm} signal={name}")
+                error!("killing what did not stop in time pid={pid} comm={comm} signal={name}");
             }
             Ok(true) if signal == Signal::QUIT => {
-                warning!("stopping a postmaster without a checkpoint pid={pid} signal={name}")
+                warning!("stopping a postmaster without a checkpoint pid={pid} signal={name}");
             }
             Ok(true) => info!("stopping what is left pid={pid} comm={comm} signal={name}"),
             Err(why) => {
@@ -214,12 +214,12 @@ mod tests {
 
     #[test]
     fn a_subreapers_business_is_its_descendants() {
+        use Kind::*;
         let scope = Scope {
             init: 10,
             agent: Some(11),
             namespace: false,
         };
-        use Kind::*;
         assert_eq!(
             kinds(pod(), scope),
             [

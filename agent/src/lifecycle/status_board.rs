@@ -1,17 +1,12 @@
 //! The owner of the pod's state: every task tells it what happened, and looks at what is known.
 
+pub use crate::sys::process::clock::now;
 use gp_agent_core::cluster::phase::Phase;
 use gp_agent_core::cluster::state::{Effect, Event, Facts, Level, PodState};
 use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::finding::{Finding, FindingSource};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, watch};
-
-/// Unix seconds now.
-pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
-}
 
 /// Shared by all tasks. [`StatusBoard::on`] is the one way to change what is known.
 #[derive(Debug)]

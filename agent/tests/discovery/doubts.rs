@@ -89,7 +89,7 @@ async fn pod(dns: &FakeDns, port: u16) -> Option<(Pod, Discovery)> {
         refused_settings: Default::default(),
         settings_changed: Default::default(),
         catalog: catalog::unknown("a test"),
-        look_again: Default::default(),
+        recheck: Default::default(),
     };
     Some((pod, discovery))
 }
@@ -106,10 +106,8 @@ async fn insist<T>(discovery: &Discovery, mut ask: impl AsyncFnMut() -> Option<T
         }
     };
     let patience = Duration::from_secs(60);
-    match tokio::time::timeout(patience, asking).await {
-        Ok(answer) => answer,
-        Err(_) => panic!("the old address is still believed"),
-    }
+    let answer = tokio::time::timeout(patience, asking).await;
+    answer.expect("the old address is no longer believed")
 }
 
 /// Both ports are the same on two loopback addresses: the old one, where `old` answers or nobody, and the new one.
@@ -153,8 +151,7 @@ async fn a_partner_whose_address_another_pod_has_now_is_looked_up_again() {
 }
 
 fn told(fqdn: String, answer: CatalogAnswer) -> String {
-    let cluster = "test".into();
-    serde_json::to_string(&CatalogReply { cluster, fqdn, answer }).unwrap()
+    serde_json::to_string(&CatalogReply::new("test", fqdn, answer)).unwrap()
 }
 
 fn on_timeline(timeline: u32) -> CatalogAnswer {
@@ -174,7 +171,7 @@ async fn a_coordinator_of_another_namespace_is_not_believed() {
     let Some((pod, discovery)) = moved(&dns, Some(foreign), own).await else {
         return;
     };
-    let answer = insist(&discovery, async || catalog::ask(&pod).await).await;
+    let answer = insist(&discovery, async || catalog::ask(&pod).await.best).await;
     assert!(
         matches!(&answer, CatalogAnswer::Known(c) if c.timeline == 1),
         "{answer:?}"
@@ -203,5 +200,42 @@ async fn a_coordinator_whose_catalog_cannot_be_read_is_looked_up_again() {
     let Some((pod, discovery)) = moved(&dns, None, unknown).await else {
         return;
     };
-    insist(&discovery, async || catalog::ask(&pod).await).await;
+    insist(&discovery, async || catalog::ask(&pod).await.best).await;
+}
+
+fn in_a_newer_format(document: &str) -> String {
+    let mut document: serde_json::Value = serde_json::from_str(document).unwrap();
+    document["format"] = 3.into();
+    document.to_string()
+}
+
+#[tokio::test]
+async fn a_partner_of_a_newer_version_is_a_finding_and_not_silent() {
+    let dns = FakeDns::local().await;
+    let newer = in_a_newer_format(&status_of(PARTNER));
+    let Some((pod, discovery)) = moved(&dns, None, newer).await else {
+        return;
+    };
+    let partner = insist(&discovery, async || match client::ask(&pod).await {
+        Partner::Silent => None,
+        other => Some(other),
+    })
+    .await;
+    let why = "segment-b-0 speaks format 3, this agent reads up to 1".to_string();
+    assert_eq!(partner, Partner::NotUnderstood { why: why.clone() });
+    let found = |pod: &Pod| pod.board.snapshot().findings.iter().any(|f| f.what == why);
+    assert!(found(&pod));
+}
+
+/// What the other coordinator pod says may be older than what this one says.
+#[tokio::test]
+async fn a_coordinator_of_a_newer_version_is_told_apart_from_a_silent_one() {
+    let dns = FakeDns::local().await;
+    let newer = in_a_newer_format(&told(fqdn("coordinator-0"), on_timeline(2)));
+    let Some((pod, discovery)) = moved(&dns, None, newer).await else {
+        return;
+    };
+    let why = insist(&discovery, async || catalog::ask(&pod).await.not_understood).await;
+    assert_eq!(why, "coordinator-0 speaks format 3, this agent reads up to 1");
+    assert_eq!(catalog::ask(&pod).await.best, None);
 }

@@ -85,7 +85,7 @@ async fn an_image_without_getent_is_said_so() {
 }
 
 fn in_hba(pods: &[&str]) -> BTreeSet<String> {
-    pods.iter().map(|p| p.to_string()).collect()
+    pods.iter().map(ToString::to_string).collect()
 }
 
 fn reason(peer: &PeerView) -> &str {

@@ -1,6 +1,11 @@
 //! Discovery against a real DNS server, its faults, and the real libc.
 
-#![allow(clippy::unwrap_used)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests are tests"
+)]
 
 mod doubts;
 #[path = "../fake_dns/mod.rs"]
@@ -111,7 +116,10 @@ async fn until(discovery: &Discovery, pod: &str, good: impl Fn(&PeerView) -> boo
     let wait = peers.wait_for(seen);
     match tokio::time::timeout(Duration::from_secs(60), wait).await {
         Ok(map) => map.unwrap()[pod].clone(),
-        Err(_) => panic!("{pod} never came so far: {:?}", discovery.peers().borrow()[pod]),
+        Err(error) => panic!(
+            "{pod} never came so far ({error}): {:?}",
+            discovery.peers().borrow()[pod]
+        ),
     }
 }
 

@@ -1,6 +1,11 @@
 //! What the documents say of the code is so: tables, links, paths, commands; and how they are written.
 
-#![allow(clippy::unwrap_used, reason = "a helper of tests fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests are tests"
+)]
 
 mod commands;
 mod links;

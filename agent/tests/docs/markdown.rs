@@ -114,13 +114,13 @@ pub(crate) fn cells(row: &str) -> Vec<&str> {
 
 #[test]
 fn lines_are_told_apart() {
+    use Kind::{Code, Comment, Heading, Table, Text};
     let text = "# A `b`, c\n\ntext `x` and `y z`\n    code\n| a | b |\n```\n# no heading\n```\n<!-- begin -->\n";
     let document = Document {
         path: "x.md".into(),
         lines: lines(text),
     };
     let kinds: Vec<Kind> = document.lines.iter().map(|line| line.kind).collect();
-    use Kind::{Code, Comment, Heading, Table, Text};
     assert_eq!(kinds, [Heading, Text, Text, Code, Table, Code, Code, Code, Comment]);
     assert_eq!(document.anchors(), BTreeSet::from(["a-b-c".to_string()]));
     assert_eq!(code_spans(&document.lines[2].text), ["x", "y z"]);

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 /// How a name is answered. A name that was never set does not exist.
 #[derive(Clone)]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "an example uses less of it than the tests")]
 pub(crate) enum Says {
     Addresses(Vec<IpAddr>),
     /// IPv4 addresses; AAAA gives SERVFAIL.
@@ -42,14 +42,14 @@ struct Handler {
 }
 
 /// The running server; dropping it stops it.
-#[allow(dead_code)]
+#[allow(dead_code, reason = "an example uses less of it than the tests")]
 pub(crate) struct FakeDns {
     pub address: SocketAddr,
     handler: Handler,
     server: Server<Handler>,
 }
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "an example uses less of it than the tests")]
 impl FakeDns {
     /// Listens on UDP; port 0 takes any.
     pub(crate) async fn start(address: SocketAddr) -> std::io::Result<FakeDns> {

@@ -16,7 +16,7 @@ impl Random {
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % n as u64) as usize
+        usize::try_from((z ^ (z >> 31)) % n as u64).unwrap()
     }
 
     pub(crate) fn one_in(&mut self, n: usize) -> bool {
@@ -314,7 +314,7 @@ pub(crate) fn client(random: &mut Random) -> Client {
     let origin = match random.below(11) {
         0 => Origin::Local,
         1 => host(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1u16])),
-        n => host(IpAddr::from([127, 0, 0, n as u8 - 1])),
+        n => host(IpAddr::from([127, 0, 0, u8::try_from(n).unwrap() - 1])),
     };
     let database = match random.one_in(4) {
         true => Database::PhysicalReplication,
@@ -322,7 +322,7 @@ pub(crate) fn client(random: &mut Random) -> Client {
     };
     let (user, roles) = USERS[random.below(USERS.len())];
     let mut client = Client::new(origin, database, user);
-    client.roles.extend(roles.iter().map(|role| role.to_string()));
+    client.roles.extend(roles.iter().map(ToString::to_string));
     if user == "ghost" {
         client.roles.clear();
     }

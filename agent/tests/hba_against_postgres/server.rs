@@ -166,7 +166,7 @@ impl Server {
     pub(crate) fn reload(&self) {
         let loaded = || self.sql("select pg_conf_load_time()");
         let before = loaded();
-        kill(Pid::from_raw(self.child.id() as i32), Signal::SIGHUP).unwrap();
+        kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGHUP).unwrap();
         while loaded() == before {}
     }
 
@@ -194,7 +194,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = kill(Pid::from_raw(self.child.id() as i32), Signal::SIGQUIT);
+        let _ = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGQUIT);
         let _ = self.child.wait();
     }
 }

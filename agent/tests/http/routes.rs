@@ -1,9 +1,11 @@
 //! Every route and its codes.
 
 use crate::support::{NOW, Server, answer, get, post, until_closed};
+use gp_agent_core::cluster::document::Origin;
 use gp_agent_core::cluster::report::Report;
 use gp_agent_core::cluster::status::{Phase, PodStatus};
 use gp_agent_core::cluster::topology::Role;
+use std::sync::atomic::Ordering;
 
 const READ: [&str; 10] = [
     "/startupz",
@@ -116,6 +118,29 @@ async fn other_methods_are_told_what_is_allowed() {
         assert_eq!(said.code, 405);
         assert!(said.head.contains("allow: post"), "{}", said.head);
     }
+}
+
+#[tokio::test]
+async fn a_recheck_is_posted_and_says_who_takes_it() {
+    let server = Server::start();
+    let rechecks = || server.agent.rechecks.load(Ordering::Relaxed);
+    let said = server.ask(&post("/recheck", "")).await;
+    assert_eq!(said.code, 202);
+    let origin: Origin = serde_json::from_str(&said.body).unwrap();
+    let status = server.agent.status.lock().unwrap().clone();
+    assert_eq!(origin, Origin::new(status.pod, status.cluster, status.fqdn));
+    assert_eq!(rechecks(), 1);
+    assert_eq!(server.ask_unix(&post("/recheck", "")).await.code, 202);
+    assert_eq!(rechecks(), 2);
+    let said = server.get("/recheck").await;
+    assert_eq!(said.code, 405, "a GET changes nothing");
+    assert!(said.head.contains("allow: post"), "{}", said.head);
+    assert_eq!(server.ask(&post("/recheck", "now!")).await.code, 400);
+    assert_eq!(rechecks(), 2);
+    // As version 0.1.0 asks.
+    let said = server.get("/look-again").await;
+    assert_eq!((said.code, said.body.as_str()), (200, "soon\n"));
+    assert_eq!(rechecks(), 3);
 }
 
 #[tokio::test]

@@ -1,13 +1,17 @@
 //! A real server with a pretended agent, and clients that write bytes.
 
 use gp_agent::internals::http::{Agent, Limits, Reply, bind_tcp, bind_unix, serve_tcp, serve_unix};
-use gp_agent::internals::peers::{FanOutLimits, PeerAddress, gather};
+use gp_agent::internals::peers::{FanOutLimits, PeerClient};
 use gp_agent_core::cluster::catalog::{CatalogAnswer, CatalogReply};
+use gp_agent_core::cluster::content::ContentId;
+use gp_agent_core::cluster::peer_error::PeerError;
 use gp_agent_core::cluster::report::{PodReport, Report};
 use gp_agent_core::cluster::status::{Phase, PodStatus, PostmasterStatus};
 use gp_agent_core::cluster::topology::{Member, Role};
-use std::net::{Ipv4Addr, SocketAddr};
+use gp_agent_core::discovery::peers::{PeerMap, PeerView};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -23,7 +27,8 @@ pub(crate) struct Fake {
     pub status: Mutex<PodStatus>,
     pub held: Mutex<Vec<String>>,
     pub refuses: Mutex<Option<String>>,
-    pub peers: Mutex<(Vec<PeerAddress>, u16)>,
+    pub peers: Mutex<Peers>,
+    pub rechecks: AtomicU32,
 }
 
 impl Fake {
@@ -33,6 +38,7 @@ impl Fake {
             held: Mutex::default(),
             refuses: Mutex::default(),
             peers: Mutex::default(),
+            rechecks: AtomicU32::new(0),
         })
     }
 
@@ -62,25 +68,23 @@ impl Agent for Fake {
 
     fn cluster(&self) -> Reply<'_, String> {
         let own = PodReport::own(Report::new(self.status(), NOW));
-        let (peers, port) = self.peers.lock().unwrap().clone();
+        let peers = self.peers.lock().unwrap().clone();
         Box::pin(async move {
-            let mut entries = gather("warehouse", peers, port, FanOutLimits::default()).await;
+            let mut entries = peers.statuses("warehouse", FanOutLimits::default()).await;
             entries.insert(0, own);
             serde_json::to_string(&entries).unwrap()
         })
     }
 
-    fn catalog(&self, content: Option<gp_agent_core::cluster::content::ContentId>) -> CatalogReply {
+    fn catalog(&self, content: Option<ContentId>) -> CatalogReply {
         let status = self.status();
         let what = content.map_or("all".to_string(), |content| content.to_string());
-        CatalogReply {
-            cluster: status.cluster,
-            fqdn: status.fqdn,
-            answer: CatalogAnswer::NotCreated { what },
-        }
+        CatalogReply::new(status.cluster, status.fqdn, CatalogAnswer::NotCreated { what })
     }
 
-    fn look_again(&self) {}
+    fn recheck(&self) {
+        self.rechecks.fetch_add(1, Ordering::Relaxed);
+    }
 
     fn hold(&self, reason: String) -> Reply<'_, Result<(), String>> {
         Box::pin(async move { self.done(format!("hold {reason}")) })
@@ -114,9 +118,57 @@ pub(crate) fn member(pod: &str, role: Role) -> Member {
         pod: pod.into(),
         fqdn: format!("{pod}.agent"),
         role,
-        content: gp_agent_core::cluster::content::ContentId::new(0),
+        content: ContentId::new(0),
         port: 5432,
         data_dir: "/greenplum/gpseg0".into(),
+    }
+}
+
+/// Pods that are asked on one port, and where discovery found them.
+#[derive(Clone, Default)]
+pub(crate) struct Peers {
+    pub members: Vec<Member>,
+    pub known: PeerMap,
+    pub port: u16,
+}
+
+impl Peers {
+    pub(crate) fn on(port: u16) -> Peers {
+        Peers {
+            port,
+            ..Peers::default()
+        }
+    }
+
+    /// One more, a mirror at these addresses.
+    pub(crate) fn and(mut self, pod: &str, addresses: &[IpAddr]) -> Peers {
+        let view = PeerView {
+            addresses: addresses.to_vec(),
+            ..PeerView::new(0)
+        };
+        self.members.push(member(pod, Role::Mirror));
+        self.known.insert(pod.into(), view);
+        self
+    }
+
+    pub(crate) async fn statuses(&self, cluster: &str, limits: FanOutLimits) -> Vec<PodReport> {
+        let known = watch::channel(self.known.clone()).1;
+        let client = PeerClient::new(cluster, &known, self.port);
+        client.statuses(&self.members, limits).await
+    }
+
+    /// Asks the first of them for the catalog.
+    pub(crate) async fn catalog(&self, content: Option<ContentId>) -> Result<CatalogAnswer, PeerError> {
+        let known = watch::channel(self.known.clone()).1;
+        let client = PeerClient::new("warehouse", &known, self.port);
+        client.catalog(&self.members[0], content, Duration::from_secs(60)).await
+    }
+
+    /// Asks the first of them to look again.
+    pub(crate) async fn recheck(&self) -> Result<(), PeerError> {
+        let known = watch::channel(self.known.clone()).1;
+        let client = PeerClient::new("warehouse", &known, self.port);
+        client.recheck(&self.members[0], Duration::from_secs(60)).await
     }
 }
 

@@ -1,10 +1,8 @@
 //! The verbs that ask this pod's agent: the real program against a real server.
 
-use crate::support::{Server, member};
+use crate::support::{Peers, Server};
 use gp_agent::internals::http::Limits;
-use gp_agent::internals::peers::PeerAddress;
 use gp_agent_core::cluster::status::Phase;
-use gp_agent_core::cluster::topology::Role;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -101,11 +99,7 @@ async fn status_is_a_table_when_piped_and_json_when_asked() {
     let json: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(json[0]["status"]["ready"]["ok"], true);
     assert_eq!(json[0]["status"]["phase"], "running");
-    let peer = PeerAddress {
-        member: member("segment-b-0", Role::Mirror),
-        addresses: Vec::new(),
-    };
-    server.agent.peers.lock().unwrap().0.push(peer);
+    *server.agent.peers.lock().unwrap() = Peers::on(server.port).and("segment-b-0", &[]);
     let said = ask(&server, &["status"]).await;
     assert_eq!(said.code, Some(1));
     assert!(said.out.contains("warehouse: 2 pods, 1 ready"), "{}", said.out);

@@ -51,7 +51,7 @@ impl Init {
     }
 
     pub(crate) fn pid(&self) -> i32 {
-        self.child.id() as i32
+        self.child.id().cast_signed()
     }
 
     /// Waits for a line that holds `part`; each line is given once. stdout and stderr come in no fixed order.

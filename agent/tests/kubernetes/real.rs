@@ -1,5 +1,6 @@
 //! The same against a real API server, where KUBECONFIG leads to one: what the pretended one does has to be true.
 
+use base64::Engine as _;
 use gp_agent::internals::kubernetes::{InClusterConfig, Kubernetes};
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::kubernetes::api_error::ApiError;
@@ -109,7 +110,6 @@ impl Namespace {
             Some(file) => drop(std::fs::copy(file, &ca).unwrap()),
             None => {
                 let data = cluster["certificate-authority-data"].as_str().unwrap();
-                use base64::Engine;
                 let pem = base64::engine::general_purpose::STANDARD.decode(data).unwrap();
                 std::fs::write(&ca, pem).unwrap();
             }

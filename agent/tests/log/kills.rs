@@ -157,7 +157,7 @@ fn no_line_is_lost_or_torn_when_the_agent_is_killed_under_load() {
         }
         if account.last && !ending {
             ending = true;
-            init.signal(init.child.id() as i32, Signal::TERM);
+            init.signal(init.child.id().cast_signed(), Signal::TERM);
         }
     }
     assert_eq!(kills, 3, "it was too quick");
@@ -219,7 +219,7 @@ fn a_message_that_is_longer_than_the_pipe_comes_through_in_parts() {
             length += message.len();
         }
         if message == "last" {
-            init.signal(init.child.id() as i32, Signal::TERM);
+            init.signal(init.child.id().cast_signed(), Signal::TERM);
         }
     }
     assert_eq!(length, 3_000_000);

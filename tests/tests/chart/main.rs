@@ -1,6 +1,11 @@
 //! The Helm chart, rendered by helm itself: every object as the Kubernetes API knows it, and what the objects say together.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // Helpers of tests are tests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests are tests"
+)]
 
 mod cases;
 mod configuration;

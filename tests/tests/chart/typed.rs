@@ -97,9 +97,9 @@ fn every_port_names_its_protocol() {
         return;
     }
     for (name, objects) in cases::rendered() {
-        let services = of_kind(objects, "Service").flat_map(|s| s["spec"]["ports"].as_array());
+        let services = of_kind(objects, "Service").filter_map(|s| s["spec"]["ports"].as_array());
         let containers = of_kind(objects, "StatefulSet")
-            .flat_map(|s| s["spec"]["template"]["spec"]["containers"].as_array())
+            .filter_map(|s| s["spec"]["template"]["spec"]["containers"].as_array())
             .flatten()
             .map(|container| container["ports"].as_array().unwrap());
         for port in services.chain(containers).flatten() {

@@ -3,6 +3,7 @@
 //! Source of names and letters: Greenplum's `src/include/catalog/gp_segment_configuration.h`.
 
 use super::content::ContentId;
+use super::document::{Document, Format};
 use super::topology::Member;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -129,6 +130,7 @@ impl Catalog {
     }
 
     /// The same with the rows of one content alone.
+    #[must_use]
     pub fn only(&self, content: ContentId) -> Catalog {
         let segments = self.segments.iter().filter(|s| s.content == content);
         Catalog {
@@ -161,6 +163,9 @@ pub enum CatalogAnswer {
 /// what a coordinator of another cluster says must not be believed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CatalogReply {
+    /// The format that the pod's agent speaks.
+    #[serde(default = "Format::unsaid")]
+    pub format: Format,
     /// The cluster of the pod; empty while it does not know.
     pub cluster: String,
     /// Its name below the headless service.
@@ -171,15 +176,27 @@ pub struct CatalogReply {
 }
 
 impl CatalogReply {
-    /// The answer, if that pod of that cluster gives it.
-    pub fn by(self, cluster: &str, member: &Member) -> Option<CatalogAnswer> {
-        (self.cluster == cluster && self.fqdn == member.fqdn).then_some(self.answer)
+    /// The answer of the pod `fqdn` of `cluster`.
+    pub fn new(cluster: impl Into<String>, fqdn: impl Into<String>, answer: CatalogAnswer) -> CatalogReply {
+        CatalogReply {
+            format: Format::CURRENT,
+            cluster: cluster.into(),
+            fqdn: fqdn.into(),
+            answer,
+        }
     }
+}
+
+impl Document for CatalogReply {
+    const NAME: &'static str = "a catalog";
+    // One that is believed fences a coordinator for good.
+    const NEEDS_PROOF: bool = true;
 }
 
 impl CatalogAnswer {
     /// The same, unless it is the catalog of a coordinator on an older timeline than one that was `seen`: a standby was
     /// activated since, and what its predecessor knew no longer counts.
+    #[must_use]
     pub fn not_older_than(self, seen: u32) -> CatalogAnswer {
         match self {
             CatalogAnswer::Known(catalog) if catalog.timeline < seen => CatalogAnswer::Unknown {

@@ -20,6 +20,7 @@ pub enum ClusterState {
 
 impl ClusterState {
     /// Somebody says that it exists, and may have heard of a coordinator on that timeline.
+    #[must_use]
     pub fn created(self, coordinator_timeline: u32) -> ClusterState {
         ClusterState::Created {
             coordinator_timeline: coordinator_timeline.max(self.coordinator_timeline()),
@@ -27,6 +28,7 @@ impl ClusterState {
     }
 
     /// The volume says that it exists.
+    #[must_use]
     pub fn remembered(self, coordinator_timeline: u32) -> ClusterState {
         let coordinator_timeline = coordinator_timeline.max(self.coordinator_timeline());
         match self {

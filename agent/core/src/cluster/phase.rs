@@ -32,7 +32,9 @@ pub enum Phase {
     Draining,
 }
 
-use Phase::*;
+use Phase::{
+    Bootstrapping, CrashLoop, Crashed, Discovering, Draining, Held, Hung, Preparing, Refused, Running, Starting, Stopped,
+};
 
 /// What may follow a phase; a phase may always go on with another reason. Nothing follows [`Phase::Draining`].
 ///

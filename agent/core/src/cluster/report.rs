@@ -2,6 +2,8 @@
 
 use super::catalog::Segment;
 use super::content::ContentId;
+use super::document::{Document, Format};
+use super::peer_error::{PeerError, PeerFailure};
 use super::probes;
 use super::probes::Verdict;
 use super::status::PodStatus;
@@ -13,6 +15,9 @@ use serde::{Deserialize, Serialize};
 /// times of the pod's own clock, which another pod's clock need not agree with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
+    /// The format that the pod's agent speaks.
+    #[serde(default = "Format::unsaid")]
+    pub format: Format,
     /// The status.
     #[serde(flatten)]
     pub status: PodStatus,
@@ -30,6 +35,7 @@ impl Report {
     /// The status with the verdicts of this second.
     pub fn new(status: PodStatus, now: u64) -> Report {
         Report {
+            format: Format::CURRENT,
             startup: probes::startup(&status),
             ready: probes::ready(&status, now),
             live: probes::live(&status, now),
@@ -37,6 +43,10 @@ impl Report {
             now,
         }
     }
+}
+
+impl Document for Report {
+    const NAME: &'static str = "a status";
 }
 
 /// What the catalog says of a pod.
@@ -52,6 +62,9 @@ pub struct Listing {
 /// One pod of the topology and what its agent says.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PodReport {
+    /// The format of this entry.
+    #[serde(default = "Format::unsaid")]
+    pub format: Format,
     /// Short host name.
     pub pod: String,
     /// The role it was made for.
@@ -60,8 +73,11 @@ pub struct PodReport {
     pub content: ContentId,
     /// Its agent's answer.
     pub status: Option<Report>,
-    /// Why there is none.
+    /// Why there is none, in words.
     pub error: Option<String>,
+    /// The same as one word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<PeerFailure>,
     /// What the catalog says of it, where there is one (Greenplum) and it lists the pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub catalog: Option<Listing>,
@@ -83,7 +99,7 @@ impl PodReport {
     }
 
     /// A pod that was asked, or could not be.
-    pub fn of(member: &Member, answer: Result<Report, String>) -> PodReport {
+    pub fn of(member: &Member, answer: Result<Report, PeerError>) -> PodReport {
         let (status, error) = match answer {
             Ok(report) => (Some(report), None),
             Err(error) => (None, Some(error)),
@@ -93,7 +109,8 @@ impl PodReport {
             role: Some(member.role),
             content: member.content,
             status,
-            error,
+            failure: error.as_ref().map(PeerError::failure),
+            error: error.map(|error| error.to_string()),
             ..PodReport::default()
         }
     }
@@ -102,6 +119,15 @@ impl PodReport {
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
         let own = self.status.iter().flat_map(|r| &r.status.findings);
         own.chain(&self.contradictions)
+    }
+
+    /// Why its answer, which there is, cannot be read: it may be of a newer version. Nothing is known of such a pod, but it is
+    /// not silent.
+    pub fn not_understood(&self) -> Option<&str> {
+        match self.failure {
+            Some(PeerFailure::NotUnderstood) => Some(self.error.as_deref().unwrap_or("it is not understood")),
+            _ => None,
+        }
     }
 
     /// Whether its agent answers and says that it is ready.

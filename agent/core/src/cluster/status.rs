@@ -3,7 +3,7 @@
 use super::content::ContentId;
 use super::directory::DirectoryKind;
 pub use super::phase::Phase;
-use super::topology::{Member, Role};
+use super::topology::Role;
 use crate::finding::Finding;
 use serde::{Deserialize, Serialize};
 
@@ -170,21 +170,6 @@ pub struct PodStatus {
 }
 
 impl PodStatus {
-    /// Who says this, when it is not that pod of that cluster: addresses are given to other pods later, of other clusters
-    /// and namespaces too. What an agent does not know of itself yet is held against nobody.
-    pub fn stranger(&self, cluster: &str, member: &Member) -> Option<String> {
-        let differs = |said: &str, wanted: &str| !said.is_empty() && said != wanted;
-        if self.pod != member.pod {
-            Some(format!("{}: an old address", self.pod))
-        } else if differs(&self.cluster, cluster) {
-            Some(format!("{} of cluster {}", self.pod, self.cluster))
-        } else if differs(&self.fqdn, &member.fqdn) {
-            Some(format!("{}: an old address", self.fqdn))
-        } else {
-            None
-        }
-    }
-
     /// The status of a pod of which only its host name is known.
     pub fn unknown(pod: &str) -> PodStatus {
         PodStatus {

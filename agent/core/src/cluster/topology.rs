@@ -27,6 +27,7 @@ impl Role {
     }
 
     /// The role on the other end of replication.
+    #[must_use]
     pub fn partner(self) -> Role {
         match self {
             Role::Coordinator => Role::Standby,
@@ -100,7 +101,7 @@ impl Topology {
             members.push(member(&c.pods, 1, Role::Standby, ContentId::COORDINATOR, c.port));
         }
         let contents = 0..s.count;
-        let content = |i: u32| ContentId::new(i as i32);
+        let content = |i: u32| ContentId::new(i.cast_signed());
         members.extend(
             contents
                 .clone()

@@ -223,7 +223,9 @@ mod tests {
             Value::Scalar(kind, text) => writeln!(out, "{kind:?} {text:?}").unwrap(),
             Value::List(items) => {
                 writeln!(out, "list").unwrap();
-                items.iter().for_each(|i| dump(i, depth + 1, out));
+                for item in items {
+                    dump(item, depth + 1, out);
+                }
             }
             Value::Map(entries) => {
                 writeln!(out, "map").unwrap();
@@ -240,7 +242,9 @@ mod tests {
             Err(e) => format!("{}:{} {}", e.at.line, e.at.column, e.message),
             Ok(documents) => {
                 let mut out = String::new();
-                documents.iter().for_each(|d| dump(d, 0, &mut out));
+                for document in &documents {
+                    dump(document, 0, &mut out);
+                }
                 out
             }
         }

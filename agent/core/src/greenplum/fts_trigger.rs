@@ -73,7 +73,9 @@ impl Watch {
         for row in catalog.segments.iter().filter(|s| s.content.is_segment()) {
             let member = topology.members.iter().find(|m| row.is(m));
             let entry = member.and_then(|m| entries.iter().find(|e| e.pod == m.pod));
-            let Some(entry) = entry.filter(|_| row.up) else {
+            // Of a pod whose answer is not understood nothing is known: FTS finds out by itself, at its own interval.
+            let known = |entry: &&PodReport| row.up && entry.not_understood().is_none();
+            let Some(entry) = entry.filter(known) else {
                 self.missing_since.remove(&row.dbid);
                 continue;
             };
@@ -124,6 +126,7 @@ fn can_change(catalog: &Catalog, row: &Segment) -> bool {
 mod tests {
     use super::*;
     use crate::cluster::content::ContentId;
+    use crate::cluster::peer_error::PeerError;
     use crate::cluster::report::Report;
     use crate::cluster::status::PodStatus;
     use crate::cluster::topology::Member;
@@ -168,7 +171,9 @@ mod tests {
     }
 
     fn silent(pod: &str) -> PodReport {
-        PodReport::of(&member(pod, Role::Primary), Err("no route".into()))
+        let at = ([127, 0, 0, 1], 8008).into();
+        let why = "no route".into();
+        PodReport::of(&member(pod, Role::Primary), Err(PeerError::Unreachable { at, why }))
     }
 
     fn serving(pod: &str, role: Role) -> PodReport {
@@ -234,6 +239,18 @@ mod tests {
     }
 
     #[test]
+    fn a_pod_of_a_newer_version_is_not_gone() {
+        let newer = PeerError::NotUnderstood("a speaks format 3, this agent reads up to 1".into());
+        let a = PodReport::of(&member("a", Role::Primary), Err(newer));
+        let all = [a, serving("b", Role::Mirror)];
+        let mut watch = Watch::default();
+        for now in [0, 10_000, 100_000] {
+            let asked = watch.look(&catalog(IN_SYNC), &topology(), &all, &BTreeSet::new(), now);
+            assert_eq!(asked, None);
+        }
+    }
+
+    #[test]
     fn an_administrators_hold_is_respected_for_a_while() {
         let held = entry("a", Phase::Held, None);
         let primary = row("2|0|p|p|s|u|1|a.gp|a.gp|/g");
@@ -244,7 +261,7 @@ mod tests {
     fn nobody_is_asked_while_the_other_server_has_no_name() {
         let all = [silent("a"), serving("b", Role::Mirror)];
         let look = |nameless: &[&str]| {
-            let nameless = nameless.iter().map(|n| n.to_string()).collect();
+            let nameless = nameless.iter().map(ToString::to_string).collect();
             Watch::default().look(&catalog(IN_SYNC), &topology(), &all, &nameless, 9)
         };
         assert!(look(&["a"]).is_some(), "a pod that is gone has no name");

@@ -1,5 +1,6 @@
 //! The agent's own settings file, `gp-agent.conf`, and the line of postgresql.conf that includes it.
 
+use crate::quote;
 use crate::resources::Derived;
 use std::collections::BTreeMap;
 
@@ -15,20 +16,15 @@ pub fn render(own: &[(&str, &str)], derived: &[Derived], parameters: &BTreeMap<S
         "# Written by gp-agent from cluster.yaml; changes made here are lost. ALTER SYSTEM takes precedence.\n",
     );
     for (name, value) in own {
-        text.push_str(&format!("{name} = {}\n", quote(value)));
+        text.push_str(&format!("{name} = {}\n", quote::postgres_setting(value)));
     }
     for Derived { name, value, why } in derived {
-        text.push_str(&format!("# {why}:\n{name} = {}\n", quote(value)));
+        text.push_str(&format!("# {why}:\n{name} = {}\n", quote::postgres_setting(value)));
     }
     for (name, value) in parameters {
-        text.push_str(&format!("{name} = {}\n", quote(value)));
+        text.push_str(&format!("{name} = {}\n", quote::postgres_setting(value)));
     }
     text
-}
-
-/// A value in single quotes, as guc-file.l reads them: quotes doubled, backslashes escaped.
-pub fn quote(value: &str) -> String {
-    format!("'{}'", value.replace('\\', "\\\\").replace('\'', "''"))
 }
 
 /// postgresql.conf with the include line at its end; the same text when it is there already.
@@ -60,11 +56,6 @@ mod tests {
         let text = render(&[("cluster_name", "segment-a-0")], &[derived], &parameters);
         assert!(text.contains("cluster_name = 'segment-a-0'\n# half of ten:\nmax_wal_senders = '5'\n"));
         assert!(text.ends_with("max_wal_senders = '20'\n"));
-    }
-
-    #[test]
-    fn values_cannot_break_out() {
-        assert_eq!(quote(r"it's a \ "), r"'it''s a \\ '");
     }
 
     proptest! {

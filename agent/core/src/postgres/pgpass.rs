@@ -1,13 +1,10 @@
 //! ~/.pgpass: its line, and what Greenplum's tools make of it.
 
-/// The line that gives `password` for `user` everywhere, with a backslash before colon and backslash (libpq, "The Password
-/// File").
-pub fn line(user: &str, password: &str) -> String {
-    format!("*:*:*:{}:{}\n", escape(user), escape(password))
-}
+use crate::quote::pgpass_field;
 
-fn escape(field: &str) -> String {
-    field.replace('\\', "\\\\").replace(':', "\\:")
+/// The line that gives `password` for `user` everywhere.
+pub fn line(user: &str, password: &str) -> String {
+    format!("*:*:*:{}:{}\n", pgpass_field(user), pgpass_field(password))
 }
 
 /// What in a password Greenplum's tools stumble over: they split the line at every colon and know no escapes

@@ -25,6 +25,12 @@ pub enum Partner {
     None,
     /// It did not answer in time.
     Silent,
+    /// It answers, and this agent cannot tell what: it may be of a newer version. That is less than silence: whatever it does,
+    /// it does now.
+    NotUnderstood {
+        /// In words.
+        why: String,
+    },
     /// It answered.
     Answered {
         /// Its directory.
@@ -54,6 +60,40 @@ pub enum Decision {
     },
 }
 
+impl Partner {
+    /// Why its answer cannot be read, if there is such a one.
+    pub fn not_understood(&self) -> Option<&str> {
+        match self {
+            Partner::NotUnderstood { why } => Some(why),
+            _ => None,
+        }
+    }
+}
+
+impl Decision {
+    /// The same, while a pod that was asked gives an answer that is `not_understood`: nothing that runs writable begins, for
+    /// as long as that lasts. A silent pod may be dead; this one is at work, perhaps as the primary of a newer timeline.
+    #[must_use]
+    pub fn withheld(self, own: DirectoryKind, not_understood: Option<&str>) -> Decision {
+        let Some(why) = not_understood else {
+            return self;
+        };
+        let writable = match self {
+            Decision::Create => true,
+            // What is no standby's runs writable, also what should not be there to be started.
+            Decision::Start => own != DirectoryKind::Standby,
+            _ => false,
+        };
+        match self {
+            _ if writable => Decision::Wait(format!(
+                "not starting a server that is written to: {why}; use an image of the newest version that the cluster's pods run"
+            )),
+            Decision::Wait(what) => Decision::Wait(format!("{what}; {why}")),
+            decision => decision,
+        }
+    }
+}
+
 fn refuse(what: impl Into<String>, remedy: impl Into<String>) -> Decision {
     Decision::Refuse {
         what: what.into(),
@@ -63,17 +103,18 @@ fn refuse(what: impl Into<String>, remedy: impl Into<String>) -> Decision {
 
 /// Decides for a pod made for `role` whose directory is `own`. `partner_name` is for the texts.
 pub fn decide(role: Role, own: &Directory, partner: &Partner, partner_name: &str) -> Decision {
-    match own.kind {
+    let decision = match own.kind {
         DirectoryKind::Absent | DirectoryKind::HalfMade => empty(role, partner, partner_name),
         DirectoryKind::Standby => standby(role, own, partner, partner_name),
         DirectoryKind::Primary => writable(role, own, partner, partner_name),
-    }
+    };
+    decision.withheld(own.kind, partner.not_understood())
 }
 
 fn empty(role: Role, partner: &Partner, name: &str) -> Decision {
     match (role.is_writable(), partner) {
         (true, Partner::None) => Decision::Create,
-        (true, Partner::Silent) => Decision::Wait(format!(
+        (true, Partner::Silent | Partner::NotUnderstood { .. }) => Decision::Wait(format!(
             "the volume is empty; waiting for {name} to say that it holds no data either"
         )),
         (_, Partner::Answered { writable: true, .. }) => Decision::Clone,
@@ -101,7 +142,7 @@ fn standby(role: Role, own: &Directory, partner: &Partner, name: &str) -> Decisi
         Partner::Answered { directory, .. } if directory.kind == DirectoryKind::Primary => {
             Decision::Wait(format!("waiting for {name}, which was promoted, to start"))
         }
-        Partner::Silent => Decision::Wait(format!(
+        Partner::Silent | Partner::NotUnderstood { .. } => Decision::Wait(format!(
             "the data directory is a standby's; waiting for {name} to say whether it was promoted"
         )),
         _ => refuse(
@@ -222,6 +263,16 @@ mod tests {
     }
 
     #[test]
+    fn a_primary_waits_for_a_mirror_of_a_newer_version_and_not_for_a_dead_one() {
+        let why = "m speaks format 3, this agent reads up to 1".to_string();
+        let newer = Partner::NotUnderstood { why };
+        let decision = decide(Role::Primary, &dir(Primary, 1), &newer, "m");
+        assert!(matches!(&decision, Decision::Wait(words) if words.contains("m speaks format 3")));
+        let mirror = decide(Role::Mirror, &dir(Standby, 1), &newer, "p");
+        assert_eq!(mirror, Decision::Start, "a replica is not written to");
+    }
+
+    #[test]
     fn a_cluster_with_a_dead_mirror_starts() {
         assert_eq!(
             decide(Role::Primary, &dir(Primary, 1), &Partner::Silent, "m"),
@@ -231,6 +282,15 @@ mod tests {
 
     fn kinds() -> impl Strategy<Value = DirectoryKind> {
         prop_oneof![Just(Absent), Just(Primary), Just(Standby), Just(HalfMade)]
+    }
+
+    fn roles() -> impl Strategy<Value = Role> {
+        prop_oneof![
+            Just(Role::Coordinator),
+            Just(Role::Standby),
+            Just(Role::Primary),
+            Just(Role::Mirror)
+        ]
     }
 
     proptest! {
@@ -246,6 +306,21 @@ mod tests {
             let runs_writable = |d: &Decision, k: DirectoryKind| matches!(d, Decision::Create)
                 || (matches!(d, Decision::Start) && k == Primary);
             prop_assert!(!(runs_writable(&one, a) && runs_writable(&two, b)));
+        }
+
+        /// An answer that is not understood allows nothing that silence does not allow, and never a writable server.
+        #[test]
+        fn what_is_not_understood_is_no_permission(kind in kinds(), timeline in 1u32..4, role in roles()) {
+            let own = dir(kind, timeline);
+            let why = "m speaks format 3, this agent reads up to 1".to_string();
+            let unclear = decide(role, &own, &Partner::NotUnderstood { why: why.clone() }, "m");
+            let silent = decide(role, &own, &Partner::Silent, "m");
+            match &unclear {
+                Decision::Start => prop_assert!(kind == Standby && silent == Decision::Start),
+                Decision::Wait(words) => prop_assert!(words.contains(&why)),
+                Decision::Refuse { .. } => prop_assert_eq!(&unclear, &silent),
+                Decision::Create | Decision::Clone => prop_assert!(false, "{:?}", unclear),
+            }
         }
 
         /// An empty database is only ever created where no data of that content is known.

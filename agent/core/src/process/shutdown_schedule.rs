@@ -66,7 +66,7 @@ impl ShutdownSchedule {
     fn before_end(&self, per_mille: u32, at_most: Duration) -> Duration {
         // Divided first: no overflow, however long the grace period.
         let margin = (self.grace / 1000).saturating_mul(per_mille);
-        self.grace - margin.min(at_most)
+        self.grace.saturating_sub(margin.min(at_most))
     }
 
     /// How long a server may wait for another pod's to stop first: a quarter of the grace period, at most 15 s.
@@ -113,7 +113,7 @@ impl ShutdownSchedule {
         let fast = agent_ended.unwrap_or(takeover).min(takeover);
         Plan {
             fast,
-            quit: self.immediate().max(fast + (self.init_quit() - takeover)),
+            quit: self.immediate().max(fast + self.init_quit().saturating_sub(takeover)),
             kill: self.init_kill(),
             end: self.end(),
         }
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn from_a_minute_on_a_postmaster_has_time_to_kill_its_children() {
         let schedule = ShutdownSchedule::new(Duration::from_secs(60));
-        assert!(schedule.init_kill() - schedule.init_quit() > Duration::from_secs(5));
+        assert!(schedule.init_kill().saturating_sub(schedule.init_quit()) > Duration::from_secs(5));
     }
 
     #[test]
@@ -195,6 +195,7 @@ mod tests {
 
     #[test]
     fn next_walks_over_all_rungs() {
+        use Stage::*;
         let plan = ShutdownSchedule::new(Duration::from_secs(30)).plan(None);
         let mut at = Duration::ZERO;
         let mut seen = vec![plan.stage(at)];
@@ -202,7 +203,6 @@ mod tests {
             at = next;
             seen.push(plan.stage(at));
         }
-        use Stage::*;
         assert_eq!(seen, [Watch, Fast, Quit, Kill, End]);
     }
 

@@ -1,6 +1,8 @@
 //! Where a process's cgroups are, and what their files say; cgroups(7).
 
 use crate::storage::mountinfo::Mount;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 /// Of the cgroup interface.
@@ -24,20 +26,20 @@ pub struct Hierarchy {
 }
 
 /// The hierarchies that may limit `controller` (`memory`, `cpu`): its own of version 1, and the common one of version 2.
-/// `own` is the text of /proc/self/cgroup.
-pub fn hierarchies(controller: &str, own: &str, mounts: &[Mount]) -> Vec<Hierarchy> {
-    let lines = own.lines().filter_map(|line| {
-        let mut fields = line.splitn(3, ':');
+/// `own` is what /proc/self/cgroup says; a group's name may be of any bytes.
+pub fn hierarchies(controller: &str, own: &[u8], mounts: &[Mount]) -> Vec<Hierarchy> {
+    let lines = own.split(|byte| *byte == b'\n').filter_map(|line| {
+        let mut fields = line.splitn(3, |byte| *byte == b':');
         let (_, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
         let version = match controllers {
-            "" => Version::V2,
-            list if list.split(',').any(|c| c == controller) => Version::V1,
+            b"" => Version::V2,
+            list if list.split(|byte| *byte == b',').any(|c| c == controller.as_bytes()) => Version::V1,
             _ => return None,
         };
         let mount = mounts.iter().rev().find(|m| serves(m, version, controller))?;
         Some(Hierarchy {
             version,
-            dir: below(mount, Path::new(path)),
+            dir: below(mount, Path::new(OsStr::from_bytes(path))),
             top: mount.point.clone(),
         })
     });

@@ -37,7 +37,7 @@ fn from_memory(limit: &Limit, configured: &BTreeMap<String, String>) -> Vec<Deri
         why: format!(
             "MB: {from}, less 5 % and {} MiB for all else, divided by {}",
             reserve(limit.value) / MIB,
-            divisor(limit.value)
+            f64::from(divisor(limit.value)) / 100.0
         ),
     }];
     all.extend(shared_buffers(limit, &from));
@@ -57,7 +57,7 @@ fn from_memory(limit: &Limit, configured: &BTreeMap<String, String>) -> Vec<Deri
 /// (Greenplum and Cloudberry reference guides, gp_vmem_protect_limit). A container has no swap.
 fn vmem_protect_limit(bytes: u64) -> u64 {
     let left = bytes - bytes / 20 - reserve(bytes);
-    (left as f64 / divisor(bytes)) as u64 / MIB
+    left / u64::from(divisor(bytes)) * 100 / MIB
 }
 
 /// The guide's 7.5 GB are for a host's operating system, of which a container holds only the page cache and its kernel
@@ -66,8 +66,9 @@ fn reserve(bytes: u64) -> u64 {
     (bytes / 4).min(15 * GIB / 2)
 }
 
-fn divisor(bytes: u64) -> f64 {
-    if bytes < 256 * GIB { 1.7 } else { 1.17 }
+/// In hundredths.
+fn divisor(bytes: u64) -> u32 {
+    if bytes < 256 * GIB { 170 } else { 117 }
 }
 
 /// Only lowered, in containers where the default would be more than an eighth; at least 16 kB for each of the 750

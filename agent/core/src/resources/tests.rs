@@ -106,7 +106,7 @@ fn greenplum_in_small_and_large_containers() {
 #[test]
 fn greenplum_follows_the_guide_on_containers_of_a_hosts_size() {
     let derived = greenplum::derive(&limits(Some(64 * GIB), None), &none());
-    assert_eq!(derived[0].value, (((64.0 - 10.7) / 1.7 * 1024.0) as u64).to_string());
+    assert_eq!(derived[0].value, ((6_400 - 1_070) * 1024 / 170).to_string());
 }
 
 #[test]
@@ -194,7 +194,7 @@ proptest! {
 }
 
 fn mounted(text: &str) -> Vec<mountinfo::Mount> {
-    mountinfo::parse(text)
+    mountinfo::parse(text.as_bytes())
 }
 
 const V2: &str = "30 29 0:26 / /sys/fs/cgroup ro,nosuid shared:4 - cgroup2 cgroup rw,nsdelegate\n";
@@ -206,32 +206,32 @@ const V1: &str = "\
 
 #[test]
 fn a_group_of_version_2_is_found_below_its_mount() {
-    let found = hierarchies("memory", "0::/\n", &mounted(V2));
+    let found = hierarchies("memory", b"0::/\n", &mounted(V2));
     let root = Hierarchy {
         version: Version::V2,
         dir: "/sys/fs/cgroup".into(),
         top: "/sys/fs/cgroup".into(),
     };
     assert_eq!(found, [root]);
-    let nested = hierarchies("cpu", "0::/kubepods.slice/pod7/c1\n", &mounted(V2));
+    let nested = hierarchies("cpu", b"0::/kubepods.slice/pod7/c1\n", &mounted(V2));
     assert_eq!(nested[0].dir, PathBuf::from("/sys/fs/cgroup/kubepods.slice/pod7/c1"));
     // Outside the namespace's root.
-    let outside = hierarchies("cpu", "0::/../c2\n", &mounted(V2));
+    let outside = hierarchies("cpu", b"0::/../c2\n", &mounted(V2));
     assert_eq!(outside[0].dir, PathBuf::from("/sys/fs/cgroup"));
 }
 
 #[test]
 fn a_container_without_a_cgroup_namespace_sees_its_own_group_as_the_mounts_root() {
     let own = "5:cpu,cpuacct:/kubepods/pod7/c1\n4:memory:/kubepods/pod7/c1/sub\n0::/x\n";
-    let memory = hierarchies("memory", own, &mounted(V1));
+    let memory = hierarchies("memory", own.as_bytes(), &mounted(V1));
     assert_eq!(memory[0].dir, PathBuf::from("/sys/fs/cgroup/memory/sub"));
     assert_eq!(memory[0].top, PathBuf::from("/sys/fs/cgroup/memory"));
     assert_eq!((memory[0].version, memory[1].version), (Version::V1, Version::V2));
-    let cpu = hierarchies("cpu", own, &mounted(V1));
+    let cpu = hierarchies("cpu", own.as_bytes(), &mounted(V1));
     assert_eq!(cpu[0].dir, PathBuf::from("/sys/fs/cgroup/cpu,cpuacct"));
-    let elsewhere = hierarchies("memory", "4:memory:/other\n", &mounted(V1));
+    let elsewhere = hierarchies("memory", b"4:memory:/other\n", &mounted(V1));
     assert_eq!(elsewhere[0].dir, PathBuf::from("/sys/fs/cgroup/memory"));
-    assert_eq!(hierarchies("memory", "1:name=systemd:/\n", &mounted(V1)), []);
+    assert_eq!(hierarchies("memory", b"1:name=systemd:/\n", &mounted(V1)), []);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The text of sshd_config and of ~/.ssh/config.
 
+use crate::quote;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -37,21 +38,21 @@ pub fn render_sshd(sshd: &Sshd<'_>) -> String {
     }
     line("AddressFamily", "any");
     for key in sshd.host_keys {
-        line("HostKey", &quote_path(key));
+        line("HostKey", &quote::ssh_path(key));
     }
-    line("PidFile", &quote_path(sshd.pid_file));
+    line("PidFile", &quote::ssh_path(sshd.pid_file));
     line(
         "AuthorizedKeysFile",
-        &quote_path(sshd.authorized_keys).replace('%', "%%"),
+        &quote::ssh_path(sshd.authorized_keys).replace('%', "%%"),
     );
-    line("AllowUsers", &quote(sshd.user));
+    line("AllowUsers", &quote::ssh_argument(sshd.user));
     line("StrictModes", yes_no(sshd.strict_modes));
     if sshd.no_penalties {
         line("PerSourcePenalties", "no");
     }
     if !sshd.set_env.is_empty() {
         // Only the first SetEnv of a file counts, so that all variables stand in one.
-        let pair = |(name, value): &(String, String)| quote(&format!("{name}={value}"));
+        let pair = |(name, value): &(String, String)| quote::ssh_argument(&format!("{name}={value}"));
         let pairs: Vec<String> = sshd.set_env.iter().map(pair).collect();
         line("SetEnv", &pairs.join(" "));
     }
@@ -111,12 +112,12 @@ pub fn render_client(client: &Client<'_>) -> String {
     let mut text = String::from("# Written by gp-agent; changes are overwritten.\n");
     let _ = writeln!(text, "Host {}", client.hosts.join(" "));
     let _ = writeln!(text, "    Port {}", client.port);
-    let _ = writeln!(text, "    User {}", quote(client.user));
+    let _ = writeln!(text, "    User {}", quote::ssh_argument(client.user));
     for identity in client.identities {
-        let path = quote_path(identity).replace('%', "%%");
+        let path = quote::ssh_path(identity).replace('%', "%%");
         let _ = writeln!(text, "    IdentityFile {path}");
     }
-    let known_hosts = quote_path(client.known_hosts).replace('%', "%%");
+    let known_hosts = quote::ssh_path(client.known_hosts).replace('%', "%%");
     let _ = writeln!(text, "    UserKnownHostsFile {known_hosts}");
     text.push_str(CLIENT_CONSTANTS);
     if !client.domain.is_empty() {
@@ -142,15 +143,6 @@ const CLIENT_CONSTANTS: &str = "    GlobalKnownHostsFile /dev/null
 
 fn yes_no(value: bool) -> &'static str {
     if value { "yes" } else { "no" }
-}
-
-fn quote_path(path: &Path) -> String {
-    quote(&path.to_string_lossy())
-}
-
-/// One argument as OpenSSH's argv_split reads it: in double quotes, with `\` before `"` and `\`.
-fn quote(argument: &str) -> String {
-    format!("\"{}\"", argument.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// Whether a variable can stand in SetEnv: a usual name, and no control character that would end the line.

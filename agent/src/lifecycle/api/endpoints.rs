@@ -27,6 +27,8 @@ pub(super) enum Route {
     Status,
     Cluster,
     Catalog(Option<ContentId>),
+    Recheck,
+    /// 0.1.0's word for [`Route::Recheck`]; to be removed once no agent of 0.1.0 can run beside this one.
     LookAgain,
     Metrics,
     Role(Role),
@@ -44,13 +46,17 @@ const fn get(path: &'static str, route: Route, meaning: &'static str) -> Endpoin
     }
 }
 
-const fn post_on_socket(path: &'static str, route: Route, meaning: &'static str) -> Endpoint {
+const fn post(path: &'static str, route: Route, meaning: &'static str) -> Endpoint {
     Endpoint {
         method: "POST",
-        path,
+        ..get(path, route, meaning)
+    }
+}
+
+const fn post_on_socket(path: &'static str, route: Route, meaning: &'static str) -> Endpoint {
+    Endpoint {
         unix_only: true,
-        meaning,
-        route,
+        ..post(path, route, meaning)
     }
 }
 
@@ -95,10 +101,15 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "JSON: what this pod knows of gp_segment_configuration (Greenplum, coordinator pods)",
     ),
     get(CATALOG_OF, Route::Catalog(None), "the same of one content alone"),
+    post(
+        "/recheck",
+        Route::Recheck,
+        "has this agent ask the coordinator pods again; the request only triggers a re-read, the caller is not authenticated",
+    ),
     get(
         "/look-again",
         Route::LookAgain,
-        "has this agent ask the coordinator pods again, soon; the caller is not authenticated",
+        "the same, as agents of version 0.1.0 ask for it",
     ),
     get("/metrics", Route::Metrics, "OpenMetrics"),
     post_on_socket(

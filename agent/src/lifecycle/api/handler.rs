@@ -66,12 +66,12 @@ impl Agent for AgentApi {
             Some(pod) => catalog::told(pod, content),
             None => CatalogAnswer::Unknown { why },
         };
-        CatalogReply { cluster, fqdn, answer }
+        CatalogReply::new(cluster, fqdn, answer)
     }
 
-    fn look_again(&self) {
+    fn recheck(&self) {
         if let Some(pod) = self.pod.get() {
-            pod.look_again.notify_one();
+            pod.recheck.notify_one();
         }
     }
 

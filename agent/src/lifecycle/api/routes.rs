@@ -7,6 +7,7 @@ pub use crate::sys::http::Reply;
 use crate::sys::http::{self, Body, Handler, Limits};
 use gp_agent_core::cluster::catalog::CatalogReply;
 use gp_agent_core::cluster::content::ContentId;
+use gp_agent_core::cluster::document::Origin;
 use gp_agent_core::cluster::probes;
 use gp_agent_core::cluster::probes::Verdict;
 use gp_agent_core::cluster::report::Report;
@@ -31,8 +32,9 @@ pub trait Agent: Send + Sync {
     fn cluster(&self) -> Reply<'_, String>;
     /// What this pod knows of the catalog: all of it, or one content's rows.
     fn catalog(&self, content: Option<ContentId>) -> CatalogReply;
-    /// Has this pod ask the coordinator pods again, soon: one of them has news. Whoever says so is believed in nothing else.
-    fn look_again(&self);
+    /// Has this pod ask the coordinator pods again, soon: one of them has news. The request only triggers a re-read; the caller
+    /// is not authenticated.
+    fn recheck(&self);
     /// Takes the postmaster out of supervision. Words when it cannot be.
     fn hold(&self, reason: String) -> Reply<'_, Result<(), String>>;
     /// Gives it back. Words when it cannot be.
@@ -115,29 +117,31 @@ async fn answer(router: &Router, request: Request<Incoming>) -> Response<Body> {
     let Some((endpoint, route)) = endpoints::find(request.uri().path()) else {
         return refuse(StatusCode::NOT_FOUND, &endpoints::no_such_path());
     };
-    let changes = endpoint.method == "POST";
-    match *request.method() {
-        Method::POST if changes && endpoint.unix_only && router.side == Side::Tcp => refuse(
-            StatusCode::FORBIDDEN,
-            "only on the agent's unix socket; use gp-agent hold or gp-agent resume in the container",
-        ),
-        Method::POST if changes => change(router, route, request).await,
-        Method::GET | Method::HEAD if !changes => {
-            if !request.body().is_end_stream() {
-                return refuse(StatusCode::BAD_REQUEST, "GET and HEAD take no body");
-            }
-            read(router, route).await
-        }
-        _ => not_allowed(if changes { "POST" } else { "GET, HEAD" }),
+    let posted = endpoint.method == "POST";
+    let allowed = match *request.method() {
+        Method::POST => posted,
+        Method::GET | Method::HEAD => !posted,
+        _ => false,
+    };
+    if !allowed {
+        return not_allowed(if posted { "POST" } else { "GET, HEAD" });
     }
+    if endpoint.unix_only {
+        return change(router, route, request).await;
+    }
+    if !request.body().is_end_stream() {
+        return refuse(StatusCode::BAD_REQUEST, "this path takes no body");
+    }
+    read(router, route).await
 }
 
 async fn read(router: &Router, route: Route) -> Response<Body> {
     match route {
         Route::Cluster => return cluster(router).await,
         Route::Catalog(content) => return json(&router.agent.catalog(content)),
+        Route::Recheck => return recheck(router),
         Route::LookAgain => {
-            router.agent.look_again();
+            router.agent.recheck();
             return text(StatusCode::OK, "soon");
         }
         _ => {}
@@ -151,6 +155,15 @@ async fn read(router: &Router, route: Route) -> Response<Body> {
         Route::Metrics => respond(StatusCode::OK, OPEN_METRICS, metrics::render(&status, now)),
         _ => json(&Report::new(status, now)),
     }
+}
+
+/// The re-read happens later; who answers is said, so that the caller knows whether it reached the right pod.
+fn recheck(router: &Router) -> Response<Body> {
+    router.agent.recheck();
+    let PodStatus { pod, cluster, fqdn, .. } = router.agent.status();
+    let mut response = json(&Origin::new(pod, cluster, fqdn));
+    *response.status_mut() = StatusCode::ACCEPTED;
+    response
 }
 
 fn json(document: &impl serde::Serialize) -> Response<Body> {
@@ -168,6 +181,12 @@ async fn cluster(router: &Router) -> Response<Body> {
 }
 
 async fn change(router: &Router, route: Route, request: Request<Incoming>) -> Response<Body> {
+    if router.side == Side::Tcp {
+        return refuse(
+            StatusCode::FORBIDDEN,
+            "only on the agent's unix socket; use gp-agent hold or gp-agent resume in the container",
+        );
+    }
     let body = Limited::new(request.into_body(), MAX_REASON).collect();
     let body = match tokio::time::timeout(router.body_within, body).await {
         Ok(Ok(body)) => body.to_bytes(),

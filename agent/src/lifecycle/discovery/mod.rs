@@ -114,7 +114,7 @@ impl Discovery {
 
     async fn wait(&self, done: impl FnMut(&Counts) -> bool) {
         if self.counts.clone().wait_for(done).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

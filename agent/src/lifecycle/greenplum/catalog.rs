@@ -3,18 +3,17 @@
 
 use super::coordinator_timeline;
 use crate::engine::Making;
+use crate::lifecycle::peers::client::PeerClient;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::status_board::now;
-use crate::sys::http::client;
 use crate::sys::postgres::session::Session;
 use crate::sys::storage::fs::write_atomically;
 use gp_agent_core::cluster::catalog;
-use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer, CatalogReply, Segment};
+use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer, Segment};
 use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::directory::DirectoryKind;
+use gp_agent_core::cluster::peer_error::PeerError;
 use gp_agent_core::cluster::state::{Event, Facts};
-use gp_agent_core::cluster::topology::Member;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -49,7 +48,7 @@ pub async fn whole(pod: &Pod) -> Option<Catalog> {
     }
     let best = match told(pod, None) {
         CatalogAnswer::Known(catalog) if catalog.live => Some(CatalogAnswer::Known(catalog)),
-        _ => ask_heads(pod, None).await,
+        _ => ask_heads(pod, None).await.best,
     };
     match best? {
         CatalogAnswer::Known(catalog) => Some(catalog),
@@ -57,45 +56,42 @@ pub async fn whole(pod: &Pod) -> Option<Catalog> {
     }
 }
 
-/// Asks every coordinator pod's agent, this one included, about this pod's content; `None` when none answers.
-pub async fn ask(pod: &Pod) -> Option<CatalogAnswer> {
-    let best = ask_heads(pod, Some(pod.me.content)).await;
-    if let Some(CatalogAnswer::Known(catalog)) = &best {
+/// What the coordinator pods' agents say.
+pub struct Heard {
+    /// The best of what is understood; `None` when there is nothing.
+    pub best: Option<CatalogAnswer>,
+    /// Why an answer cannot be read, if there is such a one: it might be better.
+    pub not_understood: Option<String>,
+}
+
+/// Asks every coordinator pod's agent, this one included, about this pod's content.
+pub async fn ask(pod: &Pod) -> Heard {
+    let heard = ask_heads(pod, Some(pod.me.content)).await;
+    if let Some(CatalogAnswer::Known(catalog)) = &heard.best {
         created(pod, catalog.timeline);
     }
-    best
+    heard
 }
 
-/// The best answer of the coordinator pods' agents, about everything or one content.
-async fn ask_heads(pod: &Pod, content: Option<ContentId>) -> Option<CatalogAnswer> {
-    let path = content.map_or("/catalog".to_string(), |content| format!("/catalog/{content}"));
+/// The same about everything or one content.
+async fn ask_heads(pod: &Pod, content: Option<ContentId>) -> Heard {
+    let client = PeerClient::of(pod);
     let heads = pod.topology.members.iter().filter(|m| m.content.is_coordinator());
-    let asked = heads.map(|head| async {
+    let asked = heads.map(|head| async move {
         if head.pod == pod.me.pod {
-            return Some(told(pod, content));
+            return Ok(told(pod, content));
         }
-        ask_head(pod, head, &path).await
+        client.catalog(head, content, ANSWER_WITHIN).await
     });
     let answers = futures_util::future::join_all(asked).await;
-    CatalogAnswer::best(answers.into_iter().flatten())
-}
-
-async fn ask_head(pod: &Pod, head: &Member, path: &str) -> Option<CatalogAnswer> {
-    let addresses = pod.peers.borrow().get(&head.pod)?.addresses.clone();
-    let port = pod.config.borrow().http.port;
-    for address in addresses {
-        let body = client::get(SocketAddr::new(address, port), path, ANSWER_WITHIN).await;
-        match body.map(|body| serde_json::from_slice::<CatalogReply>(&body)) {
-            Ok(Ok(told)) => match told.by(&pod.topology.cluster, head) {
-                Some(answer) => return Some(answer),
-                None => tracing::debug!(pod = head.pod, "another pod answers"),
-            },
-            Ok(Err(error)) => tracing::debug!(pod = head.pod, "not a catalog: {error}"),
-            Err(error) => tracing::debug!(pod = head.pod, "{error}"),
-        }
+    let not_understood = answers.iter().find_map(|answer| match answer {
+        Err(PeerError::NotUnderstood(why)) => Some(why.clone()),
+        _ => None,
+    });
+    Heard {
+        best: CatalogAnswer::best(answers.into_iter().flatten()),
+        not_understood,
     }
-    pod.doubts.about(&head.pod);
-    None
 }
 
 /// The cluster exists: from now on the agent may write its files.

@@ -1,7 +1,7 @@
 //! The memory of coordinators: the newest timeline that this pod has seen one on, kept on its volume. A coordinator that
 //! comes back after its standby was activated is told so by the segments, even when the standby itself is silent.
 
-use crate::lifecycle::peers::client;
+use crate::lifecycle::peers::client::PeerClient;
 use crate::lifecycle::peers::fan_out::FanOutLimits;
 use crate::lifecycle::pod::Pod;
 use crate::sys::storage::fs::write_atomically;
@@ -65,16 +65,29 @@ pub(crate) fn note(pod: &Pod, timeline: u32) {
 /// must hear of it, and the pods of a new cluster write their files as soon as they know of it.
 pub(crate) async fn tell_peers(pod: &Pod) {
     let peers = pod.topology.peers(&pod.me);
-    let told = peers.map(|member| client::look_again(pod, member));
+    let client = PeerClient::of(pod);
+    // Who cannot be told looks by itself every few seconds.
+    let told = peers.map(|member| client.recheck(member, PACE.peer));
     let told = stream::iter(told).buffer_unordered(ASKED);
-    let _ = tokio::time::timeout(PACE.all, told.for_each(async |()| ())).await;
+    let _ = tokio::time::timeout(PACE.all, told.for_each(async |_| ())).await;
 }
 
-/// The newest that any of the segments, or this pod itself, remembers.
-pub(crate) async fn newest_of_segments(pod: &Pod) -> u32 {
+/// What is remembered of coordinators.
+pub(crate) struct Memory {
+    /// The newest timeline; 0 when none was seen.
+    pub(crate) timeline: u32,
+    /// Why an answer cannot be read, if there is such a one: it might say a newer one.
+    pub(crate) not_understood: Option<String>,
+}
+
+/// What the segments, and this pod itself, remember.
+pub(crate) async fn ask_segments(pod: &Pod) -> Memory {
     let segments = pod.topology.members.iter().filter(|m| m.content.is_segment());
-    let entries = client::ask_each(pod, segments.take(ASKED), PACE).await;
-    let theirs = |entry: PodReport| entry.status.map_or(0, |r| r.status.seen_coordinator);
+    let entries = PeerClient::of(pod).statuses(segments.take(ASKED), PACE).await;
+    let theirs = |entry: &PodReport| entry.status.as_ref().map_or(0, |r| r.status.seen_coordinator);
     let own = known(pod);
-    entries.into_iter().map(theirs).fold(own, u32::max)
+    Memory {
+        timeline: entries.iter().map(theirs).fold(own, u32::max),
+        not_understood: entries.iter().find_map(PodReport::not_understood).map(String::from),
+    }
 }

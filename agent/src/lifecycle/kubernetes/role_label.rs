@@ -202,7 +202,7 @@ impl LabelTask {
 fn report(step: Step, label: Option<&str>) {
     match (step, label) {
         (Step::Set(Some(_)), Some(label)) => {
-            tracing::info!("this pod has the label {LABEL}={label}")
+            tracing::info!("this pod has the label {LABEL}={label}");
         }
         (Step::Set(_), _) => tracing::info!("this pod has no label {LABEL}"),
         (_, label) => tracing::debug!("the label {LABEL} is {label:?}"),

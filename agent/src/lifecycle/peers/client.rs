@@ -1,89 +1,260 @@
-//! Asking the pod on the other end of replication about its directory.
+//! The agents of the other pods, asked over HTTP: the one place where a question goes out to a peer, and where it is settled
+//! who answers it and whether the answer is understood.
 
-use super::fan_out::{self, FanOutLimits, PeerAddress};
+use super::fan_out::{FanOutLimits, PeerAddress, each_address, each_peer};
+use crate::lifecycle::discovery::RecheckHandle;
 use crate::lifecycle::pod::Pod;
-use crate::sys::http::client;
-use gp_agent_core::cluster::report::PodReport;
+use crate::sys::http::client::{Call, CallError, call};
+use bytes::Bytes;
+use gp_agent_core::cluster::catalog::{CatalogAnswer, CatalogReply};
+use gp_agent_core::cluster::content::ContentId;
+use gp_agent_core::cluster::document;
+use gp_agent_core::cluster::document::{Document, Origin};
+use gp_agent_core::cluster::peer_error::PeerError;
+use gp_agent_core::cluster::report::{PodReport, Report};
 use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::cluster::topology::Member;
-use gp_agent_core::postgres::start_decision::{Directory, Partner};
+use gp_agent_core::discovery::peers::PeerMap;
+use gp_agent_core::finding::FindingSource;
+use gp_agent_core::finding::{Area, Finding};
+use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind, Partner};
+use hyper::Method;
 use std::net::SocketAddr;
 use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// Bytes of a status: a few thousand, and 10,000 findings on the worst day.
+const MAX_STATUS: usize = 4 << 20;
+/// Bytes of one content's rows of the catalog.
+const MAX_PAIR: usize = 1 << 16;
+/// Bytes of the whole catalog: 10,000 contents with mirrors, the most that a configuration may have, are 20,002 rows. A row
+/// holds two names of at most 255 characters (RFC 1035) and a path; this leaves 1.6 KB for each.
+const MAX_CATALOG: usize = 32 << 20;
 
-/// What the partner says, or that it is silent.
+/// Asks other pods' agents.
+#[derive(Clone, Copy)]
+pub struct PeerClient<'a> {
+    cluster: &'a str,
+    known: &'a watch::Receiver<PeerMap>,
+    port: u16,
+    doubts: Option<&'a RecheckHandle>,
+}
+
+impl<'a> PeerClient<'a> {
+    /// Asks agents of `cluster` on `port`, at the addresses that are `known`.
+    pub fn new(cluster: &'a str, known: &'a watch::Receiver<PeerMap>, port: u16) -> Self {
+        PeerClient {
+            cluster,
+            known,
+            port,
+            doubts: None,
+        }
+    }
+
+    /// Asks the peers of this pod, and has those looked up again that do not answer.
+    pub(crate) fn of(pod: &'a Pod) -> Self {
+        let port = pod.config.borrow().http.port;
+        PeerClient {
+            doubts: Some(&pod.doubts),
+            ..PeerClient::new(&pod.topology.cluster, &pod.peers, port)
+        }
+    }
+
+    /// What that pod's agent says of it.
+    ///
+    /// # Errors
+    /// No answer of that pod within `limit`, all its addresses together, or one that is not understood.
+    pub async fn status(&self, member: &Member, limit: Duration) -> Result<Report, PeerError> {
+        self.ask(&self.find(member), &get("/status", MAX_STATUS), limit).await
+    }
+
+    /// The same of many pods, in their order; a pod without an answer is an entry with its error.
+    pub async fn statuses<'m>(
+        &self,
+        members: impl IntoIterator<Item = &'m Member>,
+        limits: FanOutLimits,
+    ) -> Vec<PodReport> {
+        let asked: Vec<PeerAddress> = members.into_iter().map(|member| self.find(member)).collect();
+        each_peer(asked, limits, |peer, limit| async move {
+            let answer = self.ask(&peer, &get("/status", MAX_STATUS), limit).await;
+            PodReport::of(&peer.member, answer)
+        })
+        .await
+    }
+
+    /// What that coordinator pod's agent says of the catalog: of one content, or of all.
+    ///
+    /// # Errors
+    /// As [`PeerClient::status`]; and a pod that does not know its cluster yet.
+    pub async fn catalog(
+        &self,
+        member: &Member,
+        content: Option<ContentId>,
+        limit: Duration,
+    ) -> Result<CatalogAnswer, PeerError> {
+        let question = match content {
+            Some(content) => get(&format!("/catalog/{content}"), MAX_PAIR),
+            None => get("/catalog", MAX_CATALOG),
+        };
+        let reply: CatalogReply = self.ask(&self.find(member), &question, limit).await?;
+        Ok(reply.answer)
+    }
+
+    /// Has that pod's agent ask the coordinator pods again.
+    ///
+    /// # Errors
+    /// As [`PeerClient::status`].
+    pub async fn recheck(&self, member: &Member, limit: Duration) -> Result<(), PeerError> {
+        let peer = self.find(member);
+        let answer = each_address(&peer, self.port, limit, |at, share| {
+            self.recheck_at(at, &peer.member, share)
+        });
+        self.doubt(&peer.member, answer.await)
+    }
+
+    /// 0.1.0 knows `GET /look-again` alone, and answers 404 to what it does not know. It says no more than "soon", which tells
+    /// nothing of who it is. To be removed once no agent of 0.1.0 can run beside this one.
+    async fn recheck_at(&self, at: SocketAddr, member: &Member, limit: Duration) -> Result<(), PeerError> {
+        let end = Instant::now() + limit;
+        let question = Call {
+            method: Method::POST,
+            path: "/recheck".into(),
+            max_body: MAX_PAIR,
+        };
+        match self.ask_at::<Origin>(at, member, &question, limit).await {
+            Err(PeerError::Refused { code: 404 | 405, .. }) => {
+                let left = end.saturating_duration_since(Instant::now());
+                fetch(at, &get("/look-again", MAX_PAIR), left).await.map(drop)
+            }
+            answer => answer.map(drop),
+        }
+    }
+
+    /// That peer, and where it was last found.
+    fn find(&self, member: &Member) -> PeerAddress {
+        let known = self.known.borrow();
+        PeerAddress {
+            member: member.clone(),
+            addresses: known.get(&member.pod).map(|p| p.addresses.clone()).unwrap_or_default(),
+        }
+    }
+
+    async fn ask<D: Document>(&self, peer: &PeerAddress, question: &Call, limit: Duration) -> Result<D, PeerError> {
+        let answer = each_address(peer, self.port, limit, |at, share| {
+            self.ask_at(at, &peer.member, question, share)
+        });
+        self.doubt(&peer.member, answer.await)
+    }
+
+    async fn ask_at<D: Document>(
+        &self,
+        at: SocketAddr,
+        member: &Member,
+        question: &Call,
+        limit: Duration,
+    ) -> Result<D, PeerError> {
+        let body = fetch(at, question, limit).await?;
+        document::read(&body, self.cluster, member).map_err(|misread| PeerError::misread(at, misread))
+    }
+
+    /// Where the peer itself does not answer, its address may be an old one.
+    fn doubt<T>(&self, member: &Member, answer: Result<T, PeerError>) -> Result<T, PeerError> {
+        if let Err(error) = &answer {
+            tracing::debug!(pod = member.pod, "{error}");
+            if let (Some(doubts), false) = (self.doubts, matches!(error, PeerError::NotUnderstood(_))) {
+                doubts.about(&member.pod);
+            }
+        }
+        answer
+    }
+}
+
+fn get(path: &str, max_body: usize) -> Call {
+    Call {
+        method: Method::GET,
+        path: path.into(),
+        max_body,
+    }
+}
+
+async fn fetch(at: SocketAddr, question: &Call, limit: Duration) -> Result<Bytes, PeerError> {
+    call(at, question, limit).await.map_err(|error| match error {
+        CallError::TimedOut(within) => PeerError::TimedOut { at, within },
+        CallError::Refused(code) => PeerError::Refused {
+            at,
+            code: code.as_u16(),
+        },
+        CallError::NotHttp(_) | CallError::TooLarge(_) => PeerError::Stranger {
+            at,
+            who: error.to_string(),
+        },
+        CallError::Unreachable(_) | CallError::Broken(_) | CallError::Invalid(_) => PeerError::Unreachable {
+            at,
+            why: error.to_string(),
+        },
+    })
+}
+
+/// What the pod on the other end of replication says of its directory, or that it is silent. An answer that is not understood
+/// is a finding: while it lasts this pod's server is not started when it would be written to.
 pub async fn ask(pod: &Pod) -> Partner {
-    let Some(partner) = pod.partner() else {
+    let Some(member) = pod.partner() else {
         return Partner::None;
     };
-    let Some(status) = status_of(pod, partner).await else {
-        return Partner::Silent;
+    let partner = match PeerClient::of(pod).status(member, ANSWER_WITHIN).await {
+        Ok(report) => partner_of(&report.status),
+        Err(PeerError::NotUnderstood(why)) => Partner::NotUnderstood { why },
+        Err(_) => Partner::Silent,
     };
-    // Until it has looked at its own volume a partner knows nothing.
-    let Some(kind) = status.directory.kind() else {
-        return Partner::Silent;
+    let newer = |why: &str| {
+        Finding::warning(
+            Area::Postgres,
+            &member.pod,
+            why,
+            "upgrade this pod to the version of gp-agent that the other one runs; until then its server is not started when it would be written to",
+        )
     };
-    Partner::Answered {
-        writable: status.active_role.is_some_and(|role| role.is_writable()),
-        directory: Directory {
-            kind,
-            system_id: status.directory.system_id,
-            timeline: status.directory.timeline.unwrap_or(0),
+    let findings = partner.not_understood().map(newer).into_iter().collect();
+    pod.board.findings(FindingSource::Partner, findings);
+    partner
+}
+
+fn partner_of(status: &PodStatus) -> Partner {
+    let word = &status.directory.kind;
+    match DirectoryKind::from_word(word) {
+        Some(kind) => Partner::Answered {
+            writable: status.active_role.is_some_and(|role| role.is_writable()),
+            directory: Directory {
+                kind,
+                system_id: status.directory.system_id.clone(),
+                timeline: status.directory.timeline.unwrap_or(0),
+            },
+        },
+        // Until it has looked at its own volume a partner knows nothing.
+        None if word.is_empty() => Partner::Silent,
+        None => Partner::NotUnderstood {
+            why: format!(
+                "{} calls its data directory '{word}', which this agent does not know",
+                status.pod
+            ),
         },
     }
 }
 
-/// What that pod's agent says of it, when it answers.
-pub async fn status_of(pod: &Pod, member: &Member) -> Option<PodStatus> {
+/// What that pod's agent says of it, when it answers and is understood.
+pub(crate) async fn status_of(pod: &Pod, member: &Member) -> Option<PodStatus> {
     status_within(pod, member, ANSWER_WITHIN).await
 }
 
-/// The same, each of its addresses within this time.
-pub async fn status_within(pod: &Pod, member: &Member, limit: Duration) -> Option<PodStatus> {
-    let addresses = pod.peers.borrow().get(&member.pod)?.addresses.clone();
-    let port = pod.config.borrow().http.port;
-    for address in addresses {
-        let body = client::get(SocketAddr::new(address, port), "/status", limit).await;
-        match body.map(|body| serde_json::from_slice::<PodStatus>(&body)) {
-            Ok(Ok(status)) => match status.stranger(&pod.topology.cluster, member) {
-                None => return Some(status),
-                Some(stranger) => tracing::debug!(asked = member.pod, "answers {stranger}"),
-            },
-            Ok(Err(error)) => tracing::debug!(pod = member.pod, "not a status document: {error}"),
-            Err(error) => tracing::debug!(pod = member.pod, "{error}"),
-        }
-    }
-    pod.doubts.about(&member.pod);
-    None
-}
-
-/// Has that pod's agent ask the coordinator pods again, if it answers.
-pub async fn look_again(pod: &Pod, member: &Member) {
-    let known = pod.peers.borrow().get(&member.pod).map(|p| p.addresses.clone());
-    let port = pod.config.borrow().http.port;
-    for address in known.unwrap_or_default() {
-        let at = SocketAddr::new(address, port);
-        if client::get(at, "/look-again", ANSWER_WITHIN).await.is_ok() {
-            return;
-        }
-    }
+/// The same, all of its addresses within this time.
+pub(crate) async fn status_within(pod: &Pod, member: &Member, limit: Duration) -> Option<PodStatus> {
+    let answer = PeerClient::of(pod).status(member, limit).await;
+    answer.ok().map(|report| report.status)
 }
 
 /// What the agents of these pods say, in the same order.
-pub async fn ask_each(pod: &Pod, members: impl Iterator<Item = &Member>, pace: FanOutLimits) -> Vec<PodReport> {
-    let asked = {
-        let known = pod.peers.borrow();
-        let address = |member: &Member| PeerAddress {
-            member: member.clone(),
-            addresses: known.get(&member.pod).map(|p| p.addresses.clone()).unwrap_or_default(),
-        };
-        members.map(address).collect()
-    };
-    let port = pod.config.borrow().http.port;
-    let entries = fan_out::gather(&pod.topology.cluster, asked, port, pace).await;
-    for silent in entries.iter().filter(|entry| entry.status.is_none()) {
-        pod.doubts.about(&silent.pod);
-    }
-    entries
+pub async fn ask_each(pod: &Pod, members: impl Iterator<Item = &Member>, limits: FanOutLimits) -> Vec<PodReport> {
+    PeerClient::of(pod).statuses(members, limits).await
 }

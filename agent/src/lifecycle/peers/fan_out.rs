@@ -1,20 +1,19 @@
-//! Asking all peers' agents at once.
+//! Asking many peers at once, each at all its addresses.
 
-use crate::sys::http::client;
 use futures_util::{StreamExt, stream};
-use gp_agent_core::cluster::report::{PodReport, Report};
+use gp_agent_core::cluster::peer_error::PeerError;
 use gp_agent_core::cluster::topology::Member;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 /// A peer and where it was last found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PeerAddress {
+#[derive(Clone, Debug)]
+pub(super) struct PeerAddress {
     /// Who it is.
-    pub member: Member,
+    pub(super) member: Member,
     /// Its addresses; empty while its name does not resolve.
-    pub addresses: Vec<IpAddr>,
+    pub(super) addresses: Vec<IpAddr>,
 }
 
 /// How long, and how many at once.
@@ -38,44 +37,118 @@ impl Default for FanOutLimits {
     }
 }
 
-/// What each peer's agent of `cluster` says on `port`, in the peers' order. A peer that does not answer, or where another
-/// pod answers, is an entry with an error.
-pub async fn gather(cluster: &str, peers: Vec<PeerAddress>, port: u16, pace: FanOutLimits) -> Vec<PodReport> {
-    let end = Instant::now() + pace.all;
+/// What `ask`, which is given a peer and its time, says of each of them, in their order.
+pub(super) async fn each_peer<T, F>(
+    peers: impl IntoIterator<Item = PeerAddress>,
+    limits: FanOutLimits,
+    ask: impl Fn(PeerAddress, Duration) -> F,
+) -> Vec<T>
+where
+    F: Future<Output = T>,
+{
+    let end = Instant::now() + limits.all;
     let asked: Vec<_> = peers
         .into_iter()
-        .map(|peer| async move {
-            let within = end.min(Instant::now() + pace.peer);
-            let answer = match timeout_at(within, ask(cluster, &peer, port, pace.peer)).await {
-                Ok(answer) => answer,
-                Err(_) => Err(format!("no answer within {:?}", pace.peer)),
-            };
-            PodReport::of(&peer.member, answer)
+        .map(|peer| {
+            let ask = &ask;
+            async move {
+                let left = end.saturating_duration_since(Instant::now());
+                ask(peer, left.min(limits.peer)).await
+            }
         })
         .collect();
-    stream::iter(asked).buffered(pace.in_flight.max(1)).collect().await
+    stream::iter(asked).buffered(limits.in_flight.max(1)).collect().await
 }
 
-async fn ask(cluster: &str, peer: &PeerAddress, port: u16, limit: Duration) -> Result<Report, String> {
-    let mut error = format!("its name, {}, does not resolve", peer.member.fqdn);
-    // A dead address must not use up the time of the next one.
-    let each = limit / u32::try_from(peer.addresses.len().max(1)).unwrap_or(u32::MAX);
+/// The first answer that `ask`, which is given an address and its time, gets at one of the peer's addresses; else what says
+/// most of why there is none. A dead address must not use up the time of the next one, and one that fails at once leaves its
+/// share to the others.
+pub(super) async fn each_address<T, F>(
+    peer: &PeerAddress,
+    port: u16,
+    limit: Duration,
+    ask: impl Fn(SocketAddr, Duration) -> F,
+) -> Result<T, PeerError>
+where
+    F: Future<Output = Result<T, PeerError>>,
+{
+    let end = Instant::now() + limit;
+    let mut worst = PeerError::NoName(peer.member.fqdn.clone());
+    let mut still_to_ask = u32::try_from(peer.addresses.len()).unwrap_or(u32::MAX);
     for address in &peer.addresses {
-        let at = SocketAddr::new(*address, port);
-        match ask_at(cluster, &peer.member, at, each).await {
-            Ok(report) => return Ok(report),
-            Err(words) => error = words,
+        let left = end.saturating_duration_since(Instant::now());
+        let share = left / still_to_ask.max(1);
+        still_to_ask = still_to_ask.saturating_sub(1);
+        match ask(SocketAddr::new(*address, port), share).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => worst = worst.or(error),
         }
     }
-    Err(error)
+    Err(worst)
 }
 
-async fn ask_at(cluster: &str, member: &Member, at: SocketAddr, limit: Duration) -> Result<Report, String> {
-    let body = client::get(at, "/status", limit).await.map_err(|e| e.to_string())?;
-    let report: Report =
-        serde_json::from_slice(&body).map_err(|e| format!("{at} answers with something else than a status: {e}"))?;
-    match report.status.stranger(cluster, member) {
-        Some(stranger) => Err(format!("at {at} answers {stranger}")),
-        None => Ok(report),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gp_agent_core::cluster::topology::Role;
+    use std::cell::RefCell;
+
+    fn peer(addresses: &[[u8; 4]]) -> PeerAddress {
+        PeerAddress {
+            member: Member {
+                pod: "segment-a-0".into(),
+                fqdn: "segment-a-0.gp".into(),
+                role: Role::Primary,
+                content: 0,
+                port: 1,
+                data_dir: "/g".into(),
+            },
+            addresses: addresses.iter().map(|a| IpAddr::from(*a)).collect(),
+        }
+    }
+
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    fn unreachable(at: SocketAddr) -> PeerError {
+        PeerError::Unreachable { at, why: "x".into() }
+    }
+
+    #[tokio::test]
+    async fn the_time_is_divided_among_the_addresses_that_are_left() {
+        let shares = RefCell::new(Vec::new());
+        let three = peer(&[[10, 0, 0, 1], [10, 0, 0, 2], [10, 0, 0, 3]]);
+        let answer = each_address(&three, 1, LIMIT, |at, share| {
+            shares.borrow_mut().push(share);
+            async move { Err::<(), _>(unreachable(at)) }
+        });
+        assert!(answer.await.is_err());
+        let shares = shares.into_inner();
+        // Refused at once, an address leaves nearly all of its time to the others.
+        assert!(
+            shares[0] <= LIMIT / 3 && shares[1] > LIMIT / 3 && shares[2] > LIMIT / 2,
+            "{shares:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_first_answer_counts_else_what_says_most() {
+        let two = peer(&[[10, 0, 0, 1], [10, 0, 0, 2]]);
+        let answer = each_address(&two, 1, LIMIT, |at, _| async move {
+            match at.ip() {
+                ip if ip == IpAddr::from([10, 0, 0, 2]) => Ok(at),
+                _ => Err(unreachable(at)),
+            }
+        });
+        assert_eq!(answer.await, Ok(SocketAddr::from(([10, 0, 0, 2], 1))));
+        let newer = || PeerError::NotUnderstood("newer".into());
+        let answer = each_address(&two, 1, LIMIT, |at, _| async move {
+            match at.ip() {
+                ip if ip == IpAddr::from([10, 0, 0, 1]) => Err::<(), _>(newer()),
+                _ => Err(unreachable(at)),
+            }
+        });
+        assert_eq!(answer.await, Err(newer()));
+        let nowhere = each_address(&peer(&[]), 1, LIMIT, |at, _| async move { Ok(at) }).await;
+        assert_eq!(nowhere, Err(PeerError::NoName("segment-a-0.gp".into())));
     }
 }

@@ -47,8 +47,8 @@ pub struct Pod {
     pub settings_changed: Arc<Notify>,
     /// What this pod can tell others of the catalog.
     pub catalog: watch::Sender<CatalogAnswer>,
-    /// Rung when a coordinator has news for this pod.
-    pub look_again: Notify,
+    /// Rung when somebody says that a coordinator has news: triggers a re-read, and tells nothing itself.
+    pub recheck: Notify,
 }
 
 impl Pod {

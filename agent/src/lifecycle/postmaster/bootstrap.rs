@@ -83,7 +83,8 @@ async fn clear_the_place(pod: &Pod) -> Result<PathBuf> {
 /// An initdb or pg_basebackup that outlived its agent still writes there.
 async fn end_leftover_tools(making: &Path) -> Result<()> {
     let name = making.display().to_string();
-    let uses = |p: &process::ProcessInfo| p.pid != std::process::id() as i32 && p.args.iter().any(|arg| arg == &name);
+    let uses =
+        |p: &process::ProcessInfo| p.pid != std::process::id().cast_signed() && p.args.iter().any(|arg| arg == &name);
     for leftover in process::processes()?.iter().filter(|p| uses(p)) {
         tracing::warn!(pid = leftover.pid, "ending {} of an earlier attempt", leftover.comm);
         if let Ok(mut process) = Process::adopt(leftover.pid) {

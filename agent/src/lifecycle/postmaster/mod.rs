@@ -177,7 +177,7 @@ impl<'a> Supervisor<'a> {
                 () = pod.ending() => return WatchEnd::Draining,
                 Some(command) = self.commands.recv() => self.obey(command),
                 _ = lock_file_tick.tick() => lock_file.look(pod.dir(), process.pid()),
-                () = pod.look_again.notified() => partner_tick.reset_immediately(),
+                () = pod.recheck.notified() => partner_tick.reset_immediately(),
                 _ = partner_tick.tick() => {
                     if let Some(why) = start_decision::must_step_down(pod).await {
                         return WatchEnd::SteppedDown(why);

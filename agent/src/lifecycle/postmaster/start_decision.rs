@@ -88,16 +88,18 @@ fn asks_partner_first(pod: &Pod) -> bool {
 
 async fn ask_all<T>(pod: &Pod, own: &Directory, partner: &Partner, rule: impl Fn(&Question<'_>) -> T) -> T {
     let catalog = catalog::ask(pod).await;
-    let newest_coordinator = match pod.me.content {
-        ContentId::COORDINATOR => coordinator_timeline::newest_of_segments(pod).await,
-        _ => 0,
+    let memory = match pod.me.content {
+        ContentId::COORDINATOR => Some(coordinator_timeline::ask_segments(pod).await),
+        _ => None,
     };
+    let segments_word = memory.as_ref().and_then(|m| m.not_understood.as_deref());
     rule(&Question {
         me: &pod.me,
         own,
         partner,
         partner_name: partner_name(pod),
-        catalog: catalog.as_ref(),
-        newest_coordinator,
+        catalog: catalog.best.as_ref(),
+        newest_coordinator: memory.as_ref().map_or(0, |m| m.timeline),
+        not_understood: catalog.not_understood.as_deref().or(segments_word),
     })
 }

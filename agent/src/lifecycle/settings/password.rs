@@ -7,6 +7,7 @@ use gp_agent_core::config::Auth;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::postgres::pgpass;
+use gp_agent_core::quote;
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -70,12 +71,12 @@ async fn into_database(pod: &Pod, password: &str) -> bool {
     if opens(pod, password).await {
         return true;
     }
-    let role = pod.account.name.replace('"', "\"\"");
-    let literal = password.replace('\'', "''");
     let sql = format!(
-        "set standard_conforming_strings = on; set log_statement = none; set log_min_duration_statement = -1; \
+        "set log_statement = none; set log_min_duration_statement = -1; \
          set log_min_error_statement = panic; set password_encryption = 'scram-sha-256'; \
-         alter role \"{role}\" password '{literal}'"
+         alter role {} password {}",
+        quote::sql_identifier(&pod.account.name),
+        quote::sql_literal(password)
     );
     match pod.session(Duration::from_secs(5)).ask(&sql).await {
         Ok(_) => {

@@ -76,7 +76,7 @@ impl Hosts {
 
     /// One look at everything: the pin file (an administrator may have removed a line), a scan that has ended, peers that are due.
     /// True when the pins changed. Without `scans` (all pods have the same key) nobody is asked.
-    pub(super) async fn turn(&mut self, addresses: &PeerAddresses, scans: bool) -> bool {
+    pub(super) fn turn(&mut self, addresses: &PeerAddresses, scans: bool) -> bool {
         let before = self.pins.clone();
         if stamp(&self.file) != self.stamp {
             self.read();

@@ -148,7 +148,6 @@ pub(super) fn installed_pairs(directory: &Path) -> Vec<KeyPair> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gp_agent_core::ssh::public_key::PublicKey;
 
     fn pair(byte: u8) -> KeyPair {
         KeyPair {

@@ -18,6 +18,7 @@ pub use check::{check, known_hosts};
 pub use report::SshReport;
 pub use settings::{PeerAddresses, Setup};
 
+use crate::sys::process::clock;
 use crate::sys::ssh::secret::{KeyPair, RawSecret, Reading, SecretKeys, SecretWatch, examine};
 use gp_agent_core::cluster::status::SshStatus;
 use gp_agent_core::finding::{Area, Finding};
@@ -30,7 +31,6 @@ use report::publish;
 use rotation_log::Ledger;
 use sshd::{Daemon, DaemonEvent};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -101,7 +101,7 @@ impl Ssh {
             };
             match event {
                 Event::Shutdown => break,
-                Event::Daemon(DaemonEvent::Ended(ended)) => self.daemon.on_end(&ended),
+                Event::Daemon(DaemonEvent::Ended(ended)) => self.daemon.on_end(ended),
                 Event::Daemon(DaemonEvent::Due) => {
                     self.daemon.may_start();
                     self.due = Some(Instant::now());
@@ -122,14 +122,14 @@ impl Ssh {
     async fn turn(&mut self, addresses: &PeerAddresses) {
         if let Some(raw) = self.poll_secret().await {
             let reading = examine(&raw, &self.setup.run_dir).await;
-            self.take(reading).await;
+            self.take(reading);
         }
-        if self.ledger.expire(unix_now(), self.setup.timing.overlap) {
+        if self.ledger.expire(clock::now(), self.setup.timing.overlap) {
             tracing::info!("the replaced SSH keys are no longer accepted");
             self.is_due();
         }
         let scans = self.keys.as_ref().is_some_and(|keys| keys.host.is_empty());
-        if self.hosts.turn(addresses, scans).await {
+        if self.hosts.turn(addresses, scans) {
             self.is_due();
         }
         if self.due.is_some_and(|due| due <= Instant::now()) {
@@ -157,7 +157,7 @@ impl Ssh {
 
     /// Takes over what the Secret holds now. A reading that is not whole (a file half written, a key that does not fit) never
     /// replaces keys that work.
-    async fn take(&mut self, reading: Reading) {
+    fn take(&mut self, reading: Reading) {
         let whole = reading.is_whole();
         self.secret_findings = reading.findings;
         if self.keys.is_some() && !whole {
@@ -220,7 +220,7 @@ impl Ssh {
                 key: pair.public.clone(),
             }));
         }
-        if let Err(finding) = self.ledger.replace(current, unix_now()) {
+        if let Err(finding) = self.ledger.replace(current, clock::now()) {
             // The overlap still works, only not across a restart.
             self.install_findings.push(finding);
         }
@@ -283,10 +283,4 @@ impl Ssh {
             findings,
         }
     }
-}
-
-fn unix_now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
 }

@@ -80,7 +80,7 @@ impl Daemon {
     }
 
     /// Takes note of its end and plans the next start.
-    pub(super) fn on_end(&mut self, ended: &Ended) {
+    pub(super) fn on_end(&mut self, ended: Ended) {
         let ran_for = self.running.take().map(|(_, since)| since.elapsed());
         let pause = self.backoff.after_end(ran_for.unwrap_or_default());
         self.last_end = ended.to_string();

@@ -103,7 +103,7 @@ pub(crate) async fn prepare(
         refused_settings: Default::default(),
         settings_changed: board.settings_due(),
         catalog: catalog::unknown("the agent starts"),
-        look_again: Notify::new(),
+        recheck: Notify::new(),
     });
     Ok(Prepared {
         pod,

@@ -5,61 +5,86 @@ pub(crate) use super::unix_client::ask_own_agent;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::{Request, StatusCode};
+use hyper::header::{CONNECTION, HOST};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
-/// Bytes of the largest answer that is read; whoever listens at a peer's address may be a stranger.
-const MAX_BODY: usize = 1 << 20;
+/// A request without a body.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// GET or POST.
+    pub(crate) method: Method,
+    /// What is asked for.
+    pub(crate) path: String,
+    /// Bytes of the largest answer that is read; whoever listens at a peer's address may be a stranger.
+    pub(crate) max_body: usize,
+}
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum GetError {
+pub(crate) enum CallError {
     /// Not within the time.
-    #[error("{0} did not answer within {1:?}")]
-    TimedOut(SocketAddr, Duration),
+    #[error("nothing within {0:?}")]
+    TimedOut(Duration),
     /// Not reached.
-    #[error("cannot reach {0}: {1}")]
-    Unreachable(SocketAddr, io::Error),
-    /// Another code than 200.
-    #[error("{0} answers HTTP {1}; no agent of this cluster?")]
-    Refused(SocketAddr, StatusCode),
-    /// Something else than an answer.
-    #[error("{0}: {1}")]
-    Broken(SocketAddr, String),
+    #[error("{0}")]
+    Unreachable(io::Error),
+    /// A code that is no success.
+    #[error("HTTP {0}")]
+    Refused(StatusCode),
+    /// The connection ended early.
+    #[error("{0}")]
+    Broken(hyper::Error),
+    /// No path, or no address that a header can hold.
+    #[error("{0}")]
+    Invalid(hyper::http::Error),
+    /// Something else than HTTP.
+    #[error("no HTTP server ({0})")]
+    NotHttp(hyper::Error),
+    /// More than [`Call::max_body`].
+    #[error("somebody who sends more than {0} bytes")]
+    TooLarge(usize),
 }
 
-/// The body of a GET of `path`. All of it within `limit`, and at most 1 MiB.
+impl From<hyper::Error> for CallError {
+    fn from(error: hyper::Error) -> Self {
+        if error.is_parse() {
+            CallError::NotHttp(error)
+        } else {
+            CallError::Broken(error)
+        }
+    }
+}
+
+/// The body of the answer to `call`. All of it within `limit`.
 ///
 /// # Errors
-/// Nobody answers in time, or with another code than 200.
-pub(crate) async fn get(addr: SocketAddr, path: &str, limit: Duration) -> Result<Bytes, GetError> {
-    tokio::time::timeout(limit, get_unbounded(addr, path))
+/// Nobody answers in time, or something else than a success of at most [`Call::max_body`] bytes.
+pub(crate) async fn call(addr: SocketAddr, call: &Call, limit: Duration) -> Result<Bytes, CallError> {
+    tokio::time::timeout(limit, call_unbounded(addr, call))
         .await
-        .unwrap_or(Err(GetError::TimedOut(addr, limit)))
+        .unwrap_or(Err(CallError::TimedOut(limit)))
 }
 
-async fn get_unbounded(addr: SocketAddr, path: &str) -> Result<Bytes, GetError> {
-    let broken = |e: &dyn std::fmt::Display| GetError::Broken(addr, e.to_string());
-    let stream = TcpStream::connect(addr)
-        .await
-        .map_err(|e| GetError::Unreachable(addr, e))?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;
+async fn call_unbounded(addr: SocketAddr, call: &Call) -> Result<Bytes, CallError> {
+    let stream = TcpStream::connect(addr).await.map_err(CallError::Unreachable)?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let exchange = async {
-        let request = Request::get(path)
-            .header("host", addr.to_string())
-            .header("connection", "close")
-            .body(Empty::<Bytes>::new())
-            .map_err(|e| broken(&e))?;
-        let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
-        if response.status() != StatusCode::OK {
-            return Err(GetError::Refused(addr, response.status()));
+        let response = sender.send_request(request(addr, call)?).await?;
+        if !response.status().is_success() {
+            return Err(CallError::Refused(response.status()));
         }
-        let body = Limited::new(response.into_body(), MAX_BODY).collect();
-        Ok(body.await.map_err(|e| broken(&e))?.to_bytes())
+        match Limited::new(response.into_body(), call.max_body).collect().await {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(error) => Err(match error.downcast::<hyper::Error>() {
+                Ok(error) => CallError::from(*error),
+                Err(_) => CallError::TooLarge(call.max_body),
+            }),
+        }
     };
     tokio::pin!(connection);
     tokio::pin!(exchange);
@@ -67,4 +92,10 @@ async fn get_unbounded(addr: SocketAddr, path: &str) -> Result<Bytes, GetError> 
         answer = &mut exchange => answer,
         _ = &mut connection => exchange.await,
     }
+}
+
+fn request(addr: SocketAddr, call: &Call) -> Result<Request<Empty<Bytes>>, CallError> {
+    let request = Request::builder().method(&call.method).uri(&call.path);
+    let request = request.header(HOST, addr.to_string()).header(CONNECTION, "close");
+    request.body(Empty::new()).map_err(CallError::Invalid)
 }

@@ -1,13 +1,13 @@
 //! Events about this pod (core/v1, which every server knows).
 
 use super::{Kubernetes, trouble, within};
+use crate::sys::process::clock;
 use gp_agent_core::kubernetes::api_error::ApiError;
 use gp_agent_core::kubernetes::events::EventUpdate;
-use gp_agent_core::log::utc::Utc;
+use gp_agent_core::log::utc;
 use k8s_openapi::api::core::v1::Event;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Who says so.
 const COMPONENT: &str = "gp-agent";
@@ -29,7 +29,8 @@ impl Kubernetes {
                 Ok(name.clone())
             }
             None => {
-                let name = format!("{}.{:x}", self.place.pod, nanoseconds());
+                // As the Kubernetes client of Go names Events: unique enough, since a pod's agent sends one at a time.
+                let name = format!("{}.{:x}", self.place.pod, clock::since_epoch().as_nanos());
                 let event = self.event(&name, parcel).await?;
                 let parameters = PostParams::default();
                 self.note(within(events.create(&parameters, &event)).await)?;
@@ -64,11 +65,5 @@ fn from_json(event: Value) -> Result<Event, ApiError> {
 }
 
 fn time(unix: u64) -> String {
-    Utc::from_unix(unix).to_string()
-}
-
-/// As the Kubernetes client of Go names Events: unique enough, since a pod's agent sends one at a time.
-fn nanoseconds() -> u128 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_nanos())
+    utc::from_unix(unix).to_string()
 }

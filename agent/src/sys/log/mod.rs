@@ -10,6 +10,7 @@ pub(crate) mod tail;
 pub(crate) mod writer;
 
 use super::discovery::hostname::host_name;
+use super::process::clock;
 use forward::Forwarder;
 use gp_agent_core::log::postgres;
 use gp_agent_core::log::record::{FORMAT_VARIABLE, Format, Identity, Moment};
@@ -18,7 +19,6 @@ use std::io;
 use std::io::IsTerminal;
 use std::process::{Command, Stdio};
 use std::sync::{OnceLock, PoisonError, RwLock};
-use std::time::{SystemTime, UNIX_EPOCH};
 use tracing_subscriber::EnvFilter;
 
 static FORMAT: OnceLock<Format> = OnceLock::new();
@@ -42,8 +42,7 @@ pub(crate) fn format() -> Format {
 
 /// Now, as records tell the time.
 pub(crate) fn now() -> Moment {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Moment(since.map_or(0, |d| u64::try_from(d.as_micros()).unwrap_or(u64::MAX)))
+    Moment(u64::try_from(clock::since_epoch().as_micros()).unwrap_or(u64::MAX))
 }
 
 /// Who speaks; the host name until more is known.

@@ -124,7 +124,11 @@ mod tests {
         let mut seen = 0;
         for _ in 0..3 {
             let lines = tail.lines().unwrap();
-            assert!(lines.iter().all(|line| line.len() <= 2 * CHUNK as usize));
+            assert!(
+                lines
+                    .iter()
+                    .all(|line| line.len() <= 2 * usize::try_from(CHUNK).unwrap())
+            );
             seen += lines.iter().map(String::len).sum::<usize>();
         }
         seen += tail.begun.len();

@@ -102,7 +102,7 @@ mod tests {
         let quits = server(dir.path(), &format!("'echo > {}; exit' QUIT", mark.display()));
         let mut stays = server(dir.path(), "'' QUIT");
         let mut stranger = Server(Command::new("sleep").arg("1000").spawn().unwrap());
-        let pids = [&quits, &stays, &stranger].map(|s| s.0.id() as i32);
+        let pids = [&quits, &stays, &stranger].map(|s| s.0.id().cast_signed());
         let patience = Patience {
             by_themselves: Duration::from_millis(10),
             after_quit: Duration::from_secs(2),
@@ -111,7 +111,7 @@ mod tests {
         let killed = stays.0.wait().unwrap().signal();
         assert_eq!(killed, Some(Signal::KILL.as_raw()));
         assert!(mark.exists(), "was not asked to quit");
-        assert!(process(quits.0.id() as i32).is_none());
+        assert!(process(quits.0.id().cast_signed()).is_none());
         assert_eq!(stranger.0.try_wait().unwrap(), None, "no server");
         drop((quits, stays, stranger));
         end(&pids, patience).await;

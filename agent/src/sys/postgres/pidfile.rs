@@ -104,7 +104,7 @@ mod tests {
             .current_dir(&data)
             .spawn()
             .unwrap();
-        let pid = server.id() as i32;
+        let pid = server.id().cast_signed();
         let listed = |text: String| {
             std::fs::write(data.join("postmaster.pid"), text).unwrap();
             occupant(&data).unwrap()
@@ -123,7 +123,7 @@ mod tests {
         let lock = dir.path().join(".s.PGSQL.5432.lock");
         assert!(!remove_stale_socket_lock(dir.path(), 5432).unwrap());
         // This test's process lives, and is no server: the PID was given to somebody else since.
-        for pid in [i32::MAX, std::process::id() as i32] {
+        for pid in [i32::MAX, std::process::id().cast_signed()] {
             std::fs::write(&lock, format!("{pid}\n/data\n")).unwrap();
             assert!(remove_stale_socket_lock(dir.path(), 5432).unwrap());
             assert!(!lock.exists());

@@ -44,6 +44,9 @@ pub struct Tools {
 
 impl Tools {
     /// Finds PostgreSQL: first in PATH, then where Debian keeps it, the newest version first.
+    ///
+    /// # Errors
+    /// [`ToolError::NotInstalled`].
     pub fn find() -> Result<Tools, ToolError> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
@@ -79,17 +82,26 @@ impl Tools {
     }
 
     /// What the server program says of itself, such as `postgres (PostgreSQL) 15.18`.
+    ///
+    /// # Errors
+    /// As [`Tools::run`].
     pub async fn version(&self) -> Result<String, ToolError> {
         self.run("postgres", ["--version"], &[]).await
     }
 
     /// pg_controldata of a data directory. Before PostgreSQL 9.5 it has no `-D`.
+    ///
+    /// # Errors
+    /// As [`Tools::run`].
     pub async fn control_data(&self, dir: &Path) -> Result<String, ToolError> {
         self.run("pg_controldata", [dir.as_os_str()], &[]).await
     }
 
     /// Asks the server program itself whether it could read its settings files: the cheapest way to find a parameter
     /// that would keep it from starting (`postgres -C`, postgres-ref.sgml).
+    ///
+    /// # Errors
+    /// As [`Tools::run`]; a parameter that the server refuses is one.
     pub async fn check_settings(&self, dir: &Path) -> Result<(), ToolError> {
         let args = [OsStr::new("-D"), dir.as_os_str(), OsStr::new("-C"), OsStr::new("port")];
         self.run("postgres", args, &[]).await.map(drop)
@@ -97,6 +109,9 @@ impl Tools {
 
     /// Runs a program to its end; its standard error becomes log lines, its standard output is returned. The program is
     /// killed when the future is dropped.
+    ///
+    /// # Errors
+    /// It cannot be started, or ends with another code than 0; what it said last is part of the error.
     pub async fn run<I, S>(&self, program: &str, args: I, env: &[(&str, &str)]) -> Result<String, ToolError>
     where
         I: IntoIterator<Item = S>,

@@ -10,7 +10,7 @@ use std::path::Path;
 /// The first such process: it names the directory in its arguments, and is a database tool or a shell that sources
 /// Greenplum's environment. Servers and this agent do not count.
 pub(crate) fn at_work(dir: &Path) -> io::Result<Option<ProcessInfo>> {
-    let me = std::process::id() as i32;
+    let me = std::process::id().cast_signed();
     let dir = dir.display().to_string();
     let found = process::processes()?
         .into_iter()
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     fn works(line: &[&str]) -> bool {
-        let args: Vec<String> = line.iter().map(|a| a.to_string()).collect();
+        let args: Vec<String> = line.iter().map(ToString::to_string).collect();
         works_on(&args, "/greenplum/gpseg1")
     }
 
@@ -98,7 +98,7 @@ mod tests {
             .spawn()
             .unwrap();
         let found = at_work(dir.path()).unwrap().map(|p| p.pid);
-        assert_eq!(found, Some(tool.id() as i32));
+        assert_eq!(found, Some(tool.id().cast_signed()));
         drop(tool.stdin.take());
         tool.wait().unwrap();
     }

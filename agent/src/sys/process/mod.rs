@@ -2,6 +2,7 @@
 //!
 //! A pidfd names one process for good, so a signal can never reach a stranger that got the same PID later.
 
+pub(crate) mod clock;
 pub(crate) mod fd_passing;
 pub(crate) mod init_channel;
 pub(crate) mod passwd;
@@ -66,7 +67,7 @@ impl Process {
     pub(crate) fn spawn(cmd: &mut Command) -> io::Result<Process> {
         // Until we wait for it, the child's PID cannot be given to another process: no race with pidfd_open.
         let child = cmd.process_group(0).spawn()?;
-        let mut process = Process::adopt(child.id() as i32)?;
+        let mut process = Process::adopt(child.id().cast_signed())?;
         process.adopted = false;
         Ok(process)
     }
@@ -294,7 +295,7 @@ mod tests {
     fn a_cancelled_wait_loses_nothing() {
         let mut child = Process::spawn(sh("read line; exit 7").stdin(Stdio::null())).unwrap();
         block_on(async {
-            tokio::select! { biased; _ = async {} => (), _ = child.ended() => () }
+            tokio::select! { biased; () = async {} => (), _ = child.ended() => () }
             assert_eq!(child.ended().await.unwrap(), Ended::Exited(7));
         });
     }
@@ -331,7 +332,7 @@ mod tests {
 
     #[test]
     fn this_test_is_in_the_list() {
-        let me = std::process::id() as i32;
+        let me = std::process::id().cast_signed();
         let all = processes().unwrap();
         let mine = all.iter().find(|p| p.pid == me).unwrap();
         assert_eq!(mine.ppid, rustix::process::getppid().unwrap().as_raw_nonzero().get());
@@ -361,7 +362,7 @@ mod tests {
             .unwrap();
         let mut ready = [0; 6];
         child.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
-        let pid = child.id() as i32;
+        let pid = child.id().cast_signed();
         assert!(catches(pid, Signal::HUP));
         assert!(!catches(pid, Signal::USR1));
         drop(child.stdin.take());

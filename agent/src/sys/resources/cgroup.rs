@@ -4,8 +4,7 @@ use gp_agent_core::resources::{
     Hierarchy, Limit, Limits, Resource, Version, hierarchies, parse_bytes, parse_cpu_max, parse_quota,
 };
 use gp_agent_core::storage::mountinfo;
-use nix::sched::{CpuSet, sched_getaffinity};
-use nix::unistd::Pid;
+use rustix::thread::sched_getaffinity;
 use std::path::{Path, PathBuf};
 
 /// What this process may use, read anew. Nothing that cannot be read limits anything.
@@ -25,12 +24,7 @@ struct Host {
 
 /// CPUs that this process may run on (cpusets count).
 fn cpus() -> u64 {
-    let Ok(set) = sched_getaffinity(Pid::this()) else {
-        return 1;
-    };
-    (0..CpuSet::count())
-        .filter(|cpu| set.is_set(*cpu).unwrap_or(false))
-        .count() as u64
+    sched_getaffinity(None).map_or(1, |set| set.count().into())
 }
 
 /// `root` stands for `/`.
@@ -51,13 +45,17 @@ type Reading = fn(&Tree, Version, &Path) -> Vec<Limit>;
 
 impl Tree<'_> {
     fn read(&self, file: &Path) -> Option<String> {
+        String::from_utf8(self.bytes(file)?).ok()
+    }
+
+    fn bytes(&self, file: &Path) -> Option<Vec<u8>> {
         let below = file.strip_prefix("/").unwrap_or(file);
-        std::fs::read_to_string(self.root.join(below)).ok()
+        std::fs::read(self.root.join(below)).ok()
     }
 
     /// The limits of the process's group and of all groups above it.
     fn limits(&self, controller: &str, reading: Reading) -> Vec<Limit> {
-        let read = |file| self.read(Path::new(file)).unwrap_or_default();
+        let read = |file| self.bytes(Path::new(file)).unwrap_or_default();
         let mounts = mountinfo::parse(&read("/proc/self/mountinfo"));
         let mut all = Vec::new();
         for Hierarchy { version, dir, top } in hierarchies(controller, &read("/proc/self/cgroup"), &mounts) {
@@ -125,11 +123,11 @@ mod tests {
         root
     }
 
-    fn limit(value: u64, file: &str) -> Option<Limit> {
-        Some(Limit {
+    fn limit(value: u64, file: &str) -> Limit {
+        Limit {
             value,
             file: file.into(),
-        })
+        }
     }
 
     #[test]
@@ -148,9 +146,10 @@ mod tests {
         ]);
         let found = limits_below(root.path(), HOST);
         let memory = limit(1 << 30, "/sys/fs/cgroup/pod/memory.max");
-        assert_eq!(found.memory.limit, memory);
+        assert_eq!(found.memory.limit, Some(memory));
         assert_eq!(found.memory.host, 64 << 30);
-        assert_eq!(found.cpus.limit, limit(2000, "/sys/fs/cgroup/pod/app/cpu.max"));
+        let cpus = limit(2000, "/sys/fs/cgroup/pod/app/cpu.max");
+        assert_eq!(found.cpus.limit, Some(cpus));
     }
 
     #[test]
@@ -172,9 +171,22 @@ mod tests {
         ]);
         let found = limits_below(root.path(), HOST);
         let memory = limit(512 << 20, "/sys/fs/cgroup/memory/memory.limit_in_bytes");
-        assert_eq!(found.memory.limit, memory);
+        assert_eq!(found.memory.limit, Some(memory));
         let cpus = limit(500, "/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us");
-        assert_eq!(found.cpus.limit, cpus);
+        assert_eq!(found.cpus.limit, Some(cpus));
+    }
+
+    #[test]
+    fn a_foreign_mount_in_another_encoding_lifts_no_limit() {
+        let root = tree(&[
+            ("proc/self/cgroup", "0::/\n"),
+            ("sys/fs/cgroup/memory.max", "1073741824\n"),
+        ]);
+        let mounts =
+            b"29 1 8:1 / /srv/caf\xe9 rw - ext4 /dev/sdb rw\n30 29 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup rw\n";
+        std::fs::write(root.path().join("proc/self/mountinfo"), mounts).unwrap();
+        let memory = limit(1 << 30, "/sys/fs/cgroup/memory.max");
+        assert_eq!(limits_below(root.path(), HOST).memory.limit, Some(memory));
     }
 
     #[test]

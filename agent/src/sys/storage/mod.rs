@@ -132,7 +132,7 @@ fn file_system(path: &Path, metadata: &Metadata) -> io::Result<FileSystem> {
     let magic = unsigned(statfs(path)?.f_type);
     // Of this thread: it may be in a mount namespace of its own.
     let mounts = std::fs::read("/proc/thread-self/mountinfo")
-        .map(|text| mountinfo::parse(&String::from_utf8_lossy(&text)))
+        .map(|table| mountinfo::parse(&table))
         .unwrap_or_default();
     let real = std::fs::canonicalize(path)?;
     let mount = mountinfo::find(&mounts, mount_id(path), &real);
@@ -147,7 +147,11 @@ fn file_system(path: &Path, metadata: &Metadata) -> io::Result<FileSystem> {
 }
 
 /// The type of `f_type` differs between architectures; the kernel's magic numbers have 32 bits.
-#[allow(clippy::unnecessary_cast, clippy::cast_sign_loss)]
+#[allow(
+    clippy::unnecessary_cast,
+    clippy::cast_sign_loss,
+    reason = "its type is signed on some architectures"
+)]
 fn unsigned(f_type: FsWord) -> u64 {
     f_type as u64 & 0xFFFF_FFFF
 }

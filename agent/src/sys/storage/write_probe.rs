@@ -168,9 +168,8 @@ pub(super) fn aligned(memory: &mut [u8]) -> &mut [u8] {
 
 /// A block that differs with `salt` and between its sectors.
 fn pattern(salt: u32) -> Vec<u8> {
-    (0..BLOCK as u32)
-        .map(|i| ((i.wrapping_mul(2_654_435_761) >> 13) ^ (i / 512) ^ salt) as u8)
-        .collect()
+    let byte = |i: u32| ((i.wrapping_mul(2_654_435_761) >> 13) ^ (i / 512) ^ salt).to_le_bytes()[0];
+    (0..).take(BLOCK).map(byte).collect()
 }
 
 /// A failed O_DIRECT step: an answer where it says that this file system cannot, a failure where the disk is ill.

@@ -12,7 +12,7 @@ fn reverse(list: &[(&str, Reverse)]) -> BTreeMap<IpAddr, Reverse> {
 }
 
 fn named(names: &[&str]) -> Reverse {
-    Reverse::Names(names.iter().map(|n| n.to_string()).collect())
+    Reverse::Names(names.iter().map(ToString::to_string).collect())
 }
 
 fn one(r: Reverse, forward: Forward) -> Check {

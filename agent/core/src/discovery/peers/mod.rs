@@ -4,7 +4,7 @@ use super::name_check::NameVerdict;
 use crate::cluster::status::PeersStatus;
 use crate::cluster::topology::{Member, Topology};
 use crate::finding::{Area, Finding, Severity};
-use crate::log::utc::Utc;
+use crate::log::utc;
 use crate::postgres::hba::PeerAddress;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -217,7 +217,7 @@ fn lookup_findings(topology: &Topology, peers: &PeerMap, now: u64) -> Vec<Findin
 
 fn group_finding(topology: &Topology, found: bool, error: &str, members: &[(&String, &PeerView)]) -> Finding {
     let longest = members.iter().map(|(_, p)| p.since).min().unwrap_or_default();
-    let since = Utc::from_unix(longest);
+    let since = utc::from_unix(longest);
     let named: Vec<&str> = members.iter().take(NAMED).map(|(p, _)| p.as_str()).collect();
     let kept = if found {
         "; their last known addresses are kept"
@@ -240,7 +240,7 @@ fn severity(found: bool) -> Severity {
 /// The finding for a peer whose name cannot be looked up.
 pub fn lookup_finding(fqdn: &str, peer: &PeerView, error: &str) -> Finding {
     let list: Vec<String> = peer.addresses.iter().map(IpAddr::to_string).collect();
-    let since = Utc::from_unix(peer.since);
+    let since = utc::from_unix(peer.since);
     let kept = if peer.found() {
         format!("; its last known address {} is kept", list.join(", "))
     } else {

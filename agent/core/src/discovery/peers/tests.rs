@@ -18,7 +18,7 @@ fn topology(pods: &[&str]) -> Topology {
         pod: pod.to_string(),
         fqdn: format!("{pod}.gp.svc"),
         role: Role::Primary,
-        content: ContentId::new(i as i32),
+        content: ContentId::new(i32::try_from(i).unwrap()),
         port: 40000,
         data_dir: "/d".into(),
     });

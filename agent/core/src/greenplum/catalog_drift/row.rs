@@ -18,10 +18,13 @@ pub(super) fn judge(member: &Member, row: &Segment, entry: Option<&PodReport>, l
         (_, Some(lie)) => findings.push(lie),
         _ if !live => {}
         (Some(status), None) => findings.extend(presence(member, row, status)),
-        (None, None) => {
-            let why = entry.and_then(|e| e.error.as_deref());
-            findings.push(silent(member, row, why.unwrap_or("no answer")));
-        }
+        (None, None) => findings.push(match entry.and_then(PodReport::not_understood) {
+            Some(why) => unread(member, why),
+            None => {
+                let why = entry.and_then(|e| e.error.as_deref());
+                silent(member, row, why.unwrap_or("no answer"))
+            }
+        }),
     }
     if live {
         findings.extend(behind(member, row));
@@ -69,6 +72,16 @@ fn silent(member: &Member, row: &Segment, why: &str) -> Finding {
         member,
         format!("the catalog says up ({row}), but its agent is silent: {why}"),
         "see whether the pod runs; FTS decides by itself, and gprecoverseg brings a segment back that was marked down",
+    )
+}
+
+/// Nothing is known of it, good or bad.
+fn unread(member: &Member, why: &str) -> Finding {
+    finding(
+        Severity::Warning,
+        member,
+        format!("whether the catalog is right about it cannot be told: {why}"),
+        "upgrade the pod that says so to the newest version of gp-agent in the cluster",
     )
 }
 

@@ -10,8 +10,6 @@ mod hosts;
 mod initstandby;
 mod parameters;
 mod plan;
-#[cfg(test)]
-mod properties;
 mod request;
 mod shell;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::{hosts, parameters, shell};
 use crate::cluster::topology::Role;
 use crate::finding::Finding;
 use crate::greenplum::version::Family;
+use crate::quote;
 
 /// The input file's name in [`Request::folder`].
 pub const INPUT_FILE: &str = "gpinitsystem.conf";
@@ -77,11 +78,11 @@ fn input(request: &Request<'_>) -> String {
     }
     let mut text = String::from("# Written by gp-agent for gpinitsystem -I.\n");
     for (name, value) in settings {
-        text.push_str(&format!("{name}={}\n", shell::quote(value)));
+        text.push_str(&format!("{name}={}\n", quote::shell(value)));
     }
     let numbered = hosts::numbered(topology);
     for entry in numbered.iter().filter(|e| e.role == Role::Coordinator) {
-        text.push_str(&format!("QD_PRIMARY_ARRAY={}\n", shell::quote(&entry.to_string())));
+        text.push_str(&format!("QD_PRIMARY_ARRAY={}\n", quote::shell(&entry.to_string())));
     }
     text.push_str(&array("PRIMARY_ARRAY", Role::Primary, &numbered));
     text.push_str(&array("MIRROR_ARRAY", Role::Mirror, &numbered));
@@ -93,7 +94,7 @@ fn array(name: &str, role: Role, entries: &[hosts::HostEntry<'_>]) -> String {
     let lines: String = entries
         .iter()
         .filter(|e| e.role == role)
-        .map(|e| format!("{}\n", shell::quote(&e.to_string())))
+        .map(|e| format!("{}\n", quote::shell(&e.to_string())))
         .collect();
     if lines.is_empty() {
         return lines;

@@ -57,8 +57,3 @@ impl Kind {
         Some(Finding::error(Area::Config, subject, what, remedy))
     }
 }
-
-/// The text as one word of bash that means itself (bash(1), QUOTING).
-pub(super) fn quote(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
-}

@@ -7,17 +7,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
 
-pub(super) fn topology(rest: &str) -> Topology {
+fn topology(rest: &str) -> Topology {
     let text = format!("cluster: warehouse\nengine: greenplum\n{rest}\n");
     let config = load(&text, "cluster.yaml", std::iter::empty()).unwrap();
     Topology::new(&config, "agent.prod.svc")
 }
 
-pub(super) fn mirrored() -> Topology {
+fn mirrored() -> Topology {
     topology("coordinator: { standby: true }\nsegments: { count: 2, mirrors: segment-b }")
 }
 
-pub(super) fn request<'a>(topology: &'a Topology, parameters: &'a BTreeMap<String, String>) -> Request<'a> {
+fn request<'a>(topology: &'a Topology, parameters: &'a BTreeMap<String, String>) -> Request<'a> {
     Request {
         topology,
         family: Family::G7,
@@ -133,7 +133,7 @@ fn what_gpinitsystem_would_refuse_is_refused_before_it_runs() {
         }),
         change(&|m| {
             m.port = match m.role {
-                Role::Primary => 40000 + m.content.number() as u16,
+                Role::Primary => 40000 + u16::try_from(m.content.number()).unwrap(),
                 Role::Mirror => 40001,
                 _ => 5432,
             }

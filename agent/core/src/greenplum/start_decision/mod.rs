@@ -23,14 +23,19 @@ pub struct Question<'a> {
     pub catalog: Option<&'a CatalogAnswer>,
     /// The newest timeline of a coordinator that any segment has seen; 0 when none was.
     pub newest_coordinator: u32,
+    /// Why an answer of a coordinator's pod, or of a segment's about coordinators, cannot be read. The partner's own stands in
+    /// `partner`.
+    pub not_understood: Option<&'a str>,
 }
 
 /// Decides. [`Decision::Clone`] never comes out: on Greenplum gpinitsystem, gpinitstandby and gprecoverseg make copies.
 pub fn decide(question: &Question<'_>) -> Decision {
-    match question.me.role {
+    let not_understood = question.partner.not_understood().or(question.not_understood);
+    let decision = match question.me.role {
         Role::Coordinator | Role::Standby => coordinator(question),
         Role::Primary | Role::Mirror => segment(question),
-    }
+    };
+    decision.withheld(question.own.kind, not_understood)
 }
 
 fn refuse(what: impl Into<String>, remedy: impl Into<String>) -> Decision {
@@ -172,7 +177,7 @@ fn acting(q: &Question<'_>) -> Decision {
 
 fn lost_or_new(q: &Question<'_>, kind: DirectoryKind) -> Decision {
     match q.partner {
-        Partner::Silent => Decision::Wait(format!(
+        Partner::Silent | Partner::NotUnderstood { .. } => Decision::Wait(format!(
             "the volume is empty; waiting for {} to say that it holds no data either",
             q.partner_name
         )),

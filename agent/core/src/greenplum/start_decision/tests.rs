@@ -74,6 +74,7 @@ fn ask(role: Role, own: &Directory, partner: &Partner, catalog: Option<&CatalogA
         partner_name: "the other",
         catalog,
         newest_coordinator: 0,
+        not_understood: None,
     })
 }
 
@@ -176,6 +177,7 @@ fn a_cluster_is_created_only_where_nobody_holds_data() {
         partner_name: "nobody",
         catalog: Some(&none),
         newest_coordinator: 1,
+        not_understood: None,
     });
     assert!(refused(&seen), "segments belong to a cluster");
 }
@@ -192,6 +194,7 @@ fn an_old_coordinator_is_fenced() {
         partner_name: "coordinator-1",
         catalog: None,
         newest_coordinator: 2,
+        not_understood: None,
     };
     assert!(refused(&decide(&question)), "the segments remember");
     assert!(must_step_down(&question).is_some());
@@ -217,6 +220,7 @@ fn a_running_primary_steps_down_for_a_live_catalog_alone() {
             partner_name: "segment-b-0",
             catalog: Some(catalog),
             newest_coordinator: 0,
+            not_understood: None,
         })
     };
     assert!(step(&catalog(false, true)).is_some());
@@ -226,6 +230,28 @@ fn a_running_primary_steps_down_for_a_live_catalog_alone() {
 
 fn kinds() -> impl Strategy<Value = DirectoryKind> {
     prop_oneof![Just(Absent), Just(Primary), Just(Standby), Just(HalfMade)]
+}
+
+fn roles() -> impl Strategy<Value = Role> {
+    prop_oneof![
+        Just(Role::Coordinator),
+        Just(Role::Standby),
+        Just(Role::Primary),
+        Just(Role::Mirror)
+    ]
+}
+
+fn partners() -> impl Strategy<Value = Partner> {
+    (kinds(), 1u32..4, any::<bool>()).prop_map(|(kind, timeline, writable)| answered(kind, timeline, writable))
+}
+
+fn catalogs() -> impl Strategy<Value = Option<CatalogAnswer>> {
+    prop_oneof![
+        Just(None),
+        Just(Some(CatalogAnswer::Unknown { why: "x".into() })),
+        Just(Some(CatalogAnswer::NotCreated { what: "x".into() })),
+        (any::<bool>(), any::<bool>()).prop_map(|(a_is_primary, live)| Some(catalog(a_is_primary, live)))
+    ]
 }
 
 proptest! {
@@ -243,6 +269,40 @@ proptest! {
         if a == Primary && b == Primary && ta != tb && !live {
             prop_assert!(runs(&one, a) || runs(&two, b));
         }
+    }
+
+    /// An answer that is not understood, be it the partner's or another pod's, allows nothing that silence does not allow, and
+    /// never a writable server. It does not keep a server from stepping down either.
+    #[test]
+    fn what_is_not_understood_is_no_permission(
+        role in roles(), kind in kinds(), timeline in 1u32..4, catalog in catalogs(), newest in 0u32..4,
+        partner in prop_oneof![Just(Partner::None), Just(Partner::Silent), partners()], partners_own in any::<bool>(),
+    ) {
+        let (me, own) = (member(role), dir(kind, timeline));
+        let why = "x speaks format 3, this agent reads up to 1";
+        let clear = Question {
+            me: &me,
+            own: &own,
+            partner: if partners_own { &Partner::Silent } else { &partner },
+            partner_name: "x",
+            catalog: catalog.as_ref(),
+            newest_coordinator: newest,
+            not_understood: None,
+        };
+        let newer = Partner::NotUnderstood { why: why.into() };
+        let unclear = if partners_own {
+            Question { partner: &newer, ..clear }
+        } else {
+            Question { not_understood: Some(why), ..clear }
+        };
+        let decision = decide(&unclear);
+        match &decision {
+            Decision::Start => prop_assert!(kind == Standby && decide(&clear) == Decision::Start),
+            Decision::Wait(words) => prop_assert!(words.contains(why)),
+            Decision::Refuse { .. } => prop_assert_eq!(&decision, &decide(&clear)),
+            Decision::Create | Decision::Clone => prop_assert!(false, "{:?}", decision),
+        }
+        prop_assert_eq!(must_step_down(&unclear), must_step_down(&clear));
     }
 
     /// Two coordinators that hear each other never both start writable.

@@ -80,6 +80,7 @@ impl Reasons {
     }
 
     /// These, or when they say nothing the others.
+    #[must_use]
     pub fn or(self, others: Reasons) -> Reasons {
         if self.summary().is_some() { self } else { others }
     }

@@ -112,7 +112,7 @@ fn of_finding(finding: &Finding) -> Notice {
         Area::Hba => "HbaFinding",
         Area::Ssh => "SshFinding",
         Area::Postgres => "DatabaseFinding",
-        Area::Limits | Area::Kubernetes => "LimitsFinding",
+        Area::Limits | Area::Kubernetes | Area::Other => "LimitsFinding",
     };
     Notice {
         kind: Kind::Warning,

@@ -156,7 +156,7 @@ fn plain(text: &str, now: Moment) -> Option<Record> {
     }
     Some(Record {
         time: now,
-        level: column.map_or(Level::Info, |tag| tag.level()),
+        level: column.map_or(Level::Info, prefix::Tag::level),
         message: text.to_string(),
         fields,
     })

@@ -144,7 +144,7 @@ proptest! {
         prop_assert_eq!(at, text.len());
         let found: Vec<_> = all.iter().map(|r| {
             let statement = r.fields.get("statement").and_then(Value::as_str).map(str::to_string);
-            (r.fields["pid"].as_u64().unwrap() as u8, r.message.clone(), statement)
+            (u8::try_from(r.fields["pid"].as_u64().unwrap()).unwrap(), r.message.clone(), statement)
         }).collect();
         prop_assert_eq!(found, messages);
     }

@@ -2,7 +2,7 @@
 
 use crate::cluster::content::ContentId;
 use crate::cluster::topology::Role;
-use crate::log::utc::Utc;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -67,9 +67,9 @@ pub struct Moment(pub u64);
 impl std::fmt::Display for Moment {
     /// RFC 3339 in UTC, with microseconds.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (seconds, micros) = (self.0 / 1_000_000, self.0 % 1_000_000);
-        let whole = Utc::from_unix(seconds).to_string();
-        write!(f, "{}.{micros:06}Z", whole.trim_end_matches('Z'))
+        let micros = i64::try_from(self.0).unwrap_or(i64::MAX);
+        let moment = Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX);
+        write!(f, "{moment:.6}")
     }
 }
 

@@ -49,7 +49,7 @@ fn inet_aton(text: &str) -> Option<Ipv4Addr> {
         let byte = u8::try_from(c_number(part)?).ok()?;
         value = (value << 8) | u32::from(byte);
     }
-    let bits = 32 - 8 * before.len() as u32;
+    let bits = 32 - 8 * u32::try_from(before.len()).ok()?;
     let last = c_number(last)?;
     if last >= 1u64 << bits {
         return None;

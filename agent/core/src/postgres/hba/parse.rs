@@ -237,7 +237,7 @@ mod tests {
         #[test]
         fn no_text_makes_it_fail(text in "[ -~\t\r\n\\\\\",#]{0,200}") {
             let file = parse(&text);
-            let lines = text.split('\n').count() as u32;
+            let lines = u32::try_from(text.split('\n').count()).unwrap();
             prop_assert!(file.rules.iter().all(|r| r.line >= 1 && r.line <= lines));
             prop_assert!(file.errors.iter().all(|e| e.line >= 1 && e.line <= lines));
         }

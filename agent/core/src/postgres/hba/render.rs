@@ -7,6 +7,7 @@ use super::required_connections;
 use super::required_connections::Source;
 use crate::cluster::topology::{Member, Topology};
 use crate::config::Auth;
+use crate::quote;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use thiserror::Error;
@@ -63,10 +64,13 @@ pub struct ExtraLineError {
 }
 
 /// The block with its markers, every line ended with a newline. The same request always gives the same text, and
-/// no line twice. All wrong extra lines are reported together.
+/// no line twice.
+///
+/// # Errors
+/// All extra lines that PostgreSQL would refuse, together.
 pub fn render_block(request: &BlockRequest<'_>) -> Result<String, Vec<ExtraLineError>> {
     check_extra(request.extra)?;
-    let user = quote(request.user);
+    let user = quote::hba_word(request.user);
     let method = request.auth.method();
     let mut lines = vec![format!("local all {user} peer")];
     for loopback in ["127.0.0.1/32", "::1/128"] {
@@ -107,7 +111,7 @@ fn addresses(peer: &PeerAddress) -> Vec<String> {
 }
 
 fn by_name(name: &str) -> String {
-    quote(&name.to_ascii_lowercase())
+    quote::hba_word(&name.to_ascii_lowercase())
 }
 
 fn by_address(addresses: &[IpAddr]) -> Vec<String> {
@@ -148,24 +152,6 @@ fn extra_error(line: &str) -> Option<String> {
     }
 }
 
-/// A word that means itself, quoted when it would otherwise mean something else.
-fn quote(word: &str) -> String {
-    const KEYWORDS: [&str; 7] = [
-        "all",
-        "replication",
-        "sameuser",
-        "samerole",
-        "samegroup",
-        "samehost",
-        "samenet",
-    ];
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '$');
-    if !word.is_empty() && word.chars().all(plain) && !KEYWORDS.contains(&word) {
-        return word.to_string();
-    }
-    format!("\"{}\"", word.replace('"', "\"\""))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,7 +172,7 @@ mod tests {
 
     fn render(pod: &str, user: &str, peers: &[HbaPeer], extra: &[&str]) -> Result<String, Vec<ExtraLineError>> {
         let topology = topology(2);
-        let extra: Vec<String> = extra.iter().map(|line| line.to_string()).collect();
+        let extra: Vec<String> = extra.iter().map(ToString::to_string).collect();
         render_block(&BlockRequest {
             topology: &topology,
             me: topology.member(pod).unwrap(),

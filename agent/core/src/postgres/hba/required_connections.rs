@@ -130,7 +130,7 @@ pub(crate) mod tests {
             member("coordinator-1".into(), Role::Standby, -1),
         ];
         for (group, role) in [("a", Role::Primary), ("b", Role::Mirror)] {
-            let pods = (0..count).map(|i| member(format!("segment-{group}-{i}"), role, i as i32));
+            let pods = (0..count).map(|i| member(format!("segment-{group}-{i}"), role, i.cast_signed()));
             members.extend(pods);
         }
         Topology {

@@ -14,6 +14,7 @@ use gp_agent_core::greenplum::creation_gaps::CreationGaps;
 use gp_agent_core::greenplum::gpinitsystem::{
     GPADDMIRRORS_FILE, gpaddmirrors_arguments, gpaddmirrors_file, gpinitstandby_arguments,
 };
+use gp_agent_core::quote;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -53,8 +54,8 @@ pub(super) async fn finish(pod: &Pod, greenplum: &Greenplum, folder: &Path) -> R
 
 /// gpinitsystem gives gpadmin the password `gparray` (SET_GP_USER_PW); with `auth: scram-sha-256` the Secret's follows.
 async fn lock_password(pod: &Pod) -> Result<()> {
-    let role = pod.account.name.replace('"', "\"\"");
-    let sql = format!("alter role \"{role}\" password null");
+    let role = &pod.account.name;
+    let sql = format!("alter role {} password null", quote::sql_identifier(role));
     let mut session = pod.session(Duration::from_secs(20));
     session
         .ask(&sql)

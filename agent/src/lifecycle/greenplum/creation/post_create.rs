@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
+use gp_agent_core::quote;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -33,7 +34,7 @@ pub(crate) async fn keep(pod: &Pod) {
         };
         pod.board.findings(FindingSource::PostCreate, found);
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn answers(pod: &Pod) -> bool {
@@ -66,13 +67,11 @@ async fn once(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
 
 async fn make_database(pod: &Pod, name: &str) -> Result<()> {
     let mut session = pod.session(Duration::from_secs(60));
-    let exists = format!(
-        "select 1 from pg_database where datname = '{}'",
-        name.replace('\'', "''")
-    );
+    let exists = format!("select 1 from pg_database where datname = {}", quote::sql_literal(name));
     if session.ask(&exists).await?.is_empty() {
-        let quoted = name.replace('"', "\"\"");
-        let made = session.ask(&format!("create database \"{quoted}\"")).await;
+        let made = session
+            .ask(&format!("create database {}", quote::sql_identifier(name)))
+            .await;
         made.with_context(|| format!("cannot create database {name}"))?;
         tracing::info!("database {name} is created");
     }

@@ -13,6 +13,7 @@ use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::greenplum::preflight::{Answer, HostQuestion, Judgement, Rules, arguments, judge, read_answer};
+use gp_agent_core::quote;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -86,12 +87,8 @@ fn own_program() -> String {
 }
 
 fn command_line(words: &[String]) -> String {
-    let quoted: Vec<String> = words.iter().map(|w| shell_quote(w)).collect();
+    let quoted: Vec<String> = words.iter().map(|word| quote::shell(word)).collect();
     format!("exec {}", quoted.join(" "))
-}
-
-fn shell_quote(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Looks at every host for what gpinitsystem needs, again and again until nothing is missing. Returns the locale as the

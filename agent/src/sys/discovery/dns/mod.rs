@@ -46,7 +46,7 @@ enum Source {
         hosts: PathBuf,
     },
     /// Another name server than the files': only tests have one.
-    #[cfg_attr(not(feature = "internals"), expect(dead_code))]
+    #[cfg_attr(not(feature = "internals"), expect(dead_code, reason = "component tests choose"))]
     Server(SocketAddr),
 }
 
@@ -95,12 +95,16 @@ impl Resolver {
 
     /// The same with another time-out than 2 s for each request.
     #[cfg(feature = "internals")]
+    #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Resolver {
         self.timeout = timeout;
         self
     }
 
     /// The addresses of `fqdn`, which is taken as absolute: resolv.conf's search list is left alone.
+    ///
+    /// # Errors
+    /// A name that does not exist is one, as is a server that does not answer in time.
     pub async fn addresses(&self, fqdn: &str, families: Families) -> Result<Answer, DnsError> {
         let mut name = Name::from_ascii(fqdn).map_err(|e| DnsError::BadName { reason: e.to_string() })?;
         name.set_fqdn(true);

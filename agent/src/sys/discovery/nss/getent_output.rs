@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     fn keys(list: &[&str]) -> Vec<String> {
-        list.iter().map(|k| k.to_string()).collect()
+        list.iter().map(ToString::to_string).collect()
     }
 
     fn ips(list: &[&str]) -> Vec<IpAddr> {

@@ -86,6 +86,7 @@ impl NssResolver {
 
     /// The same with other bounds.
     #[cfg(feature = "internals")]
+    #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> NssResolver {
         self.limits = limits;
         self

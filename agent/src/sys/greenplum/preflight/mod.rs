@@ -6,6 +6,7 @@ mod programs;
 mod tests;
 
 use crate::sys::postgres::port_check;
+use crate::sys::process::clock;
 use crate::sys::process::passwd::{Account, describe_uid};
 use futures_util::{StreamExt, stream};
 use gp_agent_core::greenplum::preflight::{COMMANDS, HostFacts, HostQuestion, Look, python_of, same_locale};
@@ -13,7 +14,6 @@ use programs::Programs;
 use rustix::process::{Resource, geteuid, getrlimit};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Pings under way at once.
 const PINGS: usize = 32;
@@ -76,7 +76,7 @@ pub(crate) async fn look(wanted: &HostQuestion, around: &Surroundings) -> HostFa
         missing: COMMANDS
             .iter()
             .filter(|command| programs.find(command).is_none())
-            .map(|command| command.to_string())
+            .map(ToString::to_string)
             .collect(),
         not_pinged,
         ping_group_range: ping_group_range(),
@@ -91,8 +91,7 @@ pub(crate) async fn look(wanted: &HostQuestion, around: &Surroundings) -> HostFa
 
 /// This host's clock, Unix milliseconds.
 pub(crate) fn unix_millis() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+    u64::try_from(clock::since_epoch().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// As gpinitsystem asks every host (`POSTGRES_VERSION_CHK`), with the libraries that the script sets.

@@ -6,7 +6,9 @@ pub(crate) mod volume_lock;
 
 pub use volume_lock::VolumeLock;
 
-use gp_agent_core::log::utc::Utc;
+use crate::sys::process::clock;
+use gp_agent_core::log::utc;
+use jiff::Timestamp;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use std::ffi::OsString;
@@ -15,7 +17,6 @@ use std::io;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What was tried on a file, and what happened; travels inside an [`io::Error`] of the same kind.
 #[derive(Debug, thiserror::Error)]
@@ -156,17 +157,16 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
 /// # Errors
 /// Name the path; it is then where it was.
 pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    set_aside_at(path, Utc::from_unix(now))
+    set_aside_at(path, utc::from_unix(clock::now()))
 }
 
-fn set_aside_at(path: &Path, now: Utc) -> io::Result<PathBuf> {
+fn set_aside_at(path: &Path, now: Timestamp) -> io::Result<PathBuf> {
     let name = path
         .file_name()
         .ok_or_else(|| while_trying("set aside", path)(io::ErrorKind::InvalidFilename.into()))?;
     for n in 1..=u32::MAX {
         let mut aside = name.to_os_string();
-        aside.push(format!(".aside-{}", now.compact()));
+        aside.push(format!(".aside-{}", utc::compact(now)));
         if n > 1 {
             aside.push(format!("-{n}"));
         }

@@ -77,7 +77,7 @@ fn a_failure_leaves_nothing_behind() {
 fn set_aside_never_overwrites() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("gpseg-1");
-    let now = Utc::from_unix(NOW);
+    let now = utc::from_unix(NOW);
     for expected in [
         "gpseg-1.aside-20000229T000000Z",
         "gpseg-1.aside-20000229T000000Z-2",

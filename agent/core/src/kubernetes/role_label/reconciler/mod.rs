@@ -95,7 +95,7 @@ impl Reconciler {
             DesiredRole::Role(role) => Some(role),
         };
         if now < self.retry_at {
-            return Step::Wait(Some(self.retry_at - now));
+            return Step::Wait(Some(self.retry_at.saturating_sub(now)));
         }
         let value = role.map(|role| role.to_string());
         match &self.known {

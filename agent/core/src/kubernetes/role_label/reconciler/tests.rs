@@ -7,8 +7,8 @@ fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn value(role: Role) -> Option<String> {
-    Some(role.to_string())
+fn value(role: Role) -> String {
+    role.to_string()
 }
 
 fn unavailable() -> ApiError {
@@ -49,7 +49,7 @@ impl World {
                 continue;
             }
             if let Step::Set(role) = step {
-                self.label = role.and_then(value);
+                self.label = role.map(value);
             }
             self.reconciler.learnt(step, self.label.clone(), self.now, 0.5);
         }
@@ -72,7 +72,7 @@ fn a_new_container_takes_a_stale_label_away_and_sets_its_own_when_it_serves() {
     assert_eq!((&world.label, world.requests), (&None, 1));
     assert!(world.reconciler.is_gone_or_out_of_reach());
     world.settle(PRIMARY);
-    assert_eq!(world.label, value(Role::Primary));
+    assert_eq!(world.label, Some(value(Role::Primary)));
     assert!(!world.reconciler.is_gone_or_out_of_reach());
     world.settle(DesiredRole::Nothing);
     assert_eq!((&world.label, world.requests), (&None, 3));
@@ -84,7 +84,7 @@ fn nothing_is_asked_while_it_is_undecided() {
     assert_eq!(world.settle(DesiredRole::Undecided), None);
     assert_eq!(world.requests, 0);
     world.settle(PRIMARY);
-    assert_eq!((world.label, world.requests), (value(Role::Primary), 1));
+    assert_eq!((world.label, world.requests), (Some(value(Role::Primary)), 1));
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn an_idle_pod_asks_a_dozen_times_an_hour_and_mends_what_somebody_else_did() {
     assert!((10..=14).contains(&world.requests), "{}", world.requests);
     world.label = Some("standby".into());
     world.pass(PRIMARY, secs(301));
-    assert_eq!(world.label, value(Role::Primary));
+    assert_eq!(world.label, Some(value(Role::Primary)));
 }
 
 #[test]
@@ -104,13 +104,13 @@ fn an_outage_is_waited_for_with_growing_pauses_and_made_good_afterwards() {
     (world.up, world.requests) = (false, 0);
     world.pass(DesiredRole::Nothing, secs(60));
     assert!((8..=12).contains(&world.requests), "{}", world.requests);
-    assert_eq!(world.label, value(Role::Primary));
+    assert_eq!(world.label, Some(value(Role::Primary)));
     world.up = true;
     world.pass(DesiredRole::Nothing, secs(31));
     assert_eq!(world.label, None);
     assert_eq!(world.reconciler.failures(), 0);
     // A change that was under way when it was given up may come late.
-    world.label = value(Role::Primary);
+    world.label = Some(value(Role::Primary));
     world.pass(DesiredRole::Nothing, secs(20));
     assert_eq!(world.label, None);
 }
@@ -121,7 +121,7 @@ fn what_must_go_does_not_wait_for_the_end_of_a_pause() {
     world.up = false;
     world.pass(PRIMARY, secs(120));
     world.up = true;
-    world.label = value(Role::Primary);
+    world.label = Some(value(Role::Primary));
     world.settle(DesiredRole::Nothing);
     assert_eq!(world.label, None);
     world.up = false;
@@ -147,7 +147,12 @@ fn without_rights_it_is_tried_seldom_and_nobody_waits_for_it() {
         Step::Wait(Some(_))
     ));
     assert_eq!(reconciler.next(PRIMARY, secs(300)), Step::Set(Some(Role::Primary)));
-    reconciler.learnt(Step::Set(Some(Role::Primary)), value(Role::Primary), secs(300), 0.5);
+    reconciler.learnt(
+        Step::Set(Some(Role::Primary)),
+        Some(value(Role::Primary)),
+        secs(300),
+        0.5,
+    );
     assert!(!reconciler.is_gone_or_out_of_reach());
 }
 
@@ -176,7 +181,7 @@ fn a_flapping_role_is_set_seldom_and_removed_at_once() {
     assert!(per_minute < 8.0, "{per_minute} requests a minute");
     // Once it is quiet the label comes back.
     world.pass(PRIMARY, secs(20));
-    assert_eq!(world.label, value(Role::Primary));
+    assert_eq!(world.label, Some(value(Role::Primary)));
 }
 
 #[test]
@@ -185,7 +190,7 @@ fn a_wrong_role_is_never_left_while_the_right_one_has_to_wait() {
     for _ in 0..20 {
         for role in [Role::Standby, Role::Coordinator] {
             let wait = world.settle(DesiredRole::Role(role));
-            let right = value(role);
+            let right = Some(value(role));
             assert!(wait.is_some() && (world.label.is_none() || world.label == right));
         }
     }
@@ -223,7 +228,7 @@ proptest! {
                 Happens::Passes(seconds) => world.pass(wanted, secs(seconds)),
                 Happens::GoesDown => world.up = false,
                 Happens::ComesUp => world.up = true,
-                Happens::SomebodySets(role) => world.label = role.and_then(value),
+                Happens::SomebodySets(role) => world.label = role.map(value),
             }
             let before = world.requests;
             world.settle(wanted);
@@ -232,7 +237,7 @@ proptest! {
         world.up = true;
         world.pass(wanted, secs(400));
         let right = match wanted {
-            DesiredRole::Role(role) => value(role),
+            DesiredRole::Role(role) => Some(value(role)),
             _ => None,
         };
         prop_assert_eq!(world.label, right);

@@ -13,7 +13,7 @@ fn ip(text: &str) -> IpAddr {
 fn resolved() -> ResolvedView {
     let mut resolved = ResolvedView::default();
     for (n, member) in topology(2).members.iter().enumerate() {
-        let address = IpAddr::from([10, 0, 0, n as u8 + 1]);
+        let address = IpAddr::from([10, 0, 0, u8::try_from(n).unwrap() + 1]);
         resolved.addresses.insert(member.pod.clone(), vec![address]);
         resolved.view.set_reverse(address, &member.fqdn);
         resolved.view.set_forward(&member.fqdn, vec![address]);

@@ -95,7 +95,7 @@ mod tests {
     fn both_streams_and_the_end_are_seen() {
         let mut seen = Vec::new();
         let status = block_on(follow(&mut bash("echo one; echo two >&2; exit 3"), "x", LONG, |line| {
-            seen.push(line.text.clone())
+            seen.push(line.text.clone());
         }));
         seen.sort();
         assert_eq!(seen, ["one", "two"]);
@@ -106,7 +106,7 @@ mod tests {
     fn a_server_that_was_started_does_not_keep_the_tool_alive() {
         let mut pid = 0;
         let status = block_on(follow(&mut bash("sleep 1000 & echo $!"), "x", LONG, |line| {
-            pid = line.text.parse().unwrap()
+            pid = line.text.parse().unwrap();
         }));
         assert!(status.unwrap().success());
         let pid = Pid::from_raw(pid).unwrap();

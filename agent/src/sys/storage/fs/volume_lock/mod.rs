@@ -1,6 +1,7 @@
 //! One owner per volume.
 
-use gp_agent_core::log::utc::Utc;
+use crate::sys::process::clock;
+use gp_agent_core::log::utc;
 use rustix::fs::{FlockOperation, flock, fstat};
 use rustix::io::Errno;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
@@ -8,7 +9,6 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The agent's own directory on a volume.
 const STATE_DIR: &str = ".gp-agent";
@@ -174,10 +174,10 @@ fn make_private(directory: &Path) -> Result<(), LockError> {
 }
 
 fn describe(pod: &str) -> String {
-    let host = nix::unistd::gethostname().map_or_else(|_| "unknown".into(), |h| h.to_string_lossy().into_owned());
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    let system = rustix::system::uname();
+    let host = system.nodename().to_string_lossy();
     let pid = std::process::id();
-    let since = Utc::from_unix(since);
+    let since = utc::from_unix(clock::now());
     format!("pod {pod}, pid {pid}, host {host}, since {since}\n")
 }
 

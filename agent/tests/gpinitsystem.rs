@@ -1,13 +1,39 @@
 //! What real bash, sed and friends make of the rendered files.
 
-use super::tests::{mirrored, request};
-use super::*;
-use crate::cluster::topology::{Role, Topology};
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use gp_agent_core::cluster::topology::{Role, Topology};
+use gp_agent_core::config::load;
+use gp_agent_core::greenplum::gpinitsystem::{Plan, Request, render};
+use gp_agent_core::greenplum::version::Family;
+use gp_agent_core::quote;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::path::PathBuf;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+fn mirrored() -> Topology {
+    let text = "cluster: warehouse\nengine: greenplum\ncoordinator: { standby: true }\n\
+                segments: { count: 2, mirrors: segment-b }\n";
+    Topology::new(
+        &load(text, "cluster.yaml", std::iter::empty()).unwrap(),
+        "agent.prod.svc",
+    )
+}
+
+fn plan(topology: &Topology, parameters: &BTreeMap<String, String>) -> Result<Plan, Vec<String>> {
+    let request = Request {
+        topology,
+        family: Family::G7,
+        locale: "en_US.utf8",
+        hba_host_names: true,
+        parameters,
+        folder: Path::new("/greenplum/.gp-agent"),
+        logs: Path::new("/greenplum/.gp-agent/logs"),
+    };
+    render(&request).map_err(|findings| findings.iter().map(ToString::to_string).collect())
+}
 
 /// Runs a script with the given arguments in an empty folder and gives what it printed; the folder has to stay as it was.
 fn bash(script: &str, arguments: &[&Path]) -> String {
@@ -59,7 +85,7 @@ fn expected(topology: &Topology) -> String {
         .flat_map(|role| topology.members.iter().filter(move |m| m.role == role));
     for (m, dbid) in rows.zip(1..) {
         let (name, dir) = (&m.fqdn, m.data_dir.display());
-        text.push_str(&format!("{name}\n{name}\n{}\n{dir}\n{dbid}\n{}\n", m.port, m.content));
+        writeln!(text, "{name}\n{name}\n{}\n{dir}\n{dbid}\n{}", m.port, m.content).unwrap();
     }
     text
 }
@@ -105,7 +131,7 @@ proptest! {
 
     #[test]
     fn a_quoted_text_means_itself(text in "[^\\x00]{0,40}") {
-        let (_dir, path) = file(&format!("X={}\n", shell::quote(&text)));
+        let (_dir, path) = file(&format!("X={}\n", quote::shell(&text)));
         prop_assert_eq!(bash("set -eu; PATH=; . \"$1\"; printf %s \"$X\"", &[&path]), text);
     }
 
@@ -127,14 +153,14 @@ proptest! {
             && names.iter().all(|name| good(name))
             && dirs.iter().all(|dir| harmless(dir, "._-/"));
         let parameters = BTreeMap::new();
-        match render(&request(&topology, &parameters)) {
+        match plan(&topology, &parameters) {
             Ok(plan) => {
                 let (_dir, path) = file(&plan.input);
                 prop_assert_eq!(bash(READ, &[&path]), expected(&topology));
             }
             Err(findings) => {
                 prop_assert!(!all_good, "{:?}", findings);
-                prop_assert!(findings.iter().all(|f| !f.to_string().contains('\n')));
+                prop_assert!(findings.iter().all(|f| !f.contains('\n')));
             }
         }
     }
@@ -152,7 +178,7 @@ proptest! {
         known: bool,
     ) {
         let parameters = BTreeMap::from([(name.clone(), value.clone())]);
-        let (text, deferred) = parameters::render(&parameters);
+        let Plan { parameters: text, deferred, .. } = plan(&mirrored(), &parameters).unwrap();
         prop_assert_eq!(text.is_empty(), deferred.contains(&name));
         prop_assert!(!text.is_empty() || !harmless(&value, "_."));
         if !text.is_empty() {
