@@ -99,7 +99,7 @@ mod tests {
                 pod: "segment-a-0".into(),
                 fqdn: "segment-a-0.gp".into(),
                 role: Role::Primary,
-                content: 0,
+                content: gp_agent_core::cluster::content::ContentId::new(0),
                 port: 1,
                 data_dir: "/g".into(),
             },
