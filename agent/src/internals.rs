@@ -63,7 +63,7 @@ pub mod reference {
 
     /// The exposition of a pod.
     pub fn metrics(status: &PodStatus) -> String {
-        crate::lifecycle::api::metrics::render(status, 0)
+        crate::lifecycle::api::metrics::render(status, Default::default(), 0)
     }
 }
 

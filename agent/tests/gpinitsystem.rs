@@ -4,9 +4,9 @@
 
 use gp_agent_core::cluster::topology::{Role, Topology};
 use gp_agent_core::config::load;
+use gp_agent_core::config::quote;
 use gp_agent_core::greenplum::gpinitsystem::{Plan, Request, render};
 use gp_agent_core::greenplum::version::Family;
-use gp_agent_core::quote;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::fmt::Write;

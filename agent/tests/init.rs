@@ -217,7 +217,7 @@ fn an_agent_whose_beats_cease_is_killed_and_started_again() {
     let script = format!(
         "trap 'exit 0' TERM; echo start $GP_AGENT_RESTARTS; \
          if [ $GP_AGENT_RESTARTS = 0 ]; then \
-           printf 'grace 90' >&$GP_AGENT_INIT_FD; printf beat >&$GP_AGENT_INIT_FD; kill -STOP $$; fi; {STAY}"
+           printf X_GRACE_USEC=90000000 >&$GP_AGENT_INIT_FD; printf WATCHDOG=1 >&$GP_AGENT_INIT_FD; kill -STOP $$; fi; {STAY}"
     );
     let mut init = bash(&["--watchdog", "0.5"], &script);
     init.line("grace=90s");

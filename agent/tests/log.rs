@@ -7,7 +7,11 @@
     reason = "helpers of tests are tests"
 )]
 
+#[path = "http_get/mod.rs"]
+mod http_get;
 #[path = "log/kills.rs"]
 mod kills;
 #[path = "log/server.rs"]
 mod server;
+#[path = "log/stopped_reader.rs"]
+mod stopped_reader;

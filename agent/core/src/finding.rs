@@ -62,6 +62,8 @@ pub enum FindingSource {
     HbaVerification,
     /// Whoever writes the marked block of pg_hba.conf.
     HbaBlock,
+    /// Whoever watches for volumes that hang.
+    HungVolume,
     /// Whoever finds out which pod this is.
     Identity,
     /// The container's limits.
@@ -125,7 +127,7 @@ pub struct Finding {
 
 impl Finding {
     /// A finding of the given severity.
-    pub fn new(
+    pub(crate) fn new(
         severity: Severity,
         area: Area,
         subject: impl Into<String>,

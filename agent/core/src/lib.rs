@@ -11,7 +11,6 @@ pub mod kubernetes;
 pub mod log;
 pub mod postgres;
 pub mod process;
-pub mod quote;
 pub mod resources;
 pub mod ssh;
 pub mod storage;

@@ -1,11 +1,12 @@
 //! Agents of different versions understand each other's documents. See `golden/README.md`.
 
-#![allow(clippy::unwrap_used, reason = "a helper of tests fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
 #[path = "documents/frozen_0_1_0.rs"]
 mod frozen_0_1_0;
 
 use gp_agent_core::cluster::catalog::{CatalogAnswer, CatalogReply};
+use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::document;
 use gp_agent_core::cluster::document::{Document, Format, Misread};
 use gp_agent_core::cluster::peer_error::PeerError;
@@ -16,16 +17,48 @@ use gp_agent_core::finding::{Area, Finding, Severity};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::path::Path;
 
-/// Every file of 0.1.0 whose name begins so, with that name.
-fn golden(prefix: &str) -> Vec<(String, Value)> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/0.1.0");
-    let files = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    let named = files.map(|path| (path.file_name().unwrap().to_str().unwrap().to_string(), path));
+/// The files of 0.1.0 by their names without the ending.
+macro_rules! files {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("golden/0.1.0/", $name, ".json")))),*]
+    };
+}
+
+const GOLDEN: [(&str, &str); 26] = files![
+    "catalog-before-configuration",
+    "catalog-known-live",
+    "catalog-known-one-content",
+    "catalog-known-snapshot",
+    "catalog-not-created",
+    "catalog-postgres",
+    "catalog-unknown-segment",
+    "cluster-a-pod-is-gone",
+    "cluster-greenplum-contradictions",
+    "cluster-greenplum-ready",
+    "cluster-postgres-ready",
+    "status-bootstrapping-coordinator",
+    "status-crash-loop",
+    "status-draining",
+    "status-first-second",
+    "status-greenplum-mirror",
+    "status-held",
+    "status-primary-without-mirror",
+    "status-promoted-mirror",
+    "status-refused-old-primary",
+    "status-refused-without-configuration",
+    "status-running-coordinator",
+    "status-running-primary",
+    "status-running-standby",
+    "status-stopped-by-an-administrator",
+    "status-streaming-mirror",
+];
+
+/// Every document whose name begins so, with that name.
+fn golden(prefix: &str) -> Vec<(&'static str, Value)> {
+    let named = GOLDEN.iter().filter(|(name, _)| name.starts_with(prefix));
     let documents: Vec<_> = named
-        .filter(|(name, _)| name.starts_with(prefix))
-        .map(|(name, path)| (name, serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()))
+        .map(|(name, text)| (*name, serde_json::from_str(text).unwrap()))
         .collect();
     assert!(!documents.is_empty(), "no file is called {prefix}*");
     documents
@@ -39,7 +72,7 @@ fn member(document: &Value) -> Member {
         pod: pod.into(),
         fqdn: fqdn.into(),
         role: Role::Primary,
-        content: gp_agent_core::cluster::content::ContentId::new(0),
+        content: ContentId::new(0),
         port: 1,
         data_dir: "/greenplum/gpseg0".into(),
     }
@@ -82,8 +115,8 @@ fn each_status_of_0_1_0_is_understood_field_by_field_and_back() {
     for (name, document) in golden("status-") {
         let report: Report = read(&document).unwrap_or_else(|e| panic!("{name}: {e:?}"));
         assert_eq!(report.format, Format::UNSAID, "{name}");
-        holds(&serde_json::to_value(&report).unwrap(), &document, &name);
-        let back: frozen_0_1_0::Report = read_by_0_1_0(&report, &name);
+        holds(&serde_json::to_value(&report).unwrap(), &document, name);
+        let back: frozen_0_1_0::Report = read_by_0_1_0(&report, name);
         assert_eq!(back, serde_json::from_value(document).unwrap(), "{name}");
     }
 }
@@ -120,8 +153,8 @@ fn what_0_1_0_says_means_the_same_today() {
 fn each_cluster_document_of_0_1_0_is_understood_field_by_field_and_back() {
     for (name, document) in golden("cluster-") {
         let entries: Vec<PodReport> = serde_json::from_value(document.clone()).unwrap();
-        holds(&serde_json::to_value(&entries).unwrap(), &document, &name);
-        let back: Vec<frozen_0_1_0::Entry> = read_by_0_1_0(&entries, &name);
+        holds(&serde_json::to_value(&entries).unwrap(), &document, name);
+        let back: Vec<frozen_0_1_0::Entry> = read_by_0_1_0(&entries, name);
         let theirs: Vec<frozen_0_1_0::Entry> = serde_json::from_value(document).unwrap();
         assert_eq!(back, theirs, "{name}");
     }
@@ -131,19 +164,19 @@ fn each_cluster_document_of_0_1_0_is_understood_field_by_field_and_back() {
 fn each_catalog_of_0_1_0_is_understood_field_by_field_and_back() {
     for (name, document) in golden("catalog-") {
         let read = read::<CatalogReply>(&document);
-        if name == "catalog-before-configuration.json" {
+        if name == "catalog-before-configuration" {
             assert!(matches!(read, Err(Misread::Stranger(_))), "it does not know who it is");
             continue;
         }
         let reply = read.unwrap_or_else(|e| panic!("{name}: {e:?}"));
-        holds(&serde_json::to_value(&reply).unwrap(), &document, &name);
-        let back: frozen_0_1_0::Told = read_by_0_1_0(&reply, &name);
+        holds(&serde_json::to_value(&reply).unwrap(), &document, name);
+        let back: frozen_0_1_0::Told = read_by_0_1_0(&reply, name);
         assert_eq!(back, serde_json::from_value(document).unwrap(), "{name}");
-        match (name.as_str(), reply.answer) {
-            ("catalog-not-created.json", answer) => assert!(matches!(answer, CatalogAnswer::NotCreated { .. })),
+        match (name, reply.answer) {
+            ("catalog-not-created", answer) => assert!(matches!(answer, CatalogAnswer::NotCreated { .. })),
             (name, CatalogAnswer::Known(catalog)) => {
-                assert_eq!(catalog.live, name != "catalog-known-snapshot.json", "{name}");
-                let rows = if name == "catalog-known-one-content.json" { 2 } else { 4 };
+                assert_eq!(catalog.live, name != "catalog-known-snapshot", "{name}");
+                let rows = if name == "catalog-known-one-content" { 2 } else { 4 };
                 assert_eq!((catalog.segments.len(), catalog.timeline), (rows, 1), "{name}");
             }
             (name, answer) => assert!(matches!(answer, CatalogAnswer::Unknown { .. }), "{name}"),
@@ -186,7 +219,10 @@ fn every_word_of_today_is_one_that_0_1_0_reads() {
             let mut status = PodStatus::unknown("segment-a-0");
             status.phase = phase;
             (status.preferred_role, status.active_role) = (role, role);
-            let finding = |(area, severity): (&Area, _)| Finding::new(severity, *area, "s", "w", "r");
+            let finding = |(area, severity): (&Area, _)| Finding {
+                severity,
+                ..Finding::error(*area, "s", "w", "r")
+            };
             status.findings = areas.iter().zip(severities.clone()).map(finding).collect();
             let report = Report::new(status, 100);
             let entry = PodReport::own(report.clone());

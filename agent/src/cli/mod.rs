@@ -43,7 +43,13 @@ pub(crate) fn main() -> u8 {
 }
 
 fn run(config: &std::path::Path) -> u8 {
-    let forwarder = log::start();
+    let log = match log::start() {
+        Ok(log) => log,
+        Err(error) => {
+            eprintln!("cannot start the log: {error}");
+            return 1;
+        }
+    };
     let code = block_on(async {
         match lifecycle::run(config).await {
             Ok(()) => 0,
@@ -53,9 +59,7 @@ fn run(config: &std::path::Path) -> u8 {
             }
         }
     });
-    if let Some(forwarder) = forwarder {
-        forwarder.finish();
-    }
+    log.finish();
     code
 }
 

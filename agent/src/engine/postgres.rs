@@ -2,7 +2,7 @@
 
 use crate::sys::postgres::programs::{ToolError, Tools};
 use gp_agent_core::config::Auth;
-use gp_agent_core::quote;
+use gp_agent_core::config::quote;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 

@@ -2,10 +2,10 @@
 
 use super::fd_store::Locks;
 use super::log::warning;
-use super::options::{SHORTEST_GRACE, parse_seconds};
+use super::options::{LONGEST_GRACE, SHORTEST_GRACE};
 use super::server_log::ServerLog;
 use crate::sys::process::fd_passing::receive;
-use crate::sys::process::init_channel::{FD_VARIABLE, LOCK_WORD, RESTARTS_VARIABLE};
+use crate::sys::process::init_channel::{FD_STORE, FD_VARIABLE, GRACE, RESTARTS_VARIABLE, WATCHDOG};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, Signal, kill_process};
@@ -131,10 +131,11 @@ impl Agent {
 
     fn hear(&mut self, word: &[u8], lock: Option<OwnedFd>, now: Instant, heard: &mut Heard) {
         let word = str::from_utf8(word).unwrap_or("(not UTF-8)");
-        let grace = word.strip_prefix("grace ").and_then(parse_seconds);
+        let grace = word.strip_prefix(GRACE).and_then(|micros| micros.parse().ok());
+        let grace = grace.map(Duration::from_micros).filter(|grace| *grace <= LONGEST_GRACE);
         match (word, grace, lock) {
-            ("beat", ..) => self.last_beat = Some(now),
-            (LOCK_WORD, _, Some(lock)) => heard.locks.push(lock),
+            (WATCHDOG, ..) => self.last_beat = Some(now),
+            (FD_STORE, _, Some(lock)) => heard.locks.push(lock),
             (_, Some(grace), _) => heard.grace = Some(grace.max(SHORTEST_GRACE)),
             _ if self.misspoke => (),
             _ => {
@@ -221,7 +222,7 @@ mod tests {
     fn without_a_first_beat_nobody_is_hung() {
         let (mut agent, line) = agent();
         let now = Instant::now();
-        say(&line, b"grace 90");
+        say(&line, b"X_GRACE_USEC=90000000");
         assert_eq!(agent.listen(now).grace, Some(Duration::from_secs(90)));
         assert_eq!(agent.hangs_at(PERIOD), None);
         assert_eq!(agent.pulse(PERIOD, now + Duration::from_secs(3600)), Pulse::Fine);
@@ -232,7 +233,7 @@ mod tests {
         let (mut agent, line) = agent();
         let now = Instant::now();
         let at = |seconds: f64| now + Duration::from_secs_f64(seconds);
-        say(&line, b"beat");
+        say(&line, b"WATCHDOG=1");
         assert_eq!(agent.listen(now).grace, None);
         assert_eq!(agent.pulse(PERIOD, at(29.0)), Pulse::Fine);
         assert_eq!(
@@ -251,7 +252,14 @@ mod tests {
     fn nonsense_is_passed_over_and_a_closed_line_is_given_up() {
         let (mut agent, line) = agent();
         let now = Instant::now();
-        for word in [&b"grace soon"[..], b"\xff\xfe", &[b'x'; 200], b"lock", b"grace 0.1"] {
+        for word in [
+            &b"X_GRACE_USEC=soon"[..],
+            b"X_GRACE_USEC=99999999999999",
+            b"\xff\xfe",
+            &[b'x'; 200],
+            b"FDSTORE=1",
+            b"X_GRACE_USEC=100000",
+        ] {
             say(&line, word);
         }
         // Not dropped: a test beside this one that forks meanwhile holds a copy for a moment.

@@ -1,74 +1,104 @@
 //! init's log lines, in the shape of the agent's, without its library.
+//!
+//! init has one thread and never waits for whoever reads the log: a line that standard error does not take stays in a bounded
+//! queue, which init empties whenever it can ([`flush`]).
 
-use crate::sys::log::writer;
-use crate::sys::log::writer::{PIPE_BUF, Patience};
-use crate::sys::log::{format, identity, now};
-use gp_agent_core::log::record::{Format, Level as RecordLevel, Moment, Record};
-use serde_json::Map;
+use crate::sys::log;
+use crate::sys::log::Source;
+use crate::sys::log::queue::{Next, Queue};
+use crate::sys::log::sink::{Batch, PIPE_BUF, Sink};
+pub(crate) use gp_agent_core::log::record::Level;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-/// Severity, as wide as tracing writes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Level {
-    /// The normal course of things.
-    Info,
-    /// Something had to be mended.
-    Warn,
-    /// Something could not be mended.
-    Error,
+/// Bytes of lines that wait at most: some hundred.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// init's last words do not wait longer for whoever collects the log.
+const FINISH_WITHIN: Duration = Duration::from_secs(1);
+
+/// What init's one thread writes through.
+pub(crate) struct InitLog {
+    queue: Queue,
+    front: Option<Batch>,
+    sink: Option<Sink>,
 }
 
-impl Level {
-    fn as_str(self) -> &'static str {
-        match self {
-            Level::Info => " INFO",
-            Level::Warn => " WARN",
-            Level::Error => "ERROR",
-        }
+static LOG: Mutex<InitLog> = Mutex::new(InitLog {
+    queue: Queue::new(MOST_BYTES),
+    front: None,
+    sink: None,
+});
+
+/// The log, for as long as nothing is logged: init has one thread.
+pub(crate) fn log() -> MutexGuard<'static, InitLog> {
+    LOG.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl InitLog {
+    /// Where it goes.
+    pub(crate) fn sink(&mut self) -> &mut Sink {
+        self.sink.get_or_insert_with(Sink::stderr)
     }
 
-    fn of_record(self) -> RecordLevel {
-        match self {
-            Level::Info => RecordLevel::Info,
-            Level::Warn => RecordLevel::Warn,
-            Level::Error => RecordLevel::Error,
+    /// Writes what waits, as far as standard error takes it; whether all of it is written.
+    pub(crate) fn flush(&mut self) -> bool {
+        loop {
+            let sink = self.sink.get_or_insert_with(Sink::stderr);
+            if let Some(front) = &mut self.front {
+                if !front.write(sink) {
+                    return false;
+                }
+                self.front = None;
+            }
+            let lines = match self.queue.next() {
+                Some(Next::Record(lines)) => lines,
+                Some(Next::Dropped(records)) => {
+                    let message = format!("{records} log records dropped: nobody read standard error");
+                    log::line(Source::Init, Level::Warn, &message)
+                }
+                None => return self.sink().flush(),
+            };
+            self.front = Some(Batch::new(lines));
         }
     }
 }
 
-/// Writes one line to stderr, or drops it: when whoever collects the log has stopped reading, reaping still goes on.
+/// Logs one line.
 pub(crate) fn line(level: Level, message: &str) {
-    let message = shortened(message);
-    let line = match format() {
-        Format::Text => text(now(), level, message),
-        Format::Json => json(now(), level, message),
-    };
-    writer::write(&line, Patience::None);
+    raw(log::line(Source::Init, level, shortened(message)));
 }
 
-/// A line that does not block is not longer than PIPE_BUF; half of that leaves room for all else.
+/// Writes lines as they are, or keeps them until standard error takes them.
+pub(crate) fn raw(lines: String) {
+    let mut log = log();
+    log.queue.push(lines);
+    log.flush();
+}
+
+/// Writes what waits; whether all of it is written.
+pub(crate) fn flush() -> bool {
+    log().flush()
+}
+
+/// Waits for the last words to be taken, but not long.
+pub(crate) fn finish() {
+    let begun = Instant::now();
+    while !flush() && begun.elapsed() < FINISH_WITHIN {
+        std::thread::sleep(FINISH_WITHIN / 100);
+    }
+}
+
+/// A line that is not longer than PIPE_BUF is written whole; half of that leaves room for all else.
 fn shortened(message: &str) -> &str {
     let end = (0..=PIPE_BUF / 2).rfind(|at| message.is_char_boundary(*at));
     message.get(..end.unwrap_or(0)).unwrap_or(message)
 }
 
-fn json(now: Moment, level: Level, message: &str) -> String {
-    let record = Record {
-        time: now,
-        level: level.of_record(),
-        message: message.to_string(),
-        fields: Map::from_iter([("source".to_string(), "init".into())]),
-    };
-    record.lines(&identity())
-}
-
-fn text(now: Moment, level: Level, message: &str) -> String {
-    let message = message.replace(['\n', '\r'], " ");
-    format!("{now} {} gp_agent::init: {message}\n", level.as_str())
-}
-
 macro_rules! info { ($($word:tt)*) => { $crate::init::log::line($crate::init::log::Level::Info, &format!($($word)*)) } }
 macro_rules! warning { ($($word:tt)*) => { $crate::init::log::line($crate::init::log::Level::Warn, &format!($($word)*)) } }
 macro_rules! error { ($($word:tt)*) => { $crate::init::log::line($crate::init::log::Level::Error, &format!($($word)*)) } }
+
 pub(crate) use error;
 pub(crate) use info;
 pub(crate) use warning;
@@ -78,32 +108,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_looks_like_tracings() {
-        let at = Moment(1_709_251_199_000_123);
-        assert_eq!(
-            text(at, Level::Info, "agent started pid=7\nreally"),
-            "2024-02-29T23:59:59.000123Z  INFO gp_agent::init: agent started pid=7 really\n"
-        );
-    }
-
-    #[test]
-    fn a_line_of_json_is_a_record() {
-        let line = json(Moment(0), Level::Warn, "the \"agent\"");
-        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(
-            (&value["level"], &value["message"]),
-            (&"warn".into(), &"the \"agent\"".into())
-        );
-        assert_eq!(value["fields"]["source"], "init");
-    }
-
-    #[test]
-    fn no_line_is_too_long_to_be_written_without_waiting() {
+    fn a_long_message_is_shortened_at_a_character() {
         let long = "\u{e4}\"".repeat(PIPE_BUF);
         let short = shortened(&long);
         assert!(long.starts_with(short) && short.len() > 1000);
-        assert!(text(Moment(0), Level::Info, short).len() <= PIPE_BUF);
-        assert!(json(Moment(0), Level::Info, short).len() <= PIPE_BUF);
+        assert!(short.len() <= PIPE_BUF / 2);
         assert_eq!(shortened("all"), "all");
     }
 }

@@ -46,10 +46,11 @@ pub(crate) fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
         Err(why) => {
             error!("{why}");
-            let _ = writeln!(io::stderr(), "{USAGE}");
+            log::raw(format!("{USAGE}\n"));
             USAGE_CODE
         }
     };
+    log::finish();
     ExitCode::from(code)
 }
 

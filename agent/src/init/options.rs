@@ -13,7 +13,7 @@ pub(crate) const DEFAULT_WATCHDOG: Duration = Duration::from_secs(30);
 pub(crate) const SHORTEST_GRACE: Duration = Duration::from_secs(1);
 
 /// No duration here is longer than this: it is 30 days, and far from every overflow.
-const LONGEST_SECONDS: f64 = 30.0 * 86400.0;
+pub(crate) const LONGEST_GRACE: Duration = Duration::from_secs(30 * 86400);
 
 /// What is said to `--help` and after a bad option.
 pub(crate) const USAGE: &str = "usage: gp-agent init [--grace SECONDS] [--watchdog SECONDS] [-- PROGRAM ARGS...]
@@ -118,7 +118,7 @@ impl InitOptions {
 /// `30`, `2.5`: not negative, not infinite, at most 30 days.
 pub(crate) fn parse_seconds(text: &str) -> Option<Duration> {
     let seconds: f64 = text.trim().parse().ok()?;
-    (0.0..=LONGEST_SECONDS)
+    (0.0..=LONGEST_GRACE.as_secs_f64())
         .contains(&seconds)
         .then(|| Duration::from_secs_f64(seconds))
 }

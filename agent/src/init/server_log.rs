@@ -1,10 +1,11 @@
 //! The pipe that servers log into: init holds it open, and passes on what would make servers wait while no agent does.
 
-use super::log::error;
+use super::log;
+use super::log::{error, warning};
 use crate::sys::log::format;
 use crate::sys::log::forward::{Passed, Passer};
 use crate::sys::log::pipe::{FDS_VARIABLE, LogPipe};
-use crate::sys::log::writer::Patience;
+use crate::sys::log::sink::ReaderWatch;
 use gp_agent_core::log::record::Format;
 use rustix::io::{FdFlags, fcntl_setfd};
 use std::io;
@@ -22,6 +23,7 @@ const FINISH_WITHIN: Duration = Duration::from_secs(1);
 pub(crate) struct ServerLog {
     pipe: LogPipe,
     passer: Passer,
+    reader: ReaderWatch,
     complained: bool,
 }
 
@@ -40,6 +42,7 @@ impl ServerLog {
             Ok(ServerLog {
                 passer: Passer::new(pipe.peeker()?),
                 pipe,
+                reader: ReaderWatch::default(),
                 complained: false,
             })
         };
@@ -56,13 +59,30 @@ impl ServerLog {
     /// While no agent runs: passes on what would soon make servers wait, or all of it when no agent will come (`ends`). The
     /// rest is the next agent's.
     pub(crate) fn mind(&mut self, ends: bool) {
-        if ends || self.passer.unread() > self.passer.size() / 2 {
+        if ends || self.passer.is_over_half_full() {
             self.pass();
         }
     }
 
     fn pass(&mut self) -> Passed {
-        self.passer.pass(Patience::None).unwrap_or_else(|why| {
+        let (passed, stopped) = {
+            let mut log = log::log();
+            let passed = if log.flush() {
+                self.passer.pass(log.sink())
+            } else {
+                Ok(Passed::Stuck)
+            };
+            let stuck = matches!(passed, Ok(Passed::Stuck));
+            (passed, self.reader.has_stopped(log.sink(), stuck, Instant::now()))
+        };
+        if stopped {
+            // Servers would wait for a reader that has stopped. An error shows again when it is passed on.
+            let dropped = self.passer.relieve().unwrap_or(0);
+            if dropped > 0 {
+                warning!("{dropped} log records of the servers dropped: nobody read standard error");
+            }
+        }
+        passed.unwrap_or_else(|why| {
             if !self.complained {
                 error!("cannot pass on the servers' log: {why}");
                 self.complained = true;

@@ -3,6 +3,7 @@
 use super::child::{Agent, Pulse};
 use super::exit_code::Outcome;
 use super::fd_store::Locks;
+use super::log;
 use super::log::{error, info, warning};
 use super::options::InitOptions;
 use super::process_tree::{Leftovers, Scope};
@@ -17,6 +18,7 @@ use gp_agent_core::process::shutdown_schedule::Stage;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, wait};
+use std::io;
 use std::time::{Duration, Instant};
 
 /// What rare work mapped of the program is unmapped when no more of it has come for this long.
@@ -319,6 +321,10 @@ impl InitSupervisor {
         let mut fds = vec![PollFd::from_borrowed_fd(self.signals.fd(), PollFlags::IN)];
         if let Some(line) = self.agent.as_ref().and_then(Agent::fd) {
             fds.push(PollFd::from_borrowed_fd(line, PollFlags::IN));
+        }
+        let stderr = io::stderr();
+        if !log::flush() {
+            fds.push(PollFd::new(&stderr, PollFlags::OUT));
         }
         let timeout = self
             .next_deadline()

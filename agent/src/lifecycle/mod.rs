@@ -3,6 +3,7 @@
 pub(crate) mod api;
 pub(crate) mod discovery;
 pub(crate) mod greenplum;
+pub(crate) mod heart;
 pub(crate) mod kubernetes;
 pub(crate) mod peers;
 pub(crate) mod pod;
@@ -13,44 +14,69 @@ pub(crate) mod startup;
 pub(crate) mod status_board;
 
 use crate::sys::process::init_channel::Heartbeat;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use api::handler::AgentApi;
-use gp_agent_core::cluster::state::Event;
+use api::server::ApiServer;
 use gp_agent_core::cluster::status::Phase;
+use heart::{Heart, VolumeWatch};
 use pod::signals::Signals;
 use startup::Prepared;
 use status_board::StatusBoard;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 /// `gp-agent run`: lives until a signal asks it to end and its postmaster has stopped.
 pub(crate) async fn run(config_path: &Path) -> Result<()> {
     let (end, shutdown) = watch::channel(false);
     let board = Arc::new(StatusBoard::new(startup::first_state()));
-    let signals = Signals::listen(end)?;
     let (commands, obeyed) = mpsc::channel(4);
     let handler = Arc::new(AgentApi::new(board.clone(), commands));
-    tokio::spawn(pod::signals::follow(signals.clone(), board.clone()));
     let init = Heartbeat::from_env().map(Arc::new);
-    tokio::spawn(pod::log_identity::follow(board.clone()));
-    tokio::spawn(turn(board.clone(), init.clone()));
-    let door = api::server::open(&handler, config_path)?;
+    let heart = Heart::start().context("cannot start a thread")?;
+    let alive = heart.within(|| Alive::begin(&heart, config_path, &board, &handler, end, init.clone()))?;
+    tokio::spawn(heart.work().clone().turn());
     let (label, events) = kubernetes::begin(config_path, &board, shutdown.clone());
     let ending = wait_for(shutdown.clone());
     let prepared = tokio::select! {
-        prepared = startup::prepare(config_path, &board, shutdown.clone(), init.as_ref(), label) => Some(prepared?),
+        prepared = startup::prepare(config_path, &board, shutdown.clone(), init.as_ref(), label, &alive.volumes) => Some(prepared?),
         () = ending => None,
     };
     if let Some(prepared) = prepared {
         events.configure(prepared.pod.config.borrow().kubernetes.events);
         handler.attach(&prepared.pod);
-        live(prepared, config_path, &signals, obeyed).await;
+        live(prepared, config_path, &alive.signals, obeyed).await;
     }
     board.phase(Phase::Draining, "everything is stopped");
-    door.close().await;
+    alive.door.close().await;
     Ok(())
+}
+
+/// What lives on the heart's thread, from the first moment to the last.
+struct Alive {
+    signals: Arc<Signals>,
+    volumes: VolumeWatch,
+    door: ApiServer,
+}
+
+impl Alive {
+    fn begin(
+        heart: &Heart,
+        config_path: &Path,
+        board: &Arc<StatusBoard>,
+        handler: &Arc<AgentApi>,
+        end: watch::Sender<bool>,
+        init: Option<Arc<Heartbeat>>,
+    ) -> Result<Alive> {
+        let signals = Signals::listen(end)?;
+        tokio::spawn(pod::signals::follow(signals.clone(), board.clone()));
+        tokio::spawn(pod::log_identity::follow(board.clone()));
+        let (volumes, watching) = VolumeWatch::new(board.clone());
+        tokio::spawn(watching);
+        tokio::spawn(heart::beat(board.clone(), heart.work().clone(), init));
+        let door = api::server::open(handler, config_path)?;
+        Ok(Alive { signals, volumes, door })
+    }
 }
 
 /// Until the supervisor has nothing left to do; all else only serves it.
@@ -67,7 +93,8 @@ async fn live(
         ssh,
         config,
     } = prepared;
-    greenplum::catalog::load(&pod);
+    let read = pod.clone();
+    pod.volume.run(move || greenplum::catalog::load(&read)).await;
     let beside = async {
         tokio::join!(
             peers::discovered::keep(&pod, discovery),
@@ -90,27 +117,11 @@ async fn live(
     };
     // Peers may still need ssh while databases stop, so sshd goes last.
     tokio::join!(supervised, ssh::service::keep(&pod, ssh, stopped));
-    drop(lock);
+    // A volume that hangs keeps this thread, not the end of the agent.
+    tokio::task::spawn_blocking(move || drop(lock));
 }
 
 async fn wait_for(mut shutdown: watch::Receiver<bool>) {
     // The sender lives as long as the agent.
     let _ = shutdown.wait_for(|ending| *ending).await;
-}
-
-/// The heart: shows the probes and init that the loop turns.
-async fn turn(board: Arc<StatusBoard>, heartbeat: Option<Arc<Heartbeat>>) {
-    let mut told = 0;
-    loop {
-        board.on(Event::LoopTurned);
-        if let Some(heartbeat) = &heartbeat {
-            heartbeat.beat();
-            let grace = board.read(|s| s.grace_seconds);
-            if grace != told {
-                heartbeat.grace(Duration::from_secs(grace.into()));
-                told = grace;
-            }
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
 }

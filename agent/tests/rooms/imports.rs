@@ -18,8 +18,7 @@ pub(crate) struct Graph {
 impl Graph {
     /// Reads the crate whose sources are in `root`.
     pub(crate) fn read(root: &Path) -> Graph {
-        let mut files = Vec::new();
-        walk(root, root, &mut files);
+        let files = sources(root);
         let modules: BTreeSet<Module> = files.iter().map(|(module, _)| module.clone()).collect();
         let mut graph = Graph::default();
         for (module, text) in &files {
@@ -106,6 +105,13 @@ impl Graph {
     }
 }
 
+/// Every module of the crate in `root` that is not for tests, with its text.
+pub(crate) fn sources(root: &Path) -> Vec<(Module, String)> {
+    let mut files = Vec::new();
+    walk(root, root, &mut files);
+    files
+}
+
 fn walk(root: &Path, dir: &Path, files: &mut Vec<(Module, String)>) {
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
@@ -171,8 +177,9 @@ impl Paths {
     }
 }
 
-fn for_tests(attributes: &[Attribute]) -> bool {
-    attributes.iter().any(|attribute| {
+/// Whether the item is compiled for tests only.
+pub(crate) fn for_tests(item: &Item) -> bool {
+    attributes(item).iter().any(|attribute| {
         attribute.path().is_ident("cfg")
             && attribute.meta.require_list().is_ok_and(|list| {
                 list.tokens
@@ -195,7 +202,7 @@ fn attributes(item: &Item) -> &[Attribute] {
 
 impl<'ast> Visit<'ast> for Paths {
     fn visit_item(&mut self, item: &'ast Item) {
-        if !for_tests(attributes(item)) {
+        if !for_tests(item) {
             syn::visit::visit_item(self, item);
         }
     }

@@ -9,6 +9,7 @@
 )]
 
 mod imports;
+mod openness;
 
 use imports::{Graph, Module};
 use std::collections::{BTreeMap, BTreeSet};

@@ -26,7 +26,7 @@ pub enum CatalogRole {
 
 impl CatalogRole {
     /// The letter of the catalog.
-    pub fn letter(self) -> char {
+    pub(crate) fn letter(self) -> char {
         match self {
             CatalogRole::Primary => 'p',
             CatalogRole::Mirror => 'm',
@@ -125,7 +125,7 @@ impl Catalog {
     }
 
     /// The pod's row.
-    pub fn of(&self, member: &Member) -> Option<&Segment> {
+    pub(crate) fn of(&self, member: &Member) -> Option<&Segment> {
         self.segments.iter().find(|s| s.is(member))
     }
 

@@ -17,7 +17,7 @@ pub struct Format(u64);
 
 impl Format {
     /// What this agent writes, and the newest that it reads. It reads all older ones.
-    pub const CURRENT: Format = Format(1);
+    pub(crate) const CURRENT: Format = Format(1);
 
     /// Version 0.1.0 does not say its format.
     pub const UNSAID: Format = Format(0);

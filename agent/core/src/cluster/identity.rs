@@ -197,7 +197,11 @@ mod tests {
             "Segment-B-1",
         ] {
             let member = identify(host, &topology).unwrap();
-            assert_eq!((member.role, member.content), (Role::Mirror, ContentId::new(1)), "{host}");
+            assert_eq!(
+                (member.role, member.content),
+                (Role::Mirror, ContentId::new(1)),
+                "{host}"
+            );
         }
         let standby = identify("coordinator-1", &topology).unwrap();
         assert_eq!((standby.role, standby.content), (Role::Standby, ContentId::COORDINATOR));

@@ -59,7 +59,7 @@ impl PeerError {
     }
 
     /// Its word in documents.
-    pub fn failure(&self) -> PeerFailure {
+    pub(crate) fn failure(&self) -> PeerFailure {
         match self {
             PeerError::NoName(_) => PeerFailure::NoName,
             PeerError::Unreachable { .. } => PeerFailure::Unreachable,

@@ -33,7 +33,8 @@ pub enum Phase {
 }
 
 use Phase::{
-    Bootstrapping, CrashLoop, Crashed, Discovering, Draining, Held, Hung, Preparing, Refused, Running, Starting, Stopped,
+    Bootstrapping, CrashLoop, Crashed, Discovering, Draining, Held, Hung, Preparing, Refused, Running, Starting,
+    Stopped,
 };
 
 /// What may follow a phase; a phase may always go on with another reason. Nothing follows [`Phase::Draining`].
@@ -46,17 +47,89 @@ use Phase::{
 /// `held` keeps the pod's place whatever happens to its server meanwhile, so every end of a server follows it too, and what
 /// an outlived server left behind (`crashed`) can be found by an agent that has just begun.
 pub const MAY_FOLLOW: [(Phase, &[Phase]); 12] = [
-    (Preparing, &[Refused, Held, Draining, Discovering, Bootstrapping, Starting, Crashed]),
-    (Discovering, &[Refused, Held, Draining, Bootstrapping, Starting, Crashed]),
-    (Bootstrapping, &[Refused, Held, Draining, Discovering, Starting, Crashed]),
-    (Starting, &[Refused, Held, Draining, Discovering, Bootstrapping, Running, Hung, Stopped, Crashed, CrashLoop]),
-    (Running, &[Refused, Held, Draining, Bootstrapping, Starting, Hung, Stopped, Crashed, CrashLoop]),
-    (Hung, &[Refused, Held, Draining, Starting, Running, Stopped, Crashed, CrashLoop]),
-    (Stopped, &[Refused, Held, Draining, Discovering, Bootstrapping, Starting, Crashed, CrashLoop]),
-    (Crashed, &[Refused, Held, Draining, Discovering, Bootstrapping, Starting]),
-    (CrashLoop, &[Refused, Held, Draining, Discovering, Bootstrapping, Starting, Crashed]),
-    (Held, &[Refused, Draining, Discovering, Bootstrapping, Starting, Stopped, Crashed, CrashLoop]),
-    (Refused, &[Held, Draining, Preparing, Discovering, Bootstrapping, Starting, Crashed]),
+    (
+        Preparing,
+        &[Refused, Held, Draining, Discovering, Bootstrapping, Starting, Crashed],
+    ),
+    (
+        Discovering,
+        &[Refused, Held, Draining, Bootstrapping, Starting, Crashed],
+    ),
+    (
+        Bootstrapping,
+        &[Refused, Held, Draining, Discovering, Starting, Crashed],
+    ),
+    (
+        Starting,
+        &[
+            Refused,
+            Held,
+            Draining,
+            Discovering,
+            Bootstrapping,
+            Running,
+            Hung,
+            Stopped,
+            Crashed,
+            CrashLoop,
+        ],
+    ),
+    (
+        Running,
+        &[
+            Refused,
+            Held,
+            Draining,
+            Bootstrapping,
+            Starting,
+            Hung,
+            Stopped,
+            Crashed,
+            CrashLoop,
+        ],
+    ),
+    (
+        Hung,
+        &[Refused, Held, Draining, Starting, Running, Stopped, Crashed, CrashLoop],
+    ),
+    (
+        Stopped,
+        &[
+            Refused,
+            Held,
+            Draining,
+            Discovering,
+            Bootstrapping,
+            Starting,
+            Crashed,
+            CrashLoop,
+        ],
+    ),
+    (
+        Crashed,
+        &[Refused, Held, Draining, Discovering, Bootstrapping, Starting],
+    ),
+    (
+        CrashLoop,
+        &[Refused, Held, Draining, Discovering, Bootstrapping, Starting, Crashed],
+    ),
+    (
+        Held,
+        &[
+            Refused,
+            Draining,
+            Discovering,
+            Bootstrapping,
+            Starting,
+            Stopped,
+            Crashed,
+            CrashLoop,
+        ],
+    ),
+    (
+        Refused,
+        &[Held, Draining, Preparing, Discovering, Bootstrapping, Starting, Crashed],
+    ),
     (Draining, &[]),
 ];
 
@@ -114,7 +187,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn after(phase: Phase) -> impl Iterator<Item = Phase> {
-        Phase::ALL.into_iter().filter(move |next| *next != phase && next.may_follow(phase))
+        Phase::ALL
+            .into_iter()
+            .filter(move |next| *next != phase && next.may_follow(phase))
     }
 
     fn reachable(from: Phase) -> BTreeSet<Phase> {
@@ -143,7 +218,10 @@ mod tests {
         for phase in Phase::ALL {
             assert!(reachable(phase).contains(&Phase::Draining), "{phase:?}");
             // Whatever went wrong, a server can run here again.
-            assert!(phase.is_final() || reachable(phase).contains(&Phase::Running), "{phase:?}");
+            assert!(
+                phase.is_final() || reachable(phase).contains(&Phase::Running),
+                "{phase:?}"
+            );
         }
     }
 
@@ -153,7 +231,10 @@ mod tests {
         assert_eq!(last, [Phase::Draining]);
         for phase in Phase::ALL {
             assert!(Phase::Draining.may_follow(phase), "{phase:?}");
-            assert!(phase == Phase::Draining || !phase.may_follow(Phase::Draining), "{phase:?}");
+            assert!(
+                phase == Phase::Draining || !phase.may_follow(Phase::Draining),
+                "{phase:?}"
+            );
         }
     }
 

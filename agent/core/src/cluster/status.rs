@@ -89,6 +89,16 @@ pub struct StorageStatus {
     pub free_bytes: u64,
 }
 
+/// A volume whose file system does not answer: what touches it waits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HungVolume {
+    /// Mount path.
+    pub path: String,
+    /// Unix seconds of the first question that has no answer.
+    pub since: u64,
+}
+
 /// SSH as this pod offers it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -153,6 +163,9 @@ pub struct PodStatus {
     pub peers: PeersStatus,
     /// Volumes.
     pub storage: Vec<StorageStatus>,
+    /// Volumes that do not answer at this moment.
+    #[serde(default)]
+    pub hung_volumes: Vec<HungVolume>,
     /// SSH.
     pub ssh: SshStatus,
     /// What an administrator should know.
@@ -191,6 +204,7 @@ impl PodStatus {
             pending_restart: Vec::new(),
             peers: PeersStatus::default(),
             storage: Vec::new(),
+            hung_volumes: Vec::new(),
             ssh: SshStatus::default(),
             findings: Vec::new(),
             grace_seconds: 0,

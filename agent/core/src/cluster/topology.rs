@@ -28,7 +28,7 @@ impl Role {
 
     /// The role on the other end of replication.
     #[must_use]
-    pub fn partner(self) -> Role {
+    pub(crate) fn partner(self) -> Role {
         match self {
             Role::Coordinator => Role::Standby,
             Role::Standby => Role::Coordinator,

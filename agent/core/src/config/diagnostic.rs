@@ -54,22 +54,6 @@ pub struct ConfigFinding {
 }
 
 impl ConfigFinding {
-    /// The line in the file; 0 for an environment variable.
-    pub fn line(&self) -> u64 {
-        match self.place {
-            SourceLocation::File { line, .. } => line,
-            SourceLocation::Variable(_) => 0,
-        }
-    }
-
-    /// The column in the file; 0 for an environment variable.
-    pub fn column(&self) -> u64 {
-        match self.place {
-            SourceLocation::File { column, .. } => column,
-            SourceLocation::Variable(_) => 0,
-        }
-    }
-
     fn subject(&self) -> String {
         if self.key.is_empty() {
             self.place.to_string()

@@ -10,6 +10,7 @@ mod key;
 mod load;
 mod model;
 mod postgres_parameters;
+pub mod quote;
 mod reader;
 mod reference;
 mod rule;

@@ -36,8 +36,10 @@ fn names<'a>(rule: &'a Rule, user: &str) -> Option<&'a str> {
 mod tests {
     use super::*;
     use crate::config::Auth;
+    use crate::postgres::hba::breadth::{Width, width};
+    use crate::postgres::hba::managed_block::{BEGIN_MARKER, END_MARKER};
     use crate::postgres::hba::required_connections::tests::topology;
-    use crate::postgres::hba::{BEGIN_MARKER, BlockRequest, END_MARKER, Width, render_block, splice, width};
+    use crate::postgres::hba::{BlockRequest, render_block, splice};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
     use std::net::IpAddr;

@@ -12,16 +12,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Milliseconds that a server may take to come back by itself before FTS is asked. A primary that was killed and is back
 /// within FTS's own retries (5, one second apart) is never failed over.
-pub const PATIENCE_MS: u64 = 3_000;
+pub(crate) const PATIENCE_MS: u64 = 3_000;
 /// Milliseconds that a mirror may be without its stream: a receiver that was refused tries again after 5 s
 /// (wal_retrieve_retry_interval), and FTS gives a mirror 30 s (gp_fts_mark_mirror_down_grace_period).
-pub const MIRROR_PATIENCE_MS: u64 = 10_000;
+pub(crate) const MIRROR_PATIENCE_MS: u64 = 10_000;
 /// Milliseconds between two requests.
-pub const AGAIN_MS: u64 = 5_000;
+pub(crate) const AGAIN_MS: u64 = 5_000;
 
 /// How a server looks from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ServerState {
+pub(crate) enum ServerState {
     /// It does what the catalog says it does.
     Serving,
     /// Not now, but its agent is at it.
@@ -31,7 +31,7 @@ pub enum ServerState {
 }
 
 /// How the pod's server looks, which the catalog lists as `row`.
-pub fn sight(row: &Segment, entry: &PodReport) -> ServerState {
+pub(crate) fn sight(row: &Segment, entry: &PodReport) -> ServerState {
     let Some(report) = &entry.status else {
         let why = entry.error.as_deref().unwrap_or("no answer");
         return ServerState::Gone(format!("its agent is silent ({why})"));

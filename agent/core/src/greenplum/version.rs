@@ -51,22 +51,6 @@ impl Family {
         }
     }
 
-    /// The file in a data directory that makes its server follow another (PostgreSQL 12 release notes).
-    pub fn standby_marker(self) -> &'static str {
-        match self {
-            Family::G6 => "recovery.conf",
-            Family::G7 | Family::Cloudberry => "standby.signal",
-        }
-    }
-
-    /// The server's log folder in its data directory (guc.c, `log_directory`).
-    pub fn log_folder(self) -> &'static str {
-        match self {
-            Family::G6 => "pg_log",
-            Family::G7 | Family::Cloudberry => "log",
-        }
-    }
-
     /// What a coordinator's or standby's postmaster is started with, besides directory and port (gp.py, `MasterStart`).
     pub fn coordinator_arguments(self) -> &'static [&'static str] {
         match self {
@@ -256,9 +240,7 @@ mod tests {
 
     #[test]
     fn every_family_has_its_own_words() {
-        assert_eq!(Family::G6.standby_marker(), "recovery.conf");
         assert_eq!(Family::G6.coordinator_arguments(), ["-E"]);
-        assert_eq!(Family::Cloudberry.log_folder(), "log");
         assert_eq!(Family::G7.segment_arguments().join(" "), "-c gp_role=execute");
         assert_eq!(Family::G6.utility_setting(), "gp_session_role=utility");
         assert_eq!(Family::G6.data_directory_variables(), ["MASTER_DATA_DIRECTORY"]);

@@ -1,6 +1,6 @@
 //! The agent's own settings file, `gp-agent.conf`, and the line of postgresql.conf that includes it.
 
-use crate::quote;
+use crate::config::quote;
 use crate::resources::Derived;
 use std::collections::BTreeMap;
 

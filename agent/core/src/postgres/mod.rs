@@ -7,3 +7,4 @@ pub mod hba;
 pub mod observation;
 pub mod pgpass;
 pub mod start_decision;
+mod withheld;

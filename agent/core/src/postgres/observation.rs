@@ -135,7 +135,7 @@ pub enum Answer {
 }
 
 /// Time-outs in a row after which a server that accepts connections counts as hung.
-pub const HUNG_AFTER: u32 = 4;
+pub(crate) const HUNG_AFTER: u32 = 4;
 
 /// What follows for the pod of `content` from an answer of its server, after that many time-outs in a row.
 pub fn report(answer: &Answer, content: ContentId, timeouts_in_a_row: u32) -> ServerReport {
@@ -233,6 +233,9 @@ mod tests {
         assert_eq!(phase(&Answer::TimedOut(3), ContentId::new(0), HUNG_AFTER - 1), None);
         let hung = phase(&Answer::TimedOut(3), ContentId::new(0), HUNG_AFTER).unwrap();
         assert_eq!(hung.0, Phase::Hung);
-        assert_eq!(phase(&Answer::NotNow("x".into()), ContentId::new(0), 0).unwrap().0, Phase::Starting);
+        assert_eq!(
+            phase(&Answer::NotNow("x".into()), ContentId::new(0), 0).unwrap().0,
+            Phase::Starting
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! ~/.pgpass: its line, and what Greenplum's tools make of it.
 
-use crate::quote::pgpass_field;
+use crate::config::quote::pgpass_field;
 
 /// The line that gives `password` for `user` everywhere.
 pub fn line(user: &str, password: &str) -> String {

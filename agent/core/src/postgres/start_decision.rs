@@ -70,30 +70,6 @@ impl Partner {
     }
 }
 
-impl Decision {
-    /// The same, while a pod that was asked gives an answer that is `not_understood`: nothing that runs writable begins, for
-    /// as long as that lasts. A silent pod may be dead; this one is at work, perhaps as the primary of a newer timeline.
-    #[must_use]
-    pub fn withheld(self, own: DirectoryKind, not_understood: Option<&str>) -> Decision {
-        let Some(why) = not_understood else {
-            return self;
-        };
-        let writable = match self {
-            Decision::Create => true,
-            // What is no standby's runs writable, also what should not be there to be started.
-            Decision::Start => own != DirectoryKind::Standby,
-            _ => false,
-        };
-        match self {
-            _ if writable => Decision::Wait(format!(
-                "not starting a server that is written to: {why}; use an image of the newest version that the cluster's pods run"
-            )),
-            Decision::Wait(what) => Decision::Wait(format!("{what}; {why}")),
-            decision => decision,
-        }
-    }
-}
-
 fn refuse(what: impl Into<String>, remedy: impl Into<String>) -> Decision {
     Decision::Refuse {
         what: what.into(),
@@ -184,12 +160,12 @@ fn writable(role: Role, own: &Directory, partner: &Partner, name: &str) -> Decis
 }
 
 /// Whether both directories are known to belong to databases with different system identifiers.
-pub fn foreign(own: &Directory, other: &Directory) -> bool {
+pub(crate) fn foreign(own: &Directory, other: &Directory) -> bool {
     matches!((&own.system_id, &other.system_id), (Some(a), Some(b)) if a != b)
 }
 
 /// Refuses a directory whose database is another one than that of the pod called `name`.
-pub fn other_database(name: &str) -> Decision {
+pub(crate) fn other_database(name: &str) -> Decision {
     refuse(
         format!("this data directory and that of {name} are copies of different databases (system identifiers differ)"),
         "mount the volumes that belong together, or set the wrong data directory aside",

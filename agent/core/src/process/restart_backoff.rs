@@ -6,10 +6,10 @@ use std::time::Duration;
 pub const HEALTHY: Duration = Duration::from_secs(60);
 
 /// The longest wait between two starts.
-pub const LONGEST: Duration = Duration::from_secs(30);
+pub(crate) const LONGEST: Duration = Duration::from_secs(30);
 
 /// Ends in a row from which on one speaks of a crash loop.
-pub const LOOP: u32 = 3;
+pub(crate) const LOOP: u32 = 3;
 
 /// Counts ends in a row. The first restart comes at once, the next after 1 s, 2 s, 4 s, ... up to [`LONGEST`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

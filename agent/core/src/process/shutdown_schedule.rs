@@ -58,11 +58,6 @@ impl ShutdownSchedule {
         ShutdownSchedule { grace }
     }
 
-    /// The grace period itself.
-    pub fn grace(&self) -> Duration {
-        self.grace
-    }
-
     fn before_end(&self, per_mille: u32, at_most: Duration) -> Duration {
         // Divided first: no overflow, however long the grace period.
         let margin = (self.grace / 1000).saturating_mul(per_mille);
@@ -74,33 +69,28 @@ impl ShutdownSchedule {
         (self.grace / 4).min(Duration::from_secs(15))
     }
 
-    /// The agent asks for a fast shutdown (SIGINT): at once.
-    pub fn fast(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    /// The agent asks for an immediate shutdown (SIGQUIT).
+    /// The agent, which asked for a fast shutdown (SIGINT) at once, asks for an immediate shutdown (SIGQUIT).
     pub fn immediate(&self) -> Duration {
         self.before_end(300, Duration::from_secs(10))
     }
 
     /// init stops waiting for the agent and asks for what the agent should have asked for.
-    pub fn takeover(&self) -> Duration {
+    pub(crate) fn takeover(&self) -> Duration {
         self.before_end(150, Duration::from_secs(8))
     }
 
     /// init asks for an immediate shutdown.
-    pub fn init_quit(&self) -> Duration {
+    pub(crate) fn init_quit(&self) -> Duration {
         self.before_end(120, Duration::from_secs(7))
     }
 
     /// init kills what is left.
-    pub fn init_kill(&self) -> Duration {
+    pub(crate) fn init_kill(&self) -> Duration {
         self.before_end(50, Duration::from_millis(1600))
     }
 
     /// init ends, whatever is left.
-    pub fn end(&self) -> Duration {
+    pub(crate) fn end(&self) -> Duration {
         self.before_end(25, Duration::from_millis(800))
     }
 
@@ -148,7 +138,7 @@ mod tests {
     fn stages(grace: f64) -> Vec<f64> {
         let schedule = ShutdownSchedule::new(Duration::from_secs_f64(grace));
         [
-            schedule.fast(),
+            Duration::ZERO,
             schedule.immediate(),
             schedule.takeover(),
             schedule.init_quit(),
@@ -212,15 +202,15 @@ mod tests {
             millis in 0u64..1_000_000_000, agent in proptest::option::of(0u64..1_000_000_000)
         ) {
             let schedule = ShutdownSchedule::new(Duration::from_millis(millis));
-            let times = stages(schedule.grace().as_secs_f64());
+            let times = stages(schedule.grace.as_secs_f64());
             prop_assert!(times.is_sorted(), "{times:?}");
-            prop_assert!(schedule.end() <= schedule.grace());
+            prop_assert!(schedule.end() <= schedule.grace);
             let plan = schedule.plan(agent.map(Duration::from_millis));
             let steps = [plan.fast, plan.quit, plan.kill, plan.end];
             prop_assert!(steps.is_sorted(), "{steps:?}");
             if millis >= 1000 {
                 prop_assert!(plan.fast < plan.quit && plan.quit < plan.kill && plan.kill < plan.end);
-                prop_assert!(plan.end < schedule.grace());
+                prop_assert!(plan.end < schedule.grace);
             }
         }
     }

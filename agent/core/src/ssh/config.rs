@@ -1,6 +1,6 @@
 //! The text of sshd_config and of ~/.ssh/config.
 
-use crate::quote;
+use crate::config::quote;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 

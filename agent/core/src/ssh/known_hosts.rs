@@ -9,7 +9,7 @@ use std::net::IpAddr;
 const SSH_PORT: u16 = 22;
 
 /// The names under which ssh looks a pod up: short and full, and `[name]:port` when the port is not 22.
-pub fn names(member: &Member, port: u16) -> Vec<String> {
+pub(crate) fn names(member: &Member, port: u16) -> Vec<String> {
     with_port(vec![member.pod.clone(), member.fqdn.clone()], port)
 }
 

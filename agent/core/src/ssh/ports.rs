@@ -3,7 +3,7 @@
 use crate::finding::{Area, Finding};
 
 /// Where sshd listens in any case when the configuration names no port, and where the peers therefore ask.
-pub const UNPRIVILEGED_PORT: u16 = 2222;
+pub(crate) const UNPRIVILEGED_PORT: u16 = 2222;
 
 /// The port that the peers' ssh has to ask.
 pub fn peers_port(configured: Option<u16>) -> u16 {

@@ -88,7 +88,7 @@ impl PublicKey {
     }
 
     /// The first word, such as `ssh-ed25519`.
-    pub fn algorithm(&self) -> &str {
+    pub(crate) fn algorithm(&self) -> &str {
         &self.algorithm
     }
 

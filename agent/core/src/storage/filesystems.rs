@@ -2,7 +2,7 @@
 
 /// What a file system is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
+pub(crate) enum Class {
     /// A local disk's file system.
     Disk,
     /// A server or cluster keeps the data, and says so only after it is safe.
@@ -64,7 +64,7 @@ const TABLE: &[(u64, &str, Class)] = &[
 /// The magic number decides; the mount table's name helps where one number stands for many (virtiofs and every FUSE
 /// daemon) or where the number is not in the table. `device` is the kernel's name of the block device below, if there is
 /// one: a disk's file system on a RAM disk is memory.
-pub fn classify(magic: u64, kind: &str, device: Option<&str>) -> Class {
+pub(crate) fn classify(magic: u64, kind: &str, device: Option<&str>) -> Class {
     // statfs' field is signed on some architectures and arrives sign-extended.
     let magic = magic & 0xFFFF_FFFF;
     let class = TABLE

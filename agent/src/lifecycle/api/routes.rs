@@ -5,6 +5,7 @@ use super::endpoints::{self, Route};
 use super::metrics;
 pub use crate::sys::http::Reply;
 use crate::sys::http::{self, Body, Handler, Limits};
+use crate::sys::log;
 use gp_agent_core::cluster::catalog::CatalogReply;
 use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::document::Origin;
@@ -152,7 +153,11 @@ async fn read(router: &Router, route: Route) -> Response<Body> {
         Route::Live => probe(&probes::live(&status, now)),
         Route::Ready => probe(&probes::ready(&status, now)),
         Route::Role(role) => probe(&probes::role(&status, role, now)),
-        Route::Metrics => respond(StatusCode::OK, OPEN_METRICS, metrics::render(&status, now)),
+        Route::Metrics => respond(
+            StatusCode::OK,
+            OPEN_METRICS,
+            metrics::render(&status, log::dropped(), now),
+        ),
         _ => json(&Report::new(status, now)),
     }
 }

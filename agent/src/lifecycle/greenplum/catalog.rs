@@ -68,7 +68,7 @@ pub struct Heard {
 pub async fn ask(pod: &Pod) -> Heard {
     let heard = ask_heads(pod, Some(pod.me.content)).await;
     if let Some(CatalogAnswer::Known(catalog)) = &heard.best {
-        created(pod, catalog.timeline);
+        created(pod, catalog.timeline).await;
     }
     heard
 }
@@ -95,8 +95,8 @@ async fn ask_heads(pod: &Pod, content: Option<ContentId>) -> Heard {
 }
 
 /// The cluster exists: from now on the agent may write its files.
-fn created(pod: &Pod, timeline: u32) {
-    coordinator_timeline::note(pod, timeline);
+async fn created(pod: &Pod, timeline: u32) {
+    coordinator_timeline::note(pod, timeline).await;
     pod.board.on(CREATED);
 }
 
@@ -160,7 +160,7 @@ pub async fn first(pod: &Pod) -> std::io::Result<()> {
     pod.board.on(Event::DirectoryExamined(examined.facts()));
     let mut session = pod.utility_session(SERVER_ANSWERS_WITHIN);
     if let Some(segments) = read(&mut session).await
-        && publish(pod, segments)
+        && publish(pod, segments).await
     {
         coordinator_timeline::tell_peers(pod).await;
     }
@@ -183,7 +183,7 @@ async fn refresh(pod: &Pod, session: &mut Session) {
     };
     match segments {
         Some(segments) => {
-            if publish(pod, segments) {
+            if publish(pod, segments).await {
                 coordinator_timeline::tell_peers(pod).await;
             }
         }
@@ -201,7 +201,7 @@ async fn refresh(pod: &Pod, session: &mut Session) {
 
 /// Tells what was just read, and keeps it on the volume when it is new. Returns whether this coordinator is new itself: on
 /// a timeline that nothing was known of.
-fn publish(pod: &Pod, segments: Vec<Segment>) -> bool {
+async fn publish(pod: &Pod, segments: Vec<Segment>) -> bool {
     let catalog = Catalog {
         segments,
         coordinator: pod.me.pod.clone(),
@@ -217,17 +217,19 @@ fn publish(pod: &Pod, segments: Vec<Segment>) -> bool {
         if old.is_some() {
             tracing::info!("the catalog changed");
         }
-        if let Err(error) = keep_snapshot(pod, &catalog) {
+        if let Err(error) = keep_snapshot(pod, &catalog).await {
             tracing::error!("cannot keep the catalog in {}: {error}", snapshot_file(pod).display());
         }
     }
     let new = old.is_none_or(|(_, timeline)| timeline < catalog.timeline);
-    created(pod, catalog.timeline);
+    created(pod, catalog.timeline).await;
     pod.catalog.send_replace(CatalogAnswer::Known(catalog));
     new
 }
 
-fn keep_snapshot(pod: &Pod, catalog: &Catalog) -> std::io::Result<bool> {
+async fn keep_snapshot(pod: &Pod, catalog: &Catalog) -> std::io::Result<bool> {
     let text = serde_json::to_vec_pretty(catalog)?;
-    write_atomically(&snapshot_file(pod), &text, 0o600)
+    let path = snapshot_file(pod);
+    let write = move || write_atomically(&path, &text, 0o600);
+    pod.volume.run(write).await
 }

@@ -46,11 +46,13 @@ fn known(pod: &Pod) -> u32 {
 }
 
 /// Remembers a coordinator on this timeline.
-pub(crate) fn note(pod: &Pod, timeline: u32) {
+pub(crate) async fn note(pod: &Pod, timeline: u32) {
     if timeline <= known(pod) {
         return;
     }
-    match write_atomically(&file(pod), format!("{timeline}\n").as_bytes(), 0o600) {
+    let path = file(pod);
+    let write = move || write_atomically(&path, format!("{timeline}\n").as_bytes(), 0o600);
+    match pod.volume.run(write).await {
         Ok(_) => pod.board.on(Event::ClusterCreated {
             coordinator_timeline: timeline,
         }),

@@ -10,6 +10,7 @@ use super::status_board::StatusBoard;
 use crate::engine::Engine;
 use crate::sys::postgres::session::{Session, Target};
 use crate::sys::process::passwd::Account;
+use crate::sys::storage::queue::VolumeQueue;
 use gp_agent_core::cluster::catalog::CatalogAnswer;
 use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::config::Config;
@@ -49,6 +50,8 @@ pub struct Pod {
     pub catalog: watch::Sender<CatalogAnswer>,
     /// Rung when somebody says that a coordinator has news: triggers a re-read, and tells nothing itself.
     pub recheck: Notify,
+    /// Work on the volume, which may hang.
+    pub volume: VolumeQueue,
 }
 
 impl Pod {

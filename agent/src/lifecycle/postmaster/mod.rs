@@ -22,6 +22,7 @@ use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::process::poll_interval::PollInterval;
 use gp_agent_core::process::restart_backoff::Backoff;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -43,7 +44,7 @@ const PARTNER_EVERY: Duration = Duration::from_secs(5);
 
 /// The supervisor of one postmaster.
 pub(crate) struct Supervisor<'a> {
-    pod: &'a Pod,
+    pod: &'a Arc<Pod>,
     commands: mpsc::Receiver<Command>,
     backoff: Backoff,
     starts: u64,
@@ -60,7 +61,7 @@ enum WatchEnd {
 
 impl<'a> Supervisor<'a> {
     /// Nothing is started yet.
-    pub(crate) fn new(pod: &'a Pod, commands: mpsc::Receiver<Command>) -> Self {
+    pub(crate) fn new(pod: &'a Arc<Pod>, commands: mpsc::Receiver<Command>) -> Self {
         Supervisor {
             pod,
             commands,
@@ -167,7 +168,8 @@ impl<'a> Supervisor<'a> {
         let pod = self.pod;
         let mut partner_tick = tokio::time::interval(PARTNER_EVERY);
         let mut lock_file = pidfile_watch::LockFile::default();
-        let mut lock_file_tick = tokio::time::interval(pidfile_watch::EVERY);
+        let listed = pidfile_watch::look(pod);
+        tokio::pin!(listed);
         loop {
             tokio::select! {
                 ended = process.ended() => return WatchEnd::Ended(on_exit::End {
@@ -176,7 +178,10 @@ impl<'a> Supervisor<'a> {
                 }),
                 () = pod.ending() => return WatchEnd::Draining,
                 Some(command) = self.commands.recv() => self.obey(command),
-                _ = lock_file_tick.tick() => lock_file.look(pod.dir(), process.pid()),
+                pid = &mut listed => {
+                    lock_file.note(pod.dir(), pid, process.pid());
+                    listed.set(pidfile_watch::look(pod));
+                }
                 () = pod.recheck.notified() => partner_tick.reset_immediately(),
                 _ = partner_tick.tick() => {
                     if let Some(why) = start_decision::must_step_down(pod).await {

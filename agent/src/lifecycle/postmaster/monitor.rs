@@ -17,6 +17,8 @@ const EVERY: Duration = Duration::from_secs(1);
 /// While a server starts. One that recovers for long is asked less often: it logs each refusal.
 const STARTING_EVERY: PollInterval = PollInterval::new(Duration::from_millis(10), EVERY);
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+/// Without an answer of the volume the server is asked all the same.
+const VOLUME_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 /// In turns.
 const TRY_NEW_SESSION: u32 = 5;
 
@@ -80,7 +82,10 @@ fn runs(pod: &Pod) -> bool {
 /// Whether the server waits for its sessions to end. Where nothing but a new session shows that, one is tried every few turns.
 async fn stops(pod: &Pod, turn: u32) -> bool {
     if pod.engine.tells_that_it_stops() {
-        return pidfile::is_stopping(pod.dir());
+        let dir = pod.dir().to_path_buf();
+        let look = move || pidfile::is_stopping(&dir);
+        let seen = pod.volume.run_within(VOLUME_ANSWERS_WITHIN, look).await;
+        return seen.unwrap_or_else(|| pod.board.read(|s| s.postmaster.stopping));
     }
     if !turn.is_multiple_of(TRY_NEW_SESSION) {
         return pod.board.read(|s| s.postmaster.stopping);
@@ -108,7 +113,9 @@ async fn ask(pod: &Pod, session: &mut Session) -> Answer {
 /// A replica that refuses SQL while it is healthy. Where its own processes do not tell, the sending end knows.
 async fn replica(pod: &Pod) -> Option<Observation> {
     let postmaster = pod.board.read(|s| s.postmaster.pid)?;
-    if !has_standby_marker(pod.dir()) {
+    let dir = pod.dir().to_path_buf();
+    let look = move || has_standby_marker(&dir);
+    if !pod.volume.run_within(VOLUME_ANSWERS_WITHIN, look).await? {
         return None;
     }
     let receiving = match pod.engine.receiver(postmaster)? {

@@ -1,17 +1,29 @@
 //! A running postmaster's postmaster.pid: it stops itself within a minute when that is gone (postmaster.c).
 
+use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::pidfile;
 use std::path::Path;
 use std::time::Duration;
 
 /// How often to look.
-pub(super) const EVERY: Duration = Duration::from_secs(1);
+const EVERY: Duration = Duration::from_secs(1);
 
 /// Looks without it after which it counts as lost. Missing once, it may just have been removed by a postmaster that ends.
 const LOST: u32 = 2;
 
 /// The same while it was never there: a postmaster that has just been started writes it first of all, in its own time.
 const NEVER_SEEN: u32 = 10;
+
+/// Looks into it later, in the volume's own time; `None` when it is not there.
+pub(super) async fn look(pod: &Pod) -> Option<i32> {
+    loop {
+        tokio::time::sleep(EVERY).await;
+        let dir = pod.dir().to_path_buf();
+        if let Ok(listed) = pod.volume.run(move || pidfile::read_pid(&dir)).await {
+            return listed;
+        }
+    }
+}
 
 /// What was seen of it while the postmaster ran.
 #[derive(Debug, Default)]
@@ -21,11 +33,8 @@ pub(super) struct LockFile {
 }
 
 impl LockFile {
-    /// Looks whether it names this postmaster.
-    pub(super) fn look(&mut self, dir: &Path, postmaster: i32) {
-        let Ok(listed) = pidfile::read_pid(dir) else {
-            return;
-        };
+    /// Takes in which process it names now.
+    pub(super) fn note(&mut self, dir: &Path, listed: Option<i32>, postmaster: i32) {
         if listed == Some(postmaster) {
             self.seen = true;
             self.missed = 0;
@@ -61,7 +70,7 @@ mod tests {
                 Some(text) => std::fs::write(&file, text).unwrap(),
                 None => drop(std::fs::remove_file(&file)),
             }
-            lock.look(dir.path(), 42);
+            lock.note(dir.path(), pidfile::read_pid(dir.path()).unwrap(), 42);
             lock.lost()
         };
         assert!(!look(None));
@@ -80,7 +89,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut lock = LockFile::default();
         let mut look = || {
-            lock.look(dir.path(), 42);
+            lock.note(dir.path(), None, 42);
             lock.lost()
         };
         assert!((1..NEVER_SEEN).all(|_| !look()));

@@ -34,8 +34,9 @@ impl Supervisor<'_> {
 
     /// A postmaster that came up in the last moment, or that was never ours, is stopped too.
     pub(super) async fn drain_what_is_there(&mut self) {
-        let dir = self.pod.dir();
-        if let Ok(Occupant::Postmaster(pid)) = pidfile::occupant(dir)
+        let dir = self.pod.dir().to_path_buf();
+        // On a volume that hangs init ends what is there.
+        if let Ok(Occupant::Postmaster(pid)) = self.pod.volume.run(move || pidfile::occupant(&dir)).await
             && let Ok(mut process) = Process::adopt(pid)
         {
             self.pod.board.phase(Phase::Draining, "stopping the postmaster (fast)");

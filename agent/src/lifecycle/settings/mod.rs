@@ -23,6 +23,7 @@ use gp_agent_core::postgres::hba;
 use gp_agent_core::postgres::hba::BlockRequest;
 use rustix::process::{Pid, Signal, kill_process};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 const MODE: u32 = 0o600;
@@ -120,10 +121,15 @@ pub(crate) struct Written {
 
 /// Writes the files and proves them with the server program; a setting that would keep the server from starting is taken
 /// back and reported, so that a bad ConfigMap never survives into the next restart.
-pub(crate) async fn write_proven(pod: &Pod) -> Result<Written> {
+pub(crate) async fn write_proven(pod: &Arc<Pod>) -> Result<Written> {
     let conf = pod.dir().join(conf::FILE);
-    let before = std::fs::read(&conf).ok();
-    let changed = write(pod, pod.dir())?;
+    let (path, written) = (conf.clone(), pod.clone());
+    let write_all = move || {
+        let before = std::fs::read(&path).ok();
+        (before, write(&written, written.dir()))
+    };
+    let (before, changed) = pod.volume.run(write_all).await;
+    let changed = changed?;
     let wanted = own_file(pod, &pod.config.borrow());
     let unproven = |changed| Written {
         changed,
@@ -149,7 +155,7 @@ pub(crate) async fn write_proven(pod: &Pod) -> Result<Written> {
     match before {
         Some(before) if before != wanted.as_bytes() => {
             pod.refuse(wanted);
-            write_atomically(&conf, &before, MODE)?;
+            pod.volume.run(move || write_atomically(&conf, &before, MODE)).await?;
             Ok(unproven(false))
         }
         _ => Ok(unproven(changed)),
@@ -157,7 +163,7 @@ pub(crate) async fn write_proven(pod: &Pod) -> Result<Written> {
 }
 
 /// Keeps the files right while the pod lives.
-pub(crate) async fn keep(pod: &Pod) {
+pub(crate) async fn keep(pod: &Arc<Pod>) {
     let mut session = pod.session(Duration::from_secs(5));
     let mut config = pod.config.clone();
     let mut peers = pod.peers.clone();
@@ -180,9 +186,10 @@ pub(crate) async fn keep(pod: &Pod) {
 }
 
 /// `unread`: files were changed while no postmaster was known; one that is adopted has not read them.
-async fn refresh(pod: &Pod, session: &mut Session, unread: &mut bool) -> Result<()> {
+async fn refresh(pod: &Arc<Pod>, session: &mut Session, unread: &mut bool) -> Result<()> {
+    let control = pod.dir().join("global/pg_control");
     // Until then the files belong to the tool that creates the cluster.
-    if !pod.board.is_created() || !pod.dir().join("global/pg_control").try_exists()? {
+    if !pod.board.is_created() || !pod.volume.run(move || control.try_exists()).await? {
         return Ok(());
     }
     *unread |= write_proven(pod).await?.changed;
@@ -195,7 +202,8 @@ async fn refresh(pod: &Pod, session: &mut Session, unread: &mut bool) -> Result<
         *unread = false;
         wait_for_reload(session).await;
     }
-    hba_verification::report_hba(pod);
+    let verified = pod.clone();
+    pod.volume.run(move || hba_verification::report_hba(&verified)).await;
     ask_server(pod, session).await;
     Ok(())
 }

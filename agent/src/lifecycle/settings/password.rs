@@ -4,10 +4,10 @@
 use crate::lifecycle::pod::Pod;
 use crate::sys::storage::fs::write_atomically;
 use gp_agent_core::config::Auth;
+use gp_agent_core::config::quote;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::postgres::pgpass;
-use gp_agent_core::quote;
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::sleep;

@@ -4,6 +4,7 @@ use super::settings::{PeerAddresses, Setup};
 use crate::sys::ssh::programs::{PublicHalfError, generate, public_half, scan};
 use crate::sys::ssh::secret::{KeyPair, PrivateKey};
 use crate::sys::storage::fs::write_atomically;
+use crate::sys::storage::queue::VolumeQueue;
 use futures_util::{StreamExt, stream};
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::ssh::known_hosts::{Observed, Pins};
@@ -47,10 +48,11 @@ pub(super) struct Hosts {
     setup: Arc<Setup>,
     file: PathBuf,
     pins: Pins,
-    stamp: Option<(u64, i64, i64)>,
+    stamp: Option<Stamp>,
     peers: BTreeMap<String, Peer>,
     scan: JoinSet<Vec<Scanned>>,
     unwritten: Option<Finding>,
+    volume: VolumeQueue,
 }
 
 impl Hosts {
@@ -64,8 +66,9 @@ impl Hosts {
             peers: BTreeMap::new(),
             scan: JoinSet::new(),
             unwritten: None,
+            volume: VolumeQueue::default(),
         };
-        hosts.read();
+        hosts.take_in(read(&hosts.file));
         hosts
     }
 
@@ -76,10 +79,13 @@ impl Hosts {
 
     /// One look at everything: the pin file (an administrator may have removed a line), a scan that has ended, peers that are due.
     /// True when the pins changed. Without `scans` (all pods have the same key) nobody is asked.
-    pub(super) fn turn(&mut self, addresses: &PeerAddresses, scans: bool) -> bool {
+    pub(super) async fn turn(&mut self, addresses: &PeerAddresses, scans: bool) -> bool {
         let before = self.pins.clone();
-        if stamp(&self.file) != self.stamp {
-            self.read();
+        let file = self.file.clone();
+        if self.volume.run(move || stamp(&file)).await != self.stamp {
+            let file = self.file.clone();
+            let seen = self.volume.run(move || read(&file)).await;
+            self.take_in(seen);
             for peer in self.peers.values_mut().filter(|p| p.changed.is_some()) {
                 peer.due = Instant::now();
             }
@@ -98,21 +104,22 @@ impl Hosts {
             self.ask();
         }
         if self.pins != before {
-            self.write();
+            self.write().await;
         }
         self.pins != before
     }
 
-    fn read(&mut self) {
-        self.stamp = stamp(&self.file);
-        let text = fs::read_to_string(&self.file).unwrap_or_default();
+    fn take_in(&mut self, (stamp, text): (Option<Stamp>, String)) {
+        self.stamp = stamp;
         self.pins = Pins::parse(&text, &self.setup.topology);
     }
 
-    fn write(&mut self) {
+    async fn write(&mut self) {
         let text = self.pins.render(&self.setup.topology, self.setup.port());
-        let written = write_private(&self.file, text.as_bytes());
-        self.stamp = stamp(&self.file);
+        let file = self.file.clone();
+        let write = move || (write_private(&file, text.as_bytes()), stamp(&file));
+        let (written, stamp) = self.volume.run(write).await;
+        self.stamp = stamp;
         self.unwritten = written.err().map(|error| {
             Finding::error(
                 Area::Ssh,
@@ -224,7 +231,14 @@ fn changed(pod: &str, pinned: &PublicKey, offered: &PublicKey, file: &Path) -> F
     )
 }
 
-fn stamp(file: &Path) -> Option<(u64, i64, i64)> {
+/// Tells one state of a file from another: inode, and when it was changed.
+type Stamp = (u64, i64, i64);
+
+fn read(file: &Path) -> (Option<Stamp>, String) {
+    (stamp(file), fs::read_to_string(file).unwrap_or_default())
+}
+
+fn stamp(file: &Path) -> Option<Stamp> {
     let m = fs::metadata(file).ok()?;
     Some((m.ino(), m.mtime(), m.mtime_nsec()))
 }

@@ -129,7 +129,7 @@ impl Ssh {
             self.is_due();
         }
         let scans = self.keys.as_ref().is_some_and(|keys| keys.host.is_empty());
-        if self.hosts.turn(addresses, scans) {
+        if self.hosts.turn(addresses, scans).await {
             self.is_due();
         }
         if self.due.is_some_and(|due| due <= Instant::now()) {

@@ -5,6 +5,7 @@ pub(crate) mod volume_owner;
 
 use super::discovery::Discovery;
 use super::greenplum::catalog;
+use super::heart::VolumeWatch;
 use super::kubernetes::role_label::RoleLabel;
 use super::peers::discovered;
 use super::pod::Pod;
@@ -17,6 +18,7 @@ use crate::sys::config::config_file;
 use crate::sys::process::init_channel::{Heartbeat, restarts_from_env};
 use crate::sys::process::passwd::Account;
 use crate::sys::storage::fs::VolumeLock;
+use crate::sys::storage::queue::VolumeQueue;
 use anyhow::Result;
 use gp_agent_core::cluster::identity;
 use gp_agent_core::cluster::phase::Phase;
@@ -59,6 +61,7 @@ pub(crate) async fn prepare(
     shutdown: watch::Receiver<bool>,
     init: Option<&Arc<Heartbeat>>,
     label: RoleLabel,
+    volumes: &VolumeWatch,
 ) -> Result<Prepared> {
     let (config, account, topology, me) = loop {
         let config = config_watch::wait_for_valid(config_path, board).await;
@@ -77,6 +80,7 @@ pub(crate) async fn prepare(
     board.findings(FindingSource::Identity, Vec::new());
     introduce(board, &config, &topology, &me);
     label.configure(config.kubernetes.labels);
+    volumes.over(volume::paths(&config.storage));
     let lock = volume::wait_for(&config, &me, board, init).await;
     let engine = loop {
         match engine::find(&config).await {
@@ -104,6 +108,7 @@ pub(crate) async fn prepare(
         settings_changed: board.settings_due(),
         catalog: catalog::unknown("the agent starts"),
         recheck: Notify::new(),
+        volume: VolumeQueue::default(),
     });
     Ok(Prepared {
         pod,

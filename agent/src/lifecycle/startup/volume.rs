@@ -13,6 +13,7 @@ use gp_agent_core::config::{Config, StorageConfig};
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding, Severity};
 use gp_agent_core::storage::{judge, judge_shm};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -52,6 +53,13 @@ pub(crate) async fn wait_for(
         }
         sleep(TRY_AGAIN).await;
     }
+}
+
+/// The volumes that the pod lives on.
+pub(crate) fn paths(config: &StorageConfig) -> Vec<PathBuf> {
+    let mut paths = vec![config.path.clone()];
+    paths.extend(config.wal.clone().filter(|wal| *wal != config.path));
+    paths
 }
 
 type Taken = (Option<VolumeLock>, Vec<VolumeFacts>, Vec<Finding>);

@@ -1,17 +1,14 @@
 //! Passes on what servers write into the pipe, as records on the container's standard error.
 //!
 //! A record is taken out of the pipe only after it has been written, so a forwarder that is killed loses nothing; at worst
-//! its last few records are written once more by the next one.
+//! its last few records are written once more by the next one. While nobody reads standard error, servers wait for it once
+//! the pipe is full, and that must not last: what [`Passer::relieve`] takes out is lost, and counted.
 
-use super::pipe::{LogPipe, Peeker};
-use super::writer;
-use super::writer::{PIPE_BUF, Patience};
+use super::pipe::Peeker;
+use super::sink::{Batch, PIPE_BUF, Sink};
 use gp_agent_core::log::postgres::take;
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use std::io;
-use std::os::fd::OwnedFd;
-use std::thread;
-use std::thread::JoinHandle;
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 /// How long a message is waited for that ends with a whole line and may go on: the server writes all of it at once.
@@ -20,47 +17,8 @@ const LINES_WITHIN: Duration = Duration::from_millis(50);
 /// The same within a line.
 const LINE_WITHIN: Duration = Duration::from_secs(1);
 
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
-
 /// A round looks at so many bytes, unless a message is longer.
 const ROUND: usize = 64 * 1024;
-
-/// The agent's last word does not wait longer for a standard error that nobody reads.
-const FINISH_WITHIN: Duration = Duration::from_secs(2);
-
-/// The agent's thread that forwards. It is a thread, since servers must not wait for an agent that hangs.
-#[derive(Debug)]
-pub(crate) struct Forwarder {
-    thread: JoinHandle<()>,
-    end: OwnedFd,
-}
-
-impl Forwarder {
-    /// Begins to forward.
-    ///
-    /// # Errors
-    /// No pipe, descriptor or thread is left.
-    pub(crate) fn start(pipe: &LogPipe) -> io::Result<Forwarder> {
-        let mut passer = Passer::new(pipe.peeker()?);
-        let end = eventfd(0, EventfdFlags::CLOEXEC)?;
-        let ended = end.try_clone()?;
-        let thread = thread::Builder::new()
-            .name("log".into())
-            .spawn(move || passer.follow(&ended))?;
-        Ok(Forwarder { thread, end })
-    }
-
-    /// Passes on what is there now, and ends.
-    pub(crate) fn finish(self) {
-        if rustix::io::write(&self.end, &1_u64.to_ne_bytes()).is_err() {
-            return;
-        }
-        let begun = Instant::now();
-        while !self.thread.is_finished() && begun.elapsed() < FINISH_WITHIN {
-            thread::sleep(LOOK_AGAIN);
-        }
-    }
-}
 
 /// What a round came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +36,7 @@ pub(crate) enum Passed {
 pub(crate) struct Passer {
     peeker: Peeker,
     rest: Option<Rest>,
+    front: Option<Front>,
 }
 
 /// What was left because it may go on.
@@ -95,47 +54,31 @@ impl Rest {
     }
 }
 
+/// What is being written, and the bytes of the pipe that it stands for.
+#[derive(Debug)]
+struct Front {
+    batch: Batch,
+    bytes: usize,
+}
+
 impl Passer {
     /// Passes on what that pipe holds.
     pub(crate) fn new(peeker: Peeker) -> Passer {
-        Passer { peeker, rest: None }
-    }
-
-    /// Bytes that wait.
-    pub(crate) fn unread(&self) -> usize {
-        self.peeker.unread()
-    }
-
-    /// Bytes that may wait before servers have to.
-    pub(crate) fn size(&self) -> usize {
-        self.peeker.size()
-    }
-
-    fn follow(&mut self, end: &OwnedFd) {
-        loop {
-            let mut fds = [
-                PollFd::from_borrowed_fd(self.peeker.fd(), PollFlags::IN),
-                PollFd::new(end, PollFlags::IN),
-            ];
-            let polled = poll(&mut fds, None).map_err(io::Error::from);
-            let ends = fds.iter().skip(1).any(|fd| !fd.revents().is_empty());
-            let passed = polled.and_then(|_| self.pass_all());
-            if ends {
-                return;
-            }
-            if let Err(error) = passed {
-                // Servers wait when nobody reads, so it is tried again whatever happens.
-                tracing::error!("cannot pass on the servers' log: {error}");
-                thread::sleep(LINE_WITHIN);
-            }
+        Passer {
+            peeker,
+            rest: None,
+            front: None,
         }
     }
 
-    fn pass_all(&mut self) -> io::Result<()> {
-        while self.pass(Patience::Wait)? != Passed::All {
-            thread::sleep(LOOK_AGAIN);
-        }
-        Ok(())
+    /// Readable when something waits.
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.peeker.fd()
+    }
+
+    /// Whether so much waits that servers may soon have to.
+    pub(crate) fn is_over_half_full(&self) -> bool {
+        self.peeker.unread() > self.peeker.size() / 2
     }
 
     /// Passes on what is whole. A message that may go on counts as whole once nothing has come for a while, so this is to be
@@ -143,16 +86,19 @@ impl Passer {
     ///
     /// # Errors
     /// Those of the pipe. What cannot be written is dropped: nobody is left to read it.
-    pub(crate) fn pass(&mut self, patience: Patience) -> io::Result<Passed> {
+    pub(crate) fn pass(&mut self, sink: &mut Sink) -> io::Result<Passed> {
+        if self.finish_front(sink)?.is_none() {
+            return Ok(Passed::Stuck);
+        }
         let mut most = ROUND;
         let mut limit = None;
         loop {
             let seen = self.peeker.peek(most)?.to_vec();
-            let more = self.unread() > seen.len();
+            let more = self.peeker.unread() > seen.len();
             let settled = !more && self.rest.is_some_and(|rest| rest.has_settled(seen.len()));
             // A message that is longer than what can be seen at once is as whole as it will get.
             let whole = settled || limit == Some(seen.len());
-            match self.pass_seen(&seen, whole, patience)? {
+            match self.pass_seen(&seen, whole, sink)? {
                 None => return Ok(Passed::Stuck),
                 Some(0) if more => {
                     limit = (most >= self.peeker.size()).then_some(seen.len());
@@ -165,19 +111,34 @@ impl Passer {
     }
 
     /// Gives the bytes that are done; `None` when standard error took no more.
-    fn pass_seen(&mut self, seen: &[u8], whole: bool, patience: Patience) -> io::Result<Option<usize>> {
+    fn pass_seen(&mut self, seen: &[u8], whole: bool, sink: &mut Sink) -> io::Result<Option<usize>> {
         let mut done = 0;
         loop {
             let (lines, bytes) = batch(seen.get(done..).unwrap_or_default(), whole);
             if bytes == 0 {
                 return Ok(Some(done));
             }
-            if !writer::write(&lines, patience) {
-                return Ok(None);
+            let batch = Batch::new(lines);
+            self.front = Some(Front { batch, bytes });
+            match self.finish_front(sink)? {
+                Some(bytes) => done += bytes,
+                None => return Ok(None),
             }
-            self.peeker.consume(bytes)?;
-            done += bytes;
         }
+    }
+
+    /// Gives the bytes that were taken out; `None` when not all of it could be written.
+    fn finish_front(&mut self, sink: &mut Sink) -> io::Result<Option<usize>> {
+        let Some(front) = &mut self.front else {
+            return Ok(Some(0));
+        };
+        if !front.batch.write(sink) {
+            return Ok(None);
+        }
+        let bytes = front.bytes;
+        self.front = None;
+        self.peeker.consume(bytes)?;
+        Ok(Some(bytes))
     }
 
     fn leave(&mut self, left: &[u8]) -> Passed {
@@ -194,6 +155,33 @@ impl Passer {
         }
         Passed::Whole
     }
+
+    /// Takes records out unwritten, the oldest first, until the pipe is half empty. Gives their number.
+    ///
+    /// # Errors
+    /// Those of the pipe.
+    pub(crate) fn relieve(&mut self) -> io::Result<u64> {
+        let mut dropped = 0;
+        if !self.is_over_half_full() {
+            return Ok(dropped);
+        }
+        // Begun or not: what it stands for is taken out below.
+        self.front = None;
+        self.rest = None;
+        while self.is_over_half_full() {
+            let seen = self.peeker.peek(ROUND)?.to_vec();
+            let (mut records, mut bytes) = count(&seen, false);
+            if bytes == 0 {
+                (records, bytes) = count(&seen, true);
+            }
+            if bytes == 0 {
+                break;
+            }
+            self.peeker.consume(bytes)?;
+            dropped += records;
+        }
+        Ok(dropped)
+    }
 }
 
 /// As many records as are written at once, at least one, and the bytes that they take.
@@ -209,4 +197,14 @@ fn batch(seen: &[u8], whole: bool) -> (String, usize) {
         bytes += taken.bytes;
     }
     (lines, bytes)
+}
+
+/// Records, and the bytes that they take.
+fn count(seen: &[u8], whole: bool) -> (u64, usize) {
+    let (mut records, mut bytes) = (0, 0);
+    while let Some(taken) = take(seen.get(bytes..).unwrap_or_default(), super::now(), whole) {
+        records += u64::from(taken.record.is_some());
+        bytes += taken.bytes;
+    }
+    (records, bytes)
 }

@@ -1,9 +1,9 @@
 //! The agent's end of the line to init: "I am alive", "this is the grace period", "keep this lock for me".
 //!
 //! init hands down one end of a socket pair (AF_UNIX, SOCK_SEQPACKET, so messages keep their bounds) and its number in
-//! [`FD_VARIABLE`]. The messages are words: `beat`, `grace <seconds>`, and [`LOCK_WORD`] with a descriptor. The only
-//! word in the other direction is [`LOCK_WORD`]: init gives each new agent the locks that an earlier one left with it,
-//! before it starts.
+//! [`FD_VARIABLE`]. The messages are those of sd_notify(3): [`WATCHDOG`], [`GRACE`] with a number, and [`FD_STORE`] with a
+//! descriptor. The only one in the other direction is [`FD_STORE`]: init gives each new agent the locks that an earlier one
+//! left with it, before it starts.
 
 use super::fd_passing::{own, receive, send};
 use rustix::net::{AddressFamily, SocketType, sockopt};
@@ -17,8 +17,14 @@ pub(crate) const FD_VARIABLE: &str = "GP_AGENT_INIT_FD";
 /// Environment variable that says how many times init had to start the agent again.
 pub(crate) const RESTARTS_VARIABLE: &str = "GP_AGENT_RESTARTS";
 
-/// The word that goes with the descriptor of a lock, in both directions.
-pub(crate) const LOCK_WORD: &str = "lock";
+/// The agent's loop turns.
+pub(crate) const WATCHDOG: &str = "WATCHDOG=1";
+
+/// Goes with the descriptor of a lock, in both directions.
+pub(crate) const FD_STORE: &str = "FDSTORE=1";
+
+/// Before the microseconds of the grace period. sd_notify(3) leaves names that begin with `X_` to everybody.
+pub(crate) const GRACE: &str = "X_GRACE_USEC=";
 
 /// The agent's end of the line to init. Nothing here ever blocks: without init nobody listens.
 #[derive(Debug)]
@@ -61,17 +67,17 @@ impl Heartbeat {
     /// # Errors
     /// EAGAIN when init does not read, ECONNRESET or EPIPE when it is gone.
     pub fn entrust_lock(&self, lock: BorrowedFd<'_>) -> io::Result<()> {
-        send(&self.socket, LOCK_WORD.as_bytes(), Some(lock))
+        send(&self.socket, FD_STORE.as_bytes(), Some(lock))
     }
 
     /// Tells init that the agent's loop turns. The first beat starts init's watchdog.
     pub fn beat(&self) {
-        self.say("beat");
+        self.say(WATCHDOG);
     }
 
     /// Tells init the grace period that the configuration asks for.
     pub fn grace(&self, grace: Duration) {
-        self.say(&format!("grace {}", grace.as_secs_f64()));
+        self.say(&format!("{GRACE}{}", grace.as_micros()));
     }
 
     fn say(&self, message: &str) {
@@ -84,7 +90,7 @@ impl Heartbeat {
 fn kept_lock(socket: &OwnedFd) -> Option<OwnedFd> {
     let mut word = [0; 16];
     let (n, lock) = receive(socket, &mut word).ok()?;
-    lock.filter(|_| word.get(..n) == Some(LOCK_WORD.as_bytes()))
+    lock.filter(|_| word.get(..n) == Some(FD_STORE.as_bytes()))
 }
 
 /// Times that init had to start the agent again, 0 when there is no init.
@@ -120,8 +126,8 @@ mod tests {
         assert!(fcntl_getfd(&heartbeat.socket).unwrap().contains(FdFlags::CLOEXEC));
         heartbeat.beat();
         heartbeat.grace(Duration::from_millis(2500));
-        assert_eq!(read(&init), "beat");
-        assert_eq!(read(&init), "grace 2.5");
+        assert_eq!(read(&init), "WATCHDOG=1");
+        assert_eq!(read(&init), "X_GRACE_USEC=2500000");
         drop(heartbeat);
         assert_eq!(read(&init), "", "no other copy of the end is left open");
     }
@@ -132,7 +138,7 @@ mod tests {
         let (init, agent) = pair(SocketType::SEQPACKET);
         let (first, second) = (file(), file());
         for lock in [&first, &second] {
-            send(&init, LOCK_WORD.as_bytes(), Some(lock.as_fd())).unwrap();
+            send(&init, FD_STORE.as_bytes(), Some(lock.as_fd())).unwrap();
         }
         let heartbeat = Heartbeat::from_number(agent.into_raw_fd()).unwrap();
         let inode = |fd: BorrowedFd<'_>| rustix::fs::fstat(fd).unwrap().st_ino;
@@ -141,7 +147,7 @@ mod tests {
         heartbeat.entrust_lock(second.as_fd()).unwrap();
         let mut word = [0; 64];
         let (n, lock) = receive(&init, &mut word).unwrap();
-        assert_eq!(&word[..n], b"lock");
+        assert_eq!(&word[..n], b"FDSTORE=1");
         assert_eq!(inode(lock.unwrap().as_fd()), inode(second.as_fd()));
     }
 

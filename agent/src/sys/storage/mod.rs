@@ -2,9 +2,11 @@
 //!
 //! Everything here blocks, a hung disk for ever: call it from a thread that may wait.
 
+pub(crate) mod answer;
 mod error;
 pub(crate) mod fs;
 pub(crate) mod fts_probe;
+pub(crate) mod queue;
 mod write_probe;
 
 pub use error::StorageError;

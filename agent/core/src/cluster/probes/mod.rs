@@ -3,14 +3,15 @@
 //! The three questions are Kubernetes' own: a startup probe holds the others back, a readiness probe takes the pod out
 //! of its Services, a liveness probe restarts the container. So only readiness may depend on the database.
 
-use super::status::{Phase, PodStatus};
+use super::status::{HungVolume, Phase, PodStatus};
 use super::topology::Role;
+use crate::log::utc;
 use serde::{Deserialize, Serialize};
 
 /// Seconds after which the database's last answer is too old to vouch for it.
-pub const ANSWER_FRESH_SECONDS: u64 = 10;
+pub(crate) const ANSWER_FRESH_SECONDS: u64 = 10;
 /// Seconds after which an agent whose loop has not turned counts as dead.
-pub const LOOP_FRESH_SECONDS: u64 = 15;
+pub(crate) const LOOP_FRESH_SECONDS: u64 = 15;
 
 /// A probe's answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,8 +39,17 @@ fn verdict(ok: bool, why: String) -> Verdict {
     }
 }
 
+/// `the volume at /greenplum does not answer since 2026-11-28T19:07:46Z`
+pub fn hung(volume: &HungVolume) -> String {
+    let since = utc::from_unix(volume.since);
+    format!("the volume at {} does not answer since {since}", volume.path)
+}
+
+/// What a volume that hangs keeps the pod from, whatever it was about to do.
 fn act(status: &PodStatus) -> String {
-    if status.reason.is_empty() {
+    if let Some(volume) = status.hung_volumes.first() {
+        format!("{}: {}", status.phase.as_str(), hung(volume))
+    } else if status.reason.is_empty() {
         status.phase.as_str().to_string()
     } else {
         format!("{}: {}", status.phase.as_str(), status.reason)
@@ -65,6 +75,10 @@ pub fn startup(status: &PodStatus) -> Verdict {
 pub fn ready(status: &PodStatus, now: u64) -> Verdict {
     if status.phase == Phase::Draining {
         return no("draining: the pod ends");
+    }
+    // What SQL answers from memory says nothing of what it can write.
+    if !status.hung_volumes.is_empty() {
+        return no(act(status));
     }
     let Some(role) = status.active_role else {
         return no(act(status));

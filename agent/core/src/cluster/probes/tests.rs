@@ -125,3 +125,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_volume_that_hangs_is_named_by_readiness_and_is_no_matter_of_life() {
+    let hung = HungVolume {
+        path: "/greenplum".into(),
+        since: 1_709_251_199,
+    };
+    let words = "the volume at /greenplum does not answer since 2024-02-29T23:59:59Z";
+    for phase in [Phase::Preparing, Phase::Running] {
+        let mut s = status(phase, (phase == Phase::Running).then_some(Role::Primary));
+        assert_eq!(ready(&s, 100).ok, phase == Phase::Running);
+        s.hung_volumes = vec![hung.clone()];
+        let verdict = ready(&s, 100);
+        assert!(!verdict.ok);
+        assert_eq!(verdict.why, format!("{}: {words}", phase.as_str()));
+        assert_eq!(role(&s, Role::Primary, 100), verdict);
+        assert_eq!(startup(&s).ok, phase == Phase::Running);
+        assert!(live(&s, 100).ok);
+    }
+}

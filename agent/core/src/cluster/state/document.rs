@@ -33,6 +33,7 @@ impl PodState {
             pending_restart: facts.pending_restart.clone(),
             peers: facts.peers.clone(),
             storage: facts.storage.iter().map(VolumeFacts::status).collect(),
+            hung_volumes: facts.hung_volumes.clone(),
             ssh: facts.ssh.clone(),
             findings: self.gravest_first(),
             grace_seconds: facts.grace_seconds,

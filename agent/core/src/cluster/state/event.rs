@@ -3,7 +3,7 @@
 use super::facts::DirectoryFacts;
 use crate::cluster::phase::Phase;
 use crate::cluster::server::ServerReport;
-use crate::cluster::status::{PeersStatus, SshStatus};
+use crate::cluster::status::{HungVolume, PeersStatus, SshStatus};
 use crate::cluster::topology::Member;
 use crate::cluster::volume::VolumeFacts;
 use crate::finding::{Finding, FindingSource};
@@ -71,6 +71,15 @@ pub enum Event {
     Ssh(SshStatus),
     /// Everything that one source finds now.
     Findings(FindingSource, Vec<Finding>),
-    /// The agent's loop turns.
-    LoopTurned,
+    /// A volume has answered how much is free on it.
+    VolumeFree {
+        /// Mount path.
+        path: String,
+        /// Free bytes for this user.
+        bytes: u64,
+    },
+    /// Volumes that do not answer now, all of them.
+    VolumesHang(Vec<HungVolume>),
+    /// The agent's loop turned at that time, in Unix seconds.
+    LoopTurned(u64),
 }

@@ -6,7 +6,7 @@ use crate::cluster::directory::DirectoryKind;
 use crate::cluster::phase::Phase;
 use crate::cluster::replication::Link;
 use crate::cluster::server::ServerAnswer;
-use crate::cluster::status::{PeersStatus, SshStatus};
+use crate::cluster::status::{HungVolume, PeersStatus, SshStatus};
 use crate::cluster::topology::{Member, Role};
 use crate::cluster::volume::VolumeFacts;
 
@@ -40,6 +40,8 @@ pub struct Facts {
     pub peers: PeersStatus,
     /// Volumes.
     pub storage: Vec<VolumeFacts>,
+    /// Volumes that do not answer now.
+    pub hung_volumes: Vec<HungVolume>,
     /// SSH.
     pub ssh: SshStatus,
     /// Seconds that the configuration gives this pod to end; 0 until it has been read.

@@ -34,6 +34,7 @@ impl PodState {
             pending_restart: Vec::new(),
             peers: PeersStatus::default(),
             storage: Vec::new(),
+            hung_volumes: Vec::new(),
             ssh: SshStatus::default(),
             grace_seconds: 0,
             agent_restarts: restarts,
@@ -84,7 +85,9 @@ impl PodState {
             Event::Volumes(volumes) => facts.storage = volumes,
             Event::Ssh(ssh) => facts.ssh = ssh,
             Event::Findings(source, findings) => return self.found(source, findings),
-            Event::LoopTurned => facts.loop_turned_at = now,
+            Event::VolumeFree { path, bytes } => facts.free(&path, bytes),
+            Event::VolumesHang(volumes) => facts.hung_volumes = volumes,
+            Event::LoopTurned(at) => facts.loop_turned_at = at,
         }
         Vec::new()
     }
@@ -178,6 +181,12 @@ impl Facts {
             effects.push(Effect::LookAtSettings);
         }
         effects
+    }
+
+    fn free(&mut self, path: &str, bytes: u64) {
+        for volume in self.storage.iter_mut().filter(|v| v.path == path) {
+            volume.free_bytes = bytes;
+        }
     }
 
     fn created(&mut self, coordinator_timeline: u32) -> Vec<Effect> {

@@ -197,7 +197,7 @@ fn events() -> impl Strategy<Value = Event> {
         1 => (0..4u32).prop_map(|coordinator_timeline| Event::ClusterCreated { coordinator_timeline }),
         1 => (0..4u32).prop_map(|coordinator_timeline| Event::ClusterRemembered { coordinator_timeline }),
         2 => findings(),
-        1 => Just(Event::LoopTurned),
+        1 => (1_000..3_000u64).prop_map(Event::LoopTurned),
     ]
 }
 

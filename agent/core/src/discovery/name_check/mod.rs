@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// Good checks in a row that a name needs after a lookup that gave nothing.
-pub const GOOD_AFTER_NOTHING: u32 = 5;
+pub(crate) const GOOD_AFTER_NOTHING: u32 = 5;
 /// Good checks in a row that a name needs after another name was seen: CoreDNS gives the names of several services in
 /// no fixed order, so with two of them five good checks come by chance every half hour.
-pub const GOOD_AFTER_ANOTHER_NAME: u32 = 20;
+pub(crate) const GOOD_AFTER_ANOTHER_NAME: u32 = 20;
 
 /// What libc says an address is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ fn bad(reason: String) -> Check {
 }
 
 /// Whether two host names are the same one (case and a final dot do not count).
-pub fn same_name(a: &str, b: &str) -> bool {
+pub(crate) fn same_name(a: &str, b: &str) -> bool {
     let bare = |s: &str| s.strip_suffix('.').unwrap_or(s).to_ascii_lowercase();
     bare(a) == bare(b)
 }

@@ -93,7 +93,7 @@ impl PeerView {
 pub type PeerMap = BTreeMap<String, PeerView>;
 
 /// Seconds in one unit: `12 s`, `3 min`, `5 h`, `4 d`.
-pub fn span(seconds: u64) -> String {
+pub(crate) fn span(seconds: u64) -> String {
     match seconds {
         s @ 0..120 => format!("{s} s"),
         s @ 120..7_200 => format!("{} min", s / 60),

@@ -1,5 +1,5 @@
-use crate::cluster::content::ContentId;
 use super::*;
+use crate::cluster::content::ContentId;
 use crate::cluster::topology::Role;
 use crate::config::Auth;
 use crate::postgres::hba::{

@@ -1,13 +1,13 @@
 //! What the catalog and a pod say differently.
 
-use crate::cluster::content::ContentId;
 use crate::cluster::catalog::Segment;
+use crate::cluster::content::ContentId;
 use crate::cluster::topology::Role;
 use crate::finding::Finding;
 
 /// A contradiction and the pod that it is shown with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contradiction {
+pub(super) struct Contradiction {
     /// Short host name.
     pub pod: String,
     /// What it is.

@@ -9,7 +9,7 @@ mod row;
 #[cfg(test)]
 mod tests;
 
-pub use contradiction::Contradiction;
+use contradiction::Contradiction;
 
 use crate::cluster::catalog::{Catalog, Segment};
 use crate::cluster::report::{Listing, PodReport};
@@ -35,7 +35,7 @@ pub fn annotate(entries: &mut [PodReport], topology: &Topology, catalog: &Catalo
 }
 
 /// All contradictions, in the order of the topology. A snapshot says nothing of who is up now.
-pub fn find(entries: &[PodReport], topology: &Topology, catalog: &Catalog) -> Vec<Contradiction> {
+fn find(entries: &[PodReport], topology: &Topology, catalog: &Catalog) -> Vec<Contradiction> {
     let mut found = Vec::new();
     for member in &topology.members {
         let entry = entries.iter().find(|e| e.pod == member.pod);

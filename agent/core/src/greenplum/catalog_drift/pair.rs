@@ -1,8 +1,8 @@
 //! The pods of one content together.
 
 use super::contradiction::Contradiction;
-use crate::cluster::content::ContentId;
 use crate::cluster::catalog::{Catalog, CatalogRole, Segment};
+use crate::cluster::content::ContentId;
 use crate::cluster::report::PodReport;
 use crate::cluster::topology::{Role, Topology};
 use crate::finding::{Area, Finding};

@@ -1,8 +1,8 @@
 //! One pod and its row.
 
 use super::contradiction::{role_of, serves};
-use crate::cluster::content::ContentId;
 use crate::cluster::catalog::{Catalog, CatalogRole, Segment};
+use crate::cluster::content::ContentId;
 use crate::cluster::report::PodReport;
 use crate::cluster::status::{Phase, PodStatus};
 use crate::cluster::topology::{Member, Role};
@@ -127,7 +127,9 @@ fn lie(member: &Member, row: &Segment, status: &PodStatus) -> Option<Finding> {
             member,
             format!("there is no data directory, but the catalog says {row}"),
             match (row.role, row.content) {
-                (_, ContentId::COORDINATOR) => "bring the lost volume back, or gpinitstandby -r and gpinitstandby in the coordinator's pod",
+                (_, ContentId::COORDINATOR) => {
+                    "bring the lost volume back, or gpinitstandby -r and gpinitstandby in the coordinator's pod"
+                }
                 (CatalogRole::Mirror, _) => "gprecoverseg -F in the coordinator's pod copies it from its primary",
                 (CatalogRole::Primary, _) => {
                     "bring the lost volume back; with a mirror in sync FTS lets that take over, then gprecoverseg -F"

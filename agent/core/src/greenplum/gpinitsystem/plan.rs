@@ -3,9 +3,9 @@
 use super::request::Request;
 use super::{hosts, parameters, shell};
 use crate::cluster::topology::Role;
+use crate::config::quote;
 use crate::finding::Finding;
 use crate::greenplum::version::Family;
-use crate::quote;
 
 /// The input file's name in [`Request::folder`].
 pub const INPUT_FILE: &str = "gpinitsystem.conf";

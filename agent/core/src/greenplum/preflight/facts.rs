@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Descriptors that gpinitsystem wants (`OS_OPENFILES` in gp_bash_functions.sh).
-pub const NOFILE: u64 = 65_535;
+pub(super) const NOFILE: u64 = 65_535;
 
 /// Programs that the tools call by themselves, beside those that every image has.
 pub const COMMANDS: &[&str] = &[

@@ -1,5 +1,5 @@
-use crate::cluster::content::ContentId;
 use super::*;
+use crate::cluster::content::ContentId;
 use DirectoryKind::{Absent, HalfMade, Primary, Standby};
 use proptest::prelude::*;
 

@@ -103,11 +103,6 @@ impl Reasons {
             .collect();
         (!telling.is_empty()).then(|| telling.join("; "))
     }
-
-    /// Everything that was collected, in the order in which it was said.
-    pub fn all(&self) -> impl Iterator<Item = &str> {
-        self.found.iter().map(|(_, text)| text.as_str())
-    }
 }
 
 fn weigh(line: &Line) -> Option<Weight> {
@@ -125,5 +120,27 @@ fn weigh(line: &Line) -> Option<Weight> {
             let failed = SIGNS.iter().any(|sign| lower.contains(sign));
             (line.tool.is_empty() && failed).then_some(Weight::Program)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(raw: &str) -> Line {
+        Line::parse(raw).unwrap()
+    }
+
+    #[test]
+    fn a_flood_of_reasons_is_bounded_and_said_once() {
+        let mut reasons = Reasons::default();
+        for i in 0..10_000 {
+            for text in [format!("ERROR:  number {i}"), "ERROR:  the same".to_string()] {
+                reasons.feed(&line(&text));
+            }
+        }
+        reasons.feed(&line(&"error: ".repeat(10_000)));
+        assert!(reasons.found.len() <= 21);
+        assert!(reasons.summary().unwrap().chars().count() < 1300);
     }
 }

@@ -12,4 +12,4 @@ mod tests;
 
 pub use failure::Reasons;
 pub use line::{Level, Line};
-pub use progress::{Progress, recovering};
+pub use progress::Progress;

@@ -74,7 +74,7 @@ impl Progress {
     }
 
     /// What is being done, such as `building primaries 3 of 16`.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let done = |all: usize| self.ended.len().max(self.counted).min(all);
         match self.step {
             Step::Checking => "checking the configuration".to_string(),
@@ -106,26 +106,4 @@ fn completed(line: &Line) -> Option<usize> {
         .strip_prefix("Total processes marked as completed")?
         .split_once('=')?;
     count.trim().parse().ok()
-}
-
-/// What gprecoverseg or gpaddmirrors is doing, when the line begins something new (buildMirrorSegments.py,
-/// clsRecoverSegment.py).
-pub fn recovering(line: &Line) -> Option<String> {
-    let segments = |n: u32| format!("{n} segment{}", if n == 1 { "" } else { "s" });
-    if let Some((count, action)) = line.text.split_once(" segment(s) to ") {
-        let count = count.parse().ok()?;
-        return match action {
-            "recover" => Some(format!("recovering {}", segments(count))),
-            "add" => Some(format!("adding the mirrors of {}", segments(count))),
-            _ => None,
-        };
-    }
-    let text = match line.text.as_str() {
-        "Running pg_rewind on required mirrors" => "rewinding old primaries",
-        "Starting mirrors" => "starting the mirrors",
-        "Triggering FTS probe" | "Forcing fts probe" => "waiting for FTS",
-        "No segments to recover" => "nothing to recover",
-        _ => return None,
-    };
-    Some(text.to_string())
 }

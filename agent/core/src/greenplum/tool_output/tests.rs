@@ -259,49 +259,6 @@ ping: => missing cap_net_raw+p capability or setuid? Script Exiting!
     "#);
 }
 
-#[test]
-fn a_flood_of_reasons_is_bounded_and_said_once() {
-    let mut reasons = Reasons::default();
-    for i in 0..10_000 {
-        for text in [format!("ERROR:  number {i}"), "ERROR:  the same".to_string()] {
-            reasons.feed(&line(&text));
-        }
-    }
-    reasons.feed(&line(&"error: ".repeat(10_000)));
-    assert!(reasons.all().count() <= 21);
-    assert!(reasons.summary().unwrap().chars().count() < 1300);
-}
-
-#[test]
-fn recovery_tools_have_words_of_their_own() {
-    let say = |text: &str| {
-        recovering(&line(&format!(
-            "20261125:13:00:05:000901 gprecoverseg:h:gpadmin-[INFO]:-{text}"
-        )))
-    };
-    let shown: Vec<_> = [
-        "2 segment(s) to recover",
-        "1 segment(s) to add",
-        "Running pg_rewind on required mirrors",
-        "Starting mirrors",
-        "Triggering FTS probe",
-        "No segments to recover",
-        "Heap checksum setting is consistent between master and the segments that are candidates for recoverseg",
-        "many segment(s) to recover",
-    ]
-    .into_iter()
-    .filter_map(say)
-    .collect();
-    insta::assert_snapshot!(shown.join("\n"), @r"
-    recovering 2 segments
-    adding the mirrors of 1 segment
-    rewinding old primaries
-    starting the mirrors
-    waiting for FTS
-    nothing to recover
-    ");
-}
-
 proptest! {
     #[test]
     fn no_line_is_too_strange(raw in "\\PC{0,60}|2026[0-9:]{0,20}[ a-z:]{0,20}(-\\[[A-Z]{0,6}\\]|\\[[0-9]{0,12}\\]|:|-){0,4}.{0,20}") {

@@ -190,11 +190,6 @@ impl EventQueue {
     fn spend(&mut self, now: Duration) {
         self.full_at = self.full_at.max(now) + self.pace.sends.1;
     }
-
-    /// Failures in a row.
-    pub fn failures(&self) -> u32 {
-        self.failures
-    }
 }
 
 fn shortened(mut message: String) -> String {

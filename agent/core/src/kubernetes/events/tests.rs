@@ -142,7 +142,10 @@ fn failures_are_waited_out_and_nothing_is_forgotten() {
     assert_eq!(outbox.next(NOW), Due::Wait(Some(secs(300))));
     let parcel = due(&outbox, secs(300));
     outbox.sent(&parcel, "pod.1".into(), secs(300));
-    assert_eq!(outbox.failures(), 0);
+    // The next failure is the first one again.
+    outbox.note(notice("HbaFinding", "line 8"), 2);
+    outbox.failed(false, secs(400));
+    assert_eq!(outbox.next(secs(400)), Due::Wait(Some(secs(1))));
 }
 
 #[test]

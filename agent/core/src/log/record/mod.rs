@@ -5,7 +5,9 @@ mod split;
 #[cfg(test)]
 mod tests;
 
-pub use model::{FORMAT_VARIABLE, Format, Identity, LONGEST_LINE, Level, Moment, Record};
+pub use model::{FORMAT_VARIABLE, Format, Identity, Level, Moment, Record};
+
+use model::LONGEST_LINE;
 
 impl Record {
     /// The record as lines of JSON, each with its line break and none longer than a container runtime passes on whole: what

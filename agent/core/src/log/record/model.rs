@@ -98,7 +98,7 @@ struct Line<'a> {
 }
 
 /// Container runtimes (containerd, Docker) cut lines that are longer than 16 KiB, line break included.
-pub const LONGEST_LINE: usize = 16 * 1024 - 1;
+pub(super) const LONGEST_LINE: usize = 16 * 1024 - 1;
 
 impl Record {
     /// The record as one line of JSON, with its line break.

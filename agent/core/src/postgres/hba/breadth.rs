@@ -10,7 +10,7 @@ const SHORTEST_V6: u32 = 32;
 
 /// How many hosts a line lets in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Width {
+pub(crate) enum Width {
     /// The unix socket, one address, one name, or the server itself.
     Exact,
     /// A network or a domain that somebody wrote down.
@@ -20,7 +20,7 @@ pub enum Width {
 }
 
 /// Judges the address column, and `trust` for every user from more than one host.
-pub fn width(rule: &Rule) -> Width {
+pub(crate) fn width(rule: &Rule) -> Width {
     let width = match &rule.address {
         None | Some(Address::SameHost) => Width::Exact,
         Some(Address::All) => Width::Wide("it admits every address"),

@@ -1,9 +1,10 @@
 //! The agent's block in a file that has other writers too.
 
 /// First line of the agent's block. One of a kind, so that tools which drop repeated lines keep it.
-pub const BEGIN_MARKER: &str = "# BEGIN gp-agent: gp-agent writes the lines from here to END; put your own below";
+pub(crate) const BEGIN_MARKER: &str =
+    "# BEGIN gp-agent: gp-agent writes the lines from here to END; put your own below";
 /// Last line of the agent's block.
-pub const END_MARKER: &str = "# END gp-agent: everything below is left alone";
+pub(crate) const END_MARKER: &str = "# END gp-agent: everything below is left alone";
 
 /// What a marker line starts with, in this and in earlier versions.
 const BEGIN: &str = "# BEGIN gp-agent";
@@ -46,7 +47,7 @@ fn without_blocks(existing: &str, block: &str) -> String {
 }
 
 /// The lines inside the agent's blocks. A block that lost its end marker counts as none: its lines may be anybody's.
-pub fn blocks(existing: &str) -> String {
+pub(crate) fn blocks(existing: &str) -> String {
     let mut inside = String::new();
     let mut block = None;
     for line in existing.split_inclusive('\n') {

@@ -6,10 +6,10 @@
 
 mod address;
 mod auth_options;
-mod breadth;
+pub(crate) mod breadth;
 mod evaluate;
 mod index;
-pub mod managed_block;
+pub(crate) mod managed_block;
 mod model;
 mod parse;
 mod render;
@@ -18,10 +18,11 @@ mod tokenizer;
 mod verify;
 
 pub use address::Interface;
-pub use breadth::{Width, width};
-pub use evaluate::{Client, Database, Origin, Verdict, View, admit};
+#[cfg(any(test, feature = "fixtures"))]
+pub use evaluate::admit;
+pub use evaluate::{Client, Database, Origin, Verdict, View};
 pub use index::Index;
-pub use managed_block::{BEGIN_MARKER, END_MARKER, splice};
+pub use managed_block::splice;
 pub use model::{Address, ConnType, ErrorKind, HbaFile, LineError, Method, Rule, Token};
 pub use parse::parse;
 pub use render::{BlockRequest, ExtraLineError, HbaPeer, PeerAddress, render_block};

@@ -1,6 +1,5 @@
 //! What a pg_hba.conf is made of.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -15,7 +14,7 @@ pub struct Token {
 
 impl Token {
     /// Whether this is the keyword `word` (unquoted; keywords are case-sensitive).
-    pub fn is_keyword(&self, word: &str) -> bool {
+    pub(crate) fn is_keyword(&self, word: &str) -> bool {
         !self.quoted && self.text == word
     }
 }
@@ -153,31 +152,12 @@ impl fmt::Display for LineError {
     }
 }
 
-/// A whole file.
+/// A whole file. PostgreSQL loads it when there is no error and at least one rule; else a reload keeps the rules of before,
+/// and a start fails.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HbaFile {
     /// The valid lines, in order.
     pub rules: Vec<Rule>,
     /// The others that are neither empty nor comments, in order.
     pub errors: Vec<LineError>,
-}
-
-impl HbaFile {
-    /// Whether PostgreSQL would load this file: no line with an error, and at least one rule.
-    ///
-    /// When not, a reload keeps the rules of before and a start fails.
-    pub fn is_loadable(&self) -> bool {
-        self.errors.is_empty() && !self.rules.is_empty()
-    }
-
-    /// Host names in the address column, without suffixes; these are worth a forward lookup.
-    pub fn names(&self) -> BTreeSet<&str> {
-        self.rules
-            .iter()
-            .filter_map(|rule| match &rule.address {
-                Some(Address::Name(name)) if !name.is_empty() && !name.starts_with('.') => Some(name.as_str()),
-                _ => None,
-            })
-            .collect()
-    }
 }

@@ -7,7 +7,7 @@ use super::required_connections;
 use super::required_connections::Source;
 use crate::cluster::topology::{Member, Topology};
 use crate::config::Auth;
-use crate::quote;
+use crate::config::quote;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use thiserror::Error;
@@ -155,8 +155,9 @@ fn extra_error(line: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::postgres::hba::breadth::{Width, width};
     use crate::postgres::hba::required_connections::tests::topology;
-    use crate::postgres::hba::{HbaFile, Width, splice, width};
+    use crate::postgres::hba::splice;
     use proptest::prelude::*;
 
     fn peers(topology: &Topology) -> Vec<HbaPeer> {
@@ -236,7 +237,7 @@ mod tests {
     #[test]
     fn a_user_that_looks_like_a_keyword_is_quoted() {
         for user in ["all", "+x", "a b", "a\"b", "@f", "a,b", "a#b", "a\\"] {
-            let file: HbaFile = parse(&render("coordinator-0", user, &[], &[]).unwrap());
+            let file = parse(&render("coordinator-0", user, &[], &[]).unwrap());
             assert_eq!(file.errors, []);
             assert!(file.rules.iter().all(|rule| rule.users[0].text == user), "{user}");
             assert!(file.rules[0].users[0].quoted, "{user}");
@@ -262,7 +263,7 @@ mod tests {
             peers.rotate_left(middle);
             prop_assert_eq!(&block, &render(&pod, "gpadmin", &peers, &[]).unwrap());
             let file = parse(&block);
-            prop_assert!(file.is_loadable());
+            prop_assert!(file.errors.is_empty() && !file.rules.is_empty());
             prop_assert!(file.rules.iter().all(|rule| width(rule) == Width::Exact));
             let lines: Vec<_> = block.lines().collect();
             let unique: HashSet<_> = lines.iter().collect();

@@ -1,5 +1,6 @@
 //! The status as Prometheus metrics.
 
+use crate::sys::log::writer::Dropped;
 use gp_agent_core::cluster::probes;
 use gp_agent_core::cluster::status::{Phase, PodStatus, StorageStatus};
 use gp_agent_core::cluster::topology::Role;
@@ -16,13 +17,14 @@ type Float = Gauge<f64, AtomicU64>;
 type Labels = Vec<(&'static str, String)>;
 
 /// The text that `/metrics` serves (OpenMetrics 1.0).
-pub(crate) fn render(status: &PodStatus, now: u64) -> String {
+pub(crate) fn render(status: &PodStatus, dropped: Dropped, now: u64) -> String {
     let mut registry = Registry::with_prefix("gp_agent");
     roles(&mut registry, status);
     database(&mut registry, status, now);
     findings(&mut registry, status);
     volumes(&mut registry, status);
     agent(&mut registry, status);
+    log(&mut registry, dropped);
     let mut text = String::new();
     match encode(&mut text, &registry) {
         Ok(()) => text,
@@ -173,6 +175,20 @@ fn volumes(registry: &mut Registry, status: &PodStatus) {
         "Bytes free for this user when the volume was last looked at",
         free.collect(),
     );
+    let hung = |path: &str| status.hung_volumes.iter().any(|v| v.path == path);
+    let mut paths: Vec<&str> = status.storage.iter().map(|s| s.path.as_str()).collect();
+    paths.extend(status.hung_volumes.iter().map(|v| v.path.as_str()));
+    paths.sort_unstable();
+    paths.dedup();
+    family(
+        registry,
+        "storage_hung",
+        "1 while the volume's file system does not answer",
+        paths
+            .into_iter()
+            .map(|path| (Labels::from([("path", path.to_string())]), flag(hung(path))))
+            .collect(),
+    );
     let durable = status.storage.iter().map(|s| (labels(s), flag(s.durable)));
     family(
         registry,
@@ -203,6 +219,19 @@ fn agent(registry: &mut Registry, status: &PodStatus) {
     );
     let labels: Labels = vec![("version", status.version.clone())];
     family(registry, "build_info", "Version of gp-agent", vec![(labels, 1.0)]);
+}
+
+fn log(registry: &mut Registry, dropped: Dropped) {
+    let family = Family::<Labels, Counter>::default();
+    for (source, records) in [("agent", dropped.agent), ("server", dropped.servers)] {
+        let labels = vec![("source", source.to_string())];
+        family.get_or_create(&labels).inc_by(records);
+    }
+    registry.register(
+        "log_dropped",
+        "Log records dropped because nobody read standard error, since the agent started",
+        family,
+    );
 }
 
 #[cfg(test)]

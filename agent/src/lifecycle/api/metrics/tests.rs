@@ -4,6 +4,8 @@ use gp_agent_core::finding::Finding;
 use gp_agent_core::fixtures::status;
 use proptest::prelude::*;
 
+const DROPPED: Dropped = Dropped { agent: 3, servers: 12 };
+
 fn busy() -> PodStatus {
     let mut s = status(Phase::Running, Some(Role::Primary));
     s.version = "1.2.3".into();
@@ -36,7 +38,7 @@ fn busy() -> PodStatus {
 
 #[test]
 fn the_whole_exposition() {
-    insta::assert_snapshot!(in_order(&render(&busy(), 100)));
+    insta::assert_snapshot!(in_order(&render(&busy(), DROPPED, 100)));
 }
 
 /// The samples of one metric come in any order.
@@ -56,7 +58,7 @@ fn in_order(text: &str) -> String {
 
 #[test]
 fn every_metric_has_a_type_and_help_text() {
-    let text = render(&PodStatus::unknown("x"), 0);
+    let text = render(&PodStatus::unknown("x"), Dropped::default(), 0);
     let named = |kind: &str| -> Vec<String> {
         let lines = text.lines().filter_map(|l| l.strip_prefix(kind));
         lines.filter_map(|l| l.split(' ').next().map(str::to_string)).collect()
@@ -70,10 +72,10 @@ proptest! {
     #[test]
     fn labels_cannot_break_out(peer in ".{0,20}", path in "[\"\\\\\n{}a]{0,8}") {
         let mut s = busy();
-        let expected = render(&s, 100).lines().count();
+        let expected = render(&s, DROPPED, 100).lines().count();
         s.replication[0].peer = peer;
         s.storage[0].path = path;
-        let text = render(&s, 100);
+        let text = render(&s, DROPPED, 100);
         prop_assert_eq!(text.split('\n').count(), expected + 1);
     }
 }

@@ -8,13 +8,13 @@ use crate::sys::storage::fs::write_atomically;
 use anyhow::{Context, Result, bail};
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::config::Auth;
+use gp_agent_core::config::quote;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::greenplum::creation_gaps::CreationGaps;
 use gp_agent_core::greenplum::gpinitsystem::{
     GPADDMIRRORS_FILE, gpaddmirrors_arguments, gpaddmirrors_file, gpinitstandby_arguments,
 };
-use gp_agent_core::quote;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;

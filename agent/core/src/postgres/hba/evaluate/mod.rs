@@ -1,7 +1,7 @@
 //! Which line decides on a client: the first that matches (hba.c, check_hba).
 
 use super::address::{Interface, in_range};
-use super::model::{Address, ConnType, HbaFile, Method, Rule, Token};
+use super::model::{Address, ConnType, Method, Rule, Token};
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
@@ -77,12 +77,12 @@ impl View {
     }
 
     /// The name of an address.
-    pub fn reverse(&self, address: IpAddr) -> Option<&str> {
+    pub(crate) fn reverse(&self, address: IpAddr) -> Option<&str> {
         self.reverse.get(&address).map(String::as_str)
     }
 
     /// The addresses of a name; empty when it has none.
-    pub fn forward(&self, name: &str) -> &[IpAddr] {
+    pub(crate) fn forward(&self, name: &str) -> &[IpAddr] {
         let found = match self.forward.get(name) {
             None => self.forward.get(&name.to_ascii_lowercase()),
             found => found,
@@ -118,8 +118,11 @@ impl<'a> Verdict<'a> {
     }
 }
 
-/// The verdict of the first line that matches. Lines with errors are passed over: see [`HbaFile::is_loadable`].
-pub fn admit<'a>(file: &'a HbaFile, client: &Client, view: &View) -> Verdict<'a> {
+/// The verdict of the first line that matches. Lines with errors are passed over: see [`HbaFile`](super::HbaFile).
+///
+/// The [`Index`](super::Index) gives the same verdict faster; this is what it is compared with.
+#[cfg(any(test, feature = "fixtures"))]
+pub fn admit<'a>(file: &'a super::HbaFile, client: &Client, view: &View) -> Verdict<'a> {
     Verdict::of(file.rules.iter().find(|rule| matches(rule, client, view)))
 }
 

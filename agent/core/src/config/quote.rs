@@ -24,7 +24,7 @@ pub fn sql_identifier(name: &str) -> String {
 }
 
 /// A value of postgresql.conf, as guc-file.l reads it: quotes doubled, backslashes escaped.
-pub fn postgres_setting(value: &str) -> String {
+pub(crate) fn postgres_setting(value: &str) -> String {
     format!("'{}'", value.replace('\\', r"\\").replace('\'', "''"))
 }
 
@@ -34,12 +34,12 @@ pub fn conninfo(value: &str) -> String {
 }
 
 /// A field of ~/.pgpass, with a backslash before colon and backslash (libpq, "The Password File").
-pub fn pgpass_field(field: &str) -> String {
+pub(crate) fn pgpass_field(field: &str) -> String {
     field.replace('\\', r"\\").replace(':', r"\:")
 }
 
 /// A word of pg_hba.conf that means itself: in quotes when it would otherwise mean something else (hba.c, next_token).
-pub fn hba_word(word: &str) -> String {
+pub(crate) fn hba_word(word: &str) -> String {
     const KEYWORDS: [&str; 7] = [
         "all",
         "replication",
@@ -58,12 +58,12 @@ pub fn hba_word(word: &str) -> String {
 
 /// One argument of ssh_config or sshd_config as OpenSSH's argv_split reads it: in double quotes, with `\` before `"` and
 /// `\`.
-pub fn ssh_argument(argument: &str) -> String {
+pub(crate) fn ssh_argument(argument: &str) -> String {
     format!("\"{}\"", argument.replace('\\', r"\\").replace('"', "\\\""))
 }
 
 /// A path as [`ssh_argument`].
-pub fn ssh_path(path: &Path) -> String {
+pub(crate) fn ssh_path(path: &Path) -> String {
     ssh_argument(&path.to_string_lossy())
 }
 

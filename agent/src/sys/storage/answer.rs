@@ -1,0 +1,56 @@
+//! A small question to a volume, to see whether it answers at all.
+
+use super::write_probe::{BLOCK, aligned};
+use rustix::fs::{Mode, OFlags, open, statvfs};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// Written at the first start, read ever since; small.
+const SMALL_FILE: &str = ".gp-agent/owner.json";
+
+/// The free bytes of the volume, after the agent's small file there was read past the kernel's cache where that is possible: a
+/// disk that hangs would still answer from memory. Blocks as long as the volume does.
+///
+/// # Errors
+/// Those of the file system; a volume without the file has answered.
+pub(crate) fn ask(volume: &Path) -> io::Result<u64> {
+    let space = statvfs(volume)?;
+    match open_direct(&volume.join(SMALL_FILE)) {
+        Ok(fd) => {
+            let mut memory = vec![0; 2 * BLOCK];
+            File::from(fd).read_at(aligned(&mut memory), 0)?;
+        }
+        Err(Errno::NOENT) => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(space.f_bavail.saturating_mul(space.f_frsize))
+}
+
+fn open_direct(path: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    match open(path, flags | OFlags::DIRECT, Mode::empty()) {
+        // tmpfs and some others know no O_DIRECT.
+        Err(Errno::INVAL) => open(path, flags, Mode::empty()),
+        opened => opened,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_volume_answers_with_and_without_the_file() {
+        let volume = tempfile::tempdir().unwrap();
+        assert!(ask(volume.path()).unwrap() > 0);
+        let file = volume.path().join(SMALL_FILE);
+        std::fs::create_dir(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, "{}").unwrap();
+        assert!(ask(volume.path()).unwrap() > 0);
+        assert!(ask(&volume.path().join("none")).is_err());
+    }
+}
