@@ -1,6 +1,7 @@
 //! A container whose log nobody reads.
 
 use crate::http_get::{get, metric};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs;
@@ -43,7 +44,7 @@ impl Unread {
             dir.display()
         );
         fs::write(&config, text).unwrap();
-        nix::unistd::mkfifo(&dir.join("gate"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        mknodat(CWD, dir.join("gate"), FileType::Fifo, Mode::RWXU, 0).unwrap();
         let mut init = Command::new(GP_AGENT)
             .args(["init", "--grace", "5", "--watchdog", "5", "--", "bash", "-c", SERVER])
             .env("GP_AGENT", GP_AGENT)
