@@ -14,7 +14,8 @@ mod processes;
 
 use gp_agent::internals::storage::{StorageError, prove, prove_all, same_device};
 use gp_agent::internals::storage::{set_aside, write_atomically};
-use gp_agent_core::cluster::status::StorageStatus;
+use gp_agent_core::cluster::volume::VolumeFacts;
+use gp_agent_core::cluster::volume::VolumePurpose;
 use gp_agent_core::config::Require;
 use gp_agent_core::finding::{Finding, Severity};
 use gp_agent_core::storage::{Alignment, DirectIo, Observation, judge};
@@ -23,7 +24,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-fn judged(seen: &Observation, require: Require) -> (StorageStatus, Vec<Finding>) {
+fn judged(seen: &Observation, require: Require) -> (VolumeFacts, Vec<Finding>) {
     judge(seen, require, 0)
 }
 
@@ -213,13 +214,13 @@ fn a_containers_layer_is_recognised() {
 #[test]
 fn what_is_not_a_directory_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let missing = prove(&dir.path().join("greenplum"), "data").unwrap_err();
+    let missing = prove(&dir.path().join("greenplum"), VolumePurpose::Data).unwrap_err();
     assert!(matches!(missing, StorageError::Missing { .. }), "{missing}");
     assert!(missing.to_string().contains("storage.path"), "{missing}");
     let file = dir.path().join("file");
     fs::write(&file, "precious").unwrap();
     for wrong in [file.clone(), file.join("below")] {
-        let error = prove(&wrong, "data").unwrap_err();
+        let error = prove(&wrong, VolumePurpose::Data).unwrap_err();
         let told = matches!(error, StorageError::NotADirectory { .. });
         assert!(told, "{error}");
     }
@@ -234,7 +235,7 @@ fn probe_files_of_a_killed_run_are_removed_and_nothing_else() {
     fs::write(stale, [0; 512]).unwrap();
     fs::create_dir(dir.path().join(".gp-agent-probe-directory")).unwrap();
     fs::write(dir.path().join("PG_VERSION"), "15").unwrap();
-    prove(dir.path(), "data").unwrap();
+    prove(dir.path(), VolumePurpose::Data).unwrap();
     assert_eq!(entries(dir.path()), [".gp-agent-probe-directory", "PG_VERSION"]);
 }
 
@@ -249,13 +250,13 @@ fn the_log_is_proven_where_it_is_another_file_system() {
     fs::create_dir(&inside).unwrap();
     assert!(same_device(&data, &inside).unwrap());
     assert!(!same_device(&data, &wal).unwrap());
-    let purposes = |wal: Option<&Path>| -> Vec<String> {
+    let purposes = |wal: Option<&Path>| -> Vec<VolumePurpose> {
         let proofs = prove_all(&data, wal).into_iter();
         proofs.map(|p| p.unwrap().purpose).collect()
     };
-    assert_eq!(purposes(None), ["data"]);
-    assert_eq!(purposes(Some(&inside)), ["data"]);
-    assert_eq!(purposes(Some(&wal)), ["data", "wal"]);
+    assert_eq!(purposes(None), [VolumePurpose::Data]);
+    assert_eq!(purposes(Some(&inside)), [VolumePurpose::Data]);
+    assert_eq!(purposes(Some(&wal)), [VolumePurpose::Data, VolumePurpose::Wal]);
     let missing = prove_all(&data, Some(&dir.path().join("missing")));
     assert!(matches!(missing[1], Err(StorageError::Missing { .. })));
 }

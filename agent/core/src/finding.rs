@@ -44,6 +44,50 @@ impl fmt::Display for Area {
     }
 }
 
+/// Who finds: what one source found is replaced as a whole when it has looked again. `/status` lists findings of the same
+/// severity in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FindingSource {
+    /// What is done once after the creation of the cluster.
+    PostCreate,
+    /// Whoever reads cluster.yaml.
+    Config,
+    /// What the creation of the cluster left undone.
+    Creation,
+    /// Discovery.
+    Dns,
+    /// Whoever writes Kubernetes Events.
+    Events,
+    /// The verification of pg_hba.conf.
+    HbaVerification,
+    /// Whoever writes the marked block of pg_hba.conf.
+    HbaBlock,
+    /// Whoever watches for volumes that hang.
+    HungVolume,
+    /// Whoever finds out which pod this is.
+    Identity,
+    /// The container's limits.
+    Limits,
+    /// What the pod on the other end of replication says.
+    Partner,
+    /// The Secret with the password.
+    Password,
+    /// What gpinitsystem needs on every host.
+    Preflight,
+    /// Whoever keeps the label of the active role.
+    RoleLabel,
+    /// The running server, asked about its files.
+    Server,
+    /// The server program, asked about its settings.
+    Settings,
+    /// Keys and sshd.
+    Ssh,
+    /// The decision whether the data directory may be started.
+    Start,
+    /// The volumes.
+    Storage,
+}
+
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

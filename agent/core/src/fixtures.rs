@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "values for tests")]
 
 use crate::cluster::catalog::Segment;
+use crate::cluster::replication::Link;
+use crate::cluster::server::{ServerAnswer, ServerReport};
+use crate::cluster::state::Event;
 use crate::cluster::status::{Phase, PodStatus, PostmasterStatus, ReplicationStatus};
 use crate::cluster::topology::Role;
 use crate::ssh::public_key::PublicKey;
@@ -37,6 +40,29 @@ pub fn status(phase: Phase, role: Option<Role>) -> PodStatus {
         replication: role.filter(|r| !r.is_writable()).map(|_| link).into_iter().collect(),
         ..PodStatus::unknown("segment-a-0")
     }
+}
+
+/// What happens to a pod whose server starts, as process 7, and does `role`.
+pub fn serves(role: Role) -> [Event; 3] {
+    let starting = Event::Phase {
+        phase: Phase::Starting,
+        reason: "postmaster 7 started".into(),
+    };
+    let runs = Event::PostmasterRuns {
+        pid: 7,
+        adopted: false,
+        restarts: 0,
+    };
+    let report = ServerReport {
+        role: Some(role),
+        replication: (!role.is_writable()).then(Link::received).into_iter().collect(),
+        ..ServerReport::without_role(
+            ServerAnswer::Serving,
+            Some((Phase::Running, format!("active as {role}"))),
+        )
+    };
+    let seconds = 0.001;
+    [runs, starting, Event::Answered { report, seconds }]
 }
 
 /// An ed25519 public key made of one repeated byte.

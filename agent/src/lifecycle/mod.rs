@@ -29,7 +29,7 @@ use tokio::sync::{mpsc, watch};
 /// `gp-agent run`: lives until a signal asks it to end and its postmaster has stopped.
 pub(crate) async fn run(config_path: &Path) -> Result<()> {
     let (end, shutdown) = watch::channel(false);
-    let board = Arc::new(StatusBoard::new(startup::first_status()));
+    let board = Arc::new(StatusBoard::new(startup::first_state()));
     let (commands, obeyed) = mpsc::channel(4);
     let handler = Arc::new(AgentApi::new(board.clone(), commands));
     let init = Heartbeat::from_env().map(Arc::new);

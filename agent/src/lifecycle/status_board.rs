@@ -1,54 +1,68 @@
-//! The board: what this agent knows of its pod, written by every act, read by the probes.
+//! The owner of the pod's state: every task tells it what happened, and looks at what is known.
 
 pub use crate::sys::process::clock::now;
-use gp_agent_core::cluster::status::{Phase, PodStatus};
-use gp_agent_core::finding::{Finding, Severity};
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::watch;
+use gp_agent_core::cluster::phase::Phase;
+use gp_agent_core::cluster::state::{Effect, Event, Facts, Level, PodState};
+use gp_agent_core::cluster::status::PodStatus;
+use gp_agent_core::finding::{Finding, FindingSource};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Notify, watch};
 
-/// Shared by all acts; each writes its own part.
+/// Shared by all tasks. [`StatusBoard::on`] is the one way to change what is known.
 #[derive(Debug)]
 pub struct StatusBoard {
-    inner: Mutex<Inner>,
+    state: Mutex<PodState>,
     changes: watch::Sender<()>,
-}
-
-#[derive(Debug)]
-struct Inner {
-    status: PodStatus,
-    findings: BTreeMap<&'static str, Vec<Finding>>,
+    settings_due: Arc<Notify>,
 }
 
 impl StatusBoard {
-    /// A board that begins with `status`.
-    pub fn new(status: PodStatus) -> StatusBoard {
+    /// The owner of this state.
+    pub fn new(state: PodState) -> StatusBoard {
         StatusBoard {
-            inner: Mutex::new(Inner {
-                status,
-                findings: BTreeMap::new(),
-            }),
+            state: Mutex::new(state),
             changes: watch::Sender::new(()),
+            settings_due: Arc::default(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, PodState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Everything, as it is now.
-    pub fn snapshot(&self) -> PodStatus {
-        let inner = self.lock();
-        let mut status = inner.status.clone();
-        status.findings = inner.findings.values().flatten().cloned().collect();
-        status.findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
-        status
-    }
-
-    /// Changes some of it.
-    pub fn update(&self, change: impl FnOnce(&mut PodStatus)) {
-        change(&mut self.lock().status);
+    /// Takes in what happened now, and does what follows.
+    pub fn on(&self, event: Event) {
+        // Nobody logs while holding the lock: a reader of the log may be slow.
+        let effects = self.lock().on(now(), event);
         self.changes.send_replace(());
+        for effect in effects {
+            match effect {
+                Effect::Log { level, phase, line } => log(level, phase, &line),
+                Effect::LookAtSettings => self.settings_due.notify_one(),
+                Effect::Unforeseen(words) => unforeseen(&words),
+            }
+        }
+    }
+
+    /// The pod comes to a phase, or goes on in it for another reason.
+    pub fn phase(&self, phase: Phase, reason: impl Into<String>) {
+        let reason = reason.into();
+        self.on(Event::Phase { phase, reason });
+    }
+
+    /// Replaces what one source found.
+    pub fn findings(&self, source: FindingSource, findings: Vec<Finding>) {
+        self.on(Event::Findings(source, findings));
+    }
+
+    /// The document of `/status`, as of now.
+    pub fn snapshot(&self) -> PodStatus {
+        self.lock().status()
+    }
+
+    /// One look at what is known.
+    pub fn read<T>(&self, look: impl FnOnce(&Facts) -> T) -> T {
+        look(self.lock().facts())
     }
 
     /// Sees every change from now on.
@@ -56,71 +70,35 @@ impl StatusBoard {
         self.changes.subscribe()
     }
 
-    /// One look at it.
-    pub fn read<T>(&self, look: impl FnOnce(&PodStatus) -> T) -> T {
-        look(&self.lock().status)
+    /// Returns when what is known is so.
+    pub async fn until(&self, wanted: impl Fn(&Facts) -> bool) {
+        let mut changes = self.changes();
+        // The sender lives as long as self.
+        while !self.read(&wanted) && changes.changed().await.is_ok() {}
     }
 
-    /// Moves to a phase; logs when phase or reason is new.
-    pub fn phase(&self, phase: Phase, reason: impl Into<String>) {
-        let reason = reason.into();
-        let mut inner = self.lock();
-        let status = &mut inner.status;
-        if status.phase == phase && status.reason == reason {
-            return;
-        }
-        let before = status.phase;
-        if !phase.may_follow(before) {
-            drop(inner);
-            unforeseen(before, phase, &reason);
-            if before.is_final() {
-                return;
-            }
-            inner = self.lock();
-        }
-        let status = &mut inner.status;
-        if status.phase != phase {
-            status.phase_since = now();
-        }
-        status.phase = phase;
-        status.reason.clone_from(&reason);
-        drop(inner);
-        self.changes.send_replace(());
-        match phase {
-            Phase::Refused | Phase::CrashLoop | Phase::Hung => {
-                tracing::error!(?phase, "{reason}");
-            }
-            Phase::Crashed => tracing::warn!(?phase, "{reason}"),
-            _ => tracing::info!(?phase, "{reason}"),
-        }
+    /// Whether the cluster is known to exist: before that, its files belong to the tool that creates it.
+    pub fn is_created(&self) -> bool {
+        self.read(|s| s.cluster.is_created())
     }
 
-    /// Replaces what one source found; logs what is new and what is mended.
-    pub fn findings(&self, source: &'static str, findings: Vec<Finding>) {
-        let mut inner = self.lock();
-        let old = inner.findings.insert(source, findings.clone()).unwrap_or_default();
-        drop(inner);
-        self.changes.send_replace(());
-        for finding in findings.iter().filter(|f| !old.contains(f)) {
-            match finding.severity {
-                Severity::Error => tracing::error!("{finding}"),
-                Severity::Warning => tracing::warn!("{finding}"),
-                Severity::Info => tracing::info!("{finding}"),
-            }
-        }
-        for gone in old.iter().filter(|f| !findings.contains(f)) {
-            tracing::info!("no longer found: {} {}: {}", gone.area, gone.subject, gone.what);
-        }
+    /// Rung when the settings files should be looked at again.
+    pub fn settings_due(&self) -> Arc<Notify> {
+        self.settings_due.clone()
     }
 }
 
-/// A move that [`gp_agent_core::cluster::phase::MAY_FOLLOW`] does not know is a defect. In production it is obeyed all the same,
-/// since probes that go by an old phase do more harm; nothing leaves the last one.
-fn unforeseen(before: Phase, phase: Phase, reason: &str) {
-    tracing::error!(
-        ?before,
-        ?phase,
-        "no such step is foreseen in a pod's life; please report this: {reason}"
-    );
-    debug_assert!(false, "{phase:?} ({reason}) may not follow {before:?}");
+fn log(level: Level, phase: Option<Phase>, line: &str) {
+    let phase = phase.map(tracing::field::debug);
+    match level {
+        Level::Error => tracing::error!(phase, "{line}"),
+        Level::Warning => tracing::warn!(phase, "{line}"),
+        Level::Info => tracing::info!(phase, "{line}"),
+    }
+}
+
+/// Tests end here; in production the state has made the best of it.
+fn unforeseen(words: &str) {
+    tracing::error!("a step that is not foreseen in a pod's life, please report it: {words}");
+    debug_assert!(false, "{words}");
 }

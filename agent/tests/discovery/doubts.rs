@@ -10,6 +10,7 @@ use gp_agent::internals::pod::StatusBoard;
 use gp_agent::internals::process::Account;
 use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer, CatalogReply};
 use gp_agent_core::cluster::report::Report;
+use gp_agent_core::cluster::state::PodState;
 use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::config;
 use gp_agent_core::config::{Config, UseApi};
@@ -72,7 +73,7 @@ async fn pod(dns: &FakeDns, port: u16) -> Option<(Pod, Discovery)> {
     discovery.all_found().await;
     let topology = topology();
     let me = topology.member("segment-a-0").unwrap().clone();
-    let board = Arc::new(StatusBoard::new(PodStatus::unknown("segment-a-0")));
+    let board = Arc::new(StatusBoard::new(PodState::new("segment-a-0", 0, 0)));
     let shutdown = watch::channel(false).1;
     let pod = Pod {
         label: RoleLabel::start(None, UseApi::Off, Default::default(), &board, shutdown.clone()),
@@ -88,7 +89,6 @@ async fn pod(dns: &FakeDns, port: u16) -> Option<(Pod, Discovery)> {
         refused_settings: Default::default(),
         settings_changed: Default::default(),
         catalog: catalog::unknown("a test"),
-        created: watch::Sender::new(false),
         recheck: Default::default(),
     };
     Some((pod, discovery))

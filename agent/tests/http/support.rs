@@ -3,6 +3,7 @@
 use gp_agent::internals::http::{Agent, Limits, Reply, bind_tcp, bind_unix, serve_tcp, serve_unix};
 use gp_agent::internals::peers::{FanOutLimits, PeerClient};
 use gp_agent_core::cluster::catalog::{CatalogAnswer, CatalogReply};
+use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::peer_error::PeerError;
 use gp_agent_core::cluster::report::{PodReport, Report};
 use gp_agent_core::cluster::status::{Phase, PodStatus, PostmasterStatus};
@@ -75,7 +76,7 @@ impl Agent for Fake {
         })
     }
 
-    fn catalog(&self, content: Option<gp_agent_core::cluster::content::ContentId>) -> CatalogReply {
+    fn catalog(&self, content: Option<ContentId>) -> CatalogReply {
         let status = self.status();
         let what = content.map_or("all".to_string(), |content| content.to_string());
         CatalogReply::new(status.cluster, status.fqdn, CatalogAnswer::NotCreated { what })
@@ -117,7 +118,7 @@ pub(crate) fn member(pod: &str, role: Role) -> Member {
         pod: pod.into(),
         fqdn: format!("{pod}.agent"),
         role,
-        content: gp_agent_core::cluster::content::ContentId::new(0),
+        content: ContentId::new(0),
         port: 5432,
         data_dir: "/greenplum/gpseg0".into(),
     }
@@ -157,13 +158,13 @@ impl Peers {
     }
 
     /// Asks the first of them for the catalog.
-    pub(crate) async fn catalog(&self, content: Option<i32>) -> Result<CatalogAnswer, PeerError> {
+    pub(crate) async fn catalog(&self, content: Option<ContentId>) -> Result<CatalogAnswer, PeerError> {
         let known = watch::channel(self.known.clone()).1;
         let client = PeerClient::new("warehouse", &known, self.port);
         client
             .catalog(
                 &self.members[0],
-                content.map(gp_agent_core::cluster::content::ContentId::new),
+                content,
                 Duration::from_secs(60),
             )
             .await

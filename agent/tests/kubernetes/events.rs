@@ -4,9 +4,11 @@ use super::fake::{ApiServer, Mood, PATIENCE};
 use gp_agent::internals::kubernetes::Events;
 use gp_agent::internals::kubernetes::Kubernetes;
 use gp_agent::internals::pod::StatusBoard;
-use gp_agent_core::cluster::status::{Phase, PodStatus};
+use gp_agent_core::cluster::phase::Phase;
+use gp_agent_core::cluster::state::PodState;
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::config::UseApi;
+use gp_agent_core::fixtures::serves;
 use gp_agent_core::kubernetes::events::EventLimits;
 use serde_json::Value;
 use std::sync::Arc;
@@ -31,7 +33,7 @@ struct Pod {
 impl Pod {
     async fn start(events: UseApi) -> Pod {
         let server = ApiServer::start().await;
-        let board = Arc::new(StatusBoard::new(PodStatus::unknown("segment-a-0")));
+        let board = Arc::new(StatusBoard::new(PodState::new("segment-a-0", 0, 0)));
         let mut place = server.place();
         // It is learnt from the server, where the agent may ask.
         place.uid = None;
@@ -60,7 +62,7 @@ impl Pod {
     async fn crash_until(&mut self, what: &str, wanted: impl Fn(&[Value]) -> bool) {
         let crashing = async {
             while !wanted(&self.stored()) {
-                self.board.phase(Phase::Starting, "again");
+                self.starts();
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 self.crashes(4);
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -70,7 +72,12 @@ impl Pod {
         reached.unwrap_or_else(|_| panic!("{what}: {:?}", self.stored()));
     }
 
+    fn starts(&self) {
+        self.board.phase(Phase::Starting, "again");
+    }
+
     fn crashes(&self, times: u32) {
+        self.starts();
         self.board.phase(Phase::CrashLoop, format!("crash {times} in a row"));
     }
 }
@@ -140,9 +147,8 @@ async fn switched_off_nothing_is_written() {
     tokio::task::yield_now().await;
     assert_eq!(pod.server.verbs(), [""; 0]);
     pod.events.configure(UseApi::Auto);
-    pod.board.update(|s| {
-        s.phase = Phase::Running;
-        s.active_role = Some(Role::Primary);
-    });
+    for event in serves(Role::Primary) {
+        pod.board.on(event);
+    }
     pod.until("no Event", |events| events.len() == 1).await;
 }

@@ -4,9 +4,10 @@ use super::fake::{ApiServer, Mood, PATIENCE};
 use gp_agent::internals::kubernetes::Kubernetes;
 use gp_agent::internals::kubernetes::{RoleLabel, WITHDRAW_WITHIN};
 use gp_agent::internals::pod::{StatusBoard, now};
-use gp_agent_core::cluster::status::{Phase, PodStatus};
+use gp_agent_core::cluster::state::{Event, PodState};
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::config::UseApi;
+use gp_agent_core::fixtures::serves;
 use gp_agent_core::kubernetes::role_label::LabelIntervals;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,11 +33,11 @@ impl Pod {
     async fn start(stale: Option<&str>, labels: UseApi) -> Pod {
         let server = ApiServer::start().await;
         server.objects.lock().unwrap().set_role(stale);
-        Pod::on(server, PodStatus::unknown("segment-a-0"), labels, quick())
+        Pod::on(server, PodState::new("segment-a-0", 0, 0), labels, quick())
     }
 
-    fn on(server: ApiServer, status: PodStatus, labels: UseApi, pace: LabelIntervals) -> Pod {
-        let board = Arc::new(StatusBoard::new(status));
+    fn on(server: ApiServer, state: PodState, labels: UseApi, pace: LabelIntervals) -> Pod {
+        let board = Arc::new(StatusBoard::new(state));
         let (end, shutdown) = watch::channel(false);
         let label = {
             let api = Arc::new(Kubernetes::new(server.place()));
@@ -51,16 +52,13 @@ impl Pod {
     }
 
     fn serves(&self, role: Role) {
-        self.board.update(|s| {
-            s.phase = Phase::Running;
-            s.active_role = Some(role);
-            s.postmaster.answer = "ok".into();
-            s.postmaster.answered_at = now();
-        });
+        for event in serves(role) {
+            self.board.on(event);
+        }
     }
 
     fn stops_serving(&self) {
-        self.board.update(|s| s.active_role = None);
+        self.board.on(Event::PostmasterGone);
     }
 
     async fn until_finding(&self, part: &str) {
@@ -172,8 +170,8 @@ async fn without_rights_it_is_told_and_nothing_waits_for_it() {
         lasting_retry: Duration::from_millis(200),
         ..quick()
     };
-    let status = PodStatus::unknown("segment-a-0");
-    let mut pod = Pod::on(server, status, UseApi::Auto, pace);
+    let state = PodState::new("segment-a-0", 0, 0);
+    let mut pod = Pod::on(server, state, UseApi::Auto, pace);
     pod.until_finding("is forbidden").await;
     pod.serves(Role::Primary);
     timeout(PATIENCE, pod.label.withdraw(WITHDRAW_WITHIN)).await.unwrap();
@@ -188,9 +186,8 @@ async fn without_rights_it_is_told_and_nothing_waits_for_it() {
 async fn an_agent_that_was_started_again_leaves_the_label_of_a_database_that_serves() {
     let server = ApiServer::start().await;
     server.objects.lock().unwrap().set_role(Some("primary"));
-    let mut status = PodStatus::unknown("segment-a-0");
-    (status.agent_restarts, status.agent_started) = (1, now());
-    let mut pod = Pod::on(server, status, UseApi::Auto, quick());
+    let state = PodState::new("segment-a-0", 1, now());
+    let mut pod = Pod::on(server, state, UseApi::Auto, quick());
     pod.serves(Role::Primary);
     pod.server.until_requests(1).await;
     assert_eq!(pod.server.role().as_deref(), Some("primary"));
@@ -206,8 +203,8 @@ async fn what_somebody_else_did_is_mended() {
         look_again: Duration::from_millis(100),
         ..quick()
     };
-    let status = PodStatus::unknown("segment-a-0");
-    let mut pod = Pod::on(server, status, UseApi::Auto, pace);
+    let state = PodState::new("segment-a-0", 0, 0);
+    let mut pod = Pod::on(server, state, UseApi::Auto, pace);
     pod.serves(Role::Primary);
     pod.server.until_role(Some("primary")).await;
     pod.server.objects.lock().unwrap().set_role(Some("standby"));
@@ -227,7 +224,7 @@ async fn switched_off_nothing_is_asked_until_it_is_switched_on() {
 
 #[tokio::test]
 async fn outside_kubernetes_nothing_waits() {
-    let board = Arc::new(StatusBoard::new(PodStatus::unknown("segment-a-0")));
+    let board = Arc::new(StatusBoard::new(PodState::new("segment-a-0", 0, 0)));
     let (_end, shutdown) = watch::channel(false);
     let label = RoleLabel::start(None, UseApi::Auto, quick(), &board, shutdown);
     timeout(PATIENCE, label.withdraw(WITHDRAW_WITHIN)).await.unwrap();

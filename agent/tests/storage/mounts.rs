@@ -1,6 +1,7 @@
 //! File systems to try, and a place where they can be mounted.
 
 use gp_agent::internals::storage::{StorageError, prove};
+use gp_agent_core::cluster::volume::VolumePurpose;
 use gp_agent_core::storage::Observation;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
@@ -115,7 +116,7 @@ pub(crate) fn entries(directory: &Path) -> Vec<String> {
 /// Proves the volume, and that nothing was left behind, whatever the outcome.
 pub(crate) fn proved(volume: &Path) -> Result<Observation, StorageError> {
     let before = entries(volume);
-    let outcome = prove(volume, "data");
+    let outcome = prove(volume, VolumePurpose::Data);
     assert_eq!(entries(volume), before, "after {outcome:?}");
     outcome
 }

@@ -3,6 +3,7 @@
 use crate::mounts::{entries, mounted, private_directory};
 use gp_agent::internals::storage::prove;
 use gp_agent::internals::storage::{LockError, VolumeLock};
+use gp_agent_core::cluster::volume::VolumePurpose;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -23,7 +24,7 @@ fn child() {
     let (verb, volume) = order.split_once(' ').unwrap();
     let volume = Path::new(volume);
     if verb == "prove" {
-        match prove(volume, "data") {
+        match prove(volume, VolumePurpose::Data) {
             Ok(seen) => println!("\nanswer: proved, mode {:o}", seen.owner.mode),
             Err(e) => println!("\nanswer: {e}"),
         }

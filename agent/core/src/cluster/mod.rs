@@ -2,12 +2,17 @@
 
 pub mod catalog;
 pub mod content;
+pub mod creation;
 pub mod directory;
 pub mod document;
 pub mod identity;
 pub mod peer_error;
 pub mod phase;
 pub mod probes;
+pub mod replication;
 pub mod report;
+pub mod server;
+pub mod state;
 pub mod status;
 pub mod topology;
+pub mod volume;

@@ -1,7 +1,10 @@
 //! What a database server answered about itself, and what follows for the pod.
 
 use crate::cluster::content::ContentId;
-use crate::cluster::status::{Phase, ReplicationStatus};
+use crate::cluster::directory::DirectoryKind;
+use crate::cluster::phase::Phase;
+use crate::cluster::replication::{Link, LinkEnd, StreamState, SyncState};
+use crate::cluster::server::{ServerAnswer, ServerReport};
 use crate::cluster::topology::Role;
 
 /// The server's own account, read from the rows of the engine's question.
@@ -12,7 +15,7 @@ pub struct Observation {
     /// The timeline it writes on; `None` while in recovery.
     pub timeline: Option<u32>,
     /// Both directions of replication.
-    pub replication: Vec<ReplicationStatus>,
+    pub replication: Vec<Link>,
     /// Whether it receives a stream now.
     pub receiving: bool,
     /// Greenplum: whether it was asked in utility mode. A coordinator asks in the mode that it was started in.
@@ -33,14 +36,10 @@ pub enum Receiver {
 impl Observation {
     /// A replica that refuses SQL, and whether it receives a stream.
     pub fn of_replica(receiving: bool) -> Observation {
-        let link = ReplicationStatus {
-            state: "streaming".into(),
-            ..ReplicationStatus::default()
-        };
         Observation {
             in_recovery: true,
             timeline: None,
-            replication: receiving.then_some(link).into_iter().collect(),
+            replication: receiving.then(Link::received).into_iter().collect(),
             receiving,
             utility: false,
         }
@@ -60,13 +59,13 @@ impl Observation {
                     seen = Some((in_recovery, timeline, cell(3) == "utility"));
                 }
                 tag @ ("send" | "receive") => {
-                    let link = ReplicationStatus {
+                    let link = Link {
                         peer: cell(1),
-                        state: cell(2),
-                        sync_state: cell(3),
+                        end: end(tag, &cell(3)),
+                        state: StreamState::from_word(&cell(2)),
                         lag_bytes: cell(4).parse::<i64>().ok().map(|lag| lag.max(0)),
                     };
-                    receiving |= tag == "receive" && link.state == "streaming";
+                    receiving |= link.receives();
                     replication.push(link);
                 }
                 _ => {}
@@ -79,6 +78,21 @@ impl Observation {
             receiving,
             utility,
         })
+    }
+
+    fn report(&self, content: ContentId, phase: Option<(Phase, String)>) -> ServerReport {
+        let kind = match self.in_recovery {
+            true => DirectoryKind::Standby,
+            false => DirectoryKind::Primary,
+        };
+        ServerReport {
+            answer: ServerAnswer::Serving,
+            role: self.active_role(content),
+            replication: self.replication.clone(),
+            kind: Some(kind),
+            timeline: self.timeline,
+            phase,
+        }
     }
 
     /// The role that this server does for `content` at this moment; a replica that does not stream does none, nor does a
@@ -95,6 +109,14 @@ impl Observation {
     }
 }
 
+/// A sender without a word for it is waited for by nobody.
+fn end(tag: &str, sync: &str) -> LinkEnd {
+    match tag {
+        "send" => LinkEnd::Sender(SyncState::from_word(sync).unwrap_or(SyncState::Async)),
+        _ => LinkEnd::Receiver,
+    }
+}
+
 /// How the question was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -104,8 +126,8 @@ pub enum Answer {
     NotNow(String),
     /// It refused; its words.
     Refused(String),
-    /// Not within the time.
-    TimedOut,
+    /// Not within so many seconds.
+    TimedOut(u64),
     /// Nobody listens.
     NoServer,
     /// Not asked: it waits for its sessions to end (a smart shutdown), and the agent's must not be one of them.
@@ -115,18 +137,32 @@ pub enum Answer {
 /// Time-outs in a row after which a server that accepts connections counts as hung.
 pub(crate) const HUNG_AFTER: u32 = 4;
 
+/// What follows for the pod of `content` from an answer of its server, after that many time-outs in a row.
+pub fn report(answer: &Answer, content: ContentId, timeouts_in_a_row: u32) -> ServerReport {
+    let phase = phase(answer, content, timeouts_in_a_row);
+    let said = match answer {
+        Answer::Ok(seen) => return seen.report(content, phase),
+        Answer::NotNow(words) => ServerAnswer::NotNow(words.clone()),
+        Answer::Refused(words) => ServerAnswer::Refused(words.clone()),
+        Answer::TimedOut(seconds) => ServerAnswer::TimedOut(*seconds),
+        Answer::NoServer => ServerAnswer::NoServer,
+        Answer::Stopping => ServerAnswer::Stopping,
+    };
+    ServerReport::without_role(said, phase)
+}
+
 /// The phase that follows from an answer while the postmaster's process runs; `None` leaves it as it is.
-pub fn phase(answer: &Answer, content: ContentId, timeouts_in_a_row: u32) -> Option<(Phase, String)> {
+fn phase(answer: &Answer, content: ContentId, timeouts_in_a_row: u32) -> Option<(Phase, String)> {
     Some(match answer {
         Answer::Ok(seen) => (Phase::Running, running(seen, content)),
         Answer::NotNow(words) => (Phase::Starting, words.clone()),
         Answer::NoServer => (Phase::Starting, "the postmaster does not listen yet".into()),
         Answer::Refused(words) => (Phase::Running, format!("the server refuses the agent: {words}")),
-        Answer::TimedOut if timeouts_in_a_row >= HUNG_AFTER => (
+        Answer::TimedOut(_) if timeouts_in_a_row >= HUNG_AFTER => (
             Phase::Hung,
             format!("accepts connections and did not answer {timeouts_in_a_row} times in a row"),
         ),
-        Answer::TimedOut => return None,
+        Answer::TimedOut(_) => return None,
         Answer::Stopping => (
             Phase::Stopped,
             "being stopped by an administrator: waits for its sessions to end (smart shutdown)".into(),
@@ -183,9 +219,19 @@ mod tests {
     }
 
     #[test]
+    fn a_promoted_standby_is_reported_as_a_primary_on_its_new_timeline() {
+        let seen = Observation::from_rows(&[row(&["self", "f", "00000002", ""])]).unwrap();
+        let report = report(&Answer::Ok(seen), ContentId::new(0), 0);
+        assert_eq!((report.kind, report.timeline), (Some(DirectoryKind::Primary), Some(2)));
+        assert_eq!((report.answer.text().as_str(), report.role), ("ok", Some(Role::Primary)));
+        let phase = report.phase.unwrap();
+        assert_eq!(phase, (Phase::Running, "active as primary".to_string()));
+    }
+
+    #[test]
     fn hung_only_after_several_time_outs() {
-        assert_eq!(phase(&Answer::TimedOut, ContentId::new(0), HUNG_AFTER - 1), None);
-        let hung = phase(&Answer::TimedOut, ContentId::new(0), HUNG_AFTER).unwrap();
+        assert_eq!(phase(&Answer::TimedOut(3), ContentId::new(0), HUNG_AFTER - 1), None);
+        let hung = phase(&Answer::TimedOut(3), ContentId::new(0), HUNG_AFTER).unwrap();
         assert_eq!(hung.0, Phase::Hung);
         assert_eq!(
             phase(&Answer::NotNow("x".into()), ContentId::new(0), 0).unwrap().0,

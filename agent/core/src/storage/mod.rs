@@ -13,7 +13,7 @@ mod tests;
 
 pub use observation::{Alignment, DirectIo, FileSystem, Latency, Observation, Owner, Space};
 
-use crate::cluster::status::StorageStatus;
+use crate::cluster::volume::VolumeFacts;
 use crate::config::Require;
 use crate::finding::{Area, Finding, Severity};
 use filesystems::Class;
@@ -39,7 +39,7 @@ const SHM_WARNING: u64 = 128 << 20;
 ///
 /// A finding is an error when `require` is not met, or less than `min_free_mib` MiB are free (0 for a database that exists
 /// already: too little room must not keep it from starting). Everything else is a warning.
-pub fn judge(seen: &Observation, require: Require, min_free_mib: u64) -> (StorageStatus, Vec<Finding>) {
+pub fn judge(seen: &Observation, require: Require, min_free_mib: u64) -> (VolumeFacts, Vec<Finding>) {
     let fs = &seen.file_system;
     let class = filesystems::classify(fs.magic, &fs.kind, fs.device.as_deref());
     let direct_io = seen.direct_io == DirectIo::Works;
@@ -56,9 +56,9 @@ pub fn judge(seen: &Observation, require: Require, min_free_mib: u64) -> (Storag
         judge_inodes(seen),
         judge_fsync(seen),
     ];
-    let status = StorageStatus {
+    let status = VolumeFacts {
         path: seen.path.display().to_string(),
-        purpose: seen.purpose.clone(),
+        purpose: seen.purpose,
         file_system: fs.kind.clone(),
         direct_io,
         durable: keeps && direct_io,
@@ -70,7 +70,7 @@ pub fn judge(seen: &Observation, require: Require, min_free_mib: u64) -> (Storag
 }
 
 fn finding(seen: &Observation, severity: Severity, what: String, remedy: &str) -> Finding {
-    let subject = format!("{} ({})", seen.path.display(), seen.purpose);
+    let subject = format!("{} ({})", seen.path.display(), seen.purpose.as_str());
     Finding::new(severity, Area::Storage, subject, what, remedy)
 }
 

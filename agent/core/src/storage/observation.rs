@@ -1,5 +1,6 @@
 //! What is seen of a volume; how it is seen is the business of `sys::storage`.
 
+use crate::cluster::volume::VolumePurpose;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use std::time::Duration;
 pub struct Observation {
     /// The directory that was asked about.
     pub path: PathBuf,
-    /// What it is for: `data` or `wal`.
-    pub purpose: String,
+    /// What it is for.
+    pub purpose: VolumePurpose,
     /// What it is on.
     pub file_system: FileSystem,
     /// Whom the directory belongs to.

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 fn disk() -> Observation {
     Observation {
         path: "/greenplum".into(),
-        purpose: "data".into(),
+        purpose: crate::cluster::volume::VolumePurpose::Data,
         file_system: FileSystem {
             magic: 0xEF53,
             kind: "ext4".into(),

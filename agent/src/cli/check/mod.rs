@@ -108,7 +108,7 @@ async fn storage(subject: &Subject) -> (Vec<Finding>, String) {
         format!(
             "{} ({}): {}, O_DIRECT {}, fsync p50 {:.2} ms p99 {:.2} ms, {} MiB free",
             s.path,
-            s.purpose,
+            s.purpose.as_str(),
             s.file_system,
             if s.direct_io { "works" } else { "does not work" },
             s.fsync_p50_seconds * 1e3,

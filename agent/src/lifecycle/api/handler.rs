@@ -57,9 +57,11 @@ impl Agent for AgentApi {
     }
 
     fn catalog(&self, content: Option<ContentId>) -> CatalogReply {
-        let (cluster, fqdn, why) = self
-            .board
-            .read(|s| (s.cluster.clone(), s.fqdn.clone(), s.reason.clone()));
+        let (cluster, fqdn, why) = self.board.read(|s| {
+            let cluster = s.identity.cluster().unwrap_or_default().to_string();
+            let fqdn = s.identity.member().map(|m| m.fqdn.clone()).unwrap_or_default();
+            (cluster, fqdn, s.reason.clone())
+        });
         let answer = match self.pod.get() {
             Some(pod) => catalog::told(pod, content),
             None => CatalogAnswer::Unknown { why },

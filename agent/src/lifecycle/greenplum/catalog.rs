@@ -13,7 +13,7 @@ use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer, Segment};
 use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::cluster::peer_error::PeerError;
-use gp_agent_core::cluster::status::PodStatus;
+use gp_agent_core::cluster::state::{Event, Facts};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -22,6 +22,11 @@ use tokio::time::sleep;
 const READ_EVERY: Duration = Duration::from_secs(1);
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 const SERVER_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// Somebody else remembers the timeline.
+pub(crate) const CREATED: Event = Event::ClusterCreated {
+    coordinator_timeline: 0,
+};
 
 /// Before anything is known.
 pub fn unknown(why: &str) -> watch::Sender<CatalogAnswer> {
@@ -92,9 +97,7 @@ async fn ask_heads(pod: &Pod, content: Option<ContentId>) -> Heard {
 /// The cluster exists: from now on the agent may write its files.
 async fn created(pod: &Pod, timeline: u32) {
     coordinator_timeline::note(pod, timeline).await;
-    if !pod.created.send_replace(true) {
-        pod.settings_changed.notify_one();
-    }
+    pod.board.on(CREATED);
 }
 
 fn snapshot_file(pod: &Pod) -> PathBuf {
@@ -104,7 +107,7 @@ fn snapshot_file(pod: &Pod) -> PathBuf {
 /// What the volume remembers, before anything starts.
 pub fn load(pod: &Pod) {
     if let Making::EachPod(_) = pod.engine.making() {
-        pod.created.send_replace(true);
+        pod.board.on(CREATED);
         return;
     }
     coordinator_timeline::load(pod);
@@ -117,7 +120,9 @@ pub fn load(pod: &Pod) {
     match std::fs::read(snapshot_file(pod)) {
         Ok(text) => match serde_json::from_slice::<Catalog>(&text) {
             Ok(catalog) => {
-                pod.created.send_replace(true);
+                pod.board.on(Event::ClusterRemembered {
+                    coordinator_timeline: 0,
+                });
                 pod.catalog
                     .send_replace(CatalogAnswer::Known(Catalog { live: false, ..catalog }));
             }
@@ -139,7 +144,7 @@ pub async fn keep(pod: &Pod) {
     }
     let mut session = pod.utility_session(SERVER_ANSWERS_WITHIN);
     loop {
-        if *pod.created.borrow() {
+        if pod.board.is_created() {
             refresh(pod, &mut session).await;
         }
         sleep(READ_EVERY).await;
@@ -152,7 +157,7 @@ pub async fn keep(pod: &Pod) {
 /// The data directory cannot be examined.
 pub async fn first(pod: &Pod) -> std::io::Result<()> {
     let examined = pod.engine.examine(pod.dir()).await?;
-    pod.board.update(|s| s.directory = examined.status());
+    pod.board.on(Event::DirectoryExamined(examined.facts()));
     let mut session = pod.utility_session(SERVER_ANSWERS_WITHIN);
     if let Some(segments) = read(&mut session).await
         && publish(pod, segments).await
@@ -168,9 +173,8 @@ async fn read(session: &mut Session) -> Option<Vec<Segment>> {
 }
 
 async fn refresh(pod: &Pod, session: &mut Session) {
-    let runs = |s: &PodStatus| {
-        s.postmaster.pid.is_some() && !s.postmaster.stopping && s.directory.kind() == Some(DirectoryKind::Primary)
-    };
+    let runs =
+        |s: &Facts| s.postmaster.runs() && !s.postmaster.stopping && s.directory.kind == Some(DirectoryKind::Primary);
     let segments = if pod.board.read(runs) {
         read(session).await
     } else {

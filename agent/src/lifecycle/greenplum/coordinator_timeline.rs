@@ -7,6 +7,7 @@ use crate::lifecycle::pod::Pod;
 use crate::sys::storage::fs::write_atomically;
 use futures_util::{StreamExt, stream};
 use gp_agent_core::cluster::report::PodReport;
+use gp_agent_core::cluster::state::Event;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,19 +34,28 @@ pub(crate) fn read(state_dir: &Path) -> u32 {
 
 /// Puts on the board what the volume remembers.
 pub(crate) fn load(pod: &Pod) {
-    let timeline = read(&pod.state_dir());
-    pod.board.update(|s| s.seen_coordinator = timeline);
+    let coordinator_timeline = read(&pod.state_dir());
+    if coordinator_timeline > 0 {
+        pod.board.on(Event::ClusterRemembered { coordinator_timeline });
+    }
+}
+
+/// The newest that this pod has heard of.
+fn known(pod: &Pod) -> u32 {
+    pod.board.read(|s| s.cluster.coordinator_timeline())
 }
 
 /// Remembers a coordinator on this timeline.
 pub(crate) async fn note(pod: &Pod, timeline: u32) {
-    if timeline <= pod.board.read(|s| s.seen_coordinator) {
+    if timeline <= known(pod) {
         return;
     }
     let path = file(pod);
     let write = move || write_atomically(&path, format!("{timeline}\n").as_bytes(), 0o600);
     match pod.volume.run(write).await {
-        Ok(_) => pod.board.update(|s| s.seen_coordinator = timeline),
+        Ok(_) => pod.board.on(Event::ClusterCreated {
+            coordinator_timeline: timeline,
+        }),
         Err(error) => tracing::error!(
             "cannot remember the coordinator's timeline in {}: {error}",
             file(pod).display()
@@ -77,7 +87,7 @@ pub(crate) async fn ask_segments(pod: &Pod) -> Memory {
     let segments = pod.topology.members.iter().filter(|m| m.content.is_segment());
     let entries = PeerClient::of(pod).statuses(segments.take(ASKED), PACE).await;
     let theirs = |entry: &PodReport| entry.status.as_ref().map_or(0, |r| r.status.seen_coordinator);
-    let own = pod.board.read(|s| s.seen_coordinator);
+    let own = known(pod);
     Memory {
         timeline: entries.iter().map(theirs).fold(own, u32::max),
         not_understood: entries.iter().find_map(PodReport::not_understood).map(String::from),

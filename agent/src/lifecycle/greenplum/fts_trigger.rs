@@ -6,7 +6,7 @@ use crate::lifecycle::peers::fan_out::FanOutLimits;
 use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::session::Session;
 use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer};
-use gp_agent_core::cluster::status::PodStatus;
+use gp_agent_core::cluster::state::Facts;
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::greenplum::fts_trigger::Watch;
 use std::collections::BTreeSet;
@@ -56,7 +56,7 @@ pub(crate) async fn watch(pod: &Pod) {
 
 /// The catalog, where this pod's server is the active coordinator and stays so.
 fn acting(pod: &Pod) -> Option<Catalog> {
-    let active = |s: &PodStatus| s.active_role == Some(Role::Coordinator);
+    let active = |s: &Facts| s.active_role == Some(Role::Coordinator);
     if !pod.board.read(active) {
         return None;
     }

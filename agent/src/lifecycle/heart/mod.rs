@@ -11,6 +11,7 @@ pub(crate) use volumes::VolumeWatch;
 
 use super::status_board::{StatusBoard, now};
 use crate::sys::process::init_channel::Heartbeat;
+use gp_agent_core::cluster::state::Event;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -112,7 +113,7 @@ pub(crate) async fn beat(board: Arc<StatusBoard>, work: Arc<WorkLoop>, init: Opt
         } else {
             work.turned_at.load(Ordering::Relaxed)
         };
-        board.update(|s| s.loop_turned_at = turned_at);
+        board.on(Event::LoopTurned(turned_at));
         if let Some(init) = &init {
             if is_alive(work.stands_for(), hangs) {
                 init.beat();
@@ -143,8 +144,8 @@ mod tests {
     #[test]
     fn the_thread_answers_while_the_loop_of_the_work_is_blocked() {
         let heart = Heart::start().unwrap();
-        let board = Arc::new(StatusBoard::new(gp_agent_core::cluster::status::PodStatus::unknown(
-            "x",
+        let board = Arc::new(StatusBoard::new(gp_agent_core::cluster::state::PodState::new(
+            "x", 0, 0,
         )));
         heart.within(|| tokio::spawn(beat(board.clone(), heart.work().clone(), None)));
         // This thread does nothing but wait: whoever updates the board is the other one.

@@ -4,7 +4,9 @@
 use crate::lifecycle::status_board::{StatusBoard, now};
 use crate::sys::storage::answer;
 use gp_agent_core::cluster::probes;
+use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::HungVolume;
+use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use std::collections::BTreeMap;
 use std::io;
@@ -113,11 +115,7 @@ fn note_free(board: &StatusBoard, path: &Path, bytes: u64) {
     let path = path.display().to_string();
     let known = board.read(|s| s.storage.iter().any(|s| s.path == path && s.free_bytes != bytes));
     if known {
-        board.update(|s| {
-            for storage in s.storage.iter_mut().filter(|s| s.path == path) {
-                storage.free_bytes = bytes;
-            }
-        });
+        board.on(Event::VolumeFree { path, bytes });
     }
 }
 
@@ -126,8 +124,8 @@ fn report(board: &StatusBoard, hung: Vec<HungVolume>) {
         return;
     }
     let findings = hung.iter().map(finding).collect();
-    board.update(|s| s.hung_volumes = hung);
-    board.findings("hung-volume", findings);
+    board.on(Event::VolumesHang(hung));
+    board.findings(FindingSource::HungVolume, findings);
 }
 
 fn finding(volume: &HungVolume) -> Finding {
@@ -143,17 +141,23 @@ fn finding(volume: &HungVolume) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gp_agent_core::cluster::status::{PodStatus, StorageStatus};
+    use gp_agent_core::cluster::state::PodState;
+    use gp_agent_core::cluster::volume::{VolumeFacts, VolumePurpose};
 
     fn board() -> StatusBoard {
-        let storage = |path: &str| StorageStatus {
+        let volume = |path: &str| VolumeFacts {
             path: path.into(),
-            ..StorageStatus::default()
+            purpose: VolumePurpose::Data,
+            file_system: "ext4".into(),
+            direct_io: true,
+            durable: true,
+            fsync_p50_seconds: 0.0,
+            fsync_p99_seconds: 0.0,
+            free_bytes: 0,
         };
-        StatusBoard::new(PodStatus {
-            storage: vec![storage("/a"), storage("/b")],
-            ..PodStatus::unknown("x")
-        })
+        let board = StatusBoard::new(PodState::new("x", 0, 0));
+        board.on(Event::Volumes(vec![volume("/a"), volume("/b")]));
+        board
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::lifecycle::status_board::{StatusBoard, now};
 use crate::sys::kubernetes::Kubernetes;
 use gp_agent_core::config::UseApi;
+use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::kubernetes::api_error::ApiError;
 use gp_agent_core::kubernetes::events::{Due, EventLimits, EventQueue, EventUpdate, Watcher};
@@ -80,7 +81,7 @@ impl Writer {
         match result {
             Ok(name) => {
                 self.outbox.sent(parcel, name, time);
-                self.board.findings("events", Vec::new());
+                self.board.findings(FindingSource::Events, Vec::new());
             }
             Err(ApiError::Missing(_)) if parcel.name.is_some() => self.outbox.expired(parcel),
             // 422: the server finds fault with the Event itself.
@@ -89,7 +90,7 @@ impl Writer {
                 tracing::debug!("cannot write an Event: {trouble}");
                 self.outbox.failed(trouble.lasts(), time);
                 if let ApiError::Denied(words) = trouble {
-                    self.board.findings("events", vec![self.denied(&words)]);
+                    self.board.findings(FindingSource::Events, vec![self.denied(&words)]);
                 }
             }
         }

@@ -4,6 +4,7 @@
 use crate::lifecycle::status_board::{StatusBoard, now};
 use crate::sys::kubernetes::Kubernetes;
 use gp_agent_core::config::UseApi;
+use gp_agent_core::finding::FindingSource;
 use gp_agent_core::kubernetes::api_error::ApiError;
 use gp_agent_core::kubernetes::role_label::{DesiredRole, LABEL, LabelIntervals, Reconciler, Step, finding, wanted};
 use std::sync::Arc;
@@ -152,7 +153,7 @@ impl LabelTask {
         let wanted = if orders.withheld || *self.shutdown.borrow_and_update() {
             DesiredRole::Nothing
         } else {
-            self.board.read(|status| wanted(status, now()))
+            wanted(&self.board.snapshot(), now())
         };
         self.reconciler.next(wanted, self.began.elapsed())
     }
@@ -176,7 +177,7 @@ impl LabelTask {
             Ok(label) => {
                 report(step, label.as_deref());
                 self.reconciler.learnt(step, label, time, chance);
-                self.board.findings("role-label", Vec::new());
+                self.board.findings(FindingSource::RoleLabel, Vec::new());
             }
             Err(trouble) => {
                 tracing::debug!("cannot keep the label {LABEL}: {trouble}");
@@ -193,7 +194,7 @@ impl LabelTask {
         if !outage || failures == TELL_AFTER {
             let place = self.api.place();
             let finding = finding(trouble, &place.pod, &place.namespace);
-            self.board.findings("role-label", vec![finding]);
+            self.board.findings(FindingSource::RoleLabel, vec![finding]);
         }
     }
 }

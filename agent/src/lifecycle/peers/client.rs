@@ -15,6 +15,7 @@ use gp_agent_core::cluster::report::{PodReport, Report};
 use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::discovery::peers::PeerMap;
+use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind, Partner};
 use hyper::Method;
@@ -216,7 +217,7 @@ pub async fn ask(pod: &Pod) -> Partner {
         )
     };
     let findings = partner.not_understood().map(newer).into_iter().collect();
-    pod.board.findings("partner", findings);
+    pod.board.findings(FindingSource::Partner, findings);
     partner
 }
 

@@ -5,12 +5,14 @@ use crate::lifecycle::discovery::Discovery;
 use crate::lifecycle::pod::Pod;
 use crate::sys::discovery::dns::Resolver;
 use crate::sys::discovery::nss::NssResolver;
+use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::{Member, Role, Topology};
 use gp_agent_core::discovery::intervals::LookupIntervals;
 use gp_agent_core::discovery::name_check::NameVerdict;
 use gp_agent_core::discovery::peers::PeerMap;
 use gp_agent_core::finding::Finding;
+use gp_agent_core::finding::FindingSource;
 use gp_agent_core::postgres::hba;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -52,17 +54,16 @@ fn names_that_matter(pod: &Pod, created: bool) -> BTreeSet<String> {
 /// Runs as long as the pod.
 pub(crate) async fn keep(pod: &Pod, discovery: Discovery) {
     let mut peers = discovery.peers();
-    let mut created = pod.created.subscribe();
     let mut watched = None;
     loop {
-        let now = *created.borrow_and_update();
+        let now = pod.board.is_created();
         if watched.replace(now) != Some(now) {
             discovery.set_in_hba(names_that_matter(pod, now)).await;
         }
-        pod.board.update(|s| s.peers = discovery.status());
-        pod.board.findings("dns", discovery.findings());
+        pod.board.on(Event::Peers(discovery.status()));
+        pod.board.findings(FindingSource::Dns, discovery.findings());
         tokio::select! {
-            Ok(()) = created.changed() => {}
+            () = pod.board.until(|s| s.cluster.is_created()), if !now => {}
             // Thousands of peers are found one after another; one report for many.
             Ok(()) = peers.changed() => tokio::time::sleep(Duration::from_millis(200)).await,
             () = tokio::time::sleep(REPORT_EVERY) => {}

@@ -2,7 +2,7 @@
 
 use crate::lifecycle::status_board::StatusBoard;
 use crate::sys::log;
-use gp_agent_core::cluster::status::PodStatus;
+use gp_agent_core::cluster::state::Facts;
 use gp_agent_core::log::record::Identity;
 use std::sync::Arc;
 
@@ -23,11 +23,10 @@ pub(crate) async fn follow(board: Arc<StatusBoard>) {
     }
 }
 
-fn identity(status: &PodStatus) -> Identity {
+fn identity(facts: &Facts) -> Identity {
     Identity {
-        pod: status.pod.clone(),
-        role: status.active_role,
-        // Until the configuration has been read, the content is not known.
-        content: status.preferred_role.map(|_| status.content),
+        pod: facts.identity.pod().to_string(),
+        role: facts.active_role,
+        content: facts.identity.content(),
     }
 }

@@ -45,15 +45,13 @@ pub struct Pod {
     /// The last gp-agent.conf that the server program refused; not tried again.
     pub refused_settings: Mutex<Option<String>>,
     /// Rung when the settings files should be looked at again.
-    pub settings_changed: Notify,
+    pub settings_changed: Arc<Notify>,
     /// What this pod can tell others of the catalog.
     pub catalog: watch::Sender<CatalogAnswer>,
     /// Rung when somebody says that a coordinator has news: triggers a re-read, and tells nothing itself.
     pub recheck: Notify,
     /// Work on the volume, which may hang.
     pub volume: VolumeQueue,
-    /// Whether the cluster is known to be created: before that, its files belong to the tool that creates it.
-    pub created: watch::Sender<bool>,
 }
 
 impl Pod {

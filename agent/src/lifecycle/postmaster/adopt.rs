@@ -7,6 +7,7 @@ use crate::sys::postgres::pidfile;
 use crate::sys::postgres::pidfile::Occupant;
 use crate::sys::process::Process;
 use anyhow::Result;
+use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::Phase;
 
 impl Supervisor<'_> {
@@ -23,7 +24,7 @@ impl Supervisor<'_> {
                     return Ok(None);
                 }
                 let examined = self.pod.engine.examine(dir).await?;
-                self.pod.board.update(|s| s.directory = examined.status());
+                self.pod.board.on(Event::DirectoryExamined(examined.facts()));
                 self.note_running(&process, format!("postmaster {pid} was running already; adopted"));
                 Ok(Some(process))
             }

@@ -2,6 +2,7 @@
 
 use crate::lifecycle::pod::Pod;
 use crate::sys::storage::fs::write_atomically;
+use gp_agent_core::cluster::state::Event;
 use std::path::PathBuf;
 
 fn file(pod: &Pod) -> PathBuf {
@@ -11,7 +12,7 @@ fn file(pod: &Pod) -> PathBuf {
 /// Why the postmaster is out of supervision, when it is.
 pub(crate) fn read(pod: &Pod) -> Option<String> {
     let reason = std::fs::read_to_string(file(pod)).ok();
-    pod.board.update(|s| s.held.clone_from(&reason));
+    pod.board.on(Event::Hold(reason.clone()));
     reason
 }
 
@@ -20,7 +21,7 @@ pub(crate) fn hold(pod: &Pod, reason: &str) {
     if let Err(error) = write_atomically(&file(pod), reason.as_bytes(), 0o600) {
         tracing::error!("cannot record the hold in {}: {error}", file(pod).display());
     }
-    pod.board.update(|s| s.held = Some(reason.to_string()));
+    pod.board.on(Event::Hold(Some(reason.to_string())));
     tracing::info!("held: {reason}");
 }
 
@@ -31,5 +32,5 @@ pub(crate) fn resume(pod: &Pod) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => tracing::error!("cannot remove {}: {error}", file(pod).display()),
     }
-    pod.board.update(|s| s.held = None);
+    pod.board.on(Event::Hold(None));
 }

@@ -12,12 +12,14 @@ pub(crate) mod start_decision;
 mod startup_order;
 mod stop;
 
-use super::greenplum::{creation, shutdown_order};
+use super::greenplum::{catalog, creation, shutdown_order};
 use super::pod::Pod;
 use crate::sys::process::{Ended, Process};
 use anyhow::Result;
+use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::Role;
+use gp_agent_core::finding::FindingSource;
 use gp_agent_core::process::poll_interval::PollInterval;
 use gp_agent_core::process::restart_backoff::Backoff;
 use std::sync::Arc;
@@ -117,17 +119,17 @@ impl<'a> Supervisor<'a> {
 
     fn note_running(&mut self, process: &Process, what: String) {
         let (pid, adopted, starts) = (process.pid(), process.adopted(), self.starts);
-        self.pod.board.update(|s| {
-            s.postmaster.pid = Some(pid);
-            s.postmaster.adopted = adopted;
-            s.postmaster.restarts = starts.saturating_sub(1);
+        self.pod.board.on(Event::PostmasterRuns {
+            pid,
+            adopted,
+            restarts: starts.saturating_sub(1),
         });
         self.others.running();
         self.waiting.reset();
-        self.pod.board.findings("start", Vec::new());
+        self.pod.board.findings(FindingSource::Start, Vec::new());
         // A whole coordinator's directory that no creation is at work on.
         if self.pod.me.role == Role::Coordinator {
-            self.pod.created.send_replace(true);
+            self.pod.board.on(catalog::CREATED);
         }
         self.pod.label.allow();
         match maintenance::read(self.pod) {
@@ -156,10 +158,7 @@ impl<'a> Supervisor<'a> {
                 None
             }
         };
-        self.pod.board.update(|s| {
-            s.postmaster.pid = None;
-            s.active_role = None;
-        });
+        self.pod.board.on(Event::PostmasterGone);
         if let Some(ended) = ended {
             self.after_end(ended, since.elapsed()).await;
         }

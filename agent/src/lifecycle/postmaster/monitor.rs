@@ -3,14 +3,13 @@
 use crate::lifecycle::greenplum::walreceiver_watchdog;
 use crate::lifecycle::peers::client;
 use crate::lifecycle::pod::Pod;
-use crate::lifecycle::status_board::now;
 use crate::sys::postgres::data_directory::has_standby_marker;
 use crate::sys::postgres::pidfile;
 use crate::sys::postgres::session::{NoAnswer, Session};
-use gp_agent_core::cluster::status::{Phase, PodStatus};
+use gp_agent_core::cluster::state::Event;
+use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::postgres::observation;
 use gp_agent_core::postgres::observation::{Answer, Observation, Receiver};
-use gp_agent_core::postgres::start_decision::DirectoryKind;
 use gp_agent_core::process::poll_interval::PollInterval;
 use std::time::{Duration, Instant};
 
@@ -36,11 +35,7 @@ pub(crate) async fn watch(pod: &Pod) {
             slot_made = false;
             starting.reset();
             turn = 1;
-            pod.board.update(|s| {
-                s.postmaster.stopping = false;
-                forget(s);
-            });
-            started(pod).await;
+            pod.board.until(|s| s.postmaster.runs()).await;
         }
         let asked = Instant::now();
         let answer = if stops(pod, turn).await {
@@ -50,7 +45,11 @@ pub(crate) async fn watch(pod: &Pod) {
             ask(pod, &mut session).await
         };
         turn = turn.wrapping_add(1);
-        timeouts = if answer == Answer::TimedOut { timeouts + 1 } else { 0 };
+        timeouts = if matches!(answer, Answer::TimedOut(_)) {
+            timeouts + 1
+        } else {
+            0
+        };
         record(pod, &answer, timeouts, asked.elapsed());
         doubt_absent(pod, &answer);
         let seen = match &answer {
@@ -68,7 +67,7 @@ pub(crate) async fn watch(pod: &Pod) {
                 None => true,
             };
         }
-        let settled = matches!(answer, Answer::Ok(_) | Answer::TimedOut | Answer::Stopping);
+        let settled = matches!(answer, Answer::Ok(_) | Answer::TimedOut(_) | Answer::Stopping);
         if settled {
             starting.reset();
         }
@@ -77,14 +76,7 @@ pub(crate) async fn watch(pod: &Pod) {
 }
 
 fn runs(pod: &Pod) -> bool {
-    pod.board.read(|s| s.postmaster.pid).is_some()
-}
-
-/// Returns when there is a postmaster.
-async fn started(pod: &Pod) {
-    let mut changes = pod.board.changes();
-    // The board lives as long as the pod.
-    while !runs(pod) && changes.changed().await.is_ok() {}
+    pod.board.read(|s| s.postmaster.runs())
 }
 
 /// Whether the server waits for its sessions to end. Where nothing but a new session shows that, one is tried every few turns.
@@ -114,7 +106,7 @@ async fn ask(pod: &Pod, session: &mut Session) -> Answer {
             None => Answer::NotNow(words),
         },
         Err(NoAnswer::Refused(words)) => Answer::Refused(words),
-        Err(NoAnswer::TimedOut(_)) => Answer::TimedOut,
+        Err(NoAnswer::TimedOut(_)) => Answer::TimedOut(ANSWER_WITHIN.as_secs()),
     }
 }
 
@@ -156,54 +148,9 @@ fn doubt_absent(pod: &Pod, answer: &Answer) {
     }
 }
 
-fn forget(status: &mut PodStatus) {
-    status.active_role = None;
-    status.replication.clear();
-}
-
 fn record(pod: &Pod, answer: &Answer, timeouts: u32, took: Duration) {
-    let content = pod.me.content;
-    let mut first_answer = false;
-    // An answer of a server that has ended meanwhile says nothing of the pod.
-    if !runs(pod) {
-        return;
-    }
-    pod.board.update(|s| {
-        s.postmaster.stopping = *answer == Answer::Stopping;
-        s.postmaster.answered_at = now();
-        s.postmaster.answer_seconds = took.as_secs_f64();
-        s.postmaster.answer = match answer {
-            Answer::Ok(_) => "ok".into(),
-            Answer::NotNow(words) | Answer::Refused(words) => words.clone(),
-            Answer::TimedOut => format!("no answer within {} s", ANSWER_WITHIN.as_secs()),
-            Answer::NoServer => "nobody listens".into(),
-            Answer::Stopping => "stops".into(),
-        };
-        match answer {
-            Answer::Ok(seen) => {
-                first_answer = s.phase != Phase::Running;
-                s.active_role = seen.active_role(content);
-                s.replication.clone_from(&seen.replication);
-                let kind = if seen.in_recovery {
-                    DirectoryKind::Standby
-                } else {
-                    DirectoryKind::Primary
-                };
-                s.directory.kind = kind.as_str().into();
-                s.directory.timeline = seen.timeline.or(s.directory.timeline);
-            }
-            _ => forget(s),
-        }
+    pod.board.on(Event::Answered {
+        report: observation::report(answer, pod.me.content, timeouts),
+        seconds: took.as_secs_f64(),
     });
-    let current = pod.board.read(|s| s.phase);
-    let ours = matches!(
-        current,
-        Phase::Starting | Phase::Running | Phase::Hung | Phase::Crashed | Phase::CrashLoop
-    );
-    if ours && let Some((phase, reason)) = observation::phase(answer, content, timeouts) {
-        pod.board.phase(phase, reason);
-    }
-    if first_answer {
-        pod.settings_changed.notify_one();
-    }
 }

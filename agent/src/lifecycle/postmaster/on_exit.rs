@@ -6,6 +6,7 @@ use crate::engine::Making;
 use crate::sys::postgres::pidfile;
 use crate::sys::postgres::pidfile::Occupant;
 use crate::sys::process::Ended;
+use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::postgres::exit_cause::{Ending, Evidence, Exit};
 use std::time::Duration;
@@ -29,7 +30,7 @@ impl Supervisor<'_> {
             Ending::Immediate => "stopped in immediate mode".to_string(),
             Ending::Crash => format!("ended: {}", end.how),
         };
-        pod.board.update(|s| s.postmaster.last_end = Some(words.clone()));
+        pod.board.on(Event::PostmasterEnded(words.clone()));
         if maintenance::read(pod).is_some() {
             return;
         }
@@ -44,7 +45,7 @@ impl Supervisor<'_> {
         let pod = self.pod;
         let examined = pod.engine.examine(pod.dir()).await.ok();
         if let Some(examined) = &examined {
-            pod.board.update(|s| s.directory = examined.status());
+            pod.board.on(Event::DirectoryExamined(examined.facts()));
         }
         let control = examined.map(|e| e.control).filter(|c| c.state.is_some());
         Ending::of(Evidence {

@@ -13,7 +13,9 @@ use crate::sys::postgres::port_check;
 use crate::sys::process::Process;
 use crate::sys::storage::fs::set_aside;
 use anyhow::{Context, Result, bail};
+use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::Phase;
+use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::postgres::start_decision::{Decision, Directory, DirectoryKind};
 use std::path::Path;
@@ -35,7 +37,7 @@ impl Supervisor<'_> {
             Decision::Refuse { what, remedy } => {
                 self.others.refused();
                 pod.board.findings(
-                    "start",
+                    FindingSource::Start,
                     vec![Finding::error(
                         Area::Postgres,
                         pod.dir().display().to_string(),
@@ -86,7 +88,7 @@ impl Supervisor<'_> {
             .examine(dir)
             .await
             .with_context(|| format!("cannot examine {}", dir.display()))?;
-        pod.board.update(|s| s.directory = examined.status());
+        pod.board.on(Event::DirectoryExamined(examined.facts()));
         let ours = pod.engine.major_version();
         if let Some(version) = examined.version.as_deref().filter(|v| *v != ours) {
             bail!(

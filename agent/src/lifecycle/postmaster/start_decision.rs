@@ -42,7 +42,7 @@ pub(crate) async fn must_step_down(pod: &Pod) -> Option<String> {
     });
     match pod.engine.making() {
         // The question also tells this pod that the cluster is created, whatever its role is.
-        Making::Coordinator(_) if writable || !*pod.created.borrow() => {
+        Making::Coordinator(_) if writable || !pod.board.read(|s| s.cluster.is_confirmed()) => {
             let partner = client::ask(pod).await;
             let why = ask_all(pod, &own, &partner, by_catalog::must_step_down).await;
             why.filter(|_| writable)

@@ -4,6 +4,7 @@ use super::Supervisor;
 use crate::sys::postgres::pidfile;
 use crate::sys::postgres::pidfile::Occupant;
 use crate::sys::process::Process;
+use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::process::shutdown_schedule::ShutdownSchedule;
 use rustix::process::Signal;
@@ -41,6 +42,6 @@ impl Supervisor<'_> {
             self.pod.board.phase(Phase::Draining, "stopping the postmaster (fast)");
             self.stop(&mut process, Instant::now()).await;
         }
-        self.pod.board.update(|s| s.postmaster.pid = None);
+        self.pod.board.on(Event::PostmasterGone);
     }
 }

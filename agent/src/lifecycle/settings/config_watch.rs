@@ -5,6 +5,7 @@ use crate::sys::config::config_file;
 use crate::sys::config::config_file::ConfigFileError;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::config::{Config, diff};
+use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use std::path::Path;
 use std::sync::Arc;
@@ -19,11 +20,11 @@ pub(crate) async fn wait_for_valid(path: &Path, board: &StatusBoard) -> Config {
     loop {
         match config_file::read(path) {
             Ok(config) => {
-                board.findings("config", Vec::new());
+                board.findings(FindingSource::Config, Vec::new());
                 return config;
             }
             Err(error) => {
-                board.findings("config", error.findings());
+                board.findings(FindingSource::Config, error.findings());
                 board.phase(Phase::Refused, first_line(&error));
             }
         }
@@ -47,7 +48,7 @@ pub(crate) async fn follow(path: &Path, board: &StatusBoard, current: watch::Sen
         seen = read;
         match config_file::read(path) {
             Ok(new) => publish(path, board, &current, &new),
-            Err(error) => board.findings("config", error.findings()),
+            Err(error) => board.findings(FindingSource::Config, error.findings()),
         }
     }
 }
@@ -55,7 +56,7 @@ pub(crate) async fn follow(path: &Path, board: &StatusBoard, current: watch::Sen
 fn publish(path: &Path, board: &StatusBoard, current: &watch::Sender<Arc<Config>>, new: &Config) {
     let change = diff(&current.borrow(), new);
     if change.is_empty() {
-        board.findings("config", Vec::new());
+        board.findings(FindingSource::Config, Vec::new());
         return;
     }
     let findings = change
@@ -70,7 +71,7 @@ fn publish(path: &Path, board: &StatusBoard, current: &watch::Sender<Arc<Config>
             )
         })
         .collect();
-    board.findings("config", findings);
+    board.findings(FindingSource::Config, findings);
     tracing::info!("configuration changed");
     let mut next = Config::clone(&current.borrow());
     next.follow(new);

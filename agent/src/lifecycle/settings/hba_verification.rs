@@ -6,6 +6,7 @@ use crate::sys::discovery::interfaces::{interfaces, own_addresses};
 use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::discovery::name_check::NameVerdict;
 use gp_agent_core::discovery::peers::PeerMap;
+use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::postgres::hba;
 use gp_agent_core::postgres::hba::{HbaPeer, PeerAddress, ResolvedView, View};
@@ -84,5 +85,5 @@ pub(crate) fn report_hba(pod: &Pod) {
     let fts = matches!(pod.engine.making(), Making::Coordinator(_));
     let user = &pod.account.name;
     let findings = prove_hba(&pod.topology, &pod.me, user, pod.dir(), &map, fts);
-    pod.board.findings("hba", findings);
+    pod.board.findings(FindingSource::HbaVerification, findings);
 }

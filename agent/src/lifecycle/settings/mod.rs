@@ -13,8 +13,10 @@ use crate::sys::process::{catches, process};
 use crate::sys::resources::cgroup;
 use crate::sys::storage::fs::write_atomically;
 use anyhow::{Context, Result};
+use gp_agent_core::cluster::state::Event;
 use gp_agent_core::config::Config;
 use gp_agent_core::discovery::kept_names::keep_names;
+use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::postgres::conf;
 use gp_agent_core::postgres::hba;
@@ -44,7 +46,7 @@ pub(crate) fn write(pod: &Pod, dir: &Path) -> Result<bool> {
 fn own_file(pod: &Pod, config: &Config) -> String {
     let limits = cgroup::limits();
     let judged = judge_limits(config.engine, &limits);
-    pod.board.findings("limits", judged.into_iter().collect());
+    pod.board.findings(FindingSource::Limits, judged.into_iter().collect());
     let derived = pod.engine.derive(&limits, &config.parameters);
     let mut own = pod.engine.own_parameters(&pod.me.pod);
     if pod.engine.logs_to_standard_error() {
@@ -74,11 +76,11 @@ fn write_hba(pod: &Pod, config: &Config, dir: &Path) -> Result<bool> {
                 "this server does not know the method, and would keep the pg_hba.conf that it has read before",
                 "hba.auth: trust between the pods, and md5 in hba.extra",
             );
-            pod.board.findings("hba-extra", vec![finding]);
+            pod.board.findings(FindingSource::HbaBlock, vec![finding]);
             return Ok(false);
         }
         Ok(block) => {
-            pod.board.findings("hba-extra", Vec::new());
+            pod.board.findings(FindingSource::HbaBlock, Vec::new());
             block
         }
         Err(errors) => {
@@ -93,7 +95,7 @@ fn write_hba(pod: &Pod, config: &Config, dir: &Path) -> Result<bool> {
                     )
                 })
                 .collect();
-            pod.board.findings("hba-extra", findings);
+            pod.board.findings(FindingSource::HbaBlock, findings);
             return Ok(false);
         }
     };
@@ -137,7 +139,7 @@ pub(crate) async fn write_proven(pod: &Arc<Pod>) -> Result<Written> {
         return Ok(unproven(changed));
     }
     let Err(error) = pod.engine.check_settings(pod.dir()).await else {
-        pod.board.findings("settings", Vec::new());
+        pod.board.findings(FindingSource::Settings, Vec::new());
         return Ok(Written {
             changed,
             stands_unproven: false,
@@ -149,7 +151,7 @@ pub(crate) async fn write_proven(pod: &Arc<Pod>) -> Result<Written> {
         format!("the server would refuse its settings: {error}"),
         "mend `parameters` in cluster.yaml (or postgresql.conf, postgresql.auto.conf); the last good file stays in use",
     );
-    pod.board.findings("settings", vec![finding]);
+    pod.board.findings(FindingSource::Settings, vec![finding]);
     match before {
         Some(before) if before != wanted.as_bytes() => {
             pod.refuse(wanted);
@@ -187,7 +189,7 @@ pub(crate) async fn keep(pod: &Arc<Pod>) {
 async fn refresh(pod: &Arc<Pod>, session: &mut Session, unread: &mut bool) -> Result<()> {
     let control = pod.dir().join("global/pg_control");
     // Until then the files belong to the tool that creates the cluster.
-    if !*pod.created.borrow() || !pod.volume.run(move || control.try_exists()).await? {
+    if !pod.board.is_created() || !pod.volume.run(move || control.try_exists()).await? {
         return Ok(());
     }
     *unread |= write_proven(pod).await?.changed;
@@ -266,6 +268,6 @@ async fn ask_server(pod: &Pod, session: &mut Session) {
             "restart the pod when convenient",
         ));
     }
-    pod.board.findings("server", findings);
-    pod.board.update(|s| s.pending_restart = pending);
+    pod.board.findings(FindingSource::Server, findings);
+    pod.board.on(Event::PendingRestart(pending));
 }

@@ -5,6 +5,7 @@ use crate::lifecycle::pod::Pod;
 use crate::sys::storage::fs::write_atomically;
 use gp_agent_core::config::Auth;
 use gp_agent_core::config::quote;
+use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::postgres::pgpass;
 use std::path::Path;
@@ -25,13 +26,13 @@ pub(crate) async fn keep(pod: &Pod) {
         match install(pod, &file) {
             Ok(password) => {
                 pod.board
-                    .findings("password", pod.engine.judge_password(&file, &password));
+                    .findings(FindingSource::Password, pod.engine.judge_password(&file, &password));
                 let writable = pod.board.read(|s| s.active_role.is_some_and(|r| r.is_writable()));
                 if writable && in_database.as_ref() != Some(&password) && into_database(pod, &password).await {
                     in_database = Some(password);
                 }
             }
-            Err(finding) => pod.board.findings("password", vec![finding]),
+            Err(finding) => pod.board.findings(FindingSource::Password, vec![finding]),
         }
         sleep(LOOK_EVERY).await;
     }

@@ -2,6 +2,8 @@
 
 use super::{PeerAddresses, Ssh, SshReport};
 use crate::lifecycle::pod::Pod;
+use gp_agent_core::cluster::state::Event;
+use gp_agent_core::finding::FindingSource;
 use tokio::sync::watch;
 
 /// Runs until the database is stopped and sshd has ended.
@@ -23,8 +25,8 @@ pub(crate) async fn keep(pod: &Pod, ssh: Ssh, database_stopped: watch::Receiver<
                 }
                 Ok(()) = reported.changed() => {
                     let report = reported.borrow_and_update().clone();
-                    pod.board.update(|s| s.ssh = report.status);
-                    pod.board.findings("ssh", report.findings);
+                    pod.board.on(Event::Ssh(report.status));
+                    pod.board.findings(FindingSource::Ssh, report.findings);
                 }
                 else => std::future::pending().await,
             }

@@ -21,9 +21,11 @@ use crate::sys::storage::fs::VolumeLock;
 use crate::sys::storage::queue::VolumeQueue;
 use anyhow::Result;
 use gp_agent_core::cluster::identity;
-use gp_agent_core::cluster::status::{Phase, PodStatus};
+use gp_agent_core::cluster::phase::Phase;
+use gp_agent_core::cluster::state::{Event, PodState};
 use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::config::Config;
+use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use std::path::Path;
 use std::sync::Arc;
@@ -33,14 +35,8 @@ use tokio::sync::{Notify, watch};
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 
 /// What is known before anything has been read.
-pub(crate) fn first_status() -> PodStatus {
-    PodStatus {
-        agent_started: now(),
-        loop_turned_at: now(),
-        phase_since: now(),
-        agent_restarts: restarts_from_env(),
-        ..PodStatus::unknown(&config_file::host_name())
-    }
+pub(crate) fn first_state() -> PodState {
+    PodState::new(&config_file::host_name(), restarts_from_env(), now())
 }
 
 /// Everything that lives as long as the pod.
@@ -76,12 +72,12 @@ pub(crate) async fn prepare(
             Ok((account, topology, me)) => break (config, account, topology, me),
             Err(finding) => {
                 board.phase(Phase::Refused, finding.to_string());
-                board.findings("identity", vec![finding]);
+                board.findings(FindingSource::Identity, vec![finding]);
                 tokio::time::sleep(TRY_AGAIN).await;
             }
         }
     };
-    board.findings("identity", Vec::new());
+    board.findings(FindingSource::Identity, Vec::new());
     introduce(board, &config, &topology, &me);
     label.configure(config.kubernetes.labels);
     volumes.over(volume::paths(&config.storage));
@@ -109,9 +105,8 @@ pub(crate) async fn prepare(
         label,
         shutdown,
         refused_settings: Default::default(),
-        settings_changed: Notify::new(),
+        settings_changed: board.settings_due(),
         catalog: catalog::unknown("the agent starts"),
-        created: watch::Sender::new(false),
         recheck: Notify::new(),
         volume: VolumeQueue::default(),
     });
@@ -162,14 +157,10 @@ fn introduce(board: &StatusBoard, config: &Config, topology: &Topology, me: &Mem
         me.role,
         topology.cluster
     );
-    board.update(|s| {
-        s.pod.clone_from(&me.pod);
-        s.fqdn.clone_from(&me.fqdn);
-        s.cluster.clone_from(&topology.cluster);
-        s.preferred_role = Some(me.role);
-        s.content = me.content;
-        s.port = me.port;
-        s.grace_seconds = config.shutdown.grace_seconds;
+    board.on(Event::Identified {
+        cluster: topology.cluster.clone(),
+        member: Box::new(me.clone()),
+        grace_seconds: config.shutdown.grace_seconds,
     });
 }
 

@@ -5,9 +5,12 @@ use crate::lifecycle::status_board::StatusBoard;
 use crate::sys::process::init_channel::Heartbeat;
 use crate::sys::storage::fs::VolumeLock;
 use crate::sys::storage::{prove_all, shm_bytes};
-use gp_agent_core::cluster::status::{Phase, StorageStatus};
+use gp_agent_core::cluster::phase::Phase;
+use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::topology::Member;
+use gp_agent_core::cluster::volume::VolumeFacts;
 use gp_agent_core::config::{Config, StorageConfig};
+use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding, Severity};
 use gp_agent_core::storage::{judge, judge_shm};
 use std::path::PathBuf;
@@ -33,13 +36,13 @@ pub(crate) async fn wait_for(
             move || take(&storage, &cluster, &me, init.as_deref())
         })
         .await;
-        let (lock, statuses, findings) = taken.unwrap_or_else(|e| {
+        let (lock, volumes, findings) = taken.unwrap_or_else(|e| {
             let broken = Finding::error(Area::Storage, "volume", e.to_string(), "report this");
             (None, Vec::new(), vec![broken])
         });
         let refused = findings.iter().find(|f| f.severity == Severity::Error).cloned();
-        board.update(|s| s.storage = statuses);
-        board.findings("storage", findings);
+        board.on(Event::Volumes(volumes));
+        board.findings(FindingSource::Storage, findings);
         match (lock, refused) {
             (Some(mut lock), None) => {
                 entrust(&mut lock, init.map(Arc::as_ref));
@@ -59,7 +62,7 @@ pub(crate) fn paths(config: &StorageConfig) -> Vec<PathBuf> {
     paths
 }
 
-type Taken = (Option<VolumeLock>, Vec<StorageStatus>, Vec<Finding>);
+type Taken = (Option<VolumeLock>, Vec<VolumeFacts>, Vec<Finding>);
 
 /// A postmaster outlives this agent, so the lock has to as well: init keeps it.
 fn entrust(lock: &mut VolumeLock, init: Option<&Heartbeat>) {
@@ -118,7 +121,7 @@ fn make_parent(me: &Member) -> Result<(), Finding> {
 
 /// Proves the data volume and, when it is another one, the write-ahead log's. Blocking. Too little room keeps a database
 /// from being made, never one that `exists` from being started.
-pub(crate) fn prove(config: &StorageConfig, exists: bool) -> (Vec<StorageStatus>, Vec<Finding>) {
+pub(crate) fn prove(config: &StorageConfig, exists: bool) -> (Vec<VolumeFacts>, Vec<Finding>) {
     let min_free = if exists { 0 } else { config.min_free_mib };
     let mut statuses = Vec::new();
     let mut findings = Vec::new();

@@ -1,7 +1,7 @@
 //! What a data directory is, from its files.
 
 use super::programs::Tools;
-use gp_agent_core::cluster::status::DirectoryStatus;
+use gp_agent_core::cluster::state::DirectoryFacts;
 use gp_agent_core::postgres::control_data::ControlData;
 use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind};
 use std::io;
@@ -19,10 +19,10 @@ pub struct Examined {
 }
 
 impl Examined {
-    /// The same for a status document.
-    pub fn status(&self) -> DirectoryStatus {
-        DirectoryStatus {
-            kind: self.directory.kind.as_str().to_string(),
+    /// The same for the pod's state.
+    pub fn facts(&self) -> DirectoryFacts {
+        DirectoryFacts {
+            kind: Some(self.directory.kind),
             version: self.version.clone(),
             system_id: self.directory.system_id.clone(),
             timeline: (self.directory.timeline > 0).then_some(self.directory.timeline),

@@ -59,7 +59,10 @@ mod tests {
         assert_eq!(read(dir.path()), ProbeFile::Absent);
         let path = dir.path().join(FILE);
         std::fs::write(&path, vec![7; BLOCK]).unwrap();
-        match prove(dir.path(), "data").unwrap().direct_io {
+        match prove(dir.path(), gp_agent_core::cluster::volume::VolumePurpose::Data)
+            .unwrap()
+            .direct_io
+        {
             DirectIo::Works => assert_eq!(read(dir.path()), ProbeFile::Whole),
             DirectIo::Failed { .. } => {
                 assert!(matches!(read(dir.path()), ProbeFile::Failed { .. }));

@@ -10,6 +10,7 @@ pub(crate) mod queue;
 mod write_probe;
 
 pub use error::StorageError;
+use gp_agent_core::cluster::volume::VolumePurpose;
 
 use error::{Failure, Volume};
 use gp_agent_core::storage::mountinfo;
@@ -25,13 +26,13 @@ use write_probe::{PROBE_PREFIX, Probe};
 const STATX_DIOALIGN: StatxFlags = StatxFlags::from_bits_retain(0x2000);
 
 /// Looks at the volume at `path` and tries it: a block with O_DIRECT as Greenplum's FTS does, and a short run of fdatasync
-/// (two seconds at most, however slow the disk). `purpose` (`data`, `wal`) is carried along.
+/// (two seconds at most, however slow the disk). `purpose` is carried along.
 ///
 /// Nothing is left behind, also after a failure; what a killed run could not remove, the next one does.
 ///
 /// # Errors
 /// When the directory cannot be used at all: missing, not a directory, not ours, read-only, full, or failing.
-pub fn prove(path: &Path, purpose: &str) -> Result<Observation, StorageError> {
+pub fn prove(path: &Path, purpose: VolumePurpose) -> Result<Observation, StorageError> {
     let volume = examine(path)?;
     let fails = |failure: Failure| StorageError::of(path, failure, &volume);
     remove_stale_probes(path).map_err(|e| fails(Failure::new("list", e)))?;
@@ -44,7 +45,7 @@ pub fn prove(path: &Path, purpose: &str) -> Result<Observation, StorageError> {
     let file_system = file_system(path, &volume.metadata).map_err(|e| fails(Failure::new("statfs", e)))?;
     Ok(Observation {
         path: path.to_path_buf(),
-        purpose: purpose.to_string(),
+        purpose,
         file_system,
         owner: volume.owner(),
         space,
@@ -65,11 +66,11 @@ pub fn same_device(one: &Path, other: &Path) -> Result<bool, StorageError> {
 
 /// Proves the data volume, and the write-ahead log's where it is another file system.
 pub fn prove_all(data: &Path, wal: Option<&Path>) -> Vec<Result<Observation, StorageError>> {
-    let mut proofs = vec![prove(data, "data")];
+    let mut proofs = vec![prove(data, VolumePurpose::Data)];
     if let Some(wal) = wal
         && !same_device(data, wal).unwrap_or(false)
     {
-        proofs.push(prove(wal, "wal"));
+        proofs.push(prove(wal, VolumePurpose::Wal));
     }
     proofs
 }

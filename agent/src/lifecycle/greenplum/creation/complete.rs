@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::config::Auth;
 use gp_agent_core::config::quote;
+use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::greenplum::creation_gaps::CreationGaps;
 use gp_agent_core::greenplum::gpinitsystem::{
@@ -47,7 +48,7 @@ pub(super) async fn finish(pod: &Pod, greenplum: &Greenplum, folder: &Path) -> R
             "gpstate -e and the log above say more; gprecoverseg brings mirrors, gpinitstandby the standby",
         )],
     };
-    pod.board.findings("creation", left);
+    pod.board.findings(FindingSource::Creation, left);
     Ok(())
 }
 

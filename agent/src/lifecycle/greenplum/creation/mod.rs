@@ -24,6 +24,7 @@ use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::cluster::report::PodReport;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::Role;
+use gp_agent_core::finding::FindingSource;
 use gp_agent_core::greenplum::gpinitsystem::{INPUT_FILE, PARAMETERS_FILE, Plan, Request, render};
 use record::{Record, State};
 use std::path::{Path, PathBuf};
@@ -76,8 +77,8 @@ pub(crate) async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
     record.store(pod)?;
     catalog::first(pod).await?;
     tracing::info!("the cluster is created");
-    pod.board.findings("preflight", Vec::new());
-    pod.created.send_replace(true);
+    pod.board.findings(FindingSource::Preflight, Vec::new());
+    pod.board.on(catalog::CREATED);
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use crate::lifecycle::pod::Pod;
 use anyhow::{Context, Result};
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::config::quote;
+use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -31,7 +32,7 @@ pub(crate) async fn keep(pod: &Pod) {
                 "mend it, then restart this pod; files that were run are not run again",
             )],
         };
-        pod.board.findings("after-creation", found);
+        pod.board.findings(FindingSource::PostCreate, found);
     }
     std::future::pending::<()>().await;
 }

@@ -12,6 +12,7 @@ use futures_util::{StreamExt, stream};
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::config::quote;
+use gp_agent_core::finding::FindingSource;
 use gp_agent_core::greenplum::preflight::{Answer, HostQuestion, Judgement, Rules, arguments, judge, read_answer};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -96,7 +97,7 @@ pub(super) async fn preflight(pod: &Pod, greenplum: &Greenplum) -> String {
     tell(pod, "looking at every host");
     loop {
         let judgement = look(pod, greenplum).await;
-        pod.board.findings("preflight", judgement.findings.clone());
+        pod.board.findings(FindingSource::Preflight, judgement.findings.clone());
         match &judgement.locale {
             Some(locale) if judgement.passes() => return locale.clone(),
             _ => {

@@ -1,0 +1,67 @@
+//! What this pod's server answered when it was asked about itself.
+
+use super::directory::DirectoryKind;
+use super::phase::Phase;
+use super::replication::Link;
+use super::topology::Role;
+
+/// How the question was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerAnswer {
+    /// SQL answers, or a replica that refuses SQL is known to be well.
+    Serving,
+    /// It starts, recovers or stops; its words.
+    NotNow(String),
+    /// It refuses the agent; its words.
+    Refused(String),
+    /// Not within so many seconds.
+    TimedOut(u64),
+    /// Nobody listens.
+    NoServer,
+    /// Not asked: it waits for its sessions to end (a smart shutdown).
+    Stopping,
+}
+
+impl ServerAnswer {
+    /// As a status document has it.
+    pub fn text(&self) -> String {
+        match self {
+            ServerAnswer::Serving => "ok".into(),
+            ServerAnswer::NotNow(words) | ServerAnswer::Refused(words) => words.clone(),
+            ServerAnswer::TimedOut(seconds) => format!("no answer within {seconds} s"),
+            ServerAnswer::NoServer => "nobody listens".into(),
+            ServerAnswer::Stopping => "stops".into(),
+        }
+    }
+}
+
+/// An answer and what follows from it for the pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerReport {
+    /// How the question was answered.
+    pub answer: ServerAnswer,
+    /// The role that the server does now.
+    pub role: Option<Role>,
+    /// Both directions of replication.
+    pub replication: Vec<Link>,
+    /// What the directory of the server has become; it may have been promoted. `None` leaves what is known.
+    pub kind: Option<DirectoryKind>,
+    /// The timeline that the server writes on; `None` leaves what is known.
+    pub timeline: Option<u32>,
+    /// The phase and its reason; `None` leaves them.
+    pub phase: Option<(Phase, String)>,
+}
+
+impl ServerReport {
+    /// An answer that says nothing about role and replication.
+    pub fn without_role(answer: ServerAnswer, phase: Option<(Phase, String)>) -> ServerReport {
+        ServerReport {
+            answer,
+            role: None,
+            replication: Vec::new(),
+            kind: None,
+            timeline: None,
+            phase,
+        }
+    }
+}

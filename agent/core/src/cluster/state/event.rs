@@ -1,0 +1,85 @@
+//! What happens to a pod.
+
+use super::facts::DirectoryFacts;
+use crate::cluster::phase::Phase;
+use crate::cluster::server::ServerReport;
+use crate::cluster::status::{HungVolume, PeersStatus, SshStatus};
+use crate::cluster::topology::Member;
+use crate::cluster::volume::VolumeFacts;
+use crate::finding::{Finding, FindingSource};
+
+/// One thing that was learnt or done; each replaces what was known of the same thing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The configuration was read, and this is the pod's place in it.
+    Identified {
+        /// The cluster's name.
+        cluster: String,
+        /// The pod.
+        member: Box<Member>,
+        /// Seconds that the pod has to end.
+        grace_seconds: u32,
+    },
+    /// The pod comes to a phase, or goes on in it for another reason.
+    Phase {
+        /// Where it is now.
+        phase: Phase,
+        /// One line.
+        reason: String,
+    },
+    /// Why the pod is held, as its volume says; `None` when it is not.
+    Hold(Option<String>),
+    /// Somebody looked at the data directory.
+    DirectoryExamined(DirectoryFacts),
+    /// A postmaster runs.
+    PostmasterRuns {
+        /// Its PID.
+        pid: i32,
+        /// Whether somebody else started it.
+        adopted: bool,
+        /// Starts after the first one.
+        restarts: u64,
+    },
+    /// No postmaster runs any more.
+    PostmasterGone,
+    /// How the last postmaster ended, in words.
+    PostmasterEnded(String),
+    /// The server was asked about itself.
+    Answered {
+        /// What follows from its answer.
+        report: ServerReport,
+        /// Seconds that the answer took.
+        seconds: f64,
+    },
+    /// The cluster exists; a coordinator was heard of on that timeline (0: none was).
+    ClusterCreated {
+        /// Its timeline.
+        coordinator_timeline: u32,
+    },
+    /// The volume remembers that the cluster exists, and the newest coordinator that was heard of.
+    ClusterRemembered {
+        /// Its timeline; 0 when the volume does not say.
+        coordinator_timeline: u32,
+    },
+    /// Parameters that wait for a restart of the postmaster.
+    PendingRestart(Vec<String>),
+    /// Which peers were found.
+    Peers(PeersStatus),
+    /// What the volumes proved.
+    Volumes(Vec<VolumeFacts>),
+    /// What SSH shows.
+    Ssh(SshStatus),
+    /// Everything that one source finds now.
+    Findings(FindingSource, Vec<Finding>),
+    /// A volume has answered how much is free on it.
+    VolumeFree {
+        /// Mount path.
+        path: String,
+        /// Free bytes for this user.
+        bytes: u64,
+    },
+    /// Volumes that do not answer now, all of them.
+    VolumesHang(Vec<HungVolume>),
+    /// The agent's loop turned at that time, in Unix seconds.
+    LoopTurned(u64),
+}

@@ -1,0 +1,152 @@
+//! The parts of the state.
+
+use crate::cluster::content::ContentId;
+use crate::cluster::creation::ClusterState;
+use crate::cluster::directory::DirectoryKind;
+use crate::cluster::phase::Phase;
+use crate::cluster::replication::Link;
+use crate::cluster::server::ServerAnswer;
+use crate::cluster::status::{HungVolume, PeersStatus, SshStatus};
+use crate::cluster::topology::{Member, Role};
+use crate::cluster::volume::VolumeFacts;
+
+/// Everything that is known of the pod but its findings. Whoever looks gets a shared reference: only [`super::PodState::on`]
+/// changes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Facts {
+    /// Who the pod is.
+    pub identity: Identity,
+    /// Where in its life the pod is.
+    pub phase: Phase,
+    /// Unix seconds of the last change of phase.
+    pub phase_since: u64,
+    /// One line: why this phase, what is waited for.
+    pub reason: String,
+    /// Why the pod is held, while it is.
+    pub held: Option<String>,
+    /// The data directory.
+    pub directory: DirectoryFacts,
+    /// The postmaster.
+    pub postmaster: PostmasterFacts,
+    /// The role that the server does at this moment; none while none runs.
+    pub active_role: Option<Role>,
+    /// Both directions of replication; empty while no server runs.
+    pub replication: Vec<Link>,
+    /// Whether the cluster exists.
+    pub cluster: ClusterState,
+    /// Parameters that wait for a restart of the postmaster.
+    pub pending_restart: Vec<String>,
+    /// Peers.
+    pub peers: PeersStatus,
+    /// Volumes.
+    pub storage: Vec<VolumeFacts>,
+    /// Volumes that do not answer now.
+    pub hung_volumes: Vec<HungVolume>,
+    /// SSH.
+    pub ssh: SshStatus,
+    /// Seconds that the configuration gives this pod to end; 0 until it has been read.
+    pub grace_seconds: u32,
+    /// Times that init had to start the agent again.
+    pub agent_restarts: u64,
+    /// Unix seconds at which this agent started.
+    pub agent_started: u64,
+    /// Unix seconds at which the agent's loop last turned.
+    pub loop_turned_at: u64,
+}
+
+/// Who a pod is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// Only its host name is known: the configuration has not been read.
+    HostName(String),
+    /// Its place in the topology.
+    Known {
+        /// The cluster's name.
+        cluster: String,
+        /// Itself.
+        member: Box<Member>,
+    },
+}
+
+impl Identity {
+    /// Short host name.
+    pub fn pod(&self) -> &str {
+        match self {
+            Identity::HostName(pod) => pod,
+            Identity::Known { member, .. } => &member.pod,
+        }
+    }
+
+    /// The cluster's name, once known.
+    pub fn cluster(&self) -> Option<&str> {
+        match self {
+            Identity::HostName(_) => None,
+            Identity::Known { cluster, .. } => Some(cluster),
+        }
+    }
+
+    /// Its place in the topology, once known.
+    pub fn member(&self) -> Option<&Member> {
+        match self {
+            Identity::HostName(_) => None,
+            Identity::Known { member, .. } => Some(member),
+        }
+    }
+
+    /// Its content, once known.
+    pub fn content(&self) -> Option<ContentId> {
+        self.member().map(|member| member.content)
+    }
+}
+
+/// What the data directory on the volume says it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DirectoryFacts {
+    /// `None` until somebody has looked.
+    pub kind: Option<DirectoryKind>,
+    /// PG_VERSION, such as `15`.
+    pub version: Option<String>,
+    /// "Database system identifier" of pg_controldata.
+    pub system_id: Option<String>,
+    /// The newest timeline it knows of.
+    pub timeline: Option<u32>,
+    /// "Database cluster state" of pg_controldata.
+    pub state: Option<String>,
+}
+
+/// The postmaster.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PostmasterFacts {
+    /// Its PID while it runs, to be shown; whoever signals it holds a handle.
+    pub pid: Option<i32>,
+    /// Whether it was started by somebody else, or by an earlier agent.
+    pub adopted: bool,
+    /// Whether it is in a smart shutdown.
+    pub stopping: bool,
+    /// Whether its last answer was that it serves.
+    pub serves: bool,
+    /// Starts after the first one, since this agent started.
+    pub restarts: u64,
+    /// How the last one ended, in words.
+    pub last_end: Option<String>,
+    /// The last answer, perhaps of a server that has ended since.
+    pub answered: Option<Answered>,
+}
+
+impl PostmasterFacts {
+    /// Whether one runs.
+    pub fn runs(&self) -> bool {
+        self.pid.is_some()
+    }
+}
+
+/// An answer of the server, and when it came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answered {
+    /// The answer.
+    pub answer: ServerAnswer,
+    /// Unix seconds.
+    pub at: u64,
+    /// Seconds that it took.
+    pub seconds: f64,
+}

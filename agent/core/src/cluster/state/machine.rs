@@ -1,0 +1,225 @@
+//! The owner of the facts, and the one function that changes them.
+
+use super::effect::{Effect, Level};
+use super::event::Event;
+use super::facts::{Answered, DirectoryFacts, Facts, Identity, PostmasterFacts};
+use crate::cluster::creation::ClusterState;
+use crate::cluster::phase::Phase;
+use crate::cluster::server::{ServerAnswer, ServerReport};
+use crate::cluster::status::{PeersStatus, SshStatus};
+use crate::finding::{Finding, FindingSource, Severity};
+use std::collections::BTreeMap;
+
+/// The state of one pod.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PodState {
+    facts: Facts,
+    findings: BTreeMap<FindingSource, Vec<Finding>>,
+}
+
+impl PodState {
+    /// A pod of which only its host name is known, whose agent starts at `now` (Unix seconds) for the `restarts`th time again.
+    pub fn new(host_name: &str, restarts: u64, now: u64) -> PodState {
+        let facts = Facts {
+            identity: Identity::HostName(host_name.to_string()),
+            phase: Phase::Preparing,
+            phase_since: now,
+            reason: "the agent starts".to_string(),
+            held: None,
+            directory: DirectoryFacts::default(),
+            postmaster: PostmasterFacts::default(),
+            active_role: None,
+            replication: Vec::new(),
+            cluster: ClusterState::default(),
+            pending_restart: Vec::new(),
+            peers: PeersStatus::default(),
+            storage: Vec::new(),
+            hung_volumes: Vec::new(),
+            ssh: SshStatus::default(),
+            grace_seconds: 0,
+            agent_restarts: restarts,
+            agent_started: now,
+            loop_turned_at: now,
+        };
+        PodState {
+            facts,
+            findings: BTreeMap::new(),
+        }
+    }
+
+    /// What is known.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// What an administrator should know, source by source.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.values().flatten()
+    }
+
+    /// Takes in what happened at `now` (Unix seconds) and says what has to be done. The only way to change the state.
+    pub fn on(&mut self, now: u64, event: Event) -> Vec<Effect> {
+        let facts = &mut self.facts;
+        match event {
+            Event::Identified {
+                cluster,
+                member,
+                grace_seconds,
+            } => {
+                facts.identity = Identity::Known { cluster, member };
+                facts.grace_seconds = grace_seconds;
+            }
+            Event::Phase { phase, reason } => return facts.enter(phase, reason, now),
+            Event::Hold(reason) => facts.held = reason,
+            Event::DirectoryExamined(directory) => facts.directory = directory,
+            Event::PostmasterRuns { pid, adopted, restarts } => facts.runs(pid, adopted, restarts),
+            Event::PostmasterGone => facts.forget_server(),
+            Event::PostmasterEnded(words) => facts.postmaster.last_end = Some(words),
+            Event::Answered { report, seconds } => return facts.answered(report, seconds, now),
+            Event::ClusterCreated { coordinator_timeline } => return facts.created(coordinator_timeline),
+            Event::ClusterRemembered { coordinator_timeline } => {
+                facts.cluster = facts.cluster.remembered(coordinator_timeline);
+            }
+            Event::PendingRestart(parameters) => facts.pending_restart = parameters,
+            Event::Peers(peers) => facts.peers = peers,
+            Event::Volumes(volumes) => facts.storage = volumes,
+            Event::Ssh(ssh) => facts.ssh = ssh,
+            Event::Findings(source, findings) => return self.found(source, findings),
+            Event::VolumeFree { path, bytes } => facts.free(&path, bytes),
+            Event::VolumesHang(volumes) => facts.hung_volumes = volumes,
+            Event::LoopTurned(at) => facts.loop_turned_at = at,
+        }
+        Vec::new()
+    }
+
+    /// What is new and what is mended is logged, once.
+    fn found(&mut self, source: FindingSource, findings: Vec<Finding>) -> Vec<Effect> {
+        let old = self.findings.remove(&source).unwrap_or_default();
+        let new = findings.iter().filter(|f| !old.contains(f));
+        let mut effects: Vec<Effect> = new.map(|f| line(level(f), f.to_string())).collect();
+        effects.extend(old.iter().filter(|f| !findings.contains(f)).map(|gone| {
+            let words = format!("no longer found: {} {}: {}", gone.area, gone.subject, gone.what);
+            line(Level::Info, words)
+        }));
+        if !findings.is_empty() {
+            self.findings.insert(source, findings);
+        }
+        effects
+    }
+}
+
+impl Facts {
+    /// In production a step that the table does not have is reported and yet taken, for probes that go by an old phase do more
+    /// harm; nothing leaves the last phase.
+    fn enter(&mut self, phase: Phase, reason: String, now: u64) -> Vec<Effect> {
+        if self.phase == phase && self.reason == reason {
+            return Vec::new();
+        }
+        let mut effects = Vec::new();
+        if !phase.may_follow(self.phase) {
+            let (before, after) = (self.phase.as_str(), phase.as_str());
+            effects.push(Effect::Unforeseen(format!("{after} ({reason}) may not follow {before}")));
+            if self.phase.is_final() {
+                return effects;
+            }
+        }
+        if self.phase != phase {
+            self.phase_since = now;
+        }
+        self.phase = phase;
+        effects.push(Effect::Log {
+            level: level_of(phase),
+            phase: Some(phase),
+            line: reason.clone(),
+        });
+        self.reason = reason;
+        effects
+    }
+
+    fn runs(&mut self, pid: i32, adopted: bool, restarts: u64) {
+        self.forget_server();
+        self.postmaster.pid = Some(pid);
+        self.postmaster.adopted = adopted;
+        self.postmaster.restarts = restarts;
+    }
+
+    /// Its last answer stays to be seen.
+    fn forget_server(&mut self) {
+        self.postmaster.pid = None;
+        self.postmaster.stopping = false;
+        self.postmaster.serves = false;
+        self.active_role = None;
+        self.replication.clear();
+    }
+
+    /// An answer that arrives when its server has ended says nothing of the pod.
+    fn answered(&mut self, report: ServerReport, seconds: f64, now: u64) -> Vec<Effect> {
+        if !self.postmaster.runs() {
+            return Vec::new();
+        }
+        let serving = report.answer == ServerAnswer::Serving;
+        let served = std::mem::replace(&mut self.postmaster.serves, serving);
+        self.postmaster.stopping = report.answer == ServerAnswer::Stopping;
+        self.active_role = report.role;
+        self.replication = report.replication;
+        if report.kind.is_some() {
+            self.directory.kind = report.kind;
+        }
+        self.directory.timeline = report.timeline.or(self.directory.timeline);
+        self.postmaster.answered = Some(Answered {
+            answer: report.answer,
+            at: now,
+            seconds,
+        });
+        // In any other phase somebody else says where the pod is: it is held, or ends.
+        let ours = matches!(self.phase, Phase::Starting | Phase::Running | Phase::Hung);
+        let mut effects = match report.phase.filter(|_| ours) {
+            Some((phase, reason)) => self.enter(phase, reason, now),
+            None => Vec::new(),
+        };
+        if serving && !served {
+            effects.push(Effect::LookAtSettings);
+        }
+        effects
+    }
+
+    fn free(&mut self, path: &str, bytes: u64) {
+        for volume in self.storage.iter_mut().filter(|v| v.path == path) {
+            volume.free_bytes = bytes;
+        }
+    }
+
+    fn created(&mut self, coordinator_timeline: u32) -> Vec<Effect> {
+        let known = self.cluster.is_created();
+        self.cluster = self.cluster.created(coordinator_timeline);
+        // Before a start they are written anyway.
+        if known || !self.postmaster.runs() {
+            return Vec::new();
+        }
+        vec![Effect::LookAtSettings]
+    }
+}
+
+fn line(level: Level, line: String) -> Effect {
+    Effect::Log {
+        level,
+        phase: None,
+        line,
+    }
+}
+
+fn level(finding: &Finding) -> Level {
+    match finding.severity {
+        Severity::Error => Level::Error,
+        Severity::Warning => Level::Warning,
+        Severity::Info => Level::Info,
+    }
+}
+
+fn level_of(phase: Phase) -> Level {
+    match phase {
+        Phase::Refused | Phase::CrashLoop | Phase::Hung => Level::Error,
+        Phase::Crashed => Level::Warning,
+        _ => Level::Info,
+    }
+}

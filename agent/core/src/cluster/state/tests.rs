@@ -1,0 +1,265 @@
+use super::*;
+use crate::cluster::creation::ClusterState;
+use crate::cluster::directory::DirectoryKind;
+use crate::cluster::phase::Phase;
+use crate::cluster::probes;
+use crate::cluster::replication::Link;
+use crate::cluster::server::{ServerAnswer, ServerReport};
+use crate::cluster::status::PodStatus;
+use crate::cluster::topology::Role;
+use crate::finding::{Area, Finding, FindingSource, Severity};
+use crate::fixtures::serves;
+use proptest::prelude::*;
+
+fn state() -> PodState {
+    PodState::new("segment-a-0", 0, 1_000)
+}
+
+fn phase(phase: Phase, reason: &str) -> Event {
+    let reason = reason.to_string();
+    Event::Phase { phase, reason }
+}
+
+fn running(role: Role) -> PodState {
+    let mut state = state();
+    for event in serves(role) {
+        state.on(1_010, event);
+    }
+    state
+}
+
+fn answered(answer: ServerAnswer, phase: Option<(Phase, String)>) -> Event {
+    Event::Answered {
+        report: ServerReport::without_role(answer, phase),
+        seconds: 0.5,
+    }
+}
+
+#[test]
+fn before_anything_is_known_the_document_is_that_of_0_1_0() {
+    let mut document = PodStatus::unknown("segment-a-0");
+    document.phase_since = 1_000;
+    document.agent_started = 1_000;
+    document.loop_turned_at = 1_000;
+    assert_eq!(state().status(), document);
+}
+
+#[test]
+fn a_server_that_serves_makes_the_pod_ready_and_has_its_settings_looked_at_once() {
+    let mut state = state();
+    let mut effects = Vec::new();
+    for event in serves(Role::Primary) {
+        effects.extend(state.on(1_010, event));
+    }
+    let looks = |effects: &[Effect]| effects.iter().filter(|e| **e == Effect::LookAtSettings).count();
+    assert_eq!(looks(&effects), 1);
+    let [.., again] = serves(Role::Primary);
+    assert_eq!(state.on(1_011, again), []);
+    let document = state.status();
+    assert_eq!((document.phase, document.active_role), (Phase::Running, Some(Role::Primary)));
+    assert_eq!((document.postmaster.answer.as_str(), document.postmaster.answered_at), ("ok", 1_011));
+    assert!(probes::ready(&document, 1_011).ok);
+}
+
+#[test]
+fn an_answer_that_outlives_its_server_changes_nothing() {
+    let mut state = running(Role::Primary);
+    state.on(1_020, Event::PostmasterGone);
+    state.on(1_020, phase(Phase::Crashed, "ended: signal 11"));
+    let before = state.clone();
+    let [.., late] = serves(Role::Primary);
+    assert_eq!(state.on(1_021, late), []);
+    assert_eq!(state, before);
+    assert_eq!((before.facts().active_role, before.status().postmaster.answer.as_str()), (None, "ok"));
+}
+
+#[test]
+fn a_held_pod_stays_held_whatever_its_server_answers() {
+    let mut state = running(Role::Mirror);
+    state.on(1_020, Event::Hold(Some("disk".into())));
+    state.on(1_020, phase(Phase::Held, "held: disk"));
+    let starting = Some((Phase::Starting, "the database system is starting up".to_string()));
+    let effects = state.on(1_021, answered(ServerAnswer::NotNow("starts".into()), starting));
+    assert_eq!((effects, state.facts().phase), (Vec::new(), Phase::Held));
+    assert_eq!(state.facts().active_role, None, "what it does is still seen");
+    // Once it serves again its settings are looked at, once.
+    let [.., serving] = serves(Role::Mirror);
+    assert_eq!(state.on(1_022, serving.clone()), [Effect::LookAtSettings]);
+    assert_eq!(state.on(1_023, serving), []);
+}
+
+#[test]
+fn a_promotion_shows_in_the_directory() {
+    let mut state = running(Role::Mirror);
+    let directory = DirectoryFacts {
+        kind: Some(DirectoryKind::Standby),
+        timeline: Some(1),
+        ..DirectoryFacts::default()
+    };
+    state.on(1_020, Event::DirectoryExamined(directory));
+    let mut report = ServerReport::without_role(ServerAnswer::Serving, None);
+    (report.kind, report.timeline, report.role) = (Some(DirectoryKind::Primary), Some(2), Some(Role::Primary));
+    state.on(1_021, Event::Answered { report, seconds: 0.1 });
+    let document = state.status();
+    assert_eq!((document.directory.kind.as_str(), document.directory.timeline), ("primary", Some(2)));
+    // A server that does not say leaves what is known.
+    state.on(1_022, answered(ServerAnswer::TimedOut(3), None));
+    assert_eq!(state.status().directory, document.directory);
+    assert_eq!(state.status().postmaster.answer, "no answer within 3 s");
+}
+
+#[test]
+fn a_step_that_is_not_foreseen_is_reported_and_none_leaves_the_last_phase() {
+    let mut state = state();
+    let effects = state.on(1_001, phase(Phase::Running, "of a sudden"));
+    assert!(matches!(&effects[..], [Effect::Unforeseen(_), Effect::Log { .. }]), "{effects:?}");
+    assert_eq!(state.facts().phase, Phase::Running);
+    state.on(1_002, phase(Phase::Draining, "the pod ends"));
+    let effects = state.on(1_003, phase(Phase::Starting, "once more"));
+    assert!(matches!(&effects[..], [Effect::Unforeseen(words)] if words == "starting (once more) may not follow draining"));
+    let facts = state.facts();
+    assert_eq!((facts.phase, facts.phase_since, facts.reason.as_str()), (Phase::Draining, 1_002, "the pod ends"));
+}
+
+#[test]
+fn a_finding_is_logged_when_it_comes_and_when_it_goes_and_the_gravest_is_first() {
+    let mut state = state();
+    let warning = Finding::warning(Area::Hba, "pg_hba.conf", "too wide", "narrow it");
+    let error = Finding::error(Area::Storage, "/greenplum", "full", "make room");
+    let effects = state.on(1_001, Event::Findings(FindingSource::HbaVerification, vec![warning.clone()]));
+    assert!(matches!(&effects[..], [Effect::Log { level: Level::Warning, .. }]));
+    state.on(1_001, Event::Findings(FindingSource::Storage, vec![error.clone()]));
+    assert_eq!(state.on(1_002, Event::Findings(FindingSource::HbaVerification, vec![warning.clone()])), []);
+    assert_eq!(state.status().findings, [error, warning]);
+    let effects = state.on(1_003, Event::Findings(FindingSource::HbaVerification, Vec::new()));
+    let line = "no longer found: hba pg_hba.conf: too wide".to_string();
+    let (level, phase) = (Level::Info, None);
+    assert_eq!(effects, [Effect::Log { level, phase, line }]);
+}
+
+#[test]
+fn what_was_created_is_never_unknown_again() {
+    let mut state = running(Role::Primary);
+    let remembered = |coordinator_timeline| Event::ClusterRemembered { coordinator_timeline };
+    let created = |coordinator_timeline| Event::ClusterCreated { coordinator_timeline };
+    assert!(!state.facts().cluster.is_created());
+    state.on(1_001, remembered(2));
+    assert!(state.facts().cluster.is_created() && !state.facts().cluster.is_confirmed());
+    state.on(1_002, created(0));
+    assert_eq!(state.facts().cluster, ClusterState::Created { coordinator_timeline: 2 });
+    state.on(1_003, remembered(1));
+    state.on(1_003, created(3));
+    assert!(state.facts().cluster.is_confirmed());
+    assert_eq!(state.status().seen_coordinator, 3);
+}
+
+fn phases() -> impl Strategy<Value = Phase> {
+    prop::sample::select(Phase::ALL.to_vec())
+}
+
+fn answers() -> impl Strategy<Value = Event> {
+    let answers = vec![
+        ServerAnswer::Serving,
+        ServerAnswer::NotNow("starts".into()),
+        ServerAnswer::Refused("no".into()),
+        ServerAnswer::TimedOut(3),
+        ServerAnswer::NoServer,
+        ServerAnswer::Stopping,
+    ];
+    // What crate::postgres::observation says of these answers.
+    let follows = prop::sample::select(vec![Phase::Starting, Phase::Running, Phase::Hung, Phase::Stopped]);
+    (prop::sample::select(answers), prop::option::of(follows), any::<bool>()).prop_map(|(answer, phase, streams)| {
+        let serving = answer == ServerAnswer::Serving;
+        let report = ServerReport {
+            role: (serving && streams).then_some(Role::Mirror),
+            replication: (serving && streams).then(Link::received).into_iter().collect(),
+            ..ServerReport::without_role(answer, phase.map(|phase| (phase, "it says so".into())))
+        };
+        Event::Answered { report, seconds: 0.1 }
+    })
+}
+
+fn findings() -> impl Strategy<Value = Event> {
+    use FindingSource::{Dns, HbaBlock, Start};
+    let severities = prop::sample::select(vec![Severity::Info, Severity::Warning, Severity::Error]);
+    let one = (severities, 0..3u8).prop_map(|(s, n)| Finding::new(s, Area::Postgres, n.to_string(), "what", "remedy"));
+    let source = prop::sample::select(vec![Dns, HbaBlock, Start]);
+    (source, prop::collection::vec(one, 0..3)).prop_map(|(source, found)| Event::Findings(source, found))
+}
+
+fn events() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        4 => phases().prop_map(|p| phase(p, "because")),
+        3 => answers(),
+        1 => Just(Event::PostmasterGone),
+        2 => (1..4i32).prop_map(|pid| Event::PostmasterRuns { pid, adopted: false, restarts: 0 }),
+        1 => prop::option::of("[a-z]{1,3}").prop_map(Event::Hold),
+        1 => (0..4u32).prop_map(|coordinator_timeline| Event::ClusterCreated { coordinator_timeline }),
+        1 => (0..4u32).prop_map(|coordinator_timeline| Event::ClusterRemembered { coordinator_timeline }),
+        2 => findings(),
+        1 => (1_000..3_000u64).prop_map(Event::LoopTurned),
+    ]
+}
+
+/// What must be true after every event, whatever came before.
+fn holds(before: &PodState, event: &Event, effects: &[Effect], after: &PodState, now: u64) {
+    let (old, new) = (before.facts(), after.facts());
+    let unforeseen = effects.iter().any(|e| matches!(e, Effect::Unforeseen(_)));
+    assert!(unforeseen || new.phase.may_follow(old.phase), "{old:?} {event:?}");
+    assert!(!old.phase.is_final() || new.phase == old.phase, "nothing leaves the last phase");
+    let since = if old.phase == new.phase { old.phase_since } else { now };
+    assert_eq!(new.phase_since, since);
+    if !new.postmaster.runs() {
+        assert!(new.active_role.is_none() && new.replication.is_empty() && !new.postmaster.stopping);
+    }
+    assert!(new.active_role.is_none() || new.postmaster.serves);
+    // Only a server that runs moves a pod by its answers.
+    if matches!(event, Event::Answered { .. }) && new.phase != old.phase {
+        assert!(old.postmaster.runs() && matches!(old.phase, Phase::Starting | Phase::Running | Phase::Hung));
+        assert!(!unforeseen, "what follows from an answer is in the table");
+    }
+    assert!(matches!(event, Event::Hold(_)) || new.held == old.held, "only the volume says what is held");
+    assert!(new.cluster.is_created() || !old.cluster.is_created());
+    assert!(new.cluster.coordinator_timeline() >= old.cluster.coordinator_timeline());
+}
+
+proptest! {
+    #[test]
+    fn every_sequence_of_events_keeps_the_state_whole(events in prop::collection::vec(events(), 1..80)) {
+        let mut state = state();
+        for (now, event) in (2_000..).zip(events) {
+            let before = state.clone();
+            let effects = state.on(now, event.clone());
+            holds(&before, &event, &effects, &state, now);
+        }
+    }
+
+    /// The document can be read back, and holds each finding of each source, the gravest first.
+    #[test]
+    fn the_document_follows_from_the_state(events in prop::collection::vec(events(), 1..40)) {
+        let mut state = state();
+        for event in events {
+            state.on(2_000, event);
+        }
+        let document = state.status();
+        let text = serde_json::to_string(&document).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<PodStatus>(&text).unwrap(), &document);
+        prop_assert!(document.findings.is_sorted_by_key(|f| std::cmp::Reverse(f.severity)));
+        prop_assert_eq!(document.findings.len(), state.findings().count());
+    }
+
+    /// The same event again is no news: nothing is logged or done twice.
+    #[test]
+    fn an_event_that_repeats_has_no_effect(events in prop::collection::vec(events(), 1..40), last in events()) {
+        let mut state = state();
+        for event in events {
+            state.on(2_000, event);
+        }
+        let refused = matches!(&last, Event::Phase { phase, .. } if !phase.may_follow(state.facts().phase));
+        state.on(2_001, last.clone());
+        let once = state.clone();
+        let effects = state.on(2_001, last);
+        prop_assert!(refused || effects.is_empty(), "{:?}", effects);
+        prop_assert_eq!(once, state);
+    }
+}
