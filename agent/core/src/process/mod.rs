@@ -1,5 +1,6 @@
-//! Processes over time: restarts with backoff, polling, the shutdown schedule.
+//! Processes over time: restarts with backoff, polling, the shutdown schedule; and what administrators' tools are told.
 
 pub mod poll_interval;
 pub mod restart_backoff;
 pub mod shutdown_schedule;
+pub mod tool_environment;
