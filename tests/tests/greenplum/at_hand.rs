@@ -31,7 +31,7 @@ pub(crate) fn tools(shared: &Shared) -> Result<()> {
         ensure!(rows == "6", "psql: {rows}");
         let standby = cluster.exec(head, &["gpstate", "-f"])?;
         ensure!(standby.contains("coordinator-1"), "gpstate -f: {standby}");
-        let catalog = cluster.exec(head, &["gpcheckcat", "-p", "5432", "postgres"])?;
+        let catalog = cluster.exec(head, &["gpcheckcat", "postgres"])?;
         ensure!(catalog.contains("Found no catalog issue"), "gpcheckcat: {catalog}");
         Ok(())
     })
