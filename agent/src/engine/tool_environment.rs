@@ -31,6 +31,7 @@ impl Engine {
             .map(|&(name, usual)| (name.into(), inherited.get(name).cloned().unwrap_or(usual.into())))
             .collect();
         of_pod.extend(["USER", "LOGNAME"].map(|name| (name.into(), account.name.clone())));
+        of_pod.insert("HOME".into(), account.home.to_string_lossy().into());
         of_pod.insert("PGPORT".into(), me.port.to_string());
         of_pod.extend(self.directory_variables(me));
         ToolEnvironment {

@@ -33,12 +33,12 @@ fn expect_tools(cluster: &Cluster, pod: &str, port: &str, dir: &str) -> Result<(
         let answer = cluster.exec(pod, &[way, &[PORT]].concat())?;
         ensure!(answer == port, "{way:?} in {pod}: {answer}");
     }
-    for way in ["-lc", "-ic"] {
+    for way in [["bash", "-lc"], ["bash", "-ic"], ["sh", "-ic"]] {
         let line = "echo $PGDATA $PGPORT $USER $LOGNAME";
-        let known = cluster.exec(pod, &["bash", way, line])?;
+        let known = cluster.exec(pod, &[way[0], way[1], line])?;
         ensure!(
             known == format!("{dir} {port} gpadmin gpadmin"),
-            "bash {way} in {pod}: {known}"
+            "{way:?} in {pod}: {known}"
         );
     }
     Ok(())

@@ -113,8 +113,6 @@ fn join(front: &str, back: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-    use std::process::Command;
 
     fn known() -> ToolEnvironment {
         let strings = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
@@ -200,19 +198,5 @@ mod tests {
     fn server_programs_are_not_linked() {
         assert!(ToolEnvironment::is_linked("gpstate") && ToolEnvironment::is_linked("psql"));
         assert!(!ToolEnvironment::is_linked("postgres") && !ToolEnvironment::is_linked("postmaster"));
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(32))]
-        #[test]
-        fn a_shell_reads_every_value_as_it_is(value in "[^\\x00]{1,12}") {
-            let environment = ToolEnvironment {
-                of_pod: BTreeMap::from([("SAID".to_string(), value.clone())]),
-                ..known()
-            };
-            let line = format!("{}printf %s \"$SAID\"", environment.exports(Path::new("/l"), |_| None));
-            let said = Command::new("/bin/sh").args(["-c", &line]).output().unwrap();
-            prop_assert_eq!(said.stdout, value.into_bytes());
-        }
     }
 }
