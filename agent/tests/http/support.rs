@@ -161,13 +161,7 @@ impl Peers {
     pub(crate) async fn catalog(&self, content: Option<ContentId>) -> Result<CatalogAnswer, PeerError> {
         let known = watch::channel(self.known.clone()).1;
         let client = PeerClient::new("warehouse", &known, self.port);
-        client
-            .catalog(
-                &self.members[0],
-                content,
-                Duration::from_secs(60),
-            )
-            .await
+        client.catalog(&self.members[0], content, Duration::from_secs(60)).await
     }
 
     /// Asks the first of them to look again.
