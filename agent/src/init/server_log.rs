@@ -56,6 +56,11 @@ impl ServerLog {
         command.env(FDS_VARIABLE, self.pipe.numbers());
     }
 
+    /// An agent runs, and passes on what comes from now on.
+    pub(crate) fn leave_to_agent(&mut self) {
+        self.passer.forget();
+    }
+
     /// While no agent runs: passes on what would soon make servers wait, or all of it when no agent will come (`ends`). The
     /// rest is the next agent's.
     pub(crate) fn mind(&mut self, ends: bool) {

@@ -237,6 +237,7 @@ impl InitSupervisor {
                 let restarts = self.restarts;
                 info!("the agent started pid={} restarts={restarts}", agent.pid());
                 self.agent = Some(agent);
+                self.log.as_mut().map(ServerLog::leave_to_agent);
                 self.start_at = None;
                 self.started_once = true;
                 // What follows is waiting.

@@ -71,6 +71,12 @@ impl Passer {
         }
     }
 
+    /// Forgets what was seen: somebody else takes records out from now on. What is begun comes once more.
+    pub(crate) fn forget(&mut self) {
+        self.rest = None;
+        self.front = None;
+    }
+
     /// Readable when something waits.
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.peeker.fd()
@@ -166,8 +172,7 @@ impl Passer {
             return Ok(dropped);
         }
         // Begun or not: what it stands for is taken out below.
-        self.front = None;
-        self.rest = None;
+        self.forget();
         while self.is_over_half_full() {
             let seen = self.peeker.peek(ROUND)?.to_vec();
             let (mut records, mut bytes) = count(&seen, false);

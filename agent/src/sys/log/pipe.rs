@@ -116,8 +116,11 @@ impl Peeker {
     /// Takes out the first `count` bytes of what [`Peeker::peek`] gave.
     ///
     /// # Errors
-    /// Those of read(2).
+    /// Those of read(2), and when somebody else took them out: nobody waits here.
     pub(crate) fn consume(&mut self, count: usize) -> io::Result<()> {
+        if self.unread() < count {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         let mut taken = vec![0; count];
         read_exactly(self.pipe.as_fd(), &mut taken)
     }
@@ -177,6 +180,8 @@ mod tests {
         peeker.consume(4).unwrap();
         assert_eq!(other.peek(SIZE).unwrap(), b"two\nthree\n");
         assert_eq!(peeker.unread(), 10);
+        other.consume(10).unwrap();
+        assert!(peeker.consume(4).is_err(), "it does not wait for what another one took");
     }
 
     #[test]
