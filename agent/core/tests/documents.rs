@@ -119,7 +119,7 @@ fn read_by_0_1_0<Frozen: Serialize + DeserializeOwned>(ours: &impl Serialize, na
 fn each_status_of_0_1_0_is_understood_field_by_field_and_back() {
     for (name, document) in golden("status-") {
         let report: Report = read(&document).unwrap_or_else(|e| panic!("{name}: {e:?}"));
-        assert_eq!(report.format, Format::UNSAID, "{name}");
+        assert!(report.format < Format::default(), "{name}");
         holds(&serde_json::to_value(&report).unwrap(), &document, name);
         let back: frozen_0_1_0::Report = read_by_0_1_0(&report, name);
         assert_eq!(back, serde_json::from_value(document).unwrap(), "{name}");

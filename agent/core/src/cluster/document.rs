@@ -20,7 +20,7 @@ impl Format {
     pub(crate) const CURRENT: Format = Format(1);
 
     /// Version 0.1.0 does not say its format.
-    pub const UNSAID: Format = Format(0);
+    const UNSAID: Format = Format(0);
 
     pub(crate) fn unsaid() -> Format {
         Format::UNSAID

@@ -46,7 +46,7 @@ use Phase::{
 ///
 /// `held` keeps the pod's place whatever happens to its server meanwhile, so every end of a server follows it too, and what
 /// an outlived server left behind (`crashed`) can be found by an agent that has just begun.
-pub const MAY_FOLLOW: [(Phase, &[Phase]); 12] = [
+const MAY_FOLLOW: [(Phase, &[Phase]); 12] = [
     (
         Preparing,
         &[Refused, Held, Draining, Discovering, Bootstrapping, Starting, Crashed],
@@ -168,14 +168,14 @@ impl Phase {
         }
     }
 
-    /// Whether a pod may come to this phase from `before` ([`MAY_FOLLOW`]), or stay in it.
-    pub fn may_follow(self, before: Phase) -> bool {
+    /// Whether a pod may come to this phase from `before` (the table above says so), or stay in it.
+    pub(crate) fn may_follow(self, before: Phase) -> bool {
         let row = MAY_FOLLOW.iter().find(|(phase, _)| *phase == before);
         self == before || row.is_some_and(|(_, after)| after.contains(&self))
     }
 
     /// Whether nothing follows any more.
-    pub fn is_final(self) -> bool {
+    pub(crate) fn is_final(self) -> bool {
         MAY_FOLLOW.contains(&(self, &[]))
     }
 }
