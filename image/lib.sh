@@ -119,6 +119,20 @@ need_rust() {
 
 # docker, through sudo where this user may not talk to the engine.
 DOCKER=(docker)
+# A subcommand of cargo in that version, kept in the cache. As a wheel it is there within seconds; built, in minutes.
+need_cargo_tool() {
+    local tool=$1 version=$2 dir=$CACHE/$1-$2
+    if [[ ! -x $dir/bin/$tool ]]; then
+        step "installing $tool $version"
+        need_command python3 python3
+        python3 -m pip --version >/dev/null 2>&1 || install_packages python3-pip
+        quietly python3 -m pip install --no-deps --target "$dir" "astral-dev-toolchain-$tool==$version" ||
+            quietly cargo install --locked --root "$dir" --version "$version" "$tool" ||
+            die "could not install $tool $version"
+    fi
+    PATH=$dir/bin:$PATH
+}
+
 docker_() { "${DOCKER[@]}" "$@"; }
 engine_answers() { docker_ version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 

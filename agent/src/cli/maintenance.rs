@@ -1,9 +1,10 @@
 //! `gp-agent hold` and `gp-agent resume`.
 
 use super::status::{ask_agent, tell};
+use gp_agent_core::process::timeouts;
 use std::time::Duration;
 
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+const ANSWER_WITHIN: Duration = timeouts::HOLD_ANSWERS;
 const HELD: &str = "held: the agent leaves the postmaster alone until gp-agent resume";
 
 /// Takes the postmaster out of supervision. Exit code 0 when it is done, else 1.

@@ -2,10 +2,11 @@
 //! takes no runtime and no command-line parser.
 
 use super::status::{ask_agent, tell};
+use gp_agent_core::process::timeouts;
 use std::ffi::OsString;
 use std::time::Duration;
 
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+const ANSWER_WITHIN: Duration = timeouts::PROBE_ANSWERS;
 const USAGE: &str = "\
 usage: gp-agent probe startup|ready|live
 

@@ -5,11 +5,11 @@ use super::status_table;
 use crate::lifecycle::pod::paths::run_dir;
 use crate::sys::http::client::{AskError, ask_own_agent};
 use gp_agent_core::cluster::report::{PodReport, all_ready};
+use gp_agent_core::process::timeouts;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
-/// The agent gives its peers 15 s.
-const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+const ANSWER_WITHIN: Duration = timeouts::STATUS_ANSWERS;
 /// Erase in Display and Cursor Position of ECMA-48.
 const CLEAR: &str = "\x1b[2J\x1b[H";
 

@@ -8,6 +8,7 @@ use crate::sys::log::Source;
 use crate::sys::log::queue::{Next, Queue};
 use crate::sys::log::sink::{Batch, PIPE_BUF, Sink};
 pub(crate) use gp_agent_core::log::record::Level;
+use gp_agent_core::process::timeouts;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 const MOST_BYTES: usize = 64 * 1024;
 
 /// init's last words do not wait longer for whoever collects the log.
-const FINISH_WITHIN: Duration = Duration::from_secs(1);
+const FINISH_WITHIN: Duration = timeouts::INIT_LOG_FINISHES;
 
 /// What init's one thread writes through.
 pub(crate) struct InitLog {

@@ -1,5 +1,6 @@
 //! The few options of `gp-agent init`, read by hand: init shares no memory with a command-line library.
 
+use gp_agent_core::process::timeouts;
 use std::ffi::OsString;
 use std::time::Duration;
 use thiserror::Error;
@@ -8,7 +9,7 @@ use thiserror::Error;
 pub(crate) const DEFAULT_GRACE: Duration = Duration::from_secs(30);
 
 /// How long beats may be missing when nobody says otherwise.
-pub(crate) const DEFAULT_WATCHDOG: Duration = Duration::from_secs(30);
+pub(crate) const DEFAULT_WATCHDOG: Duration = timeouts::WATCHDOG;
 
 /// The shortest grace period that leaves every stage of the schedule its time.
 pub(crate) const SHORTEST_GRACE: Duration = Duration::from_secs(1);

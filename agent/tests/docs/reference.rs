@@ -6,6 +6,7 @@ use super::{expect_none, root};
 use gp_agent::internals::reference::{ENDPOINTS, EXIT_CODES, Endpoint, metrics};
 use gp_agent_core::cluster::status::{Phase, PodStatus, ReplicationStatus, StorageStatus};
 use gp_agent_core::config;
+use gp_agent_core::process::timeouts::{BOUNDS, Bound};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[test]
@@ -13,6 +14,25 @@ fn the_configuration_is_what_the_code_reads() {
     let document = "docs/reference/configuration.md";
     expect(document, "keys", &config::reference());
     expect(document, "variables", &config::variables_reference());
+}
+
+#[test]
+fn the_timeouts_are_what_the_code_waits() {
+    let row = |bound: &Bound| {
+        let seconds = format!("{} s", bound.value.as_secs_f64());
+        vec![
+            format!("`{}`", bound.name),
+            seconds,
+            bound.wait.to_string(),
+            bound.fits.to_string(),
+        ]
+    };
+    let rows = BOUNDS.iter().map(row);
+    expect(
+        "docs/design/timeouts.md",
+        "timeouts",
+        &table(&["Bound", "How long", "Who waits for what", "It is"], rows),
+    );
 }
 
 #[test]

@@ -14,6 +14,7 @@ use syn::{ImplItem, Item, Visibility};
 const EXCEPTIONS: &[(&str, &str)] = &[
     ("reference", "the documents are compared with it"),
     ("variables_reference", "the documents are compared with it"),
+    ("BOUNDS", "the documents are compared with it"),
     ("value_schemas", "the chart is compared with it"),
     ("admit", "a real server is asked whether it admits the same clients"),
     (

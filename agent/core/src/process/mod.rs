@@ -5,4 +5,5 @@ pub mod restart_backoff;
 pub mod retry;
 pub mod shutdown_schedule;
 pub mod stat;
+pub mod timeouts;
 pub mod tool_environment;

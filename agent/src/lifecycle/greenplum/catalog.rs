@@ -14,14 +14,15 @@ use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::cluster::peer_error::PeerError;
 use gp_agent_core::cluster::state::{Event, Facts};
+use gp_agent_core::process::timeouts;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 const READ_EVERY: Duration = Duration::from_secs(1);
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
-const SERVER_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+const ANSWER_WITHIN: Duration = timeouts::CATALOG_ANSWERS;
+const SERVER_ANSWERS_WITHIN: Duration = timeouts::CATALOG_SERVER_ANSWERS;
 
 /// Somebody else remembers the timeline.
 pub(crate) const CREATED: Event = Event::ClusterCreated {

@@ -8,12 +8,13 @@ use futures_util::future::join_all;
 use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::cluster::status::{Phase, PodStatus};
 use gp_agent_core::process::shutdown_schedule::ShutdownSchedule;
+use gp_agent_core::process::timeouts;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 /// The signals of one deletion reach the pods one after another.
-const SIGNALS_ARRIVE_WITHIN: Duration = Duration::from_secs(1);
-const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+const SIGNALS_ARRIVE_WITHIN: Duration = timeouts::SHUTDOWN_SIGNALS_ARRIVE;
+const ANSWER_WITHIN: Duration = timeouts::SHUTDOWN_PEER_ANSWERS;
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// For a segment that ends: returns when the coordinator's server is stopped or gone, or is not stopping at all (then this

@@ -12,6 +12,7 @@ pub(crate) use volumes::VolumeWatch;
 use super::status_board::{StatusBoard, now};
 use crate::sys::process::init_channel::Heartbeat;
 use gp_agent_core::cluster::state::Event;
+use gp_agent_core::process::timeouts;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -23,7 +24,7 @@ use tokio::sync::oneshot;
 const EVERY: Duration = Duration::from_secs(1);
 
 /// A loop that has not turned for so long stands still. init kills much later (30 s), so a loop that was only late is safe.
-const STANDS_STILL: Duration = Duration::from_secs(10);
+const STANDS_STILL: Duration = timeouts::LOOP_STANDS_STILL;
 
 /// The thread; it ends when this value is dropped.
 #[derive(Debug)]

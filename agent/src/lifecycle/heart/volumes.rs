@@ -8,6 +8,7 @@ use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::HungVolume;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
+use gp_agent_core::process::timeouts;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const ASK_EVERY: Duration = Duration::from_secs(2);
 
 /// A question without an answer for so long: the volume hangs. A disk that is only busy answers within one or two seconds.
-const HANGS_AFTER: Duration = Duration::from_secs(5);
+const HANGS_AFTER: Duration = timeouts::VOLUME_ANSWERS;
 
 /// What the watch can be told.
 #[derive(Clone, Debug)]

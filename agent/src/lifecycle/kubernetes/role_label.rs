@@ -7,13 +7,14 @@ use gp_agent_core::config::UseApi;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::kubernetes::api_error::ApiError;
 use gp_agent_core::kubernetes::role_label::{DesiredRole, LABEL, LabelIntervals, Reconciler, Step, finding, wanted};
+use gp_agent_core::process::timeouts;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 /// The longest that the end of a database waits for the label to go.
-pub const WITHDRAW_WITHIN: Duration = Duration::from_secs(2);
+pub const WITHDRAW_WITHIN: Duration = timeouts::LABEL_WITHDRAWN;
 
 /// Failures in a row after which an outage is told: one lost packet is not worth a finding.
 const TELL_AFTER: u32 = 3;

@@ -18,13 +18,14 @@ use gp_agent_core::discovery::peers::PeerMap;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind, Partner};
+use gp_agent_core::process::timeouts;
 use hyper::Method;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+const ANSWER_WITHIN: Duration = timeouts::PEER_ANSWERS;
 /// Bytes of a status: a few thousand, and 10,000 findings on the worst day.
 const MAX_STATUS: usize = 4 << 20;
 /// Bytes of one content's rows of the catalog.

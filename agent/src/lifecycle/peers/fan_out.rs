@@ -3,6 +3,7 @@
 use futures_util::{StreamExt, stream};
 use gp_agent_core::cluster::peer_error::PeerError;
 use gp_agent_core::cluster::topology::Member;
+use gp_agent_core::process::timeouts;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -30,8 +31,8 @@ pub struct FanOutLimits {
 impl Default for FanOutLimits {
     fn default() -> Self {
         FanOutLimits {
-            peer: Duration::from_secs(2),
-            all: Duration::from_secs(15),
+            peer: timeouts::PEER_ANSWERS,
+            all: timeouts::CLUSTER_ANSWERS,
             in_flight: 64,
         }
     }

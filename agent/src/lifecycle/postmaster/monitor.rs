@@ -11,12 +11,13 @@ use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::postgres::observation;
 use gp_agent_core::postgres::observation::{Answer, Observation, Receiver};
 use gp_agent_core::process::poll_interval::PollInterval;
+use gp_agent_core::process::timeouts;
 use std::time::{Duration, Instant};
 
 const EVERY: Duration = Duration::from_secs(1);
 /// While a server starts. One that recovers for long is asked less often: it logs each refusal.
 const STARTING_EVERY: PollInterval = PollInterval::new(Duration::from_millis(10), EVERY);
-const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+const ANSWER_WITHIN: Duration = timeouts::SQL_ANSWERS;
 /// Without an answer of the volume the server is asked all the same.
 const VOLUME_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 /// In turns.

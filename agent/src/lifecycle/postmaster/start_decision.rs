@@ -13,11 +13,12 @@ use gp_agent_core::greenplum::start_decision::Question;
 use gp_agent_core::postgres::start_decision as by_partner;
 use gp_agent_core::postgres::start_decision::{Decision, Directory, DirectoryKind, Partner};
 use gp_agent_core::process::poll_interval::PollInterval;
+use gp_agent_core::process::timeouts;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 /// How long an existing primary waits for its partner's word before it starts alone.
-const PARTNER_SILENT_FOR: Duration = Duration::from_secs(5);
+const PARTNER_SILENT_FOR: Duration = timeouts::PARTNER_SILENT;
 const ASK_AGAIN: PollInterval = PollInterval::new(Duration::from_millis(20), Duration::from_millis(500));
 
 /// What to do with this pod's directory.

@@ -9,6 +9,7 @@ pub(crate) mod unix_client;
 
 pub use bind::{bind_tcp, bind_unix};
 
+use gp_agent_core::process::timeouts;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
@@ -44,8 +45,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            header: Duration::from_secs(5),
-            connection: Duration::from_secs(30),
+            header: timeouts::HTTP_HEADER_COMES,
+            connection: timeouts::HTTP_CONNECTION_ENDS,
             connections: 128,
             requests: 100,
         }

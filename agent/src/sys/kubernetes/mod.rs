@@ -11,6 +11,7 @@ pub use in_cluster::InClusterConfig;
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::kubernetes::api_error::ApiError;
 use gp_agent_core::kubernetes::role_label::LABEL;
+use gp_agent_core::process::timeouts;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, Patch, PatchParams};
 use kube::core::PartialObjectMeta;
@@ -21,7 +22,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// No request takes longer, from the connection to the last byte of the answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+const ANSWER_WITHIN: Duration = timeouts::KUBERNETES_ANSWERS;
 
 /// The API server, seen from one pod.
 pub struct Kubernetes {

@@ -6,6 +6,7 @@ use super::forward::{Passed, Passer};
 use super::queue::{Next, Queue};
 use super::sink::{Batch, ReaderWatch, Sink};
 use gp_agent_core::log::record::Level;
+use gp_agent_core::process::timeouts;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -30,7 +31,7 @@ const FULL_LOOK_AGAIN: Duration = Duration::from_millis(100);
 const FAILED_LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The agent's last word does not wait longer for a standard error that nobody reads.
-const FINISH_WITHIN: Duration = Duration::from_secs(2);
+const FINISH_WITHIN: Duration = timeouts::LOG_FINISHES;
 
 /// Records that nobody read, since this agent started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,13 +5,14 @@
 
 use super::status::{HungVolume, Phase, PodStatus};
 use super::topology::Role;
+use crate::process::timeouts;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Seconds after which the database's last answer is too old to vouch for it.
-pub(crate) const ANSWER_FRESH_SECONDS: u64 = 10;
+pub(crate) const ANSWER_FRESH_SECONDS: u64 = timeouts::SQL_FRESH.as_secs();
 /// Seconds after which an agent whose loop has not turned counts as dead.
-pub(crate) const LOOP_FRESH_SECONDS: u64 = 15;
+pub(crate) const LOOP_FRESH_SECONDS: u64 = timeouts::LOOP_FRESH.as_secs();
 
 /// A probe's answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

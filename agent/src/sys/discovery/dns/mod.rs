@@ -4,6 +4,7 @@ mod error;
 
 pub use error::DnsError;
 
+use gp_agent_core::process::timeouts;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError as HickoryError, NetError};
@@ -18,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long a name server has for one answer.
-const TIMEOUT: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = timeouts::NAME_SERVER_ANSWERS;
 
 /// Which families of addresses to ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

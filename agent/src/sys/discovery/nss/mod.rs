@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use gp_agent_core::discovery::getent_output::{Parsed, parse_ahosts, parse_hosts};
 use gp_agent_core::discovery::name_check::{Forward, Reverse};
+use gp_agent_core::process::timeouts;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ffi::OsString;
 use std::io;
@@ -39,8 +40,8 @@ impl Default for Limits {
         Limits {
             batch: 100,
             at_once: 4,
-            call: Duration::from_secs(6),
-            total: Duration::from_secs(30),
+            call: timeouts::LIBC_ANSWERS,
+            total: timeouts::LIBC_ANSWERS_ALL,
         }
     }
 }

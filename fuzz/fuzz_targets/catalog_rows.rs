@@ -1,0 +1,15 @@
+//! Rows of gp_segment_configuration and of the monitor's query: `|` between cells, `\\N` for null.
+
+#![no_main]
+
+use gp_agent_core::cluster::catalog::Catalog;
+use gp_agent_core::postgres::observation::Observation;
+
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    let cell = |cell: &str| (cell != "\\N").then(|| cell.to_string());
+    let rows: Vec<Vec<_>> = text.lines().map(|row| row.split('|').map(cell).collect()).collect();
+    if let Some(segments) = Catalog::segments_from_rows(&rows) {
+        assert_eq!(segments.len(), rows.len());
+    }
+    Observation::from_rows(&rows);
+});

@@ -1,0 +1,34 @@
+//! pg_hba.conf: read, asked about clients, and the agent's block put into it twice.
+
+#![no_main]
+
+use gp_agent_core::postgres::hba::{Client, Database, Index, Origin, View, admit, parse, splice};
+use std::net::IpAddr;
+
+const BLOCK: &str = "# BEGIN gp-agent\nlocal all gpadmin peer\n# END gp-agent\n";
+
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    let file = parse(text);
+    let lines = u32::try_from(text.split('\n').count()).unwrap_or(u32::MAX);
+    assert!(file.rules.iter().all(|rule| (1..=lines).contains(&rule.line)));
+    assert!(file.errors.iter().all(|error| (1..=lines).contains(&error.line)));
+    let mut view = View::default();
+    let peer = IpAddr::from([10, 0, 0, 7]);
+    view.set_reverse(peer, "segment-a-0.agent.prod.svc");
+    view.set_forward("segment-a-0.agent.prod.svc", vec![peer]);
+    let host = Origin::Host {
+        address: peer,
+        ssl: false,
+        gss: false,
+    };
+    let index = Index::new(&file);
+    for (origin, database) in [
+        (Origin::Local, Database::Named("postgres".into())),
+        (host, Database::PhysicalReplication),
+    ] {
+        let client = Client::new(origin, database, "gpadmin");
+        assert_eq!(index.admit(&client, &view), admit(&file, &client, &view));
+    }
+    let once = splice(text, BLOCK);
+    assert_eq!(splice(&once, BLOCK), once);
+});

@@ -1,0 +1,24 @@
+//! The servers' log: every byte becomes part of a record, whatever it is.
+
+#![no_main]
+
+use gp_agent_core::log::postgres::take;
+use gp_agent_core::log::record::{Identity, LONGEST_LINE, Moment};
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        take(rest, Moment(0), false);
+        let taken = take(rest, Moment(0), true).expect("what is settled is taken");
+        assert!((1..=rest.len()).contains(&taken.bytes));
+        if let Some(record) = taken.record {
+            let lines = record.lines(&Identity::default());
+            assert!(
+                lines
+                    .split_inclusive('\n')
+                    .all(|line| line.len() <= LONGEST_LINE && line.ends_with('\n'))
+            );
+        }
+        rest = &rest[taken.bytes..];
+    }
+});
