@@ -1,6 +1,11 @@
 //! Agents of different versions understand each other's documents. See `golden/README.md`.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking, and golden documents are files"
+)]
 
 #[path = "documents/frozen_0_1_0.rs"]
 mod frozen_0_1_0;

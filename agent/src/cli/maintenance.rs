@@ -22,8 +22,12 @@ fn change(path: &str, body: &str, done: &str) -> u8 {
             tell(done);
             0
         }
-        Ok((_, words)) | Err(words) => {
-            eprintln!("{}", words.trim_end());
+        Ok((_, refusal)) => {
+            eprintln!("{}", refusal.trim_end());
+            1
+        }
+        Err(error) => {
+            eprintln!("{error}");
             1
         }
     }

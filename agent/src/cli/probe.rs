@@ -40,8 +40,8 @@ pub(crate) fn main(args: &[OsString]) -> u8 {
             tell(why.trim_end());
             u8::from(code != 200)
         }
-        Err(words) => {
-            tell(&words);
+        Err(error) => {
+            tell(&error.to_string());
             1
         }
     }

@@ -3,7 +3,7 @@
 use super::args::StatusArgs;
 use super::status_table;
 use crate::lifecycle::pod::paths::run_dir;
-use crate::sys::http::client::ask_own_agent;
+use crate::sys::http::client::{AskError, ask_own_agent};
 use gp_agent_core::cluster::report::{PodReport, all_ready};
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
@@ -27,13 +27,13 @@ pub(super) fn status(wanted: StatusArgs) -> u8 {
                     tell(&text);
                     u8::from(!ready)
                 }
-                Err(words) => {
-                    eprintln!("{words}");
+                Err(error) => {
+                    eprintln!("{error}");
                     1
                 }
             };
         }
-        let text = seen.map_or_else(|words| words, |(text, _)| text);
+        let text = seen.map_or_else(|error| error.to_string(), |(text, _)| text);
         let clear = if terminal { CLEAR } else { "" };
         if !tell(&format!("{clear}{text}")) {
             return 0;
@@ -42,15 +42,24 @@ pub(super) fn status(wanted: StatusArgs) -> u8 {
     }
 }
 
+/// Why there is nothing to print.
+#[derive(Debug, thiserror::Error)]
+enum LookError {
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    #[error("the agent answers {0}: {1}")]
+    Refused(u16, String),
+    #[error("the agent's answer cannot be read: {0}; is it of another version than this program?")]
+    Unread(#[from] serde_json::Error),
+}
+
 /// What to print, and whether every pod is ready.
-fn look(json: bool, colour: bool) -> Result<(String, bool), String> {
+fn look(json: bool, colour: bool) -> Result<(String, bool), LookError> {
     let body = match ask_agent("GET", "/cluster", "", ANSWER_WITHIN)? {
         (200, body) => body,
-        (code, words) => return Err(format!("the agent answers {code}: {}", words.trim_end())),
+        (code, words) => return Err(LookError::Refused(code, words.trim_end().to_string())),
     };
-    let entries: Vec<PodReport> = serde_json::from_str(&body).map_err(|error| {
-        format!("the agent's answer cannot be read: {error}; is it of another version than this program?")
-    })?;
+    let entries: Vec<PodReport> = serde_json::from_str(&body)?;
     let text = if json {
         body
     } else {
@@ -60,9 +69,9 @@ fn look(json: bool, colour: bool) -> Result<(String, bool), String> {
 }
 
 /// One request to this pod's agent; the error says what was tried and what to do.
-pub(super) fn ask_agent(method: &str, path: &str, body: &str, limit: Duration) -> Result<(u16, String), String> {
+pub(super) fn ask_agent(method: &str, path: &str, body: &str, limit: Duration) -> Result<(u16, String), AskError> {
     let socket = run_dir().join("agent.sock");
-    ask_own_agent(&socket, method, path, body, limit).map_err(|error| error.to_string())
+    ask_own_agent(&socket, method, path, body, limit)
 }
 
 /// A reader that went away must neither end the program nor turn a yes into a no. Whether somebody reads.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::time::Duration;
+use thiserror::Error;
 
 /// The grace period when nobody names one: Kubernetes' default for terminationGracePeriodSeconds.
 pub(crate) const DEFAULT_GRACE: Duration = Duration::from_secs(30);
@@ -53,6 +54,36 @@ pub(crate) enum Request {
     Help,
 }
 
+/// What is wrong with the command line: names the option or variable and says what would be right.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum OptionError {
+    /// `--` is the last word.
+    #[error("there is no program after `--`")]
+    NoProgram,
+    /// An option without its value.
+    #[error("{0} wants a number of seconds")]
+    NoValue(String),
+    /// No such option.
+    #[error("unknown option `{0}`")]
+    Unknown(String),
+    /// Not a number, or out of bounds.
+    #[error("{name} is `{value}`, which is not a number of seconds from 0 to 2592000")]
+    NotSeconds {
+        /// The option or variable.
+        name: String,
+        /// What it was given.
+        value: String,
+    },
+    /// A grace period in which nothing can stop.
+    #[error("{name} is `{value}`; postmasters cannot stop in less than 1 second")]
+    TooShort {
+        /// The option or variable.
+        name: String,
+        /// What it was given.
+        value: String,
+    },
+}
+
 /// Reads the words after `init`; the environment (asked through `env`) is weaker than an option.
 ///
 /// # Errors
@@ -60,7 +91,7 @@ pub(crate) enum Request {
 pub(crate) fn parse(
     args: impl Iterator<Item = OsString>,
     env: impl Fn(&str) -> Option<OsString>,
-) -> Result<Request, String> {
+) -> Result<Request, OptionError> {
     let mut options = InitOptions::default();
     for (variable, option) in [
         ("GP_AGENT_GRACE_SECONDS", "--grace"),
@@ -81,33 +112,32 @@ pub(crate) fn parse(
             "--" if inline.is_none() => {
                 options.program = args.collect();
                 if options.program.is_empty() {
-                    return Err("there is no program after `--`".to_string());
+                    return Err(OptionError::NoProgram);
                 }
                 break;
             }
             "--help" | "-h" => return Ok(Request::Help),
             "--grace" | "--watchdog" => {
                 let value = inline.or_else(|| args.next());
-                let value = value.ok_or_else(|| format!("{name} wants a number of seconds"))?;
+                let value = value.ok_or_else(|| OptionError::NoValue(name.to_string()))?;
                 options.set(name, name, &value)?;
             }
-            _ => return Err(format!("unknown option `{word}`")),
+            _ => return Err(OptionError::Unknown(word.into_owned())),
         }
     }
     Ok(Request::Run(options))
 }
 
 impl InitOptions {
-    fn set(&mut self, option: &str, given_as: &str, value: &OsString) -> Result<(), String> {
-        let shown = value.to_string_lossy();
-        let seconds = parse_seconds(&shown)
-            .ok_or_else(|| format!("{given_as} is `{shown}`, which is not a number of seconds from 0 to 2592000"))?;
+    fn set(&mut self, option: &str, given_as: &str, value: &OsString) -> Result<(), OptionError> {
+        let (name, value) = (given_as.to_string(), value.to_string_lossy().into_owned());
+        let Some(seconds) = parse_seconds(&value) else {
+            return Err(OptionError::NotSeconds { name, value });
+        };
         if option == "--watchdog" {
             self.watchdog = (!seconds.is_zero()).then_some(seconds);
         } else if seconds < SHORTEST_GRACE {
-            return Err(format!(
-                "{given_as} is `{shown}`; postmasters cannot stop in less than 1 second"
-            ));
+            return Err(OptionError::TooShort { name, value });
         } else {
             self.grace = seconds;
         }
@@ -127,7 +157,7 @@ pub(crate) fn parse_seconds(text: &str) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    fn read(words: &str, env: &[(&str, &str)]) -> Result<Request, String> {
+    fn read(words: &str, env: &[(&str, &str)]) -> Result<Request, OptionError> {
         parse(words.split_whitespace().map(OsString::from), |name: &str| {
             env.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v))
         })
@@ -173,10 +203,10 @@ mod tests {
             ("--watchdog=", "--watchdog is ``"),
         ] {
             let error = read(words, &[]).unwrap_err();
-            assert!(error.contains(part), "{words}: {error}");
+            assert!(error.to_string().contains(part), "{words}: {error}");
         }
         let error = read("", &[("GP_AGENT_GRACE_SECONDS", "x")]).unwrap_err();
-        assert!(error.contains("GP_AGENT_GRACE_SECONDS is `x`"), "{error}");
+        assert!(error.to_string().contains("GP_AGENT_GRACE_SECONDS is `x`"), "{error}");
         assert_eq!(read("--help", &[]), Ok(Request::Help));
     }
 

@@ -3,6 +3,7 @@
 //! While peers are missing they are asked again soon. Afterwards a pod of an idle cluster should stay below ten requests
 //! a minute, however many peers there are: with 1,000 pods that is what a cluster's DNS service has to carry anyway.
 
+use crate::process::retry::doubling;
 use std::time::Duration;
 
 /// The settings; [`LookupIntervals::default`] is meant for clusters, tests make it quicker.
@@ -61,9 +62,8 @@ impl LookupIntervals {
     /// Pause after the `failures`-th failed lookup in a row, while `troubled` peers cannot be looked up: at most 200 lookups a
     /// second, so that pods of a large cluster that start together do not drown its DNS service.
     pub fn retry(&self, failures: u32, troubled: usize) -> Duration {
-        let doublings = failures.saturating_sub(1).min(20);
         let longest = self.longest_retry.max(crowd(troubled));
-        self.first_retry.saturating_mul(1 << doublings).min(longest)
+        doubling(self.first_retry, failures.max(1), longest)
     }
 
     /// Shortest time from one lookup of a peer to the next one that is made because it did not answer, or another pod did,
@@ -86,11 +86,6 @@ impl LookupIntervals {
     pub fn names(&self, count: usize) -> Duration {
         scaled(self.names, count).min(self.names_longest)
     }
-}
-
-/// `pause` made up to a fifth shorter or longer; `chance` is from 0 to 1.
-pub fn jittered(pause: Duration, chance: f64) -> Duration {
-    pause.mul_f64(0.8 + 0.4 * chance.clamp(0.0, 1.0))
 }
 
 #[cfg(test)]
@@ -125,12 +120,6 @@ mod tests {
             let names = rate(near, pace.names(near)) * 1.2;
             let sum = rate(near, pace.near(near)) + rate(far, pace.far(far)) + names;
             prop_assert!(sum < 10.0, "{} requests a minute", sum);
-        }
-
-        #[test]
-        fn jitter_stays_near(ms in 1u64..1_000_000, chance in 0.0f64..=1.0) {
-            let pause = jittered(Duration::from_millis(ms), chance).as_secs_f64() * 1000.0 / ms as f64;
-            prop_assert!((0.79..=1.21).contains(&pause));
         }
     }
 }

@@ -6,5 +6,6 @@ pub mod exit_cause;
 pub mod hba;
 pub mod observation;
 pub mod pgpass;
+pub mod pidfile;
 pub mod start_decision;
 mod withheld;

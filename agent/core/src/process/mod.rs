@@ -2,4 +2,6 @@
 
 pub mod poll_interval;
 pub mod restart_backoff;
+pub mod retry;
 pub mod shutdown_schedule;
+pub mod stat;

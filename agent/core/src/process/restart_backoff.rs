@@ -1,5 +1,6 @@
 //! How long to wait before something that ended is started again.
 
+use super::retry::doubling;
 use std::time::Duration;
 
 /// A run at least this long counts as healthy: what ended after it did not end in a row with earlier ends.
@@ -29,10 +30,7 @@ impl Backoff {
             self.crashes = 0;
         }
         self.crashes = self.crashes.saturating_add(1);
-        match self.crashes {
-            1 => Duration::ZERO,
-            n => Duration::from_secs(1 << (n - 2).min(16)).min(LONGEST),
-        }
+        doubling(Duration::from_secs(1), self.crashes - 1, LONGEST)
     }
 
     /// Ends in a row, the last one included. It stays until the next end, also while a run is healthy.

@@ -6,6 +6,7 @@ use crate::lifecycle::greenplum::creation;
 use crate::sys::config::config_file;
 use crate::sys::process::passwd::Account;
 use crate::sys::resources::cgroup;
+use anyhow::{Result, bail};
 use gp_agent_core::cluster::identity::domain_for;
 use gp_agent_core::cluster::topology::Topology;
 use gp_agent_core::config::Config;
@@ -15,17 +16,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// As it would be written here and now; outside of a cluster with what is usual.
-pub(super) async fn render_gpinitsystem(config: &Config) -> Result<String, String> {
+pub(super) async fn render_gpinitsystem(config: &Config) -> Result<String> {
     if !config.engine.has_catalog() {
-        return Err("engine: postgres has no gpinitsystem; it is Greenplum's".into());
+        bail!("engine: postgres has no gpinitsystem; it is Greenplum's");
     }
     let own = match config.domain {
         Some(_) => None,
         None => config_file::own_fqdn(),
     };
-    let domain = domain_for(config, &config_file::host_name(), own.as_deref())
-        .map_err(|error| error.to_string())?
-        .to_string();
+    let domain = domain_for(config, &config_file::host_name(), own.as_deref())?.to_string();
     let (family, note) = match Greenplum::find(config.greenplum.home.as_deref()).await {
         Ok(greenplum) => (greenplum.version().family, None),
         Err(error) => (Family::G7, Some(format!("{error}; written as for Greenplum 7"))),
@@ -42,7 +41,7 @@ fn text(
     family: Family,
     home: &Path,
     note: Option<&str>,
-) -> Result<String, String> {
+) -> Result<String> {
     let (folder, logs) = creation::folders(home);
     let topology = Topology::new(config, domain);
     let plan = render(&Request {
@@ -54,10 +53,7 @@ fn text(
         folder: &folder,
         logs: &logs,
     })
-    .map_err(|findings| {
-        let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
-        lines.join("\n")
-    })?;
+    .map_err(|findings| super::all(&findings))?;
     let mut text = format!(
         "# For {family}. HBA_HOSTNAMES is '0' instead when not every pod's name and address lead to each other; the locale\n\
          # is written as the coordinator's `locale -a` spells it.\n"
@@ -147,6 +143,6 @@ mod tests {
         let config = load(text, "cluster.yaml", std::iter::empty()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let error = runtime.unwrap().block_on(render_gpinitsystem(&config)).unwrap_err();
-        assert!(error.contains("engine: postgres"), "{error}");
+        assert!(error.to_string().contains("engine: postgres"), "{error}");
     }
 }

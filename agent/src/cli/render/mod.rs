@@ -8,6 +8,7 @@ use crate::lifecycle::peers::discovered;
 use crate::lifecycle::settings::hba_verification;
 use crate::lifecycle::{ssh, startup};
 use crate::sys::config::config_file;
+use anyhow::{Error, Result};
 use gp_agent_core::cluster::identity::domain_for;
 use gp_agent_core::config::Config;
 use gp_agent_core::postgres::hba;
@@ -23,22 +24,22 @@ pub(super) async fn render(path: &Path, what: Rendering) -> u8 {
             print!("{text}");
             0
         }
-        Err(words) => {
-            eprintln!("{words}");
+        Err(error) => {
+            eprintln!("{error:#}");
             1
         }
     }
 }
 
-async fn rendered(path: &Path, what: Rendering) -> Result<String, String> {
-    let config = config_file::read(path).map_err(|e| e.to_string())?;
+async fn rendered(path: &Path, what: Rendering) -> Result<String> {
+    let config = config_file::read(path)?;
     if what == Rendering::Topology {
         return Ok(topology(&config));
     }
     if what == Rendering::Gpinitsystem {
         return render_gpinitsystem(&config).await;
     }
-    let (account, topology, me) = startup::identify(&config).map_err(|f| f.to_string())?;
+    let (account, topology, me) = startup::identify(&config).map_err(Error::msg)?;
     if what == Rendering::KnownHosts {
         let setup = startup::ssh_setup(&config, &account, &topology, &me);
         return Ok(ssh::known_hosts(&setup).await);
@@ -52,9 +53,15 @@ async fn rendered(path: &Path, what: Rendering) -> Result<String, String> {
         peers: &hba_verification::hba_peers(&topology, &me, &peers),
         extra: &config.hba.extra,
     });
-    let block = block.map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+    let block = block.map_err(|errors| all(&errors))?;
     let existing = std::fs::read_to_string(me.data_dir.join("pg_hba.conf")).unwrap_or_default();
     Ok(hba::splice(&existing, &block))
+}
+
+/// What was found wrong, a line each.
+fn all(findings: &[impl ToString]) -> Error {
+    let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    Error::msg(lines.join("\n"))
 }
 
 /// Who is who. Needs no cluster: outside of it the domain may stay unknown.

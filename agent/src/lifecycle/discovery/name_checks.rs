@@ -2,8 +2,9 @@
 
 use crate::sys::discovery::nss::NssResolver;
 use futures_util::future::BoxFuture;
-use gp_agent_core::discovery::intervals::{LookupIntervals, jittered};
+use gp_agent_core::discovery::intervals::LookupIntervals;
 use gp_agent_core::discovery::name_check::{Check, Damped, Forward, NameVerdict, Reverse, judge};
+use gp_agent_core::process::retry::jittered;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -7,6 +7,7 @@ use crate::sys::storage::fs::write_atomically;
 use crate::sys::storage::queue::VolumeQueue;
 use futures_util::{StreamExt, stream};
 use gp_agent_core::finding::{Area, Finding};
+use gp_agent_core::process::retry::doubling;
 use gp_agent_core::ssh::known_hosts::{Observed, Pins};
 use gp_agent_core::ssh::public_key::PublicKey;
 use std::collections::BTreeMap;
@@ -26,8 +27,9 @@ const CHUNK: usize = 32;
 /// ssh-keyscans that run at the same time.
 const SCANS: usize = 4;
 
-/// The longest wait before a peer that did not answer is asked again.
-const LONGEST_WAIT: u64 = 30;
+/// The first and the longest wait before a peer that did not answer is asked again.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Tries after which silence is worth a finding.
 const SILENT_TRIES: u32 = 5;
@@ -177,8 +179,7 @@ impl Hosts {
             Err(words) => {
                 peer.misses = peer.misses.saturating_add(1);
                 peer.words = words;
-                let wait = (1 << (peer.misses - 1).min(6)).min(LONGEST_WAIT);
-                peer.due = Instant::now() + Duration::from_secs(wait);
+                peer.due = Instant::now() + doubling(FIRST_WAIT, peer.misses, LONGEST_WAIT);
                 return;
             }
         };

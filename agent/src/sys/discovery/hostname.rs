@@ -1,5 +1,6 @@
 //! This pod's own names.
 
+use gp_agent_core::discovery::hosts_file::full_name;
 use std::process::{Command, Stdio};
 
 /// The variable that stands for the host name.
@@ -43,50 +44,9 @@ fn getent(host_name: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The first `<host>.<domain>` in lines of `address name alias...`; both /etc/hosts and getent.
-fn full_name(lines: &str, host: &str) -> Option<String> {
-    lines
-        .lines()
-        .map(|line| line.split('#').next().unwrap_or_default())
-        .flat_map(|line| line.split_whitespace().skip(1))
-        .map(|name| name.trim_end_matches('.'))
-        .find(|name| {
-            name.split_once('.')
-                .is_some_and(|(first, rest)| first.eq_ignore_ascii_case(host) && !rest.is_empty())
-        })
-        .map(str::to_string)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn kubernetes_writes_the_name_into_etc_hosts() {
-        let hosts = "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n\
-                     ::1\tlocalhost ip6-localhost\n\
-                     10.244.1.5\tsegment-a-0.agent.prod.svc.cluster.local\tsegment-a-0\n";
-        let name = full_name(hosts, "segment-a-0");
-        assert_eq!(name.as_deref(), Some("segment-a-0.agent.prod.svc.cluster.local"));
-        assert_eq!(full_name(hosts, "segment-a"), None);
-        assert_eq!(full_name(hosts, "localhost"), None);
-    }
-
-    #[test]
-    fn a_name_of_one_label_or_of_a_neighbour_is_none() {
-        for lines in [
-            "",
-            "172.18.0.3 segment-a-0",
-            "172.18.0.3 segment-a-0.",
-            "172.18.0.3 # segment-a-0.x",
-            "segment-a-0.x",
-            "172.18.0.3 segment-a-01.x segment-b-0.x",
-        ] {
-            assert_eq!(full_name(lines, "segment-a-0"), None, "{lines}");
-        }
-        let last = "10.0.0.1 segment-a-0 Segment-A-0.x.";
-        assert_eq!(full_name(last, "segment-a-0").as_deref(), Some("Segment-A-0.x"));
-    }
 
     #[test]
     fn a_full_host_name_is_its_own_answer_and_strange_ones_have_none() {

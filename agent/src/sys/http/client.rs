@@ -1,6 +1,6 @@
 //! Asking other agents over the network, and this pod's own agent over its unix socket.
 
-pub(crate) use super::unix_client::ask_own_agent;
+pub(crate) use super::unix_client::{AskError, ask_own_agent};
 
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;

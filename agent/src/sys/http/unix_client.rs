@@ -26,6 +26,29 @@ pub(crate) enum AskError {
     /// Something else than an answer.
     #[error("the agent's answer on {0} cannot be read: {1}")]
     Broken(PathBuf, String),
+    /// An answer that is none.
+    #[error("the agent's answer on {0} cannot be read: {1}")]
+    NoAnswer(PathBuf, AnswerError),
+}
+
+/// Why the bytes that came are no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum AnswerError {
+    /// Not one byte.
+    #[error("the connection was closed without one; too many clients at once?")]
+    Nothing,
+    /// Other bytes than text.
+    #[error("not UTF-8")]
+    NotText,
+    /// No empty line after the header.
+    #[error("it ends in its header")]
+    OnlyHeader,
+    /// No status line.
+    #[error("not HTTP")]
+    NotHttp,
+    /// Less or more than content-length says.
+    #[error("it was cut off")]
+    CutOff,
 }
 
 /// Status code and body of one request. All of it within `limit`.
@@ -50,7 +73,7 @@ pub(crate) fn ask_own_agent(
             _ => AskError::Broken(socket, error.to_string()),
         }
     })?;
-    parse(&answer).map_err(|words| AskError::Broken(socket.to_path_buf(), words.into()))
+    parse(&answer).map_err(|error| AskError::NoAnswer(socket.to_path_buf(), error))
 }
 
 fn exchange(socket: &Path, method: &str, path: &str, body: &str, limit: Duration) -> io::Result<Vec<u8>> {
@@ -99,25 +122,25 @@ fn read_until(stream: &mut UnixStream, end: Instant) -> io::Result<Vec<u8>> {
     }
 }
 
-fn parse(answer: &[u8]) -> Result<(u16, String), &'static str> {
+fn parse(answer: &[u8]) -> Result<(u16, String), AnswerError> {
     if answer.is_empty() {
-        return Err("the connection was closed without one; too many clients at once?");
+        return Err(AnswerError::Nothing);
     }
-    let text = std::str::from_utf8(answer).map_err(|_| "not UTF-8")?;
-    let (head, body) = text.split_once("\r\n\r\n").ok_or("it ends in its header")?;
+    let text = std::str::from_utf8(answer).map_err(|_| AnswerError::NotText)?;
+    let (head, body) = text.split_once("\r\n\r\n").ok_or(AnswerError::OnlyHeader)?;
     let mut lines = head.lines();
     let code = lines
         .next()
         .and_then(|line| line.strip_prefix("HTTP/1.1 "))
         .and_then(|rest| rest.get(..3))
         .and_then(|code| code.parse().ok())
-        .ok_or("not HTTP")?;
+        .ok_or(AnswerError::NotHttp)?;
     let length = lines
         .filter_map(|line| line.split_once(':'))
         .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
         .and_then(|(_, value)| value.trim().parse::<usize>().ok());
     match length {
-        Some(length) if length != body.len() => Err("it was cut off"),
+        Some(length) if length != body.len() => Err(AnswerError::CutOff),
         _ => Ok((code, body.to_string())),
     }
 }
@@ -132,7 +155,7 @@ mod tests {
     fn answers_are_parsed() {
         let whole = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nwhy\n";
         assert_eq!(parse(whole), Ok((503, "why\n".into())));
-        assert_eq!(parse(&whole[..whole.len() - 1]), Err("it was cut off"));
+        assert_eq!(parse(&whole[..whole.len() - 1]), Err(AnswerError::CutOff));
         assert_eq!(parse(b"HTTP/1.1 200 OK\r\n\r\n"), Ok((200, String::new())));
         assert!(parse(b"HTTP/1.1 5").is_err());
         assert!(parse(b"SSH-2.0-x\r\n\r\n").is_err());

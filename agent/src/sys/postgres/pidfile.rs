@@ -2,6 +2,7 @@
 
 use crate::sys::process;
 use crate::sys::process::ProcessInfo;
+use gp_agent_core::postgres::pidfile::Pidfile;
 use std::io;
 use std::path::Path;
 
@@ -48,17 +49,16 @@ pub(crate) fn is_server(p: &ProcessInfo) -> bool {
 
 /// The PID on the first line of postmaster.pid (negative for a standalone backend).
 pub(crate) fn read_pid(dir: &Path) -> io::Result<Option<i32>> {
-    match std::fs::read_to_string(dir.join("postmaster.pid")) {
-        Ok(text) => Ok(text.lines().next().and_then(|line| line.trim().parse::<i32>().ok())),
+    match std::fs::read(dir.join("postmaster.pid")) {
+        Ok(file) => Ok(Pidfile::parse(&file).pid),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e),
     }
 }
 
-/// Whether the postmaster has begun to stop, as line 8 of postmaster.pid says from PostgreSQL 10 on (pidfile.h).
+/// Whether the postmaster has begun to stop; false before PostgreSQL 10.
 pub(crate) fn is_stopping(dir: &Path) -> bool {
-    let text = std::fs::read_to_string(dir.join("postmaster.pid")).unwrap_or_default();
-    text.lines().nth(7).map(str::trim) == Some("stopping")
+    std::fs::read(dir.join("postmaster.pid")).is_ok_and(|file| Pidfile::parse(&file).stopping)
 }
 
 /// Removes the lock file after [`occupant`] proved that nobody runs there. PostgreSQL itself would take any live process
@@ -75,13 +75,16 @@ pub(crate) fn remove_stale(dir: &Path) -> io::Result<bool> {
 /// would take any live process of the same user with that PID for one (miscinit.c), Greenplum's tools take the file alone.
 pub(crate) fn remove_stale_socket_lock(folder: &Path, port: u16) -> io::Result<bool> {
     let lock = folder.join(format!(".s.PGSQL.{port}.lock"));
-    let text = match std::fs::read_to_string(&lock) {
+    let text = match std::fs::read(&lock) {
         Ok(text) => text,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(e) => return Err(e),
     };
-    let pid = text.lines().next().and_then(|l| l.trim().parse().ok());
-    if pid.and_then(process::process).is_some_and(|p| is_server(&p)) {
+    if Pidfile::parse(&text)
+        .pid
+        .and_then(process::process)
+        .is_some_and(|p| is_server(&p))
+    {
         return Ok(false);
     }
     std::fs::remove_file(&lock)?;

@@ -7,6 +7,8 @@ pub(crate) mod fd_passing;
 pub(crate) mod init_channel;
 pub(crate) mod passwd;
 
+use gp_agent_core::process::stat;
+use gp_agent_core::process::stat::{Stat, arguments};
 use rustix::io::Errno;
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus, pidfd_open, pidfd_send_signal, waitid,
@@ -195,50 +197,23 @@ pub fn processes() -> io::Result<Vec<ProcessInfo>> {
 pub(crate) fn process(pid: i32) -> Option<ProcessInfo> {
     let directory = PathBuf::from(format!("/proc/{pid}"));
     let stat = fs::read(directory.join("stat")).ok()?;
-    let mut info = parse_stat(&String::from_utf8_lossy(&stat))?;
-    info.args = fs::read(directory.join("cmdline"))
-        .map(|raw| parse_cmdline(&raw))
-        .unwrap_or_default();
-    info.cwd = fs::read_link(directory.join("cwd")).ok();
-    Some(info)
-}
-
-/// Reads `pid (comm) state ppid ... starttime ...`; comm may itself hold spaces and parentheses.
-fn parse_stat(stat: &str) -> Option<ProcessInfo> {
-    let (pid, rest) = stat.split_once(" (")?;
-    let (comm, rest) = rest.rsplit_once(") ")?;
-    let mut fields = rest.split_ascii_whitespace();
-    let state = fields.next()?.chars().next()?;
-    let ppid = fields.next()?.parse().ok()?;
-    // starttime is field 22, counted from 1; two after comm (fields 3 and 4) are already taken.
-    let start_ticks = fields.nth(17)?.parse().ok()?;
+    let stat = Stat::parse(&stat)?;
+    let args = fs::read(directory.join("cmdline")).map(|cmdline| arguments(&cmdline));
     Some(ProcessInfo {
-        pid: pid.parse().ok()?,
-        ppid,
-        comm: comm.to_string(),
-        args: Vec::new(),
-        cwd: None,
-        state,
-        start_ticks,
+        pid: stat.pid,
+        ppid: stat.ppid,
+        comm: stat.comm,
+        args: args.unwrap_or_default(),
+        cwd: fs::read_link(directory.join("cwd")).ok(),
+        state: stat.state,
+        start_ticks: stat.start_ticks,
     })
-}
-
-fn parse_cmdline(raw: &[u8]) -> Vec<String> {
-    let raw = raw.strip_suffix(b"\0").unwrap_or(raw);
-    if raw.is_empty() {
-        return Vec::new();
-    }
-    raw.split(|b| *b == 0)
-        .map(|arg| String::from_utf8_lossy(arg).into_owned())
-        .collect()
 }
 
 /// Whether a process has a handler for a signal: SigCgt of /proc/PID/status (proc(5)). False when it is gone.
 pub(crate) fn catches(pid: i32, signal: Signal) -> bool {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .is_some_and(|mask| mask >> (signal.as_raw() - 1) & 1 == 1)
+    let status = fs::read(format!("/proc/{pid}/status")).unwrap_or_default();
+    stat::catches(&status, signal.as_raw().unsigned_abs())
 }
 
 #[cfg(test)]
@@ -339,18 +314,6 @@ mod tests {
         assert_eq!(mine.cwd, std::env::current_dir().ok());
         assert_eq!(mine.args, std::env::args().collect::<Vec<_>>());
         assert!(mine.start_ticks > 0);
-    }
-
-    #[test]
-    fn a_command_name_may_hold_parentheses_and_spaces() {
-        let stat = "12 (a) b (c) Z 7 1 1 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 987654 0 0";
-        let info = parse_stat(stat).unwrap();
-        assert_eq!((info.pid, info.ppid, info.state), (12, 7, 'Z'));
-        assert_eq!(info.comm, "a) b (c");
-        assert_eq!(info.start_ticks, 987_654);
-        assert_eq!(parse_stat("12 (a) Z"), None);
-        assert_eq!(parse_cmdline(b"postgres\0-D\0\0"), ["postgres", "-D", ""]);
-        assert!(parse_cmdline(b"").is_empty());
     }
 
     #[test]

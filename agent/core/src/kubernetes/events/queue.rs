@@ -1,6 +1,7 @@
 //! What waits to be told, counted and in moderation. Times are counted from any fixed moment.
 
 use super::notice::{Kind, Notice};
+use crate::process::retry::doubling;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -179,12 +180,9 @@ impl EventQueue {
     pub fn failed(&mut self, lasting: bool, now: Duration) {
         self.spend(now);
         self.failures = self.failures.saturating_add(1);
-        let doublings = self.failures.saturating_sub(1).min(16);
-        let pause = match lasting {
-            true => self.pace.longest_retry,
-            false => self.pace.first_retry.saturating_mul(1 << doublings),
-        };
-        self.retry_at = now + pause.min(self.pace.longest_retry);
+        let longest = self.pace.longest_retry;
+        let failures = if lasting { u32::MAX } else { self.failures };
+        self.retry_at = now + doubling(self.pace.first_retry, failures, longest);
     }
 
     fn spend(&mut self, now: Duration) {

@@ -1,16 +1,18 @@
 //! The `name=value` options and which method takes them (hba.c, parse_hba_auth_opt).
 
 use super::model::{ConnType, Method};
+use super::syntax_error::HbaSyntaxError;
 
 /// Judges one option of a line.
-pub(super) fn check(name: &str, value: &str, kind: ConnType, method: Method) -> Result<(), String> {
-    let only_for = |methods: &[Method], words: &str| {
+pub(super) fn check(name: &str, value: &str, kind: ConnType, method: Method) -> Result<(), HbaSyntaxError> {
+    let only_for = |methods: &[Method], words: &'static str| {
         if methods.contains(&method) {
             return Ok(());
         }
-        Err(format!(
-            "authentication option \"{name}\" is only valid for authentication methods {words}"
-        ))
+        Err(HbaSyntaxError::OptionOfOtherMethod {
+            name: name.to_string(),
+            methods: words,
+        })
     };
     match name {
         "map" => only_for(
@@ -29,7 +31,7 @@ pub(super) fn check(name: &str, value: &str, kind: ConnType, method: Method) -> 
             only_for(&[Method::Ldap], "ldap")?;
             ldap(name, value)
         }
-        _ => Err(format!("unrecognized authentication option name: \"{name}\"")),
+        _ => Err(HbaSyntaxError::OptionName(name.to_string())),
     }
 }
 
@@ -48,42 +50,43 @@ const LDAP: [&str; 12] = [
     "ldapsuffix",
 ];
 
-fn certificate(name: &str, value: &str, kind: ConnType, method: Method) -> Result<(), String> {
+fn certificate(name: &str, value: &str, kind: ConnType, method: Method) -> Result<(), HbaSyntaxError> {
     if kind != ConnType::HostSsl {
-        return Err(format!("{name} can only be configured for \"hostssl\" rows"));
+        return Err(HbaSyntaxError::NeedsHostSsl(name.to_string()));
     }
     match (name, value) {
-        ("clientcert", "verify-ca") if method == Method::Cert => {
-            Err("clientcert can only be set to \"verify-full\" when using \"cert\" authentication".to_string())
-        }
+        ("clientcert", "verify-ca") if method == Method::Cert => Err(HbaSyntaxError::CertNeedsVerifyFull),
         ("clientcert", "verify-full" | "verify-ca") | ("clientname", "CN" | "DN") => Ok(()),
-        _ => Err(format!("invalid value for {name}: \"{value}\"")),
+        _ => Err(HbaSyntaxError::OptionValue {
+            name: name.to_string(),
+            value: value.to_string(),
+        }),
     }
 }
 
-fn ldap(name: &str, value: &str) -> Result<(), String> {
+fn ldap(name: &str, value: &str) -> Result<(), HbaSyntaxError> {
     match name {
-        "ldapport" if c_integer(value) == 0 => Err(format!("invalid LDAP port number: \"{value}\"")),
+        "ldapport" if c_integer(value) == 0 => Err(HbaSyntaxError::Port("LDAP", value.to_string())),
         "ldapurl" => {
             let lower = value.to_ascii_lowercase();
             if lower.starts_with("ldap://") || lower.starts_with("ldaps://") {
                 return Ok(());
             }
-            Err(format!("could not parse LDAP URL \"{value}\""))
+            Err(HbaSyntaxError::LdapUrl(value.to_string()))
         }
         _ => Ok(()),
     }
 }
 
-fn radius(name: &str, value: &str) -> Result<(), String> {
+fn radius(name: &str, value: &str) -> Result<(), HbaSyntaxError> {
     if name == "radiusports" && list(value).iter().any(|port| c_integer(port) == 0) {
-        return Err(format!("invalid RADIUS port number: \"{value}\""));
+        return Err(HbaSyntaxError::Port("RADIUS", value.to_string()));
     }
     Ok(())
 }
 
 /// Judges the options of one line together: what a method needs, and what excludes each other.
-pub(super) fn check_together(method: Method, options: &[(String, String)]) -> Result<(), String> {
+pub(super) fn check_together(method: Method, options: &[(String, String)]) -> Result<(), HbaSyntaxError> {
     let given = |names: &[&str]| options.iter().any(|(name, _)| names.contains(&name.as_str()));
     match method {
         Method::Ldap => ldap_together(given),
@@ -92,7 +95,7 @@ pub(super) fn check_together(method: Method, options: &[(String, String)]) -> Re
     }
 }
 
-fn ldap_together(given: impl Fn(&[&str]) -> bool) -> Result<(), String> {
+fn ldap_together(given: impl Fn(&[&str]) -> bool) -> Result<(), HbaSyntaxError> {
     let search = [
         "ldapbasedn",
         "ldapbinddn",
@@ -103,29 +106,28 @@ fn ldap_together(given: impl Fn(&[&str]) -> bool) -> Result<(), String> {
     ];
     if given(&["ldapprefix", "ldapsuffix"]) {
         if given(&search) {
-            return Err(format!("cannot use {} together with ldapprefix", search.join(", ")));
+            return Err(HbaSyntaxError::Together(search.join(", "), "ldapprefix"));
         }
     } else if !given(&["ldapbasedn", "ldapurl"]) {
-        return Err("authentication method \"ldap\" requires argument \"ldapbasedn\", \
-             \"ldapprefix\", or \"ldapsuffix\" to be set"
-            .to_string());
+        return Err(HbaSyntaxError::LdapNeedsBase);
     }
     if given(&["ldapsearchattribute"]) && given(&["ldapsearchfilter"]) {
-        return Err("cannot use ldapsearchattribute together with ldapsearchfilter".to_string());
+        return Err(HbaSyntaxError::Together(
+            "ldapsearchattribute".to_string(),
+            "ldapsearchfilter",
+        ));
     }
     Ok(())
 }
 
-fn radius_together(options: &[(String, String)]) -> Result<(), String> {
+fn radius_together(options: &[(String, String)]) -> Result<(), HbaSyntaxError> {
     let count = |wanted: &str| {
         let last = options.iter().rfind(|(name, _)| name == wanted);
         last.map(|(_, value)| list(value).len())
     };
-    let needed = |name: &str| match count(name) {
-        None => Err(format!(
-            "authentication method \"radius\" requires argument \"{name}\" to be set"
-        )),
-        Some(0) => Err(format!("list of {name} cannot be empty")),
+    let needed = |name: &'static str| match count(name) {
+        None => Err(HbaSyntaxError::RadiusNeeds(name)),
+        Some(0) => Err(HbaSyntaxError::EmptyList(name)),
         Some(n) => Ok(n),
     };
     let servers = needed("radiusservers")?;
@@ -133,9 +135,11 @@ fn radius_together(options: &[(String, String)]) -> Result<(), String> {
     for name in ["radiussecrets", "radiusports", "radiusidentifiers"] {
         let n = count(name).unwrap_or(0);
         if n > 1 && n != servers {
-            return Err(format!(
-                "the number of {name} ({n}) must be 1 or the same as the number of RADIUS servers ({servers})"
-            ));
+            return Err(HbaSyntaxError::ListLength {
+                name,
+                count: n,
+                servers,
+            });
         }
     }
     Ok(())

@@ -14,6 +14,7 @@ mod model;
 mod parse;
 mod render;
 pub(crate) mod required_connections;
+mod syntax_error;
 mod tokenizer;
 mod verify;
 

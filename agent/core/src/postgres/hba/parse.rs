@@ -2,7 +2,8 @@
 
 use super::address::{cidr_mask, parse_numeric};
 use super::auth_options;
-use super::model::{Address, ConnType, ErrorKind, HbaFile, LineError, Method, Rule, Token};
+use super::model::{Address, ConnType, HbaFile, LineError, Method, Rule, Token};
+use super::syntax_error::HbaSyntaxError;
 use super::tokenizer;
 use super::tokenizer::Line;
 use std::vec::IntoIter;
@@ -16,14 +17,14 @@ pub fn parse(text: &str) -> HbaFile {
         let number = line.number;
         let read = match line.error {
             Some(error) => Err(error),
-            None => rule(line).map_err(|what| (ErrorKind::Syntax, what)),
+            None => rule(line),
         };
         match read {
             Ok(rule) => file.rules.push(rule),
-            Err((kind, what)) => file.errors.push(LineError {
+            Err(error) => file.errors.push(LineError {
                 line: number,
-                kind,
-                what,
+                kind: error.kind(),
+                what: error.to_string(),
             }),
         }
     }
@@ -32,7 +33,7 @@ pub fn parse(text: &str) -> HbaFile {
 
 type Fields = IntoIter<Vec<Token>>;
 
-fn rule(line: Line) -> Result<Rule, String> {
+fn rule(line: Line) -> Result<Rule, HbaSyntaxError> {
     let mut fields = line.fields.into_iter();
     let kind = connection_type(&one(&mut fields, "", "connection type")?)?;
     let databases = many(&mut fields, "database specification")?;
@@ -48,7 +49,7 @@ fn rule(line: Line) -> Result<Rule, String> {
         let (name, value) = token
             .text
             .split_once('=')
-            .ok_or_else(|| format!("authentication option not in name=value format: {}", token.text))?;
+            .ok_or_else(|| HbaSyntaxError::NotNameValue(token.text.clone()))?;
         auth_options::check(name, value, kind, method)?;
         given.push((name.to_string(), value.to_string()));
     }
@@ -65,19 +66,19 @@ fn rule(line: Line) -> Result<Rule, String> {
     })
 }
 
-fn many(fields: &mut Fields, what: &str) -> Result<Vec<Token>, String> {
-    fields.next().ok_or_else(|| format!("end-of-line before {what}"))
+fn many(fields: &mut Fields, what: &'static str) -> Result<Vec<Token>, HbaSyntaxError> {
+    fields.next().ok_or(HbaSyntaxError::EndOfLine(what))
 }
 
-fn one(fields: &mut Fields, missing: &str, what: &str) -> Result<Token, String> {
+fn one(fields: &mut Fields, missing: &'static str, what: &'static str) -> Result<Token, HbaSyntaxError> {
     let mut words = many(fields, missing)?;
     match words.pop() {
         Some(word) if words.is_empty() => Ok(word),
-        _ => Err(format!("multiple values specified for {what}")),
+        _ => Err(HbaSyntaxError::MultipleValues(what)),
     }
 }
 
-fn connection_type(word: &Token) -> Result<ConnType, String> {
+fn connection_type(word: &Token) -> Result<ConnType, HbaSyntaxError> {
     Ok(match word.text.as_str() {
         "local" => ConnType::Local,
         "host" => ConnType::Host,
@@ -85,11 +86,11 @@ fn connection_type(word: &Token) -> Result<ConnType, String> {
         "hostnossl" => ConnType::HostNoSsl,
         "hostgssenc" => ConnType::HostGssEnc,
         "hostnogssenc" => ConnType::HostNoGssEnc,
-        other => return Err(format!("invalid connection type \"{other}\"")),
+        other => return Err(HbaSyntaxError::ConnectionType(other.to_string())),
     })
 }
 
-fn address(fields: &mut Fields) -> Result<Address, String> {
+fn address(fields: &mut Fields) -> Result<Address, HbaSyntaxError> {
     let word = one(fields, "IP address specification", "host address")?;
     for (keyword, address) in [
         ("all", Address::All),
@@ -106,25 +107,22 @@ fn address(fields: &mut Fields) -> Result<Address, String> {
     };
     match (parse_numeric(host), bits) {
         (None, None) => Ok(Address::Name(host.to_string())),
-        (None, Some(_)) => Err(format!(
-            "specifying both host name and CIDR mask is invalid: \"{}\"",
-            word.text
-        )),
+        (None, Some(_)) => Err(HbaSyntaxError::NameWithMask(word.text)),
         (Some(address), Some(bits)) => cidr_mask(bits, address)
             .map(|mask| Address::Net { address, mask })
-            .ok_or_else(|| format!("invalid CIDR mask in address \"{}\"", word.text)),
+            .ok_or_else(|| HbaSyntaxError::CidrMask(word.text.clone())),
         (Some(address), None) => {
             let word = one(fields, "netmask specification", "netmask")?;
-            let mask = parse_numeric(&word.text).ok_or_else(|| format!("invalid IP mask \"{}\"", word.text))?;
+            let mask = parse_numeric(&word.text).ok_or_else(|| HbaSyntaxError::IpMask(word.text.clone()))?;
             if mask.is_ipv4() != address.is_ipv4() {
-                return Err("IP address and mask do not match".to_string());
+                return Err(HbaSyntaxError::MaskOfOtherFamily);
             }
             Ok(Address::Net { address, mask })
         }
     }
 }
 
-fn method(word: &str, kind: ConnType) -> Result<Method, String> {
+fn method(word: &str, kind: ConnType) -> Result<Method, HbaSyntaxError> {
     let local = kind == ConnType::Local;
     Ok(match word {
         "trust" => Method::Trust,
@@ -132,27 +130,19 @@ fn method(word: &str, kind: ConnType) -> Result<Method, String> {
         "ident" if local => Method::Peer,
         "ident" => Method::Ident,
         "peer" if local => Method::Peer,
-        "peer" => return Err("peer authentication is only supported on local sockets".into()),
+        "peer" => return Err(HbaSyntaxError::LocalOnly("peer")),
         "password" => Method::Password,
         "md5" => Method::Md5,
         "scram-sha-256" => Method::ScramSha256,
-        "gss" if local => {
-            return Err("gssapi authentication is not supported on local sockets".into());
-        }
+        "gss" if local => return Err(HbaSyntaxError::NotLocal("gssapi")),
         "gss" => Method::Gss,
         "pam" => Method::Pam,
         "ldap" => Method::Ldap,
-        "cert" if kind != ConnType::HostSsl => {
-            return Err("cert authentication is only supported on hostssl connections".into());
-        }
+        "cert" if kind != ConnType::HostSsl => return Err(HbaSyntaxError::CertWithoutSsl),
         "cert" => Method::Cert,
         "radius" => Method::Radius,
-        "sspi" | "bsd" => {
-            return Err(format!(
-                "invalid authentication method \"{word}\": not supported by this build"
-            ));
-        }
-        other => return Err(format!("invalid authentication method \"{other}\"")),
+        "sspi" | "bsd" => return Err(HbaSyntaxError::MethodNotBuilt(word.to_string())),
+        other => return Err(HbaSyntaxError::Method(other.to_string())),
     })
 }
 

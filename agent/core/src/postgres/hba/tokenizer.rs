@@ -1,6 +1,7 @@
 //! From text to lines, fields and words.
 
-use super::model::{ErrorKind, Token};
+use super::model::Token;
+use super::syntax_error::HbaSyntaxError;
 
 /// Longest word in bytes (hba.c, MAX_TOKEN, which is one more). That of PostgreSQL 12 to 15; their releases before
 /// August 2023 took only 255, and 16 takes any length.
@@ -15,7 +16,7 @@ pub(super) struct Line {
     /// Each field is a list: words parted by commas.
     pub fields: Vec<Vec<Token>>,
     /// Why it cannot be read.
-    pub error: Option<(ErrorKind, String)>,
+    pub error: Option<HbaSyntaxError>,
 }
 
 /// All logical lines but the empty ones and the comments.
@@ -75,17 +76,12 @@ fn line(number: u32, text: String) -> Option<Line> {
 }
 
 /// PostgreSQL 16 reads these when the line has exactly two fields; older ones call them a wrong connection type.
-fn include_directive(fields: &[Vec<Token>]) -> Option<(ErrorKind, String)> {
+fn include_directive(fields: &[Vec<Token>]) -> Option<HbaSyntaxError> {
     let [first, _] = fields else { return None };
     let word = first.first()?.text.as_str();
     ["include", "include_if_exists", "include_dir"]
         .contains(&word)
-        .then(|| {
-            (
-                ErrorKind::Inclusion,
-                format!("\"{word}\" is not followed (and PostgreSQL before 16 refuses it)"),
-            )
-        })
+        .then(|| HbaSyntaxError::DirectiveNotFollowed(word.to_string()))
 }
 
 struct Scanner<'a> {
@@ -100,16 +96,15 @@ struct Word {
 }
 
 impl Scanner<'_> {
-    fn field(&mut self) -> (Vec<Token>, Option<(ErrorKind, String)>) {
+    fn field(&mut self) -> (Vec<Token>, Option<HbaSyntaxError>) {
         let mut words = Vec::new();
         loop {
             match self.word() {
-                Err(what) => return (words, Some((ErrorKind::Syntax, what))),
+                Err(error) => return (words, Some(error)),
                 Ok(None) => return (words, None),
                 Ok(Some(Word { token, comma })) => {
                     if !token.quoted && token.text.len() > 1 && token.text.starts_with('@') {
-                        let what = format!("the file \"{}\" is not followed", token.text);
-                        return (words, Some((ErrorKind::Inclusion, what)));
+                        return (words, Some(HbaSyntaxError::FileNotFollowed(token.text)));
                     }
                     words.push(token);
                     if !comma {
@@ -120,7 +115,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn word(&mut self) -> Result<Option<Word>, String> {
+    fn word(&mut self) -> Result<Option<Word>, HbaSyntaxError> {
         while self.peek().is_some_and(|c| is_blank(c) || c == b',') {
             self.at += 1;
         }
@@ -138,7 +133,7 @@ impl Scanner<'_> {
             }
             if text.len() >= MAX_TOKEN {
                 self.at = self.bytes.len();
-                return Err("authentication file token too long".to_string());
+                return Err(HbaSyntaxError::TokenTooLong);
             }
             if c == b',' && !in_quote {
                 comma = true;
@@ -230,8 +225,8 @@ mod tests {
     #[test]
     fn inclusion_is_named_and_only_meant_without_quotes() {
         for text in ["a @x", "a b,@\"x y\" c", "include x", "include_dir \"y\""] {
-            let error = lines(text).remove(0).error.map(|e| e.0);
-            assert_eq!(error, Some(ErrorKind::Inclusion), "{text}");
+            let error = lines(text).remove(0).error.map(|e| e.kind());
+            assert_eq!(error, Some(crate::postgres::hba::ErrorKind::Inclusion), "{text}");
         }
         for text in ["a \"@x\"", "a @", "include x y"] {
             assert!(lines(text).remove(0).error.is_none(), "{text}");

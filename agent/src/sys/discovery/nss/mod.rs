@@ -7,11 +7,9 @@
 //! end); the one of Alpine's musl-utils stops at the first such key. Neither flushes its output between keys, so a call
 //! that is ended for its time-out has told nothing and its keys are asked again in smaller portions.
 
-mod getent_output;
-
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use getent_output::{Parsed, parse_ahosts, parse_hosts};
+use gp_agent_core::discovery::getent_output::{Parsed, parse_ahosts, parse_hosts};
 use gp_agent_core::discovery::name_check::{Forward, Reverse};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ffi::OsString;

@@ -1,7 +1,7 @@
 //! Judging the files of a Secret: which keys can be used, and what is wrong with the others.
 
 use super::file_names::{HOST, Name, USER};
-use super::watch::{RawFile, RawSecret};
+use super::watch::{FileError, RawFile, RawSecret};
 use crate::sys::ssh::programs::{PublicHalfError, public_half};
 use gp_agent_core::finding::{Area, Finding, Severity};
 use gp_agent_core::ssh::key_rotation::{Purpose, Purposed};
@@ -164,7 +164,7 @@ async fn pair(raw: &RawSecret, name: &Name, run_dir: &Path, findings: &mut Vec<F
     checked.await.map_err(|finding| findings.push(finding)).ok()
 }
 
-fn private_text(path: &Path, file: &Result<RawFile, String>) -> Result<PrivateKey, Finding> {
+fn private_text(path: &Path, file: &Result<RawFile, FileError>) -> Result<PrivateKey, Finding> {
     let file = file.as_ref().map_err(|why| unreadable(path, why))?;
     if file.bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(empty(path));
@@ -192,7 +192,7 @@ fn tidy(bytes: &[u8]) -> Vec<u8> {
     text
 }
 
-fn unreadable(path: &Path, why: &str) -> Finding {
+fn unreadable(path: &Path, why: &FileError) -> Finding {
     Finding::error(
         Area::Ssh,
         path.display().to_string(),
@@ -243,7 +243,7 @@ fn not_usable(path: &Path, text: &[u8], error: &PublicHalfError) -> Finding {
 /// Compares the public half in the Secret with the one that the private half yields.
 fn matches(
     path: &Path,
-    file: &Result<RawFile, String>,
+    file: &Result<RawFile, FileError>,
     private_path: &Path,
     derived: &PublicKey,
 ) -> Result<(), Finding> {

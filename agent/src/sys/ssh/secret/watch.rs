@@ -11,6 +11,7 @@ use std::io;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use thiserror::Error;
 
 /// No key is near this size.
 const LARGEST: u64 = 64 * 1024;
@@ -27,14 +28,35 @@ pub(super) struct RawFile {
     pub mode: u32,
 }
 
+/// Why a file of the Secret could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(super) enum FileError {
+    #[error("not a regular file")]
+    NotRegular,
+    #[error("{0} bytes are too many for a key")]
+    TooLarge(u64),
+    /// As the system says; an [`io::Error`] cannot be compared with the one of the last reading.
+    #[error("{words}")]
+    System { kind: io::ErrorKind, words: String },
+}
+
+impl From<io::Error> for FileError {
+    fn from(error: io::Error) -> FileError {
+        FileError::System {
+            kind: error.kind(),
+            words: error.to_string(),
+        }
+    }
+}
+
 /// The files of a Secret that have one of the known names, as they were at one moment.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RawSecret {
     pub(super) directory: PathBuf,
     /// Why the directory cannot be used, if so.
     pub(super) missing: Option<String>,
-    /// By name; in words why one could not be read.
-    pub(super) files: BTreeMap<&'static str, Result<RawFile, String>>,
+    /// By name; or why one could not be read.
+    pub(super) files: BTreeMap<&'static str, Result<RawFile, FileError>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -130,10 +152,11 @@ impl RawSecret {
         let files = every_file()
             .filter_map(|name| match read_file(&directory.join(name)) {
                 Ok(file) => Some((name, Ok(file))),
-                Err(error) => match error.kind() {
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => None,
-                    _ => Some((name, Err(error.to_string()))),
-                },
+                Err(FileError::System {
+                    kind: io::ErrorKind::NotFound | io::ErrorKind::NotADirectory,
+                    ..
+                }) => None,
+                Err(error) => Some((name, Err(error))),
             })
             .collect();
         RawSecret {
@@ -144,17 +167,14 @@ impl RawSecret {
     }
 }
 
-fn read_file(path: &Path) -> io::Result<RawFile> {
+fn read_file(path: &Path) -> Result<RawFile, FileError> {
     // Asked before opening, since opening a pipe would wait for its writer.
     let metadata = fs::metadata(path)?;
     if !metadata.is_file() {
-        return Err(io::Error::other("not a regular file"));
+        return Err(FileError::NotRegular);
     }
     if metadata.len() > LARGEST {
-        return Err(io::Error::other(format!(
-            "{} bytes are too many for a key",
-            metadata.len()
-        )));
+        return Err(FileError::TooLarge(metadata.len()));
     }
     let mut bytes = Vec::new();
     fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
@@ -221,8 +241,8 @@ mod tests {
         fs::write(dir.path().join("id_ecdsa"), vec![0; 70_000]).unwrap();
         let raw = RawSecret::read(dir.path());
         let words = |name| raw.files[name].as_ref().err().unwrap().clone();
-        assert_eq!(words("id_rsa"), "not a regular file");
-        assert_eq!(words("id_ecdsa"), "70000 bytes are too many for a key");
+        assert_eq!(words("id_rsa"), FileError::NotRegular);
+        assert_eq!(words("id_ecdsa"), FileError::TooLarge(70_000));
         let not_a_directory = RawSecret::read(&dir.path().join("id_ecdsa"));
         assert!(not_a_directory.missing.is_some());
     }

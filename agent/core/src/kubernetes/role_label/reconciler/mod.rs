@@ -2,8 +2,9 @@
 
 use super::desired_role::DesiredRole;
 use crate::cluster::topology::Role;
-use crate::discovery::intervals::jittered;
+
 use crate::kubernetes::api_error::ApiError;
+use crate::process::retry::{doubling, jittered};
 use std::time::Duration;
 
 /// The settings; [`LabelIntervals::default`] is meant for clusters, tests make it quicker.
@@ -144,12 +145,10 @@ impl Reconciler {
         self.failures = self.failures.saturating_add(1);
         self.lasting = trouble.lasts();
         self.replaced = *trouble == ApiError::Replaced;
-        let doublings = self.failures.saturating_sub(1).min(16);
         let pause = if self.lasting {
             self.pace.lasting_retry
         } else {
-            let pause = self.pace.first_retry.saturating_mul(1 << doublings);
-            pause.min(self.pace.longest_retry)
+            doubling(self.pace.first_retry, self.failures, self.pace.longest_retry)
         };
         self.retry_at = now + jittered(pause, chance);
         // It may have been done all the same.

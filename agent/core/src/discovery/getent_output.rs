@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 /// What one call's output says.
-pub(super) struct Parsed<T> {
+pub struct Parsed<T> {
     /// The answer to each key that has one.
     pub found: HashMap<String, T>,
     /// Whether there were answers that could not be told apart by key.
@@ -14,7 +14,7 @@ pub(super) struct Parsed<T> {
 /// `getent hosts IP...`: one line `IP  name alias...` for each key that was found.
 ///
 /// musl calls an address without a name by its digits; that is no name.
-pub(super) fn parse_hosts(text: &str, keys: &[String]) -> Parsed<Vec<String>> {
+pub fn parse_hosts(text: &str, keys: &[String]) -> Parsed<Vec<String>> {
     let wanted: HashMap<IpAddr, &String> = keys
         .iter()
         .filter_map(|k| Some((k.parse::<IpAddr>().ok()?.to_canonical(), k)))
@@ -43,7 +43,7 @@ pub(super) fn parse_hosts(text: &str, keys: &[String]) -> Parsed<Vec<String>> {
 ///
 /// The canonical name is the key, unless an alias or the search list changed it. The answer to a single key is its own
 /// whatever the name.
-pub(super) fn parse_ahosts(text: &str, keys: &[String]) -> Parsed<Vec<IpAddr>> {
+pub fn parse_ahosts(text: &str, keys: &[String]) -> Parsed<Vec<IpAddr>> {
     let mut blocks: Vec<(String, Vec<IpAddr>)> = Vec::new();
     for line in text.lines() {
         let mut words = line.split_whitespace();
