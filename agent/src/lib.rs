@@ -25,6 +25,9 @@ use std::process::ExitCode;
 /// From the command line to one of its verbs. The exit code is the verb's.
 pub fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
+    if let Some(code) = cli::tool::become_called(&args) {
+        return ExitCode::from(code);
+    }
     // init and probe come before the command-line parser: one has to stay small, the other cheap.
     let code = match args.get(1).and_then(|verb| verb.to_str()) {
         Some("init") => return init::main(args.into_iter().skip(2)),

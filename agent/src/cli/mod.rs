@@ -9,6 +9,7 @@ mod render;
 mod set_aside;
 mod status;
 pub(crate) mod status_table;
+pub(crate) mod tool;
 
 use crate::lifecycle;
 use crate::sys::log;
@@ -36,6 +37,7 @@ pub(crate) fn main() -> u8 {
         Verb::Render { what } => block_on(render::render(&cli.config, what)),
         Verb::Hold { reason } => maintenance::hold(&reason.join(" ")),
         Verb::Resume => maintenance::resume(),
+        Verb::Env => tool::env(),
         Verb::Preflight(wanted) => block_on(preflight::preflight(wanted)),
         Verb::SetAside { cluster } => block_on(set_aside::set_aside(&cli.config, &cluster)),
         Verb::Init(_) | Verb::Probe { .. } => USAGE,

@@ -4,6 +4,7 @@
 mod greenplum;
 pub(crate) mod limits;
 mod postgres;
+mod tool_environment;
 
 pub(crate) use greenplum::{Greenplum, GreenplumError};
 pub(crate) use postgres::{Clone, Create, Postgres};

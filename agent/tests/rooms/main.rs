@@ -32,7 +32,7 @@ const ROOMS: [&str; 12] = [
 ];
 
 /// Rooms of the lifecycle alone: what a pod goes through, whom its agent speaks to.
-const LIFECYCLE: [&str; 6] = ["api", "peers", "pod", "postmaster", "settings", "startup"];
+const LIFECYCLE: [&str; 7] = ["api", "heart", "peers", "pod", "postmaster", "settings", "startup"];
 
 /// Most entries at the top of a floor, besides its own file.
 const DOZEN: usize = 12;

@@ -9,13 +9,6 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Output;
 
-/// What a shell needs before it calls one of the tools.
-const ENVIRONMENT: &str = "for script in greenplum_path.sh cloudberry-env.sh; do
-        if [ -e \"$GPHOME/$script\" ]; then . \"$GPHOME/$script\"; fi
-    done
-    export USER=gpadmin LOGNAME=gpadmin PGPORT=5432 PGDATABASE=postgres
-    export MASTER_DATA_DIRECTORY=/greenplum/gpseg-1 COORDINATOR_DATA_DIRECTORY=/greenplum/gpseg-1";
-
 impl Cluster {
     /// The directory mounted at /etc/standin.
     pub(super) fn switches_dir(&self) -> PathBuf {
@@ -85,12 +78,12 @@ impl Cluster {
         }
     }
 
-    /// Runs a command line of Greenplum's tools in a pod, as an administrator does; what it ended with.
+    /// Runs a command line of Greenplum's tools in a pod, as an administrator does, without any preparation; what it ended with.
     ///
     /// # Errors
     /// When docker cannot be started.
     pub fn try_tool(&self, pod: &str, line: &str) -> Result<Output> {
-        self.try_exec(pod, &["bash", "-c", &format!("{ENVIRONMENT}\n{line}")])
+        self.try_exec(pod, &["bash", "-c", line])
     }
 
     /// The same, when it has to end with 0; its standard output.

@@ -1,6 +1,7 @@
 //! The containers of a cluster under everything that happens to containers.
 
 mod administration;
+mod at_hand;
 mod bare;
 mod bring_up;
 mod directories;
@@ -19,6 +20,9 @@ const TESTS: &[(&str, Test)] = &[
     ("comes_up_from_empty_volumes", bring_up::comes_up),
     ("mirrors_have_what_primaries_wrote", bring_up::mirrors),
     ("pods_reach_each_other_by_ssh", bring_up::ssh),
+    ("tools_work_without_preparation", at_hand::tools),
+    ("what_the_caller_of_a_tool_says_counts", at_hand::callers_word_counts),
+    ("tools_follow_another_configuration", at_hand::other_configuration),
     ("pg_hba_conf_holds_names", bring_up::names_in_hba),
     ("http_answers_for_the_role", bring_up::http_roles),
     ("agent_killed_leaves_the_postmaster_alone", failures::agent_killed),

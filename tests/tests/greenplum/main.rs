@@ -1,6 +1,7 @@
 //! Whole clusters with Greenplum: the stand-in, or a real engine when `tests/run` is given one.
 
 mod administration;
+mod at_hand;
 mod bring_up;
 mod creation;
 mod failover;
@@ -22,6 +23,8 @@ const TESTS: &[(&str, Test)] = &[
     ("primaries_answer_a_distributed_query", bring_up::distributed),
     ("pg_hba_conf_holds_names_and_nothing_wide", bring_up::hba),
     ("http_answers_for_the_role", bring_up::http_roles),
+    ("tools_work_without_preparation", at_hand::tools),
+    ("shells_know_the_database_and_keep_their_libraries", at_hand::shells),
     ("agent_killed_leaves_the_postmaster_alone", failures::agent_killed),
     (
         "killed_postmasters_are_back_before_fts_fails_over",

@@ -22,11 +22,7 @@ fn values(auth: &str) -> Value {
 
 /// A tool of Greenplum in a pod of a coordinator.
 fn tool(release: &Release, pod: &str, line: &str) -> Result<String> {
-    let script = format!(
-        ". \"$GPHOME\"/greenplum_path.sh; export USER=gpadmin LOGNAME=gpadmin PGPORT=5432 \
-         MASTER_DATA_DIRECTORY=/greenplum/gpseg-1 COORDINATOR_DATA_DIRECTORY=/greenplum/gpseg-1; {line}"
-    );
-    release.exec(pod, &["bash", "-c", &script])
+    release.exec(pod, &["bash", "-c", line])
 }
 
 fn rows(client: &Client) -> Result<()> {

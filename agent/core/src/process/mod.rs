@@ -1,7 +1,8 @@
-//! Processes over time: restarts with backoff, polling, the shutdown schedule.
+//! Processes over time: restarts with backoff, polling, the shutdown schedule; and what administrators' tools are told.
 
 pub mod poll_interval;
 pub mod restart_backoff;
 pub mod retry;
 pub mod shutdown_schedule;
 pub mod stat;
+pub mod tool_environment;

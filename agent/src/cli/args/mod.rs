@@ -79,6 +79,9 @@ pub(crate) enum Verb {
     },
     /// Give this pod's postmaster back to the agent.
     Resume,
+    /// Print what lets a shell's tools find this pod's database.
+    #[command(after_help = ENV)]
+    Env,
     /// Look at this host for what gpinitsystem needs; the coordinator's agent calls this over ssh.
     #[command(hide = true)]
     Preflight(PreflightArgs),
@@ -219,6 +222,14 @@ pub(crate) enum Rendering {
     /// Every pod: role, port, data directory, and who replicates from whom.
     Topology,
 }
+
+const ENV: &str = "\
+PATH, USER, PGPORT, the data directory's variable and their like, as `export` commands. Login
+shells and interactive ones call this by themselves, and programs that `kubectl exec` or `docker
+exec` starts need none of it: each is told what it has to know when it is called by its name.
+
+Example:
+  eval \"$(gp-agent env)\"      in a script";
 
 const HOLD: &str = "\
 Example:

@@ -32,6 +32,7 @@ fn every_verb_is_understood() {
         "gp-agent hold",
         "gp-agent hold for a while",
         "gp-agent resume",
+        "gp-agent env",
         "gp-agent preflight --home /g --dir /d --port 5432 --locale C.UTF-8 --ping a --ping b",
     ] {
         assert!(parse(line).is_ok(), "{line}");
@@ -72,6 +73,7 @@ fn help_names_verbs_environment_and_exit_codes() {
       render  Print what would be written, for review; nothing is changed
       hold    Take this pod's postmaster out of supervision: it is neither started nor stopped
       resume  Give this pod's postmaster back to the agent
+      env     Print what lets a shell's tools find this pod's database
 
     Options:
           --config <PATH>  Path of the configuration file [default: /etc/greenplum/cluster.yaml]

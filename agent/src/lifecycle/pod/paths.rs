@@ -6,3 +6,13 @@ use std::path::PathBuf;
 pub(crate) fn run_dir() -> PathBuf {
     std::env::var_os("GP_AGENT_RUN_DIR").map_or_else(|| PathBuf::from("/run/gp-agent"), PathBuf::from)
 }
+
+/// What the engine's programs have to be told; written once the agent knows it.
+pub(crate) fn tool_environment_file() -> PathBuf {
+    run_dir().join("tools.json")
+}
+
+/// The engine's programs as links to this one. The image's PATH begins with it.
+pub(crate) fn tool_links_dir() -> PathBuf {
+    run_dir().join("bin")
+}

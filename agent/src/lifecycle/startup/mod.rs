@@ -1,5 +1,6 @@
 //! The first act: from a host name to a pod that may touch its volume.
 
+mod tools_at_hand;
 pub(crate) mod volume;
 pub(crate) mod volume_owner;
 
@@ -89,6 +90,7 @@ pub(crate) async fn prepare(
         }
         tokio::time::sleep(TRY_AGAIN).await;
     };
+    tools_at_hand::provide(&engine, &me, &account).await;
     let topology = Arc::new(topology);
     let discovery = discovered::start(&topology, &me);
     let ssh = Ssh::new(ssh_setup(&config, &account, &topology, &me));

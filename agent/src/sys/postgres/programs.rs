@@ -76,6 +76,11 @@ impl Tools {
             .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
+    /// Where they are.
+    pub(crate) fn bin(&self) -> &Path {
+        &self.bin
+    }
+
     /// The path of one program.
     pub fn path(&self, program: &str) -> PathBuf {
         self.bin.join(program)

@@ -6,6 +6,7 @@ pub(crate) mod clock;
 pub(crate) mod fd_passing;
 pub(crate) mod init_channel;
 pub(crate) mod passwd;
+pub(crate) mod tool_links;
 
 use gp_agent_core::process::stat;
 use gp_agent_core::process::stat::{Stat, arguments};

@@ -121,12 +121,8 @@ fn ask(cluster: &Cluster, sql: &str) -> Result<String> {
 }
 
 fn tool(cluster: &Cluster, line: &str) -> Result<()> {
-    let script = format!(
-        ". \"$GPHOME\"/greenplum_path.sh; export USER=gpadmin LOGNAME=gpadmin PGPORT=5432 \
-         MASTER_DATA_DIRECTORY=/greenplum/gpseg-1 COORDINATOR_DATA_DIRECTORY=/greenplum/gpseg-1; {line}"
-    );
     cluster
-        .exec(cluster.pod("coordinator-0"), &["bash", "-c", &script])
+        .exec(cluster.pod("coordinator-0"), &["bash", "-c", line])
         .map(drop)
 }
 

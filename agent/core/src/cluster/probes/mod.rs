@@ -5,7 +5,7 @@
 
 use super::status::{HungVolume, Phase, PodStatus};
 use super::topology::Role;
-use crate::log::utc;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Seconds after which the database's last answer is too old to vouch for it.
@@ -41,7 +41,10 @@ fn verdict(ok: bool, why: String) -> Verdict {
 
 /// `the volume at /greenplum does not answer since 2026-11-28T19:07:46Z`
 pub fn hung(volume: &HungVolume) -> String {
-    let since = utc::from_unix(volume.since);
+    let since = i64::try_from(volume.since)
+        .ok()
+        .and_then(|s| Timestamp::from_second(s).ok());
+    let since = since.unwrap_or_default();
     format!("the volume at {} does not answer since {since}", volume.path)
 }
 
