@@ -1,6 +1,6 @@
 //! A pod whose volume hangs: a FUSE file system whose server is stopped.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // Helpers of tests are tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests are tests")]
 
 #[path = "hung_volume/harness.rs"]
 mod harness;
@@ -71,7 +71,7 @@ fn an_agent_that_starts_on_a_hung_volume_says_so_and_adopts_the_server_later() {
 fn the_end_of_the_server_is_seen_and_a_pod_ends_within_its_grace_period() {
     let Some(mut pod) = Pod::start() else { return };
     pod.wait_until("it is ready", |seen| seen.ready == Some(200));
-    let server = pod.status()["postmaster"]["pid"].as_i64().unwrap() as i32;
+    let server = i32::try_from(pod.status()["postmaster"]["pid"].as_i64().unwrap()).unwrap();
     pod.volume.stop();
     pod.wait_until("readiness names the volume", |seen| seen.why.contains(HANGS));
     harness::send(server, Signal::KILL);

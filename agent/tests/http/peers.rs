@@ -3,6 +3,7 @@
 use crate::support::{Peers, Server, get, ready};
 use gp_agent::internals::peers::FanOutLimits;
 use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer, CatalogReply, CatalogRole, Segment};
+use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::peer_error::{PeerError, PeerFailure};
 use gp_agent_core::cluster::report::{PodReport, Report};
 use gp_agent_core::cluster::topology::Role;
@@ -207,9 +208,7 @@ fn catalog(contents: i32) -> CatalogAnswer {
     let rows = (-1..contents).flat_map(pair).zip(1..);
     CatalogAnswer::Known(Catalog {
         segments: rows
-            .map(|((content, role), dbid)| {
-                segment(dbid, gp_agent_core::cluster::content::ContentId::new(content), role)
-            })
+            .map(|((content, role), dbid)| segment(dbid, ContentId::new(content), role))
             .collect(),
         live: true,
         ..Catalog::default()
@@ -222,7 +221,10 @@ async fn the_catalog_of_the_largest_cluster_is_read() {
         let answer = catalog(contents);
         let reply = CatalogReply::new("warehouse", "coordinator-0.agent", answer.clone());
         let (port, log) = agent_at(LOCAL, 0, serde_json::to_value(reply).unwrap()).await;
-        let heard = Peers::on(port).and("coordinator-0", &[LOCAL]).catalog(asked).await;
+        let heard = Peers::on(port)
+            .and("coordinator-0", &[LOCAL])
+            .catalog(asked.map(ContentId::new))
+            .await;
         assert!(heard == Ok(answer), "{contents}: {:?}", heard.err());
         let path = if asked.is_some() { "/catalog/0" } else { "/catalog" };
         assert_eq!(*log.lock().unwrap(), [format!("GET {path} HTTP/1.1")]);
@@ -241,13 +243,19 @@ async fn a_catalog_is_believed_from_the_pod_that_was_asked_alone() {
         ("", ""),
     ] {
         let (port, _) = agent_at(LOCAL, 0, reply(cluster, fqdn)).await;
-        let heard = Peers::on(port).and("coordinator-0", &[LOCAL]).catalog(Some(0)).await;
+        let heard = Peers::on(port)
+            .and("coordinator-0", &[LOCAL])
+            .catalog(Some(ContentId::new(0)))
+            .await;
         assert!(matches!(heard, Err(PeerError::Stranger { .. })), "{heard:?}");
     }
     let mut newer = reply("warehouse", "coordinator-0.agent");
     newer["format"] = 2.into();
     let (port, _) = agent_at(LOCAL, 0, newer).await;
-    let heard = Peers::on(port).and("coordinator-0", &[LOCAL]).catalog(Some(0)).await;
+    let heard = Peers::on(port)
+        .and("coordinator-0", &[LOCAL])
+        .catalog(Some(ContentId::new(0)))
+        .await;
     let words = "coordinator-0 speaks format 2, this agent reads up to 1";
     assert_eq!(heard, Err(PeerError::NotUnderstood(words.into())));
 }

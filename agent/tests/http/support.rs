@@ -158,12 +158,10 @@ impl Peers {
     }
 
     /// Asks the first of them for the catalog.
-    pub(crate) async fn catalog(&self, content: Option<i32>) -> Result<CatalogAnswer, PeerError> {
+    pub(crate) async fn catalog(&self, content: Option<ContentId>) -> Result<CatalogAnswer, PeerError> {
         let known = watch::channel(self.known.clone()).1;
         let client = PeerClient::new("warehouse", &known, self.port);
-        client
-            .catalog(&self.members[0], content.map(ContentId::new), Duration::from_secs(60))
-            .await
+        client.catalog(&self.members[0], content, Duration::from_secs(60)).await
     }
 
     /// Asks the first of them to look again.

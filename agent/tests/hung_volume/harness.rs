@@ -28,7 +28,7 @@ pub(crate) fn send(pid: i32, signal: Signal) {
 }
 
 fn pid(child: &Child) -> i32 {
-    child.id() as i32
+    child.id().cast_signed()
 }
 
 /// Says so past the test runner, which hides what a passing test prints.

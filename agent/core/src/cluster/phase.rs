@@ -96,13 +96,13 @@ impl Phase {
     }
 
     /// Whether a pod may come to this phase from `before` ([`MAY_FOLLOW`]), or stay in it.
-    pub fn may_follow(self, before: Phase) -> bool {
+    pub(crate) fn may_follow(self, before: Phase) -> bool {
         let row = MAY_FOLLOW.iter().find(|(phase, _)| *phase == before);
         self == before || row.is_some_and(|(_, after)| after.contains(&self))
     }
 
     /// Whether nothing follows any more.
-    pub fn is_final(self) -> bool {
+    pub(crate) fn is_final(self) -> bool {
         MAY_FOLLOW.contains(&(self, &[]))
     }
 }

@@ -49,9 +49,14 @@ pub enum SyncState {
 impl SyncState {
     /// The state of the server's word; `None` for none, and for one that no version has.
     pub fn from_word(word: &str) -> Option<SyncState> {
-        [SyncState::Async, SyncState::Potential, SyncState::Sync, SyncState::Quorum]
-            .into_iter()
-            .find(|state| state.as_str() == word)
+        [
+            SyncState::Async,
+            SyncState::Potential,
+            SyncState::Sync,
+            SyncState::Quorum,
+        ]
+        .into_iter()
+        .find(|state| state.as_str() == word)
     }
 
     /// The server's word.

@@ -54,7 +54,7 @@ pub struct ServerReport {
 
 impl ServerReport {
     /// An answer that says nothing about role and replication.
-    pub fn without_role(answer: ServerAnswer, phase: Option<(Phase, String)>) -> ServerReport {
+    pub(crate) fn without_role(answer: ServerAnswer, phase: Option<(Phase, String)>) -> ServerReport {
         ServerReport {
             answer,
             role: None,

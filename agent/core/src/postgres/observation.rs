@@ -223,7 +223,10 @@ mod tests {
         let seen = Observation::from_rows(&[row(&["self", "f", "00000002", ""])]).unwrap();
         let report = report(&Answer::Ok(seen), ContentId::new(0), 0);
         assert_eq!((report.kind, report.timeline), (Some(DirectoryKind::Primary), Some(2)));
-        assert_eq!((report.answer.text().as_str(), report.role), ("ok", Some(Role::Primary)));
+        assert_eq!(
+            (report.answer.text().as_str(), report.role),
+            ("ok", Some(Role::Primary))
+        );
         let phase = report.phase.unwrap();
         assert_eq!(phase, (Phase::Running, "active as primary".to_string()));
     }

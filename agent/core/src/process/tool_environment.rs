@@ -4,8 +4,8 @@
 //! profile, and the script's LD_LIBRARY_PATH and PYTHONHOME break programs of the image that are not Greenplum's. So the
 //! agent keeps both apart: the engine's variables go to the engine's programs alone, the pod's to shells as well.
 
-use crate::greenplum::gpinitsystem::must_not_inherit;
 use crate::config::quote;
+use crate::greenplum::gpinitsystem::must_not_inherit;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -193,7 +193,7 @@ mod tests {
             let _ = released.recv();
             Ok(5)
         });
-        let long_ago = Instant::now() - HANGS_AFTER;
+        let long_ago = Instant::now().checked_sub(HANGS_AFTER).unwrap();
         let question = Question::Asked {
             answer,
             since: long_ago,

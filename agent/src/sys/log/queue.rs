@@ -77,8 +77,8 @@ impl Queue {
 mod tests {
     use super::*;
 
-    fn record(text: &str) -> Option<Next> {
-        Some(Next::Record(text.into()))
+    fn record(text: &str) -> Next {
+        Next::Record(text.into())
     }
 
     #[test]
@@ -89,7 +89,7 @@ mod tests {
         queue.push("two\n".into());
         assert_eq!(
             (queue.next(), queue.next(), queue.next()),
-            (record("one\n"), record("two\n"), None)
+            (Some(record("one\n")), Some(record("two\n")), None)
         );
         assert_eq!(queue.dropped(), 0);
     }
@@ -101,7 +101,7 @@ mod tests {
             queue.push(text.into());
         }
         assert_eq!(queue.next(), Some(Next::Dropped(3)));
-        assert_eq!(queue.next(), record("four\n"));
+        assert_eq!(queue.next(), Some(record("four\n")));
         assert_eq!((queue.next(), queue.dropped()), (None, 3));
     }
 
@@ -111,8 +111,8 @@ mod tests {
         queue.push("one\n".into());
         queue.push("a long record\n".into());
         assert_eq!(queue.next(), Some(Next::Dropped(1)));
-        assert_eq!(queue.next(), record("a long record\n"));
+        assert_eq!(queue.next(), Some(record("a long record\n")));
         queue.push("two\n".into());
-        assert_eq!(queue.next(), record("two\n"));
+        assert_eq!(queue.next(), Some(record("two\n")));
     }
 }

@@ -118,7 +118,9 @@ impl Facts {
         let mut effects = Vec::new();
         if !phase.may_follow(self.phase) {
             let (before, after) = (self.phase.as_str(), phase.as_str());
-            effects.push(Effect::Unforeseen(format!("{after} ({reason}) may not follow {before}")));
+            effects.push(Effect::Unforeseen(format!(
+                "{after} ({reason}) may not follow {before}"
+            )));
             if self.phase.is_final() {
                 return effects;
             }

@@ -56,8 +56,14 @@ fn a_server_that_serves_makes_the_pod_ready_and_has_its_settings_looked_at_once(
     let [.., again] = serves(Role::Primary);
     assert_eq!(state.on(1_011, again), []);
     let document = state.status();
-    assert_eq!((document.phase, document.active_role), (Phase::Running, Some(Role::Primary)));
-    assert_eq!((document.postmaster.answer.as_str(), document.postmaster.answered_at), ("ok", 1_011));
+    assert_eq!(
+        (document.phase, document.active_role),
+        (Phase::Running, Some(Role::Primary))
+    );
+    assert_eq!(
+        (document.postmaster.answer.as_str(), document.postmaster.answered_at),
+        ("ok", 1_011)
+    );
     assert!(probes::ready(&document, 1_011).ok);
 }
 
@@ -70,7 +76,10 @@ fn an_answer_that_outlives_its_server_changes_nothing() {
     let [.., late] = serves(Role::Primary);
     assert_eq!(state.on(1_021, late), []);
     assert_eq!(state, before);
-    assert_eq!((before.facts().active_role, before.status().postmaster.answer.as_str()), (None, "ok"));
+    assert_eq!(
+        (before.facts().active_role, before.status().postmaster.answer.as_str()),
+        (None, "ok")
+    );
 }
 
 #[test]
@@ -101,7 +110,10 @@ fn a_promotion_shows_in_the_directory() {
     (report.kind, report.timeline, report.role) = (Some(DirectoryKind::Primary), Some(2), Some(Role::Primary));
     state.on(1_021, Event::Answered { report, seconds: 0.1 });
     let document = state.status();
-    assert_eq!((document.directory.kind.as_str(), document.directory.timeline), ("primary", Some(2)));
+    assert_eq!(
+        (document.directory.kind.as_str(), document.directory.timeline),
+        ("primary", Some(2))
+    );
     // A server that does not say leaves what is known.
     state.on(1_022, answered(ServerAnswer::TimedOut(3), None));
     assert_eq!(state.status().directory, document.directory);
@@ -112,13 +124,21 @@ fn a_promotion_shows_in_the_directory() {
 fn a_step_that_is_not_foreseen_is_reported_and_none_leaves_the_last_phase() {
     let mut state = state();
     let effects = state.on(1_001, phase(Phase::Running, "of a sudden"));
-    assert!(matches!(&effects[..], [Effect::Unforeseen(_), Effect::Log { .. }]), "{effects:?}");
+    assert!(
+        matches!(&effects[..], [Effect::Unforeseen(_), Effect::Log { .. }]),
+        "{effects:?}"
+    );
     assert_eq!(state.facts().phase, Phase::Running);
     state.on(1_002, phase(Phase::Draining, "the pod ends"));
     let effects = state.on(1_003, phase(Phase::Starting, "once more"));
-    assert!(matches!(&effects[..], [Effect::Unforeseen(words)] if words == "starting (once more) may not follow draining"));
+    assert!(
+        matches!(&effects[..], [Effect::Unforeseen(words)] if words == "starting (once more) may not follow draining")
+    );
     let facts = state.facts();
-    assert_eq!((facts.phase, facts.phase_since, facts.reason.as_str()), (Phase::Draining, 1_002, "the pod ends"));
+    assert_eq!(
+        (facts.phase, facts.phase_since, facts.reason.as_str()),
+        (Phase::Draining, 1_002, "the pod ends")
+    );
 }
 
 #[test]
@@ -126,10 +146,25 @@ fn a_finding_is_logged_when_it_comes_and_when_it_goes_and_the_gravest_is_first()
     let mut state = state();
     let warning = Finding::warning(Area::Hba, "pg_hba.conf", "too wide", "narrow it");
     let error = Finding::error(Area::Storage, "/greenplum", "full", "make room");
-    let effects = state.on(1_001, Event::Findings(FindingSource::HbaVerification, vec![warning.clone()]));
-    assert!(matches!(&effects[..], [Effect::Log { level: Level::Warning, .. }]));
+    let effects = state.on(
+        1_001,
+        Event::Findings(FindingSource::HbaVerification, vec![warning.clone()]),
+    );
+    assert!(matches!(
+        &effects[..],
+        [Effect::Log {
+            level: Level::Warning,
+            ..
+        }]
+    ));
     state.on(1_001, Event::Findings(FindingSource::Storage, vec![error.clone()]));
-    assert_eq!(state.on(1_002, Event::Findings(FindingSource::HbaVerification, vec![warning.clone()])), []);
+    assert_eq!(
+        state.on(
+            1_002,
+            Event::Findings(FindingSource::HbaVerification, vec![warning.clone()])
+        ),
+        []
+    );
     assert_eq!(state.status().findings, [error, warning]);
     let effects = state.on(1_003, Event::Findings(FindingSource::HbaVerification, Vec::new()));
     let line = "no longer found: hba pg_hba.conf: too wide".to_string();
@@ -146,7 +181,12 @@ fn what_was_created_is_never_unknown_again() {
     state.on(1_001, remembered(2));
     assert!(state.facts().cluster.is_created() && !state.facts().cluster.is_confirmed());
     state.on(1_002, created(0));
-    assert_eq!(state.facts().cluster, ClusterState::Created { coordinator_timeline: 2 });
+    assert_eq!(
+        state.facts().cluster,
+        ClusterState::Created {
+            coordinator_timeline: 2
+        }
+    );
     state.on(1_003, remembered(1));
     state.on(1_003, created(3));
     assert!(state.facts().cluster.is_confirmed());
@@ -206,7 +246,10 @@ fn holds(before: &PodState, event: &Event, effects: &[Effect], after: &PodState,
     let (old, new) = (before.facts(), after.facts());
     let unforeseen = effects.iter().any(|e| matches!(e, Effect::Unforeseen(_)));
     assert!(unforeseen || new.phase.may_follow(old.phase), "{old:?} {event:?}");
-    assert!(!old.phase.is_final() || new.phase == old.phase, "nothing leaves the last phase");
+    assert!(
+        !old.phase.is_final() || new.phase == old.phase,
+        "nothing leaves the last phase"
+    );
     let since = if old.phase == new.phase { old.phase_since } else { now };
     assert_eq!(new.phase_since, since);
     if !new.postmaster.runs() {
@@ -218,7 +261,10 @@ fn holds(before: &PodState, event: &Event, effects: &[Effect], after: &PodState,
         assert!(old.postmaster.runs() && matches!(old.phase, Phase::Starting | Phase::Running | Phase::Hung));
         assert!(!unforeseen, "what follows from an answer is in the table");
     }
-    assert!(matches!(event, Event::Hold(_)) || new.held == old.held, "only the volume says what is held");
+    assert!(
+        matches!(event, Event::Hold(_)) || new.held == old.held,
+        "only the volume says what is held"
+    );
     assert!(new.cluster.is_created() || !old.cluster.is_created());
     assert!(new.cluster.coordinator_timeline() >= old.cluster.coordinator_timeline());
 }
