@@ -91,7 +91,6 @@ async fn pod(dns: &FakeDns, port: u16) -> Option<(Pod, Discovery)> {
         settings_changed: Default::default(),
         catalog: catalog::unknown("a test"),
         recheck: Default::default(),
-        volume: Default::default(),
     };
     Some((pod, discovery))
 }
