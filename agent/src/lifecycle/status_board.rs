@@ -1,5 +1,6 @@
 //! The owner of the pod's state: every task tells it what happened, and looks at what is known.
 
+use crate::sys::process::Process;
 pub use crate::sys::process::clock::now;
 use gp_agent_core::cluster::phase::Phase;
 use gp_agent_core::cluster::state::{Effect, Event, Facts, Level, PodState};
@@ -12,6 +13,8 @@ use tokio::sync::{Notify, watch};
 #[derive(Debug)]
 pub struct StatusBoard {
     state: Mutex<PodState>,
+    /// The running postmaster, for whoever signals it: a PID alone may be another process's by then.
+    server: Mutex<Option<Arc<Process>>>,
     changes: watch::Sender<()>,
     settings_due: Arc<Notify>,
 }
@@ -21,6 +24,7 @@ impl StatusBoard {
     pub fn new(state: PodState) -> StatusBoard {
         StatusBoard {
             state: Mutex::new(state),
+            server: Mutex::default(),
             changes: watch::Sender::new(()),
             settings_due: Arc::default(),
         }
@@ -30,8 +34,18 @@ impl StatusBoard {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn lock_server(&self) -> MutexGuard<'_, Option<Arc<Process>>> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes in what happened now, and does what follows.
     pub fn on(&self, event: Event) {
+        match &event {
+            // Whoever says so holds the process itself, so that the PID is still its own.
+            Event::PostmasterRuns { pid, .. } => *self.lock_server() = Process::adopt(*pid).ok().map(Arc::new),
+            Event::PostmasterGone => *self.lock_server() = None,
+            _ => {}
+        }
         // Nobody logs while holding the lock: a reader of the log may be slow.
         let effects = self.lock().on(now(), event);
         self.changes.send_replace(());
@@ -63,6 +77,11 @@ impl StatusBoard {
     /// One look at what is known.
     pub fn read<T>(&self, look: impl FnOnce(&Facts) -> T) -> T {
         look(self.lock().facts())
+    }
+
+    /// The postmaster that runs, to be signalled or looked at.
+    pub(crate) fn server(&self) -> Option<Arc<Process>> {
+        self.lock_server().clone()
     }
 
     /// Sees every change from now on.

@@ -4,6 +4,7 @@ use super::markdown::{Document, Kind, cells, code_spans};
 use super::tables::{expect, table};
 use super::{expect_none, root};
 use gp_agent::internals::reference::{ENDPOINTS, EXIT_CODES, Endpoint, metrics};
+use gp_agent_core::cluster::phase::MAY_FOLLOW;
 use gp_agent_core::cluster::status::{Phase, PodStatus, ReplicationStatus, StorageStatus};
 use gp_agent_core::config;
 use gp_agent_core::process::timeouts::{BOUNDS, Bound};
@@ -51,6 +52,20 @@ fn the_exit_codes_are_those_of_init() {
     let row = |(code, meaning): &(&str, &str)| vec![code.to_string(), meaning.to_string()];
     let text = table(&["Code", "Meaning"], EXIT_CODES.iter().map(row));
     expect("docs/reference/exit-codes.md", "exit codes", &text);
+}
+
+#[test]
+fn the_phases_follow_each_other_as_the_code_says() {
+    let words = |phases: &[Phase]| {
+        phases
+            .iter()
+            .map(|p| format!("`{}`", p.as_str()))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let row = |(phase, after): &(Phase, &[Phase])| vec![words(&[*phase]), words(after)];
+    let text = table(&["Phase", "May be followed by"], MAY_FOLLOW.iter().map(row));
+    expect("docs/design/architecture.md", "phases", &text);
 }
 
 /// A pod that has a value for every metric.

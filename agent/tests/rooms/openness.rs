@@ -13,6 +13,8 @@ use syn::{ImplItem, Item, Visibility};
 /// What may be open without a use in the product, and why.
 const EXCEPTIONS: &[(&str, &str)] = &[
     ("reference", "the documents are compared with it"),
+    ("UNSAID", "the golden documents of 0.1.0 do not say their format"),
+    ("MAY_FOLLOW", "the documents are compared with it"),
     ("variables_reference", "the documents are compared with it"),
     ("BOUNDS", "the documents are compared with it"),
     ("value_schemas", "the chart is compared with it"),

@@ -39,98 +39,25 @@ use Phase::{
 
 /// What may follow a phase; a phase may always go on with another reason. Nothing follows [`Phase::Draining`].
 ///
-/// Whatever the pod does, a person can be needed (refused), an administrator can hold it, and the pod can end: these three
-/// follow everything. The others are, by what is there: no server and no directory to start (preparing, discovering,
-/// bootstrapping), a server that was started or found running (starting, running, hung), and how one ended (stopped, crashed,
-/// crash-loop). A server always passes through `starting`, so nothing else is followed by running or hung.
-///
-/// `held` keeps the pod's place whatever happens to its server meanwhile, so every end of a server follows it too, and what
-/// an outlived server left behind (`crashed`) can be found by an agent that has just begun.
-const MAY_FOLLOW: [(Phase, &[Phase]); 12] = [
-    (
-        Preparing,
-        &[Refused, Held, Draining, Discovering, Bootstrapping, Starting, Crashed],
-    ),
-    (
-        Discovering,
-        &[Refused, Held, Draining, Bootstrapping, Starting, Crashed],
-    ),
-    (
-        Bootstrapping,
-        &[Refused, Held, Draining, Discovering, Starting, Crashed],
-    ),
-    (
-        Starting,
-        &[
-            Refused,
-            Held,
-            Draining,
-            Discovering,
-            Bootstrapping,
-            Running,
-            Hung,
-            Stopped,
-            Crashed,
-            CrashLoop,
-        ],
-    ),
-    (
-        Running,
-        &[
-            Refused,
-            Held,
-            Draining,
-            Bootstrapping,
-            Starting,
-            Hung,
-            Stopped,
-            Crashed,
-            CrashLoop,
-        ],
-    ),
-    (
-        Hung,
-        &[Refused, Held, Draining, Starting, Running, Stopped, Crashed, CrashLoop],
-    ),
-    (
-        Stopped,
-        &[
-            Refused,
-            Held,
-            Draining,
-            Discovering,
-            Bootstrapping,
-            Starting,
-            Crashed,
-            CrashLoop,
-        ],
-    ),
-    (
-        Crashed,
-        &[Refused, Held, Draining, Discovering, Bootstrapping, Starting],
-    ),
-    (
-        CrashLoop,
-        &[Refused, Held, Draining, Discovering, Bootstrapping, Starting, Crashed],
-    ),
-    (
-        Held,
-        &[
-            Refused,
-            Draining,
-            Discovering,
-            Bootstrapping,
-            Starting,
-            Stopped,
-            Crashed,
-            CrashLoop,
-        ],
-    ),
-    (
-        Refused,
-        &[Held, Draining, Preparing, Discovering, Bootstrapping, Starting, Crashed],
-    ),
-    (Draining, &[]),
+/// - At any moment a person may be needed (refused), an administrator may hold the pod, and the pod may end.
+/// - A server is started or found running first of all: `running` and `hung` follow `starting` and each other alone.
+/// - While a pod is held its server may end in any way, and a hold whose file was removed by hand ends anywhere.
+/// - `crashed` follows phases without a server too: processes of one that is gone may still be there.
+/// - A directory that is removed while no server runs on it is made anew: discovering, then bootstrapping.
+#[rustfmt::skip] // A table.
+pub const MAY_FOLLOW: [(Phase, &[Phase]); 12] = [
+    (Preparing,     &[Refused, Held, Draining, Discovering, Bootstrapping, Starting, Crashed]),
+    (Discovering,   &[Refused, Held, Draining, Bootstrapping, Starting, Crashed]),
+    (Bootstrapping, &[Refused, Held, Draining, Discovering, Starting, Crashed]),
+    (Starting,      &[Refused, Held, Draining, Running, Hung, Stopped, Crashed, CrashLoop, Discovering, Bootstrapping]),
+    (Running,       &[Refused, Held, Draining, Starting, Hung, Stopped, Crashed, CrashLoop, Bootstrapping]),
+    (Hung,          &[Refused, Held, Draining, Starting, Running, Stopped, Crashed, CrashLoop]),
+    (Stopped,       &[Refused, Held, Draining, Starting, Crashed, CrashLoop, Discovering, Bootstrapping]),
+    (Crashed,       &[Refused, Held, Draining, Starting, Discovering, Bootstrapping]),
+    (CrashLoop,     &[Refused, Held, Draining, Starting, Crashed, Discovering, Bootstrapping]),
+    (Held,          &[Refused, Draining,       Starting, Stopped, Crashed, CrashLoop, Discovering, Bootstrapping]),
+    (Refused,       &[Held, Draining,          Preparing, Starting, Crashed, Discovering, Bootstrapping]),
+    (Draining,      &[]),
 ];
 
 impl Phase {
@@ -168,7 +95,7 @@ impl Phase {
         }
     }
 
-    /// Whether a pod may come to this phase from `before` (the table above says so), or stay in it.
+    /// Whether a pod may come to this phase from `before` ([`MAY_FOLLOW`]), or stay in it.
     pub(crate) fn may_follow(self, before: Phase) -> bool {
         let row = MAY_FOLLOW.iter().find(|(phase, _)| *phase == before);
         self == before || row.is_some_and(|(_, after)| after.contains(&self))

@@ -45,7 +45,7 @@ impl Watch {
 }
 
 fn receiver_of(pod: &Pod) -> Option<i32> {
-    let postmaster = pod.board.read(|s| s.postmaster.pid)?;
+    let postmaster = pod.board.server()?.pid();
     Some(walreceiver::of(postmaster)?.pid)
 }
 

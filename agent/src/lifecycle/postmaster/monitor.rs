@@ -113,7 +113,7 @@ async fn ask(pod: &Pod, session: &mut Session) -> Answer {
 
 /// A replica that refuses SQL while it is healthy. Where its own processes do not tell, the sending end knows.
 async fn replica(pod: &Pod) -> Option<Observation> {
-    let postmaster = pod.board.read(|s| s.postmaster.pid)?;
+    let postmaster = pod.board.server()?.pid();
     let dir = pod.dir().to_path_buf();
     let look = move || has_standby_marker(&dir);
     if !pod.volume.run_within(VOLUME_ANSWERS_WITHIN, look).await? {

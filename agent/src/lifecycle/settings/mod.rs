@@ -21,7 +21,7 @@ use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::postgres::conf;
 use gp_agent_core::postgres::hba;
 use gp_agent_core::postgres::hba::BlockRequest;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -194,11 +194,11 @@ async fn refresh(pod: &Arc<Pod>, session: &mut Session, unread: &mut bool) -> Re
     }
     *unread |= write_proven(pod).await?.changed;
     if *unread
-        && let Some(pid) = pod.board.read(|s| s.postmaster.pid).and_then(Pid::from_raw)
-        && can_be_told(pid).await
+        && let Some(server) = pod.board.server()
+        && can_be_told(server.pid()).await
     {
         tracing::info!("settings changed; asking the postmaster to reload");
-        kill_process(pid, Signal::HUP)?;
+        server.signal(Signal::HUP)?;
         *unread = false;
         wait_for_reload(session).await;
     }
@@ -209,8 +209,7 @@ async fn refresh(pod: &Arc<Pod>, session: &mut Session, unread: &mut bool) -> Re
 }
 
 /// Waits until the postmaster has a handler for SIGHUP, which would end one that has just been started. False when it has gone.
-async fn can_be_told(pid: Pid) -> bool {
-    let pid = pid.as_raw_nonzero().get();
+async fn can_be_told(pid: i32) -> bool {
     while !catches(pid, Signal::HUP) {
         if process(pid).is_none() {
             return false;
