@@ -45,11 +45,20 @@ use Phase::{
 /// crash-loop). A server always passes through `starting`, so nothing else is followed by running or hung.
 ///
 /// `held` keeps the pod's place whatever happens to its server meanwhile, so every end of a server follows it too, and what
-/// an outlived server left behind (`crashed`) can be found by an agent that has just begun.
+/// an outlived server left behind (`crashed`), or that one was stopped, can be found by an agent that has just begun.
 pub const MAY_FOLLOW: [(Phase, &[Phase]); 12] = [
     (
         Preparing,
-        &[Refused, Held, Draining, Discovering, Bootstrapping, Starting, Crashed],
+        &[
+            Refused,
+            Held,
+            Draining,
+            Discovering,
+            Bootstrapping,
+            Starting,
+            Stopped,
+            Crashed,
+        ],
     ),
     (
         Discovering,
@@ -128,7 +137,16 @@ pub const MAY_FOLLOW: [(Phase, &[Phase]); 12] = [
     ),
     (
         Refused,
-        &[Held, Draining, Preparing, Discovering, Bootstrapping, Starting, Crashed],
+        &[
+            Held,
+            Draining,
+            Preparing,
+            Discovering,
+            Bootstrapping,
+            Starting,
+            Stopped,
+            Crashed,
+        ],
     ),
     (Draining, &[]),
 ];
