@@ -29,7 +29,7 @@ async fn clear(config: &Path, cluster: &str) -> Result<String> {
         config.cluster
     );
     let (_, _, me) = startup::identify(&config).map_err(|f| anyhow::anyhow!("{f}"))?;
-    let remembered = coordinator_timeline::read(&config.storage.path.join(".gp-agent"));
+    let remembered = coordinator_timeline::read(&config.storage.path.join(".gp-agent"))?;
     Ok(match set_aside::clear(&me.data_dir, me.port, remembered).await? {
         Some(aside) => aside.display().to_string(),
         None => "nothing was there".into(),

@@ -95,6 +95,11 @@ impl Engine {
         }
     }
 
+    /// Whether the coordinator's catalog lists every postmaster, and FTS watches over them.
+    pub fn has_catalog(&self) -> bool {
+        matches!(self, Engine::Greenplum(_))
+    }
+
     fn tools(&self) -> &Tools {
         match self {
             Engine::Postgres(postgres) => postgres.tools(),

@@ -13,6 +13,7 @@ pub(crate) mod ssh;
 pub(crate) mod startup;
 pub(crate) mod status_board;
 
+use crate::engine::Making;
 use crate::sys::process::init_channel::Heartbeat;
 use anyhow::{Context, Result};
 use api::handler::AgentApi;
@@ -20,6 +21,7 @@ use api::server::ApiServer;
 use gp_agent_core::cluster::status::Phase;
 use heart::{Heart, VolumeWatch};
 use pod::signals::Signals;
+use postmaster::supervisor::Command;
 use startup::Prepared;
 use status_board::StatusBoard;
 use std::path::Path;
@@ -79,13 +81,8 @@ impl Alive {
     }
 }
 
-/// Until the supervisor has nothing left to do; all else only serves it.
-async fn live(
-    prepared: Prepared,
-    config_path: &Path,
-    signals: &Signals,
-    commands: mpsc::Receiver<postmaster::Command>,
-) {
+/// Bootstrap and supervise, then drain: until the pod has to end and its database is stopped. All else only serves that.
+async fn live(prepared: Prepared, config_path: &Path, signals: &Signals, commands: mpsc::Receiver<Command>) {
     let Prepared {
         pod,
         lock,
@@ -93,27 +90,28 @@ async fn live(
         ssh,
         config,
     } = prepared;
-    let read = pod.clone();
-    pod.volume.run(move || greenplum::catalog::load(&read)).await;
+    let database = async {
+        match pod.engine.making() {
+            Making::EachPod(postgres) => postmaster::postgres::run(&pod, postgres, commands).await,
+            Making::Coordinator(greenplum) => greenplum::run(&pod, greenplum, commands).await,
+        }
+    };
     let beside = async {
         tokio::join!(
             peers::discovered::keep(&pod, discovery),
-            greenplum::catalog::keep(&pod),
-            greenplum::fts_trigger::watch(&pod),
-            greenplum::creation::post_create::keep(&pod),
             postmaster::monitor::watch(&pod),
             settings::keep(&pod),
             settings::password::keep(&pod),
             settings::config_watch::follow(config_path, &pod.board, config, &signals.reload),
         )
     };
-    let (database, stopped) = watch::channel(false);
+    let (ended, stopped) = watch::channel(false);
     let supervised = async {
         tokio::select! {
-            () = postmaster::Supervisor::new(&pod, commands).run() => {}
+            () = database => {}
             _ = beside => {}
         }
-        database.send_replace(true);
+        ended.send_replace(true);
     };
     // Peers may still need ssh while databases stop, so sshd goes last.
     tokio::join!(supervised, ssh::service::keep(&pod, ssh, stopped));

@@ -46,7 +46,7 @@ use Phase::{
 /// - A directory that is removed while no server runs on it is made anew: discovering, then bootstrapping.
 #[rustfmt::skip] // A table.
 pub const MAY_FOLLOW: [(Phase, &[Phase]); 12] = [
-    (Preparing,     &[Refused, Held, Draining, Discovering, Bootstrapping, Starting, Crashed]),
+    (Preparing,     &[Refused, Held, Draining, Discovering, Bootstrapping, Starting, Stopped, Crashed]),
     (Discovering,   &[Refused, Held, Draining, Bootstrapping, Starting, Crashed]),
     (Bootstrapping, &[Refused, Held, Draining, Discovering, Starting, Crashed]),
     (Starting,      &[Refused, Held, Draining, Running, Hung, Stopped, Crashed, CrashLoop, Discovering, Bootstrapping]),
@@ -56,7 +56,7 @@ pub const MAY_FOLLOW: [(Phase, &[Phase]); 12] = [
     (Crashed,       &[Refused, Held, Draining, Starting, Discovering, Bootstrapping]),
     (CrashLoop,     &[Refused, Held, Draining, Starting, Crashed, Discovering, Bootstrapping]),
     (Held,          &[Refused, Draining,       Starting, Stopped, Crashed, CrashLoop, Discovering, Bootstrapping]),
-    (Refused,       &[Held, Draining,          Preparing, Starting, Crashed, Discovering, Bootstrapping]),
+    (Refused,       &[Held, Draining,          Preparing, Starting, Stopped, Crashed, Discovering, Bootstrapping]),
     (Draining,      &[]),
 ];
 
@@ -96,7 +96,7 @@ impl Phase {
     }
 
     /// Whether a pod may come to this phase from `before` ([`MAY_FOLLOW`]), or stay in it.
-    pub(crate) fn may_follow(self, before: Phase) -> bool {
+    pub fn may_follow(self, before: Phase) -> bool {
         let row = MAY_FOLLOW.iter().find(|(phase, _)| *phase == before);
         self == before || row.is_some_and(|(_, after)| after.contains(&self))
     }

@@ -28,7 +28,7 @@ pub struct Evidence {
 }
 
 /// What kind of end it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ending {
     /// Somebody stopped it, and it wrote its last checkpoint.
     Clean,

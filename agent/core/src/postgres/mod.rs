@@ -8,4 +8,5 @@ pub mod observation;
 pub mod pgpass;
 pub mod pidfile;
 pub mod start_decision;
+pub mod supervisor;
 mod withheld;

@@ -6,6 +6,15 @@
 
 pub use crate::cluster::directory::DirectoryKind;
 use crate::cluster::topology::Role;
+use std::time::Duration;
+
+/// How long an existing primary waits for its partner's word before it starts alone. A partner whose pod starts at the same
+/// time answers well within it.
+pub const PARTNER_SILENT_FOR: Duration = Duration::from_secs(5);
+
+/// How long the newest server waits for an older one that still runs to step down. That takes its agent a look at its peers and
+/// a stop; one that never does (version 0.1.0 steps down for a server that runs, not for a directory) must not win.
+pub const OLDER_STEPS_DOWN_WITHIN: Duration = Duration::from_secs(60);
 
 /// The facts about a directory that the decision rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,8 +86,57 @@ fn refuse(what: impl Into<String>, remedy: impl Into<String>) -> Decision {
     }
 }
 
-/// Decides for a pod made for `role` whose directory is `own`. `partner_name` is for the texts.
-pub fn decide(role: Role, own: &Directory, partner: &Partner, partner_name: &str) -> Decision {
+/// What a pod knows when it decides.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The role that the pod was made for.
+    pub role: Role,
+    /// Its directory.
+    pub own: &'a Directory,
+    /// The pod on the other end of replication.
+    pub partner: &'a Partner,
+    /// That pod's name, for the texts.
+    pub partner_name: &'a str,
+    /// The newest timeline of this database that this pod ever heard of; 0 when of none.
+    pub newest_timeline: u32,
+    /// How long the partner has been asked without a decision.
+    pub asked_for: Duration,
+}
+
+/// Decides. What a pod once heard counts also while nobody is there to repeat it.
+pub fn decide(q: &Question<'_>) -> Decision {
+    if q.own.kind == DirectoryKind::Primary {
+        if q.newest_timeline > q.own.timeline {
+            return overtaken(q);
+        }
+        if *q.partner == Partner::Silent && q.asked_for < PARTNER_SILENT_FOR {
+            let name = q.partner_name;
+            return Decision::Wait(format!(
+                "asking {name} about its data directory before starting this one"
+            ));
+        }
+        if runs_behind(q.own, q.partner) && q.asked_for < OLDER_STEPS_DOWN_WITHIN {
+            let name = q.partner_name;
+            return Decision::Wait(format!(
+                "waiting for {name}, which runs on an older timeline, to step down"
+            ));
+        }
+    }
+    compare(q.role, q.own, q.partner, q.partner_name)
+}
+
+fn overtaken(q: &Question<'_>) -> Decision {
+    refuse(
+        format!(
+            "{} was promoted: this pod has heard of timeline {}, and this directory is on {}; starting it would make two writable copies",
+            q.partner_name, q.newest_timeline, q.own.timeline
+        ),
+        "set this data directory aside (gp-agent hold; mv it; gp-agent resume): the pod then copies the promoted one and follows it; only if this older copy is to be the database from now on, set the newer one aside and remove .gp-agent/newest-timeline here",
+    )
+}
+
+/// By both directories alone.
+fn compare(role: Role, own: &Directory, partner: &Partner, partner_name: &str) -> Decision {
     let decision = match own.kind {
         DirectoryKind::Absent | DirectoryKind::HalfMade => empty(role, partner, partner_name),
         DirectoryKind::Standby => standby(role, own, partner, partner_name),
@@ -172,15 +230,43 @@ pub(crate) fn other_database(name: &str) -> Decision {
     )
 }
 
-/// While running: whether this server must step down because its partner runs writable on a newer timeline.
-pub fn must_step_down(own_timeline: u32, partner: &Partner) -> bool {
-    matches!(partner, Partner::Answered { directory, writable: true } if directory.timeline > own_timeline)
+/// Whether both directories are known to hold the same database.
+pub fn same_database(own: &Directory, other: &Directory) -> bool {
+    own.system_id.is_some() && own.system_id == other.system_id
+}
+
+/// Whether the partner's server runs writable on an older timeline of the same database.
+pub fn runs_behind(own: &Directory, partner: &Partner) -> bool {
+    matches!(partner, Partner::Answered { directory, writable: true }
+        if same_database(own, directory) && directory.timeline < own.timeline)
+}
+
+/// While running: whether this server must step down because its partner was promoted to a newer timeline of the same
+/// database, also when that server does not run at the moment. Nothing else is a reason: a foreign directory over there is
+/// that pod's own trouble.
+pub fn must_step_down(own: &Directory, partner: &Partner) -> bool {
+    matches!(partner, Partner::Answered { directory, .. }
+        if directory.kind == DirectoryKind::Primary
+            && same_database(own, directory)
+            && directory.timeline > own.timeline)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// A decision after the partner had its time to answer, without a memory.
+    fn decide(role: Role, own: &Directory, partner: &Partner, partner_name: &str) -> Decision {
+        super::decide(&Question {
+            role,
+            own,
+            partner,
+            partner_name,
+            newest_timeline: 0,
+            asked_for: PARTNER_SILENT_FOR,
+        })
+    }
 
     fn dir(kind: DirectoryKind, timeline: u32) -> Directory {
         Directory {
@@ -254,6 +340,58 @@ mod tests {
             decide(Role::Primary, &dir(Primary, 1), &Partner::Silent, "m"),
             Decision::Start
         );
+    }
+
+    #[test]
+    fn a_refused_old_primary_stays_refused_while_nobody_answers() {
+        let own = dir(Primary, 1);
+        let ask = |newest_timeline, asked_for| {
+            super::decide(&Question {
+                role: Role::Primary,
+                own: &own,
+                partner: &Partner::Silent,
+                partner_name: "m",
+                newest_timeline,
+                asked_for,
+            })
+        };
+        assert!(matches!(ask(2, Duration::from_secs(3600)), Decision::Refuse { .. }));
+        assert_eq!(ask(1, PARTNER_SILENT_FOR), Decision::Start);
+        assert!(matches!(ask(0, Duration::ZERO), Decision::Wait(_)), "not so soon");
+    }
+
+    #[test]
+    fn the_newest_server_lets_an_older_one_step_down_first() {
+        let own = dir(Primary, 2);
+        let older = answered(Primary, 1, true);
+        let ask = |asked_for| {
+            super::decide(&Question {
+                role: Role::Mirror,
+                own: &own,
+                partner: &older,
+                partner_name: "p",
+                newest_timeline: 1,
+                asked_for,
+            })
+        };
+        assert!(matches!(ask(PARTNER_SILENT_FOR), Decision::Wait(_)));
+        assert_eq!(ask(OLDER_STEPS_DOWN_WITHIN), Decision::Start, "it never will");
+    }
+
+    #[test]
+    fn only_a_newer_timeline_of_the_same_database_stops_a_server() {
+        let own = dir(Primary, 1);
+        assert!(must_step_down(&own, &answered(Primary, 2, true)));
+        assert!(must_step_down(&own, &answered(Primary, 2, false)));
+        assert!(!must_step_down(&own, &answered(Standby, 2, false)));
+        assert!(!must_step_down(&own, &answered(Primary, 1, true)));
+        let mut foreign = dir(Primary, 9);
+        foreign.system_id = Some("8".into());
+        let foreign = Partner::Answered {
+            directory: foreign,
+            writable: true,
+        };
+        assert!(!must_step_down(&own, &foreign));
     }
 
     fn kinds() -> impl Strategy<Value = DirectoryKind> {

@@ -85,7 +85,7 @@ impl ShutdownSchedule {
     }
 
     /// init kills what is left.
-    pub(crate) fn init_kill(&self) -> Duration {
+    pub fn init_kill(&self) -> Duration {
         self.before_end(50, Duration::from_millis(1600))
     }
 

@@ -4,13 +4,15 @@ use super::cluster_view;
 use super::routes::{Agent, Reply};
 use crate::lifecycle::greenplum::catalog;
 use crate::lifecycle::pod::Pod;
-use crate::lifecycle::postmaster::Command;
+use crate::lifecycle::postmaster::supervisor::Command;
 use crate::lifecycle::status_board::{StatusBoard, now};
 use gp_agent_core::cluster::catalog::{CatalogAnswer, CatalogReply};
 use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::status::PodStatus;
 use std::sync::{Arc, OnceLock};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+
+type Answer = oneshot::Sender<Result<(), String>>;
 
 /// What the HTTP server asks.
 pub(crate) struct AgentApi {
@@ -34,12 +36,15 @@ impl AgentApi {
         let _ = self.pod.set(pod.clone());
     }
 
-    async fn command(&self, command: Command) -> Result<(), String> {
+    /// Answers when it is done: an administrator goes on by hand then.
+    async fn command(&self, command: impl FnOnce(Answer) -> Command) -> Result<(), String> {
         if self.pod.get().is_none() {
             return Err("this pod has no postmaster yet; see gp-agent status".into());
         }
-        let sent = self.commands.send(command).await;
-        sent.map_err(|_| "the agent is ending".to_string())
+        let (answer, done) = oneshot::channel();
+        let ending = || "the agent is ending".to_string();
+        self.commands.send(command(answer)).await.map_err(|_| ending())?;
+        done.await.unwrap_or_else(|_| Err(ending()))
     }
 }
 
@@ -76,7 +81,7 @@ impl Agent for AgentApi {
     }
 
     fn hold(&self, reason: String) -> Reply<'_, Result<(), String>> {
-        Box::pin(self.command(Command::Hold(reason)))
+        Box::pin(self.command(|answer| Command::Hold(reason, answer)))
     }
 
     fn resume(&self) -> Reply<'_, Result<(), String>> {

@@ -2,7 +2,6 @@
 //! pod asks the coordinator pods' agents.
 
 use super::coordinator_timeline;
-use crate::engine::Making;
 use crate::lifecycle::peers::client::PeerClient;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::status_board::now;
@@ -44,7 +43,7 @@ pub fn told(pod: &Pod, content: Option<ContentId>) -> CatalogAnswer {
 
 /// The whole catalog, for people to look at; `None` where there is none, and while nobody knows it.
 pub async fn whole(pod: &Pod) -> Option<Catalog> {
-    if matches!(pod.engine.making(), Making::EachPod(_)) {
+    if !pod.engine.has_catalog() {
         return None;
     }
     let best = match told(pod, None) {
@@ -107,10 +106,6 @@ fn snapshot_file(pod: &Pod) -> PathBuf {
 
 /// What the volume remembers, before anything starts.
 pub fn load(pod: &Pod) {
-    if let Making::EachPod(_) = pod.engine.making() {
-        pod.board.on(CREATED);
-        return;
-    }
     coordinator_timeline::load(pod);
     if pod.me.content.is_segment() {
         pod.catalog.send_replace(CatalogAnswer::Unknown {
@@ -140,7 +135,7 @@ pub fn load(pod: &Pod) {
 /// Reads the catalog once a second where this pod's server is a coordinator's. That it recovers distributed transactions is
 /// no hindrance: for those it needs primaries, and they wait for the catalog. Runs as long as the pod.
 pub async fn keep(pod: &Pod) {
-    if pod.me.content.is_segment() || matches!(pod.engine.making(), Making::EachPod(_)) {
+    if pod.me.content.is_segment() {
         return std::future::pending().await;
     }
     let mut session = pod.utility_session(SERVER_ANSWERS_WITHIN);

@@ -1,6 +1,5 @@
 //! Beside the active coordinator: watches the segments' agents, and asks FTS to look when one of them cannot come back.
 
-use crate::engine::Making;
 use crate::lifecycle::peers::client;
 use crate::lifecycle::peers::fan_out::FanOutLimits;
 use crate::lifecycle::pod::Pod;
@@ -29,7 +28,7 @@ const PER_SECOND: u32 = 200;
 
 /// Runs as long as the pod.
 pub(crate) async fn watch(pod: &Pod) {
-    if pod.me.content.is_segment() || matches!(pod.engine.making(), Making::EachPod(_)) {
+    if pod.me.content.is_segment() {
         return std::future::pending().await;
     }
     let begin = Instant::now();

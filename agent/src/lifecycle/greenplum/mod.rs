@@ -1,8 +1,37 @@
-//! What the agent does for Greenplum alone: the catalog, FTS, the creation of the cluster.
+//! What the agent does for Greenplum alone: the catalog, FTS, the creation of the cluster, and what its tools and its catalog
+//! mean for the life of a postmaster.
 
 pub mod catalog;
 pub(crate) mod coordinator_timeline;
 pub(crate) mod creation;
-pub(crate) mod fts_trigger;
-pub(crate) mod shutdown_order;
-pub(crate) mod walreceiver_watchdog;
+mod fts_trigger;
+mod questions;
+mod running_tools;
+mod shutdown_order;
+mod startup_order;
+mod strategy;
+mod walreceiver_watchdog;
+
+use super::pod::Pod;
+use super::postmaster::supervisor::{Command, supervise};
+use crate::engine::Greenplum;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Keeps this pod of a Greenplum cluster, until it has to end and its postmaster is gone.
+pub(crate) async fn run(pod: &Arc<Pod>, greenplum: &Greenplum, commands: mpsc::Receiver<Command>) {
+    let read = pod.clone();
+    pod.volume.run(move || catalog::load(&read)).await;
+    let beside = async {
+        tokio::join!(
+            catalog::keep(pod),
+            fts_trigger::watch(pod),
+            creation::post_create::keep(pod, greenplum),
+            walreceiver_watchdog::keep(pod),
+        )
+    };
+    tokio::select! {
+        () = supervise(pod, strategy::Strategy::new(pod, greenplum), commands) => {}
+        _ = beside => {}
+    }
+}

@@ -1,7 +1,6 @@
 //! The order in which a cluster goes down: the coordinator first, so that its FTS does not take segments that are stopped
 //! on purpose for failed ones.
 
-use crate::engine::Making;
 use crate::lifecycle::peers::client;
 use crate::lifecycle::pod::Pod;
 use futures_util::future::join_all;
@@ -20,7 +19,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// For a segment that ends: returns when the coordinator's server is stopped or gone, or is not stopping at all (then this
 /// pod ends alone, and its mirror may take over), and at the latest after a fraction of the grace period.
 pub(crate) async fn coordinator_first(pod: &Pod) {
-    if pod.me.content.is_coordinator() || matches!(pod.engine.making(), Making::EachPod(_)) {
+    if pod.me.content.is_coordinator() {
         return;
     }
     let grace = Duration::from_secs(pod.config.borrow().shutdown.grace_seconds.into());

@@ -3,45 +3,49 @@
 //!
 //! Only where Greenplum's tools write primary_conninfo: a copy that the agent makes has tcp_user_timeout in it.
 
-use crate::engine::Making;
 use crate::lifecycle::peers::client;
 use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::walreceiver;
 use crate::sys::process::Process;
-use gp_agent_core::postgres::observation::Observation;
+use gp_agent_core::cluster::directory::DirectoryKind;
+use gp_agent_core::cluster::state::Facts;
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
+use tokio::time::sleep;
 
 /// Longer than a connection takes that is answered.
 const STUCK_AFTER: Duration = Duration::from_secs(5);
 
-/// What is remembered of it.
-#[derive(Debug, Default)]
-pub(crate) struct Watch {
-    /// The process that receives nothing, and since when.
-    silent: Option<(i32, Instant)>,
-}
+/// How often to look.
+const EVERY: Duration = Duration::from_secs(1);
 
-impl Watch {
-    /// After each look at the server: ends a process that has received nothing for a while although the partner serves.
-    pub(crate) async fn look(&mut self, pod: &Pod, seen: Option<&Observation>) {
-        let deaf = |seen: &&Observation| seen.in_recovery && !seen.receiving;
-        let ours = matches!(pod.engine.making(), Making::EachPod(_));
-        let found = seen.filter(deaf).filter(|_| !ours);
-        let Some(pid) = found.and_then(|_| receiver_of(pod)) else {
-            self.silent = None;
-            return;
+/// Ends a process that has received nothing for a while although the partner serves. Runs as long as the pod.
+pub(super) async fn keep(pod: &Pod) {
+    // The process that receives nothing, and since when.
+    let mut silent: Option<(i32, Instant)> = None;
+    loop {
+        sleep(EVERY).await;
+        let deaf = pod.board.read(replays_without_a_stream);
+        let Some(pid) = receiver_of(pod).filter(|_| deaf) else {
+            silent = None;
+            continue;
         };
-        match self.silent {
+        match silent {
             Some((known, since)) if known == pid => {
                 if since.elapsed() >= STUCK_AFTER && serves(pod).await {
-                    self.silent = None;
+                    silent = None;
                     start_anew(pod, pid);
                 }
             }
-            _ => self.silent = Some((pid, Instant::now())),
+            _ => silent = Some((pid, Instant::now())),
         }
     }
+}
+
+/// A replica does its role only while it receives.
+fn replays_without_a_stream(facts: &Facts) -> bool {
+    let replica = facts.directory.kind == Some(DirectoryKind::Standby);
+    replica && facts.postmaster.serves && facts.active_role.is_none()
 }
 
 fn receiver_of(pod: &Pod) -> Option<i32> {

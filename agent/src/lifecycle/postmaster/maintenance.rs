@@ -1,36 +1,97 @@
-//! `gp-agent hold` outlives the agent: its reason is kept in a file on the volume.
+//! What administrators decided outlives the agent: `gp-agent hold` in a file on the volume, and that a server was stopped.
 
 use crate::lifecycle::pod::Pod;
 use crate::sys::storage::fs::write_atomically;
 use gp_agent_core::cluster::state::Event;
-use std::path::PathBuf;
+use gp_agent_core::postgres::exit_cause::Ending;
+use std::io;
+use std::path::{Path, PathBuf};
 
-fn file(pod: &Pod) -> PathBuf {
+fn hold_file(pod: &Pod) -> PathBuf {
     pod.state_dir().join("hold")
 }
 
 /// Why the postmaster is out of supervision, when it is.
-pub(crate) fn read(pod: &Pod) -> Option<String> {
-    let reason = std::fs::read_to_string(file(pod)).ok();
+///
+/// # Errors
+/// The file is there and cannot be read: nobody knows, so nothing may be started.
+pub(crate) fn held(pod: &Pod) -> io::Result<Option<String>> {
+    let reason = read(&hold_file(pod))?;
     pod.board.on(Event::Hold(reason.clone()));
-    reason
+    Ok(reason)
 }
 
-/// Takes it out of supervision.
-pub(crate) fn hold(pod: &Pod, reason: &str) {
-    if let Err(error) = write_atomically(&file(pod), reason.as_bytes(), 0o600) {
-        tracing::error!("cannot record the hold in {}: {error}", file(pod).display());
+/// Takes the postmaster out of supervision, or with `None` gives it back.
+///
+/// # Errors
+/// The volume does not take it; all is as it was.
+pub(super) fn set_held(pod: &Pod, reason: Option<&str>) -> io::Result<()> {
+    let file = hold_file(pod);
+    match reason {
+        Some(reason) => write_atomically(&file, reason.as_bytes(), 0o600).map(drop)?,
+        None => remove(&file)?,
     }
-    pod.board.on(Event::Hold(Some(reason.to_string())));
-    tracing::info!("held: {reason}");
+    pod.board.on(Event::Hold(reason.map(str::to_string)));
+    match reason {
+        Some(reason) => tracing::info!("held: {reason}"),
+        None => tracing::info!("resumed"),
+    }
+    Ok(())
 }
 
-/// Gives it back.
-pub(crate) fn resume(pod: &Pod) {
-    match std::fs::remove_file(file(pod)) {
-        Ok(()) => tracing::info!("resumed"),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => tracing::error!("cannot remove {}: {error}", file(pod).display()),
+fn stop_file(pod: &Pod) -> PathBuf {
+    pod.state_dir().join("stopped")
+}
+
+/// Whether an administrator had stopped the server while an earlier agent of this container ran. A container that begins
+/// anew starts its server, as a machine does that boots.
+pub(super) fn stopped(pod: &Pod) -> Option<Ending> {
+    let file = stop_file(pod);
+    if pod.board.read(|s| s.agent_restarts) == 0 {
+        if let Err(error) = remove(&file) {
+            tracing::warn!("{error}");
+        }
+        return None;
     }
-    pod.board.on(Event::Hold(None));
+    let word = read(&file).unwrap_or_else(|error| {
+        tracing::warn!("{error}");
+        None
+    });
+    match word.as_deref() {
+        Some("immediate") => Some(Ending::Immediate),
+        Some(_) => Some(Ending::Clean),
+        None => None,
+    }
+}
+
+/// Remembers that, or forgets it. Without the memory the next agent starts the server; that is all.
+pub(super) fn set_stopped(pod: &Pod, ending: Option<Ending>) {
+    let file = stop_file(pod);
+    let done = match ending {
+        Some(Ending::Immediate) => write_atomically(&file, b"immediate", 0o600).map(drop),
+        Some(_) => write_atomically(&file, b"clean", 0o600).map(drop),
+        None => remove(&file),
+    };
+    if let Err(error) = done {
+        tracing::warn!("cannot remember whether an administrator stopped the server: {error}");
+    }
+}
+
+fn read(file: &Path) -> io::Result<Option<String>> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(named("read", file, &error)),
+    }
+}
+
+fn remove(file: &Path) -> io::Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(named("remove", file, &error)),
+        _ => Ok(()),
+    }
+}
+
+fn named(tried: &str, file: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot {tried} {}: {error}", file.display()))
 }

@@ -1,6 +1,5 @@
 //! Asks the server once a second, on a connection that is kept, what it is and how it does.
 
-use crate::lifecycle::greenplum::walreceiver_watchdog;
 use crate::lifecycle::peers::client;
 use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::data_directory::has_standby_marker;
@@ -30,7 +29,6 @@ pub(crate) async fn watch(pod: &Pod) {
     let mut slot_made = false;
     let mut starting = STARTING_EVERY;
     let mut turn: u32 = 0;
-    let mut receiver = walreceiver_watchdog::Watch::default();
     loop {
         if !runs(pod) {
             slot_made = false;
@@ -53,11 +51,6 @@ pub(crate) async fn watch(pod: &Pod) {
         };
         record(pod, &answer, timeouts, asked.elapsed());
         doubt_absent(pod, &answer);
-        let seen = match &answer {
-            Answer::Ok(seen) => Some(seen),
-            _ => None,
-        };
-        receiver.look(pod, seen).await;
         if let Answer::Ok(seen) = &answer
             && !seen.in_recovery
             && !slot_made

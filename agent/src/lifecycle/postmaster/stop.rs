@@ -1,47 +1,59 @@
 //! The schedule: fast shutdown, immediate when that takes too long.
 
-use super::Supervisor;
-use crate::sys::postgres::pidfile;
+use super::activities::Outcome;
+use super::platform::{Platform, Server, StopMode};
+use super::strategy::EngineStrategy;
 use crate::sys::postgres::pidfile::Occupant;
-use crate::sys::process::Process;
-use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::Phase;
+use gp_agent_core::postgres::supervisor::Event;
 use gp_agent_core::process::shutdown_schedule::ShutdownSchedule;
-use rustix::process::Signal;
-use std::time::{Duration, Instant};
+use tokio::time::{Instant, timeout};
 
-impl Supervisor<'_> {
-    /// The role's label goes first, in a bounded time. Then fast, immediate when the schedule that began at `begun` says so;
-    /// never SIGKILL.
-    pub(super) async fn stop(&self, process: &mut Process, begun: Instant) {
-        let schedule = ShutdownSchedule::new(Duration::from_secs(
-            self.pod.config.borrow().shutdown.grace_seconds.into(),
-        ));
-        self.pod.label.withdraw(schedule.immediate() / 4).await;
-        if let Err(error) = process.signal(Signal::INT) {
-            tracing::warn!(pid = process.pid(), "cannot signal the postmaster: {error}");
-        }
-        let time_left = schedule.immediate().saturating_sub(begun.elapsed());
-        let fast = tokio::time::timeout(time_left, process.ended()).await;
-        if fast.is_err() {
-            tracing::warn!("fast shutdown is not done in time; immediate shutdown, the next start will recover");
-            if let Err(error) = process.signal(Signal::QUIT) {
-                tracing::warn!(pid = process.pid(), "cannot signal the postmaster: {error}");
-            }
-            let _ = process.ended().await;
-        }
-    }
+/// Stops a server that a newer one took over from, as long as that takes.
+pub(super) async fn step_down<P: Platform>(platform: &P, server: &P::Server) -> Outcome<P::Server> {
+    stop(platform, server, Instant::now()).await;
+    server.gone().await;
+    Event::ServerGone.into()
+}
 
-    /// A postmaster that came up in the last moment, or that was never ours, is stopped too.
-    pub(super) async fn drain_what_is_there(&mut self) {
-        let dir = self.pod.dir().to_path_buf();
-        // On a volume that hangs init ends what is there.
-        if let Ok(Occupant::Postmaster(pid)) = self.pod.volume.run(move || pidfile::occupant(&dir)).await
-            && let Ok(mut process) = Process::adopt(pid)
+/// Stops everything, in the order of the cluster. Returns at the latest when init kills what is left.
+pub(super) async fn drain<P: Platform>(platform: &P, server: Option<&P::Server>) -> Outcome<P::Server> {
+    let schedule = ShutdownSchedule::new(platform.grace());
+    let begun = Instant::now();
+    let stops = async {
+        if let Some(server) = server {
+            platform.show(Phase::Draining, "this pod ends");
+            let others = platform.engine().before_stop();
+            // Beyond that the server's own time would become too short.
+            let _ = timeout(schedule.wait_for_others(), others).await;
+            platform.show(Phase::Draining, "stopping the postmaster (fast)");
+            stop(platform, server, begun).await;
+        }
+        // One that came up in the last moment, or that was never ours.
+        if let Ok(Occupant::Postmaster(pid)) = platform.occupant().await
+            && let Ok(Some(server)) = platform.adopt(pid).await
         {
-            self.pod.board.phase(Phase::Draining, "stopping the postmaster (fast)");
-            self.stop(&mut process, Instant::now()).await;
+            platform.show(Phase::Draining, "stopping the postmaster (fast)");
+            stop(platform, &server, begun).await;
+            server.gone().await;
         }
-        self.pod.board.on(Event::PostmasterGone);
+    };
+    if timeout(schedule.init_kill(), stops).await.is_err() {
+        tracing::error!("the postmaster does not stop; init kills what is left");
+    }
+    Event::Drained.into()
+}
+
+/// The role's label goes first, in a bounded time. Then fast, immediate when the schedule that began at `begun` says so;
+/// never SIGKILL.
+async fn stop<P: Platform>(platform: &P, server: &P::Server, begun: Instant) {
+    let schedule = ShutdownSchedule::new(platform.grace());
+    platform.withdraw_role(schedule.immediate() / 4).await;
+    server.stop(StopMode::Fast);
+    let time_left = schedule.immediate().saturating_sub(begun.elapsed());
+    if timeout(time_left, server.gone()).await.is_err() {
+        tracing::warn!("fast shutdown is not done in time; immediate shutdown, the next start will recover");
+        server.stop(StopMode::Immediate);
+        server.gone().await;
     }
 }

@@ -1,6 +1,5 @@
 //! How the peers look from this pod: for the lines of pg_hba.conf, and for the proof that they admit whom they should.
 
-use crate::engine::Making;
 use crate::lifecycle::pod::Pod;
 use crate::sys::discovery::interfaces::{interfaces, own_addresses};
 use gp_agent_core::cluster::topology::{Member, Topology};
@@ -82,7 +81,7 @@ pub(crate) fn prove_hba(
 /// Puts the proof on the board.
 pub(crate) fn report_hba(pod: &Pod) {
     let map = pod.peers.borrow().clone();
-    let fts = matches!(pod.engine.making(), Making::Coordinator(_));
+    let fts = pod.engine.has_catalog();
     let user = &pod.account.name;
     let findings = prove_hba(&pod.topology, &pod.me, user, pod.dir(), &map, fts);
     pod.board.findings(FindingSource::HbaVerification, findings);

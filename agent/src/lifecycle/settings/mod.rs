@@ -187,6 +187,10 @@ pub(crate) async fn keep(pod: &Arc<Pod>) {
 
 /// `unread`: files were changed while no postmaster was known; one that is adopted has not read them.
 async fn refresh(pod: &Arc<Pod>, session: &mut Session, unread: &mut bool) -> Result<()> {
+    // An administrator works on the directory by hand.
+    if pod.board.read(|s| s.held.is_some() && !s.postmaster.runs()) {
+        return Ok(());
+    }
     let control = pod.dir().join("global/pg_control");
     // Until then the files belong to the tool that creates the cluster.
     if !pod.board.is_created() || !pod.volume.run(move || control.try_exists()).await? {

@@ -241,7 +241,7 @@ impl Daemon {
     /// Stops the listener; sessions that are open stay.
     pub(super) async fn stop(&mut self) {
         self.start_at = None;
-        let Some((mut process, _)) = self.running.take() else {
+        let Some((process, _)) = self.running.take() else {
             return;
         };
         for signal in [Signal::TERM, Signal::KILL] {

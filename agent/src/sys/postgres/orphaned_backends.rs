@@ -32,13 +32,13 @@ pub(crate) async fn end(pids: &[i32], patience: Patience) {
         // Only now does the PID stand for one process.
         process(*pid).filter(is_server).map(|_| adopted)
     };
-    let mut left: Vec<Process> = pids.iter().filter_map(adopt).collect();
+    let left: Vec<Process> = pids.iter().filter_map(adopt).collect();
     let steps = [
         (patience.by_themselves, Signal::QUIT),
         (patience.after_quit, Signal::KILL),
     ];
     for (within, signal) in steps {
-        if timeout(within, all_ended(&mut left)).await.is_ok() {
+        if timeout(within, all_ended(&left)).await.is_ok() {
             return;
         }
         for process in &left {
@@ -54,7 +54,7 @@ pub(crate) async fn end(pids: &[i32], patience: Patience) {
     }
 }
 
-async fn all_ended(processes: &mut [Process]) {
+async fn all_ended(processes: &[Process]) {
     for process in processes {
         let _ = process.ended().await;
     }

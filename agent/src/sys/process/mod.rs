@@ -21,6 +21,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::OnceLock;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -30,7 +31,7 @@ pub(crate) struct Process {
     pid: i32,
     adopted: bool,
     pidfd: OwnedFd,
-    ended: Option<Ended>,
+    ended: OnceLock<Ended>,
 }
 
 /// How a process ended.
@@ -88,7 +89,7 @@ impl Process {
             pid,
             adopted: true,
             pidfd: pidfd_open(known, PidfdFlags::NONBLOCK)?,
-            ended: None,
+            ended: OnceLock::new(),
         })
     }
 
@@ -96,18 +97,16 @@ impl Process {
     ///
     /// # Errors
     /// Those of epoll and waitid. Panics outside a tokio runtime with I/O, as all of tokio's sockets do.
-    pub(crate) async fn ended(&mut self) -> io::Result<Ended> {
-        if let Some(ended) = self.ended {
-            return Ok(ended);
+    pub(crate) async fn ended(&self) -> io::Result<Ended> {
+        if let Some(ended) = self.ended.get() {
+            return Ok(*ended);
         }
         let watched = watch(self.pidfd.as_fd())?;
         loop {
             let mut guard = watched.readable().await?;
             match self.look()? {
-                Some(ended) => {
-                    self.ended = Some(ended);
-                    return Ok(ended);
-                }
+                // Of two who wait, only one reaps and learns how it ended; the other takes it from there.
+                Some(ended) => return Ok(*self.ended.get_or_init(|| ended)),
                 None => guard.clear_ready(),
             }
         }
@@ -239,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_childs_exit_code_is_learnt_and_stays_known() {
-        let mut child = Process::spawn(&mut sh("exit 3")).unwrap();
+        let child = Process::spawn(&mut sh("exit 3")).unwrap();
         assert!(!child.adopted());
         assert_eq!(block_on(child.ended()).unwrap(), Ended::Exited(3));
         assert_eq!(block_on(child.ended()).unwrap(), Ended::Exited(3));
@@ -248,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_signal_reaches_the_process_and_names_its_end() {
-        let mut child = Process::spawn(Command::new("sleep").arg("1000")).unwrap();
+        let child = Process::spawn(Command::new("sleep").arg("1000")).unwrap();
         child.signal(Signal::QUIT).unwrap();
         let ended = block_on(child.ended()).unwrap();
         assert_eq!(ended, Ended::Signaled(libc::SIGQUIT));
@@ -269,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_cancelled_wait_loses_nothing() {
-        let mut child = Process::spawn(sh("read line; exit 7").stdin(Stdio::null())).unwrap();
+        let child = Process::spawn(sh("read line; exit 7").stdin(Stdio::null())).unwrap();
         block_on(async {
             tokio::select! { biased; () = async {} => (), _ = child.ended() => () }
             assert_eq!(child.ended().await.unwrap(), Ended::Exited(7));
@@ -290,7 +289,7 @@ mod tests {
             assert_eq!(out.read(&mut byte).unwrap(), 1);
             said.push(byte[0] as char);
         }
-        let mut sleep = Process::adopt(said.trim().parse().unwrap()).unwrap();
+        let sleep = Process::adopt(said.trim().parse().unwrap()).unwrap();
         assert!(sleep.adopted());
         sleep.signal(Signal::KILL).unwrap();
         assert_eq!(block_on(sleep.ended()).unwrap(), Ended::Unknown);

@@ -6,7 +6,11 @@
 
 use crate::cluster::catalog::{Catalog, CatalogAnswer, CatalogRole, Segment};
 use crate::cluster::topology::{Member, Role};
-use crate::postgres::start_decision::{Decision, Directory, DirectoryKind, Partner, foreign, other_database};
+use crate::postgres::start_decision::{
+    Decision, Directory, DirectoryKind, OLDER_STEPS_DOWN_WITHIN, PARTNER_SILENT_FOR, Partner, foreign, other_database,
+    runs_behind, same_database,
+};
+use std::time::Duration;
 
 /// What a pod knows when it decides.
 #[derive(Clone, Copy, Debug)]
@@ -21,15 +25,30 @@ pub struct Question<'a> {
     pub partner_name: &'a str,
     /// What the coordinator pods say; `None` while none of them answers.
     pub catalog: Option<&'a CatalogAnswer>,
-    /// The newest timeline of a coordinator that any segment has seen; 0 when none was.
+    /// The newest timeline of a coordinator that this pod or any segment has seen; 0 when none was.
     pub newest_coordinator: u32,
     /// Why an answer of a coordinator's pod, or of a segment's about coordinators, cannot be read. The partner's own stands in
     /// `partner`.
     pub not_understood: Option<&'a str>,
+    /// How many segments' agents answered when a coordinator's pod asked them.
+    pub segments_answered: usize,
+    /// Why this pod does not know what it remembers of coordinators, when it does not.
+    pub memory_lost: Option<&'a str>,
+    /// How long the peers have been asked without a decision.
+    pub asked_for: Duration,
 }
 
 /// Decides. [`Decision::Clone`] never comes out: on Greenplum gpinitsystem, gpinitstandby and gprecoverseg make copies.
 pub fn decide(question: &Question<'_>) -> Decision {
+    if let Some(why) = question
+        .memory_lost
+        .filter(|_| question.own.kind != DirectoryKind::Standby)
+    {
+        return refuse(
+            format!("this pod cannot read the newest timeline of a coordinator that it has seen: {why}"),
+            "mend the volume, or write the timeline of the active coordinator (pg_controldata) into that file",
+        );
+    }
     let not_understood = question.partner.not_understood().or(question.not_understood);
     let decision = match question.me.role {
         Role::Coordinator | Role::Standby => coordinator(question),
@@ -118,6 +137,7 @@ fn writable(q: &Question<'_>, catalog: &Catalog, row: &Segment) -> Decision {
             "{} was promoted after the catalog's snapshot was taken; waiting for the coordinator itself to say so",
             q.partner_name
         )),
+        (CatalogRole::Primary, _) if older_still_runs(q) => wait_for_older(q),
         (CatalogRole::Primary, _) => Decision::Start,
         (CatalogRole::Mirror, false) if rival && timeline < q.own.timeline => Decision::Start,
         (CatalogRole::Mirror, _) => refuse(
@@ -139,40 +159,71 @@ fn coordinator(q: &Question<'_>) -> Decision {
     }
 }
 
+fn older_still_runs(q: &Question<'_>) -> bool {
+    runs_behind(q.own, q.partner) && q.asked_for < OLDER_STEPS_DOWN_WITHIN
+}
+
+fn wait_for_older(q: &Question<'_>) -> Decision {
+    Decision::Wait(format!(
+        "waiting for {}, which runs on an older timeline, to step down",
+        q.partner_name
+    ))
+}
+
 /// An old coordinator beside an activated standby would write to the same segments with another catalog.
 fn acting(q: &Question<'_>) -> Decision {
-    let fence = |who: &str, theirs: u32| {
-        refuse(
-            format!(
-                "{who} knows of a coordinator on timeline {theirs}, this directory is on {}: a standby was activated since, and two coordinators would write to the same segments",
-                q.own.timeline
-            ),
+    if let Some(what) = overtaken(q) {
+        return refuse(
+            what,
             "gp-agent hold; move this directory away; gp-agent resume; then gpinitstandby in the active coordinator's pod makes this one its standby",
+        );
+    }
+    match q.partner {
+        Partner::Answered { directory, .. } if foreign(q.own, directory) => other_database(q.partner_name),
+        Partner::Answered { directory, writable }
+            if directory.kind == DirectoryKind::Primary
+                && directory.timeline == q.own.timeline
+                && (*writable || q.me.role == Role::Standby) =>
+        {
+            refuse(
+                format!(
+                    "this directory and that of {} both say that they are the coordinator's, on the same timeline {}",
+                    q.partner_name, q.own.timeline
+                ),
+                "one of them lost its standby.signal: set one of the two aside",
+            )
+        }
+        _ if older_still_runs(q) => wait_for_older(q),
+        Partner::Silent if q.asked_for < PARTNER_SILENT_FOR => Decision::Wait(format!(
+            "asking {} about its data directory before starting this one",
+            q.partner_name
+        )),
+        // Silence of everybody says nothing: a standby may have been activated, and this pod be the one that is cut off.
+        Partner::Silent if q.segments_answered == 0 => Decision::Wait(format!(
+            "waiting for {}, or for the agent of any segment, to say that no standby was activated since",
+            q.partner_name
+        )),
+        _ => Decision::Start,
+    }
+}
+
+/// Why this coordinator's time is over: a newer one of the same database is known of, in the partner's pod or by a segment. Only
+/// that is a reason to stop a running one.
+fn overtaken(q: &Question<'_>) -> Option<String> {
+    let newer = |who: &str, theirs: u32| {
+        format!(
+            "{who} knows of a coordinator on timeline {theirs}, this directory is on {}: a standby was activated since, and two coordinators would write to the same segments",
+            q.own.timeline
         )
     };
-    if let Partner::Answered { directory, writable } = q.partner {
-        if foreign(q.own, directory) {
-            return other_database(q.partner_name);
-        }
-        if directory.kind == DirectoryKind::Primary {
-            if directory.timeline > q.own.timeline {
-                return fence(q.partner_name, directory.timeline);
-            }
-            if directory.timeline == q.own.timeline && (*writable || q.me.role == Role::Standby) {
-                return refuse(
-                    format!(
-                        "this directory and that of {} both say that they are the coordinator's, on the same timeline {}",
-                        q.partner_name, q.own.timeline
-                    ),
-                    "one of them lost its standby.signal: set one of the two aside",
-                );
-            }
-        }
+    if let Partner::Answered { directory, .. } = q.partner
+        && directory.kind == DirectoryKind::Primary
+        && same_database(q.own, directory)
+        && directory.timeline > q.own.timeline
+    {
+        return Some(newer(q.partner_name, directory.timeline));
     }
-    if q.newest_coordinator > q.own.timeline {
-        return fence("a segment's agent", q.newest_coordinator);
-    }
-    Decision::Start
+    (q.newest_coordinator > q.own.timeline).then(|| newer("a segment's agent", q.newest_coordinator))
 }
 
 fn lost_or_new(q: &Question<'_>, kind: DirectoryKind) -> Decision {
@@ -240,10 +291,7 @@ fn gpinitstandby(q: &Question<'_>) -> String {
 /// a newer timeline, says that it is no longer the one to be written to.
 pub fn must_step_down(q: &Question<'_>) -> Option<String> {
     match q.me.role {
-        Role::Coordinator | Role::Standby => match acting(q) {
-            Decision::Refuse { what, .. } => Some(what),
-            _ => None,
-        },
+        Role::Coordinator | Role::Standby => overtaken(q),
         Role::Primary | Role::Mirror => match q.catalog {
             Some(CatalogAnswer::Known(catalog)) if catalog.live => {
                 let row = catalog.of(q.me)?;

@@ -75,6 +75,9 @@ fn ask(role: Role, own: &Directory, partner: &Partner, catalog: Option<&CatalogA
         catalog,
         newest_coordinator: 0,
         not_understood: None,
+        segments_answered: 0,
+        memory_lost: None,
+        asked_for: PARTNER_SILENT_FOR,
     })
 }
 
@@ -178,6 +181,9 @@ fn a_cluster_is_created_only_where_nobody_holds_data() {
         catalog: Some(&none),
         newest_coordinator: 1,
         not_understood: None,
+        segments_answered: 1,
+        memory_lost: None,
+        asked_for: PARTNER_SILENT_FOR,
     });
     assert!(refused(&seen), "segments belong to a cluster");
 }
@@ -195,17 +201,56 @@ fn an_old_coordinator_is_fenced() {
         catalog: None,
         newest_coordinator: 2,
         not_understood: None,
+        segments_answered: 1,
+        memory_lost: None,
+        asked_for: PARTNER_SILENT_FOR,
     };
     assert!(refused(&decide(&question)), "the segments remember");
     assert!(must_step_down(&question).is_some());
     question.newest_coordinator = 1;
     assert_eq!(decide(&question), Decision::Start);
     assert!(must_step_down(&question).is_none());
+    question.segments_answered = 0;
+    question.asked_for = Duration::from_secs(3600);
+    assert!(waits(&decide(&question)), "silence of everybody is no permission");
+    question.memory_lost = Some("input/output error");
+    assert!(refused(&decide(&question)), "an unreadable memory is no zero");
     assert_eq!(
-        ask(Role::Standby, &dir(Primary, 2), &answered(Primary, 1, true), None),
+        ask(Role::Standby, &dir(Primary, 2), &answered(Primary, 1, false), None),
         Decision::Start,
         "the activated standby"
     );
+}
+
+#[test]
+fn a_foreign_directory_over_there_stops_no_coordinator() {
+    let (me, own) = (member(Role::Coordinator), dir(Primary, 1));
+    let stops = |system_id: &str, timeline| {
+        let directory = Directory {
+            kind: Primary,
+            system_id: Some(system_id.into()),
+            timeline,
+        };
+        let partner = Partner::Answered {
+            directory,
+            writable: true,
+        };
+        must_step_down(&Question {
+            me: &me,
+            own: &own,
+            partner: &partner,
+            partner_name: "coordinator-1",
+            catalog: None,
+            newest_coordinator: 1,
+            not_understood: None,
+            segments_answered: 1,
+            memory_lost: None,
+            asked_for: PARTNER_SILENT_FOR,
+        })
+    };
+    assert_eq!(stops("8", 9), None);
+    assert_eq!(stops("7", 1), None, "both say so, and nobody knows who is wrong");
+    assert!(stops("7", 2).is_some());
 }
 
 #[test]
@@ -221,6 +266,9 @@ fn a_running_primary_steps_down_for_a_live_catalog_alone() {
             catalog: Some(catalog),
             newest_coordinator: 0,
             not_understood: None,
+            segments_answered: 1,
+            memory_lost: None,
+            asked_for: PARTNER_SILENT_FOR,
         })
     };
     assert!(step(&catalog(false, true)).is_some());
@@ -288,6 +336,9 @@ proptest! {
             catalog: catalog.as_ref(),
             newest_coordinator: newest,
             not_understood: None,
+            segments_answered: 1,
+            memory_lost: None,
+            asked_for: PARTNER_SILENT_FOR,
         };
         let newer = Partner::NotUnderstood { why: why.into() };
         let unclear = if partners_own {

@@ -10,8 +10,8 @@ mod tool;
 mod verify;
 
 use super::catalog;
+use crate::engine::Greenplum;
 use crate::engine::limits::with_derived;
-use crate::engine::{Greenplum, Making};
 use crate::lifecycle::peers::fan_out::FanOutLimits;
 use crate::lifecycle::peers::{client, discovered};
 use crate::lifecycle::pod::Pod;
@@ -36,14 +36,8 @@ const ASK_AGAIN: Duration = Duration::from_millis(200);
 const BROKEN_OFF_ANSWERS_WITHIN: Duration = Duration::from_secs(8);
 
 /// Whether this pod's coordinator is half created: then nothing is adopted or started, but the creation taken up again.
-pub(crate) fn unfinished(pod: &Pod) -> Option<&Greenplum> {
-    match pod.engine.making() {
-        Making::Coordinator(greenplum) if pod.me.role == Role::Coordinator => {
-            let record = Record::load(pod).ok()?;
-            (record.state == State::Unfinished).then_some(greenplum)
-        }
-        _ => None,
-    }
+pub(crate) fn is_unfinished(pod: &Pod) -> bool {
+    pod.me.role == Role::Coordinator && Record::load(pod).is_ok_and(|record| record.state == State::Unfinished)
 }
 
 /// Creates the cluster, or takes up a creation that was broken off.
@@ -199,7 +193,7 @@ async fn attempt(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Resul
 
 /// Begins to count anew, when an administrator says so.
 pub(crate) fn forgive(pod: &Pod) {
-    if unfinished(pod).is_none() {
+    if !is_unfinished(pod) {
         return;
     }
     let forgiven = Record::load(pod).and_then(|mut record| {

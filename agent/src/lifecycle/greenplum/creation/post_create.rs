@@ -2,7 +2,7 @@
 
 use super::record::{Record, State};
 use super::tool;
-use crate::engine::{Greenplum, Making};
+use crate::engine::Greenplum;
 use crate::lifecycle::pod::Pod;
 use anyhow::{Context, Result};
 use gp_agent_core::cluster::topology::Role;
@@ -16,10 +16,8 @@ use tokio::time::sleep;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Does it when the cluster answers, where it was created; then rests as long as the pod lives.
-pub(crate) async fn keep(pod: &Pod) {
-    if let Making::Coordinator(greenplum) = pod.engine.making()
-        && pod.me.role == Role::Coordinator
-    {
+pub(crate) async fn keep(pod: &Pod, greenplum: &Greenplum) {
+    if pod.me.role == Role::Coordinator {
         while !answers(pod) {
             sleep(LOOK_EVERY).await;
         }

@@ -60,8 +60,12 @@ struct Span {
 pub(super) async fn clear<'a>(pod: &Pod, members: impl Iterator<Item = &'a Member> + Clone) -> Result<()> {
     let mut failed = Vec::new();
     if members.clone().any(|m| m.pod == pod.me.pod) {
-        let seen = coordinator_timeline::read(&pod.state_dir());
-        if let Err(error) = set_aside::clear(pod.dir(), pod.me.port, seen).await {
+        let cleared = match coordinator_timeline::read(&pod.state_dir()) {
+            Ok(seen) => set_aside::clear(pod.dir(), pod.me.port, seen).await,
+            // What belongs to a created cluster must not be touched, and that is not known here.
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = cleared {
             failed.push(format!("{}: {error:#}", pod.me.pod));
         }
     }

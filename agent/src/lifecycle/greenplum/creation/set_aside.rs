@@ -46,9 +46,9 @@ pub(crate) async fn clear(dir: &Path, port: u16, seen_coordinator: u32) -> Resul
 async fn end_tools(dir: &Path) -> Result<()> {
     while let Some(tool) = at_work(dir)? {
         tracing::warn!(pid = tool.pid, "ending {} of an unfinished creation", tool.comm);
-        if let Ok(mut process) = Process::adopt(tool.pid) {
+        if let Ok(process) = Process::adopt(tool.pid) {
             process.signal(Signal::KILL)?;
-            ended(&mut process).await?;
+            ended(&process).await?;
         }
     }
     Ok(())
@@ -61,16 +61,16 @@ async fn stop_server(dir: &Path) -> Result<()> {
         Occupant::Leftovers(pids) => pids,
     };
     for pid in pids {
-        let Ok(mut process) = Process::adopt(pid) else {
+        let Ok(process) = Process::adopt(pid) else {
             continue;
         };
         process.signal(Signal::QUIT)?;
-        ended(&mut process).await?;
+        ended(&process).await?;
     }
     Ok(())
 }
 
-async fn ended(process: &mut Process) -> Result<()> {
+async fn ended(process: &Process) -> Result<()> {
     let pid = process.pid();
     tokio::time::timeout(ENDS_WITHIN, process.ended())
         .await

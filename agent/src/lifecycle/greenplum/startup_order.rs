@@ -1,6 +1,5 @@
 //! Lets the primaries start before the coordinator's server; see [`gp_agent_core::greenplum::startup_order`].
 
-use super::Supervisor;
 use crate::lifecycle::peers::client;
 use crate::lifecycle::peers::fan_out::FanOutLimits;
 use crate::lifecycle::pod::Pod;
@@ -22,29 +21,26 @@ const PACE: FanOutLimits = FanOutLimits {
     in_flight: 256,
 };
 
-impl Supervisor<'_> {
-    /// Before the active coordinator's server starts: waits for the primaries of the catalog's snapshot.
-    pub(super) async fn primaries_first(&self) {
-        let pod = self.pod;
-        let Some(catalog) = snapshot(pod) else { return };
-        let primaries: Vec<&Member> = primaries(pod, &catalog).collect();
-        let mut pauses = LOOK_AGAIN;
-        let begin = Instant::now();
-        loop {
-            let entries = client::ask_each(pod, primaries.iter().copied(), PACE).await;
-            let missing: Vec<_> = entries.iter().filter(|e| awaited(e)).collect();
-            let Some(first) = missing.first().filter(|_| begin.elapsed() < PRIMARIES_START_WITHIN) else {
-                return;
-            };
-            let reason = format!(
-                "letting {} of {} primaries start first; {} does not serve yet",
-                missing.len(),
-                entries.len(),
-                first.pod
-            );
-            pod.board.phase(Phase::Starting, reason);
-            sleep(pauses.pause()).await;
-        }
+/// Before the active coordinator's server starts: waits for the primaries of the catalog's snapshot.
+pub(super) async fn primaries_first(pod: &Pod) {
+    let Some(catalog) = snapshot(pod) else { return };
+    let primaries: Vec<&Member> = primaries(pod, &catalog).collect();
+    let mut pauses = LOOK_AGAIN;
+    let begin = Instant::now();
+    loop {
+        let entries = client::ask_each(pod, primaries.iter().copied(), PACE).await;
+        let missing: Vec<_> = entries.iter().filter(|e| awaited(e)).collect();
+        let Some(first) = missing.first().filter(|_| begin.elapsed() < PRIMARIES_START_WITHIN) else {
+            return;
+        };
+        let reason = format!(
+            "letting {} of {} primaries start first; {} does not serve yet",
+            missing.len(),
+            entries.len(),
+            first.pod
+        );
+        pod.board.phase(Phase::Starting, reason);
+        sleep(pauses.pause()).await;
     }
 }
 

@@ -87,7 +87,7 @@ async fn end_leftover_tools(making: &Path) -> Result<()> {
         |p: &process::ProcessInfo| p.pid != std::process::id().cast_signed() && p.args.iter().any(|arg| arg == &name);
     for leftover in process::processes()?.iter().filter(|p| uses(p)) {
         tracing::warn!(pid = leftover.pid, "ending {} of an earlier attempt", leftover.comm);
-        if let Ok(mut process) = Process::adopt(leftover.pid) {
+        if let Ok(process) = Process::adopt(leftover.pid) {
             process.signal(Signal::KILL)?;
             process.ended().await?;
         }

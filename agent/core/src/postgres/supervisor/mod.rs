@@ -1,0 +1,467 @@
+//! The life of one postmaster as a machine: which event leads from which state to which other, and what is done then.
+//!
+//! The loop around it (the agent's `lifecycle/postmaster`) runs one activity at a time and hands in what happened; whatever
+//! interrupts (the pod ends, an administrator holds) drops the activity and begins another. So nothing is waited for that
+//! cannot be broken off, and every decision about a start is made here, where no file, process or clock is.
+
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use table::{TRANSITIONS, Transition};
+
+use super::exit_cause::Ending;
+use super::start_decision::{Decision, DirectoryKind};
+use crate::cluster::status::Phase;
+use crate::process::poll_interval::PollInterval;
+use crate::process::restart_backoff::Backoff;
+use std::time::Duration;
+
+/// Between two looks while somebody else has to act first.
+const WAIT: PollInterval = PollInterval::new(Duration::from_millis(100), Duration::from_secs(1));
+/// Between two looks at something that a person has to mend.
+const REFUSED: Duration = Duration::from_secs(2);
+/// Between two looks whether a server is back that an administrator stopped or holds.
+const LOOK_FOR_RETURN: Duration = Duration::from_millis(500);
+
+/// What the supervisor does at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// Looks who runs on the directory, and whether an administrator holds it.
+    Looking,
+    /// Asks the peers what this directory is.
+    Deciding,
+    /// Makes the directory: creates a database, or copies one.
+    Making,
+    /// Writes settings, lets others go first, decides once more, starts.
+    Starting,
+    /// A server runs, started or adopted.
+    Running,
+    /// The server is stopped because a newer one took over.
+    SteppingDown,
+    /// Somebody else has to act first.
+    Waiting,
+    /// A person has to mend something first.
+    Refused,
+    /// An administrator took the postmaster out of supervision; none runs.
+    Held,
+    /// An administrator stopped the server.
+    Stopped,
+    /// The server crashed and is started again after a pause.
+    Crashed,
+    /// The pod ends: the server is stopped.
+    Draining,
+    /// Nothing is left to do.
+    Over,
+}
+
+/// What is done while nothing happens; it ends in one event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// Look who runs on the directory: [`Event::Found`].
+    Look {
+        /// Only look, and end nobody: an administrator stopped the server, and may be about to start it.
+        passive: bool,
+    },
+    /// Examine the directory and ask: [`Event::Decided`].
+    Decide(Inquiry),
+    /// Create an empty database, or go on with a creation that was broken off: [`Event::Made`].
+    Create,
+    /// Copy the partner's database: [`Event::Made`].
+    Copy,
+    /// Everything before a start, one more decision, the start: [`Event::Started`].
+    Start(Inquiry),
+    /// Watch the running server: [`Event::Ended`] or [`Event::Overtaken`].
+    Watch,
+    /// Stop it: [`Event::ServerGone`].
+    Stop,
+    /// Let so much time pass: [`Event::Due`]. News from a peer end it early where it `listens`.
+    Pause {
+        /// How long at most.
+        time: Duration,
+        /// Whether a peer's news matter.
+        listens: bool,
+    },
+    /// Stop what runs, in the order of the cluster and inside the schedule: [`Event::Drained`].
+    Drain,
+}
+
+/// How a question to the peers counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Inquiry {
+    /// Since when it has been asked without a decision.
+    pub asked_for: Duration,
+    /// The server ran until a moment ago: what peers answered it last still counts.
+    pub just_ran: bool,
+}
+
+/// Who was found on the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A server, which is adopted.
+    Server {
+        /// Its process ID.
+        pid: i32,
+    },
+    /// Somebody who has to end first; the text says who.
+    Busy(String),
+    /// A creation that was broken off and has to be finished before anything is adopted or started.
+    Unfinished,
+    /// Nobody.
+    Nobody {
+        /// A tool took away the directory whose server it had stopped: nothing is left that could stay stopped.
+        removed: bool,
+    },
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The look is done.
+    Found {
+        /// The reason of an administrator who holds the postmaster.
+        held: Option<String>,
+        /// Who is there.
+        found: Found,
+    },
+    /// The decision about the directory.
+    Decided {
+        /// What to do with it.
+        decision: Decision,
+        /// What it is.
+        directory: DirectoryKind,
+    },
+    /// The directory is made, or as much as could be made now.
+    Made,
+    /// The server was started.
+    Started {
+        /// Its process ID.
+        pid: i32,
+    },
+    /// The directory may be started, but not yet; the text says why.
+    NotYet(String),
+    /// An activity failed; the text says of what.
+    Failed(String),
+    /// The running server ended.
+    Ended {
+        /// In which way.
+        ending: Ending,
+        /// In words.
+        words: String,
+    },
+    /// The running server has to stop; the text says why.
+    Overtaken(String),
+    /// The server that was to stop has stopped.
+    ServerGone,
+    /// The pause is over.
+    Due,
+    /// An administrator holds the postmaster; that is on the volume already.
+    Hold(String),
+    /// An administrator gives it back; that is on the volume already.
+    Resume,
+    /// The pod has to end.
+    Shutdown,
+    /// Nothing runs any more, or time is up.
+    Drained,
+}
+
+/// What the loop has to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Drop what runs and begin this.
+    Begin(Activity),
+    /// Show a phase and its reason.
+    Show(Phase, String),
+    /// A server runs now.
+    Runs {
+        /// Starts by this agent so far.
+        starts: u64,
+    },
+    /// No server runs any more.
+    Gone,
+    /// How the last server ended.
+    LastEnd(String),
+    /// Why the directory is not started, for a person; `None` takes that back.
+    Refusal(Option<Refusal>),
+    /// Remember on the volume that an administrator stopped the server; `None` forgets it.
+    RecordStop(Option<Ending>),
+}
+
+/// What a person has to mend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// The machine.
+#[derive(Clone, Debug)]
+pub struct Supervisor {
+    state: State,
+    held: Option<String>,
+    stopped: Option<Ending>,
+    backoff: Backoff,
+    waiting: PollInterval,
+    asking_since: Option<Duration>,
+    running_since: Duration,
+    just_ran: bool,
+    starts: u64,
+}
+
+impl Supervisor {
+    /// Nothing is known yet but that an administrator had `stopped` the server before this agent came; the first activity
+    /// is a look.
+    pub fn new(stopped: Option<Ending>) -> (Supervisor, Activity) {
+        let machine = Supervisor {
+            state: State::Looking,
+            held: None,
+            stopped,
+            backoff: Backoff::new(),
+            waiting: WAIT,
+            asking_since: None,
+            running_since: Duration::ZERO,
+            just_ran: false,
+            starts: 0,
+        };
+        (
+            machine,
+            Activity::Look {
+                passive: stopped.is_some(),
+            },
+        )
+    }
+
+    /// Where it is.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// What follows from `event` at `now`, which counts from any fixed moment. An event that the state has no use for (the
+    /// answer to a question that was dropped) changes nothing.
+    pub fn on(&mut self, event: Event, now: Duration) -> Vec<Effect> {
+        match (self.state, event) {
+            (State::Over, _) => Vec::new(),
+            (State::Draining, Event::Drained) => {
+                self.state = State::Over;
+                vec![Effect::Gone]
+            }
+            (State::Draining, Event::Hold(reason)) => {
+                self.held = Some(reason);
+                Vec::new()
+            }
+            (State::Draining, _) => Vec::new(),
+            (_, Event::Shutdown) => self.go(State::Draining, Activity::Drain),
+            (_, Event::Hold(reason)) => self.hold(reason),
+            (_, Event::Resume) => self.resume(),
+            (State::Looking, Event::Found { held, found }) => {
+                self.held = held;
+                self.found(found, now)
+            }
+            (State::Deciding | State::Starting, Event::Decided { decision, directory }) => {
+                self.decided(decision, directory, now)
+            }
+            (State::Starting, Event::Started { pid }) => {
+                self.starts += 1;
+                self.run(format!("postmaster {pid} started"), now)
+            }
+            (State::Starting, Event::NotYet(reason)) => self.wait(Phase::Starting, reason),
+            (State::Running, Event::Ended { ending, words }) => self.ended(ending, words, now),
+            (State::Running, Event::Overtaken(_)) => self.go(State::SteppingDown, Activity::Stop),
+            (State::SteppingDown, Event::ServerGone) => {
+                let mut effects = vec![Effect::Gone];
+                effects.extend(self.look());
+                effects
+            }
+            (State::Making, Event::Made) => self.look(),
+            (State::Looking | State::Deciding | State::Making | State::Starting, Event::Failed(what)) => {
+                self.refuse(what)
+            }
+            (state, Event::Due) if state.pauses() => self.look(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn go(&mut self, state: State, activity: Activity) -> Vec<Effect> {
+        self.state = state;
+        vec![Effect::Begin(activity)]
+    }
+
+    fn look(&mut self) -> Vec<Effect> {
+        let passive = self.stopped.is_some();
+        self.go(State::Looking, Activity::Look { passive })
+    }
+
+    fn pause(&mut self, state: State, time: Duration, phase: Phase, reason: String) -> Vec<Effect> {
+        self.state = state;
+        let listens = state == State::Waiting;
+        vec![
+            Effect::Show(phase, reason),
+            Effect::Begin(Activity::Pause { time, listens }),
+        ]
+    }
+
+    fn wait(&mut self, phase: Phase, reason: String) -> Vec<Effect> {
+        let time = self.waiting.pause();
+        self.pause(State::Waiting, time, phase, reason)
+    }
+
+    fn refuse(&mut self, what: String) -> Vec<Effect> {
+        self.pause(State::Refused, REFUSED, Phase::Refused, what)
+    }
+
+    fn hold(&mut self, reason: String) -> Vec<Effect> {
+        self.held = Some(reason.clone());
+        match self.state {
+            State::Running | State::SteppingDown => vec![Effect::Show(Phase::Held, format!("held: {reason}"))],
+            _ => self.stay_held(&reason),
+        }
+    }
+
+    fn stay_held(&mut self, reason: &str) -> Vec<Effect> {
+        self.asking_since = None;
+        let words = format!("held: {reason}");
+        self.pause(State::Held, LOOK_FOR_RETURN, Phase::Held, words)
+    }
+
+    fn resume(&mut self) -> Vec<Effect> {
+        let held = self.held.take().is_some();
+        match self.state {
+            State::Running | State::SteppingDown if held => vec![Effect::Show(Phase::Starting, "resumed".into())],
+            State::Running | State::SteppingDown => Vec::new(),
+            _ => {
+                let mut effects = self.forget_stop();
+                self.asking_since = None;
+                effects.extend(self.look());
+                effects
+            }
+        }
+    }
+
+    fn forget_stop(&mut self) -> Vec<Effect> {
+        let known = self.stopped.take();
+        known.map(|_| Effect::RecordStop(None)).into_iter().collect()
+    }
+
+    /// The order counts: a server that runs is watched whatever else is so; a hold keeps everything else back; and what an
+    /// administrator stopped stays stopped.
+    fn found(&mut self, found: Found, now: Duration) -> Vec<Effect> {
+        match (found, self.held.clone()) {
+            (Found::Server { pid }, _) => self.run(format!("postmaster {pid} was running already; adopted"), now),
+            (_, Some(reason)) => self.stay_held(&reason),
+            (Found::Busy(reason), _) => self.wait(Phase::Starting, reason),
+            (Found::Unfinished, _) => self.go(State::Making, Activity::Create),
+            (Found::Nobody { removed }, _) => self.free(removed, now),
+        }
+    }
+
+    fn free(&mut self, removed: bool, now: Duration) -> Vec<Effect> {
+        if let Some(ending) = self.stopped.filter(|_| !removed) {
+            return self.stay_stopped(ending);
+        }
+        let mut effects = self.forget_stop();
+        let inquiry = self.inquiry(now);
+        effects.extend(self.go(State::Deciding, Activity::Decide(inquiry)));
+        effects
+    }
+
+    fn inquiry(&mut self, now: Duration) -> Inquiry {
+        let since = *self.asking_since.get_or_insert(now);
+        Inquiry {
+            asked_for: now.saturating_sub(since),
+            just_ran: self.just_ran,
+        }
+    }
+
+    fn decided(&mut self, decision: Decision, directory: DirectoryKind, now: Duration) -> Vec<Effect> {
+        let asks = self.state;
+        let mut effects = match &decision {
+            Decision::Refuse { .. } => Vec::new(),
+            _ => vec![Effect::Refusal(None)],
+        };
+        effects.extend(match decision {
+            Decision::Start => {
+                let inquiry = self.inquiry(now);
+                self.go(State::Starting, Activity::Start(inquiry))
+            }
+            // The directory is not what it was when the start was begun.
+            Decision::Create | Decision::Clone if asks == State::Starting => self.look(),
+            Decision::Create => self.go(State::Making, Activity::Create),
+            Decision::Clone => self.go(State::Making, Activity::Copy),
+            Decision::Wait(reason) => {
+                let phase = match directory {
+                    DirectoryKind::Absent => Phase::Bootstrapping,
+                    _ => Phase::Starting,
+                };
+                self.wait(phase, reason)
+            }
+            Decision::Refuse { what, remedy } => {
+                self.asking_since = None;
+                let mut refused = self.refuse(format!("{what}; {remedy}"));
+                refused.push(Effect::Refusal(Some(Refusal { what, remedy })));
+                refused
+            }
+        });
+        effects
+    }
+
+    fn run(&mut self, what: String, now: Duration) -> Vec<Effect> {
+        self.waiting.reset();
+        self.asking_since = None;
+        self.running_since = now;
+        let mut effects = self.forget_stop();
+        effects.push(Effect::Refusal(None));
+        effects.push(Effect::Runs { starts: self.starts });
+        effects.push(match &self.held {
+            Some(reason) => Effect::Show(Phase::Held, format!("held: {reason}")),
+            None => Effect::Show(Phase::Starting, what),
+        });
+        effects.extend(self.go(State::Running, Activity::Watch));
+        effects
+    }
+
+    fn ended(&mut self, ending: Ending, words: String, now: Duration) -> Vec<Effect> {
+        let mut effects = vec![Effect::Gone, Effect::LastEnd(words.clone())];
+        self.just_ran = ending == Ending::Crash;
+        if let Some(reason) = self.held.clone() {
+            effects.extend(self.stay_held(&reason));
+        } else if ending.was_asked_for() {
+            self.stopped = Some(ending);
+            effects.push(Effect::RecordStop(Some(ending)));
+            effects.extend(self.stay_stopped(ending));
+        } else {
+            effects.extend(self.crashed(&words, now));
+        }
+        effects
+    }
+
+    /// Somebody stopped it on purpose: it stays stopped until somebody starts it, or `gp-agent resume` is called.
+    fn stay_stopped(&mut self, ending: Ending) -> Vec<Effect> {
+        let how = match ending {
+            Ending::Immediate => " (immediate mode; the next start recovers)",
+            _ => "",
+        };
+        let reason = format!("stopped by an administrator{how}; start it with pg_ctl, or call gp-agent resume");
+        self.pause(State::Stopped, LOOK_FOR_RETURN, Phase::Stopped, reason)
+    }
+
+    fn crashed(&mut self, words: &str, now: Duration) -> Vec<Effect> {
+        let time = self.backoff.after_end(now.saturating_sub(self.running_since));
+        let phase = if self.backoff.is_loop() {
+            Phase::CrashLoop
+        } else {
+            Phase::Crashed
+        };
+        let again = if time.is_zero() {
+            "at once".to_string()
+        } else {
+            format!("in {} s", time.as_secs())
+        };
+        let crashes = self.backoff.crashes();
+        let reason = format!(
+            "the postmaster {words} (crash {crashes} in a row); starting it again {again}; its own log lines above say why"
+        );
+        self.pause(State::Crashed, time, phase, reason)
+    }
+}

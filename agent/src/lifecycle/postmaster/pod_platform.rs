@@ -1,0 +1,280 @@
+//! The supervisor's pod as it really is.
+
+use super::maintenance;
+use super::pidfile_watch;
+use super::pidfile_watch::LockFile;
+use super::platform::{Platform, Server, StopMode};
+use super::strategy::EngineStrategy;
+use crate::lifecycle::pod::Pod;
+use crate::lifecycle::settings;
+use crate::sys::log;
+use crate::sys::postgres::orphaned_backends;
+use crate::sys::postgres::orphaned_backends::Patience;
+use crate::sys::postgres::pidfile;
+use crate::sys::postgres::pidfile::Occupant;
+use crate::sys::postgres::port_check;
+use crate::sys::process::{Ended, Process};
+use crate::sys::storage::fs::set_aside;
+use anyhow::{Context, Result, bail};
+use gp_agent_core::cluster::state::Event;
+use gp_agent_core::cluster::status::Phase;
+use gp_agent_core::finding::{Area, Finding, FindingSource};
+use gp_agent_core::postgres::exit_cause::{Ending, Evidence, Exit};
+use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind};
+use gp_agent_core::postgres::supervisor::Refusal;
+use rustix::process::Signal;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where the server's socket is; so Greenplum's tools expect it.
+const SOCKETS: &str = "/tmp";
+
+/// One pod and its engine.
+pub(super) struct PodPlatform<'a, E> {
+    pod: &'a Arc<Pod>,
+    engine: E,
+}
+
+impl<'a, E> PodPlatform<'a, E> {
+    pub(super) fn new(pod: &'a Arc<Pod>, engine: E) -> Self {
+        PodPlatform { pod, engine }
+    }
+
+    /// As [`Evidence`] for what kind of end it was.
+    async fn judge(&self, how: Ended, lock_file_lost: bool) -> Ending {
+        let pod = self.pod;
+        let examined = pod.engine.examine(pod.dir()).await.ok();
+        if let Some(examined) = &examined {
+            pod.board.on(Event::DirectoryExamined(examined.facts()));
+        }
+        let control = examined.map(|e| e.control).filter(|c| c.state.is_some());
+        Ending::of(Evidence {
+            exit: match how {
+                Ended::Exited(code) => Exit::Code(code),
+                Ended::Signaled(_) => Exit::Signal,
+                Ended::Unknown => Exit::Unknown,
+            },
+            shut_down: control.map(|c| c.shut_down_cleanly()),
+            lock_file_lost,
+        })
+    }
+}
+
+impl Server for Process {
+    fn pid(&self) -> i32 {
+        Process::pid(self)
+    }
+
+    async fn gone(&self) {
+        if let Err(error) = self.ended().await {
+            tracing::warn!(pid = self.pid(), "cannot wait for the postmaster: {error}");
+        }
+    }
+
+    fn stop(&self, mode: StopMode) {
+        let signal = match mode {
+            StopMode::Fast => Signal::INT,
+            StopMode::Immediate => Signal::QUIT,
+        };
+        if let Err(error) = self.signal(signal) {
+            tracing::warn!(pid = self.pid(), "cannot signal the postmaster: {error}");
+        }
+    }
+}
+
+impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
+    type Server = Process;
+    type Engine = E;
+
+    fn engine(&self) -> &E {
+        &self.engine
+    }
+
+    async fn ending(&self) {
+        self.pod.ending().await;
+    }
+
+    fn grace(&self) -> Duration {
+        Duration::from_secs(self.pod.config.borrow().shutdown.grace_seconds.into())
+    }
+
+    fn held(&self) -> io::Result<Option<String>> {
+        maintenance::held(self.pod)
+    }
+
+    fn set_held(&self, reason: Option<&str>) -> io::Result<()> {
+        maintenance::set_held(self.pod, reason)
+    }
+
+    fn stopped(&self) -> Option<Ending> {
+        maintenance::stopped(self.pod)
+    }
+
+    fn set_stopped(&self, ending: Option<Ending>) {
+        maintenance::set_stopped(self.pod, ending);
+    }
+
+    async fn occupant(&self) -> io::Result<Occupant> {
+        let dir = self.pod.dir().to_path_buf();
+        let look = move || match dir.try_exists()? {
+            true => pidfile::occupant(&dir),
+            false => Ok(Occupant::Nobody),
+        };
+        self.pod.volume.run(look).await
+    }
+
+    fn directory_exists(&self) -> bool {
+        self.pod.dir().exists()
+    }
+
+    async fn adopt(&self, pid: i32) -> Result<Option<Arc<Process>>> {
+        let dir = self.pod.dir();
+        let Ok(process) = Process::adopt(pid) else {
+            return Ok(None);
+        };
+        // Only now does the PID stand for one process.
+        if pidfile::occupant(dir)? != Occupant::Postmaster(pid) {
+            return Ok(None);
+        }
+        let examined = self.pod.engine.examine(dir).await?;
+        self.pod.board.on(Event::DirectoryExamined(examined.facts()));
+        Ok(Some(Arc::new(process)))
+    }
+
+    async fn end_leftovers(&self, pids: &[i32]) {
+        let reason = format!("waiting for {} server processes whose postmaster is gone", pids.len());
+        self.pod.board.phase(Phase::Crashed, reason);
+        orphaned_backends::end(pids, Patience::default()).await;
+    }
+
+    async fn examine(&self) -> Result<Directory> {
+        let pod = self.pod;
+        let dir = pod.dir();
+        let examined = pod.engine.examine(dir).await;
+        let examined = examined.with_context(|| format!("cannot examine {}", dir.display()))?;
+        pod.board.on(Event::DirectoryExamined(examined.facts()));
+        let ours = pod.engine.major_version();
+        if let Some(version) = examined.version.as_deref().filter(|v| *v != ours) {
+            bail!(
+                "{} was made by PostgreSQL {version}, this image holds {ours}; use an image with version {version}, or upgrade with pg_upgrade",
+                dir.display()
+            );
+        }
+        if examined.directory.kind == DirectoryKind::HalfMade && self.engine.owns_half_made() {
+            let aside = set_aside(dir).with_context(|| format!("cannot set {} aside", dir.display()))?;
+            tracing::warn!(path = %dir.display(), "not a whole data directory; set aside as {}", aside.display());
+            bail!(
+                "{} was half made and is set aside as {}",
+                dir.display(),
+                aside.display()
+            );
+        }
+        Ok(examined.directory)
+    }
+
+    fn running_directory(&self) -> Directory {
+        let directory = self.pod.board.read(|s| s.directory.clone());
+        Directory {
+            kind: directory.kind.unwrap_or(DirectoryKind::Absent),
+            system_id: directory.system_id,
+            timeline: directory.timeline.unwrap_or(0),
+        }
+    }
+
+    async fn prepare_start(&self) -> Result<()> {
+        let pod = self.pod;
+        port_check::check_free(pod.me.port)?;
+        if settings::write_proven(pod).await?.stands_unproven {
+            pod.engine.check_settings(pod.dir()).await?;
+        }
+        // An emptyDir at /tmp outlives the container, whose PIDs begin anew.
+        if pidfile::remove_stale_socket_lock(Path::new(SOCKETS), pod.me.port)? {
+            tracing::info!("removed the lock file of a server socket: its server is gone");
+        }
+        Ok(())
+    }
+
+    fn spawn(&self) -> Result<Arc<Process>> {
+        let pod = self.pod;
+        if pidfile::remove_stale(pod.dir())? {
+            tracing::info!(path = %pod.dir().display(), "removed a stale postmaster.pid: no process of this pod runs there");
+        }
+        let mut command = pod.engine.start_command(pod.dir(), pod.me.port, pod.me.content);
+        log::attach(&mut command);
+        let process = Process::spawn(&mut command).context("cannot start the postmaster")?;
+        Ok(Arc::new(process))
+    }
+
+    async fn ended(&self, server: &Process) -> (Ending, String) {
+        let mut lock_file = LockFile::default();
+        let ended = server.ended();
+        let listed = pidfile_watch::look(self.pod);
+        tokio::pin!(ended, listed);
+        let how = loop {
+            tokio::select! {
+                how = &mut ended => break how.unwrap_or(Ended::Unknown),
+                pid = &mut listed => {
+                    lock_file.note(self.pod.dir(), pid, server.pid());
+                    listed.set(pidfile_watch::look(self.pod));
+                }
+            }
+        };
+        let ending = self.judge(how, lock_file.lost()).await;
+        let words = match ending {
+            Ending::Clean => "stopped cleanly".to_string(),
+            Ending::Immediate => "stopped in immediate mode".to_string(),
+            Ending::Crash => format!("ended: {how}"),
+        };
+        (ending, words)
+    }
+
+    async fn withdraw_role(&self, within: Duration) {
+        self.pod.label.withdraw(within).await;
+    }
+
+    async fn news(&self) {
+        let pod = self.pod;
+        let mut peers = pod.peers.clone();
+        let partner = pod.partner();
+        let addresses = |map: &gp_agent_core::discovery::peers::PeerMap| {
+            let known = partner.and_then(|partner| map.get(&partner.pod));
+            known.map(|peer| peer.addresses.clone()).unwrap_or_default()
+        };
+        let before = addresses(&peers.borrow());
+        tokio::select! {
+            () = pod.recheck.notified() => {}
+            // The sender lives as long as the pod.
+            _ = peers.wait_for(|map| addresses(map) != before) => {}
+        }
+    }
+
+    fn show(&self, phase: Phase, reason: &str) {
+        self.pod.board.phase(phase, reason);
+    }
+
+    fn show_server(&self, server: &Process, starts: u64) {
+        self.pod.board.on(Event::PostmasterRuns {
+            pid: server.pid(),
+            adopted: server.adopted(),
+            restarts: starts.saturating_sub(1),
+        });
+        self.pod.label.allow();
+    }
+
+    fn show_no_server(&self) {
+        self.pod.board.on(Event::PostmasterGone);
+    }
+
+    fn show_last_end(&self, words: &str) {
+        self.pod.board.on(Event::PostmasterEnded(words.to_string()));
+    }
+
+    fn show_refusal(&self, refusal: Option<&Refusal>) {
+        let subject = self.pod.dir().display().to_string();
+        let finding = |refusal: &Refusal| Finding::error(Area::Postgres, &subject, &refusal.what, &refusal.remedy);
+        let findings = refusal.map(finding).into_iter().collect();
+        self.pod.board.findings(FindingSource::Start, findings);
+    }
+}

@@ -1,0 +1,116 @@
+//! PostgreSQL's part in the life of a postmaster.
+
+use super::{bootstrap, newest_timeline};
+use crate::engine::Postgres;
+use crate::lifecycle::peers::{client, discovered};
+use crate::lifecycle::pod::Pod;
+use crate::lifecycle::postmaster::strategy::EngineStrategy;
+use anyhow::{Context, Result};
+use gp_agent_core::postgres::start_decision as rules;
+use gp_agent_core::postgres::start_decision::{Decision, Directory, DirectoryKind, Partner, Question};
+use std::io;
+use std::time::Duration;
+
+/// One pod of a pair.
+pub(super) struct Strategy<'a> {
+    pod: &'a Pod,
+    postgres: &'a Postgres,
+}
+
+/// What the partner says, and the newest timeline of this database that was ever heard of.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    partner: Partner,
+    newest_timeline: Result<u32, String>,
+}
+
+impl<'a> Strategy<'a> {
+    pub(super) fn new(pod: &'a Pod, postgres: &'a Postgres) -> Self {
+        Strategy { pod, postgres }
+    }
+}
+
+impl EngineStrategy for Strategy<'_> {
+    type Evidence = Answer;
+
+    fn creation_is_unfinished(&self) -> bool {
+        false
+    }
+
+    fn owns_half_made(&self) -> bool {
+        true
+    }
+
+    async fn create(&self) -> Result<()> {
+        discovered::all_found(self.pod).await;
+        bootstrap::create(self.pod, self.postgres).await
+    }
+
+    async fn copy(&self) -> Result<()> {
+        let partner = self.pod.partner().context("no partner to copy")?;
+        bootstrap::clone_partner(self.pod, self.postgres, partner).await
+    }
+
+    async fn ask(&self, own: &Directory) -> Answer {
+        let partner = client::ask(self.pod).await;
+        let newest_timeline = newest_timeline::hear(&self.pod.state_dir(), own, &partner);
+        Answer {
+            partner,
+            newest_timeline: newest_timeline.map_err(|e| e.to_string()),
+        }
+    }
+
+    fn is_answer(&self, answer: &Answer) -> bool {
+        answer.partner != Partner::Silent
+    }
+
+    fn decide(&self, own: &Directory, answer: &Answer, asked_for: Duration) -> Decision {
+        let newest_timeline = match &answer.newest_timeline {
+            Ok(timeline) => *timeline,
+            Err(why) if own.kind == DirectoryKind::Primary => {
+                return Decision::Refuse {
+                    what: format!(
+                        "this pod does not know the newest timeline of its database that it has heard of: {why}"
+                    ),
+                    remedy:
+                        "mend the volume; if the file is damaged and this directory is the newest copy, remove the file"
+                            .into(),
+                };
+            }
+            Err(_) => 0,
+        };
+        rules::decide(&Question {
+            role: self.pod.me.role,
+            own,
+            partner: &answer.partner,
+            partner_name: self.pod.partner().map_or("nobody", |m| m.pod.as_str()),
+            newest_timeline,
+            asked_for,
+        })
+    }
+
+    fn asks_while_running(&self, own: &Directory) -> bool {
+        own.kind == DirectoryKind::Primary
+    }
+
+    fn overtaken(&self, own: &Directory, answer: &Answer) -> Option<String> {
+        rules::must_step_down(own, &answer.partner)
+            .then(|| "the partner was promoted; this server is on the older timeline".to_string())
+    }
+
+    fn tools_first(&self, _own: &Directory) -> io::Result<Option<String>> {
+        Ok(None)
+    }
+
+    async fn before_start(&self) {}
+
+    fn runs(&self) {}
+
+    async fn before_stop(&self) {}
+
+    fn tools_remove_directories(&self) -> bool {
+        false
+    }
+
+    fn forgive(&self) {}
+}
