@@ -1,6 +1,7 @@
 //! What a data directory is, from its files.
 
 use super::programs::Tools;
+use crate::sys::text::read_text;
 use gp_agent_core::cluster::state::DirectoryFacts;
 use gp_agent_core::postgres::control_data::ControlData;
 use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind};
@@ -69,7 +70,7 @@ pub(crate) fn has_standby_marker(dir: &Path) -> bool {
 }
 
 fn read_version(dir: &Path) -> io::Result<Option<String>> {
-    match std::fs::read_to_string(dir.join("PG_VERSION")) {
+    match read_text(dir.join("PG_VERSION")) {
         Ok(text) => Ok(Some(text.trim().to_string())),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) if e.kind() == io::ErrorKind::NotADirectory => Ok(None),

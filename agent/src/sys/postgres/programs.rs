@@ -1,10 +1,11 @@
 //! PostgreSQL's programs: where they are, and running one to its end.
 
+use crate::sys::text::next_line;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::io::{AsyncRead, BufReader};
 use tokio::process::Command;
 
 /// Why a program could not do its work.
@@ -158,8 +159,8 @@ impl Tools {
 async fn lines<R: AsyncRead + Unpin>(stream: Option<R>, program: &str, log: bool) -> Vec<String> {
     let mut kept = Vec::new();
     let Some(stream) = stream else { return kept };
-    let mut lines = BufReader::new(stream).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
+    let mut reader = BufReader::new(stream);
+    while let Ok(Some(line)) = next_line(&mut reader).await {
         let line = line.trim_end().to_string();
         if line.is_empty() {
             continue;
