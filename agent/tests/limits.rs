@@ -96,7 +96,7 @@ fn the_limits_of_a_real_cgroup_are_found_and_explained() {
 #[test]
 fn the_server_takes_what_follows_from_any_limit() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("postgresql.conf"), conf::with_include("")).unwrap();
+    std::fs::write(dir.path().join("postgresql.conf"), conf::with_include(b"")).unwrap();
     let limit = |value: u64| {
         let file = "/sys/fs/cgroup/memory.max".into();
         Resource::new(u64::MAX, Some(Limit { value, file }))

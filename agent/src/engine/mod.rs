@@ -164,14 +164,6 @@ impl Engine {
         }
     }
 
-    /// Whether the server knows the method scram-sha-256, which PostgreSQL 10 brought.
-    pub fn knows_scram(&self) -> bool {
-        match self {
-            Engine::Postgres(_) => true,
-            Engine::Greenplum(greenplum) => greenplum.version().family > Family::G6,
-        }
-    }
-
     /// Whether the server's log is in the agent's hands. Greenplum's goes through its own collector, in its own form
     /// (log_line_prefix is "defunct" there).
     pub fn logs_to_standard_error(&self) -> bool {
