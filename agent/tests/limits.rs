@@ -114,7 +114,7 @@ fn the_server_takes_what_follows_from_any_limit() {
         let derived = postgres::derive(&limits, &BTreeMap::new());
         let text = conf::render(&[], &derived, &BTreeMap::new());
         std::fs::write(dir.path().join(conf::FILE), &text).unwrap();
-        let output = Command::new(Tools::find().unwrap().path("postgres"))
+        let output = Command::new(Tools::find(None).unwrap().path("postgres"))
             .args(["-C", "shared_buffers", "-D"])
             .arg(dir.path())
             .output()
