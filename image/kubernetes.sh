@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What image/up-kubernetes, image/down-kubernetes, tests/run and tests/bench share beside image/lib.sh. Sourced, never run.
 
-HELM_SDK=helm-python-sdk==0.2.2
+HELM_SDK=$ROOT/image/helm-sdk.txt
 HELM=()
 helm_() { "${HELM[@]}" "$@"; }
 
@@ -13,14 +13,17 @@ need_helm() {
         return 0
     fi
     HELM=("$venv/bin/python" "$ROOT/image/helm-sdk")
-    if "$venv/bin/python" -c 'import helm_python' 2>/dev/null; then
+    # Made from these very lines: an environment of before may hold anything.
+    if cmp -s "$HELM_SDK" "$venv/requirements" && "$venv/bin/python" -c 'import helm_python' 2>/dev/null; then
         return 0
     fi
     need_command python3 python3
     python3 -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
-    step "installing Helm's SDK ($HELM_SDK) into $venv"
+    step "installing Helm's SDK into $venv"
     mkdir -p "$CACHE"
-    quietly python3 -m venv --clear "$venv" && quietly "$venv/bin/python" -m pip install --quiet "$HELM_SDK"
+    quietly python3 -m venv --clear "$venv" && quietly "$venv/bin/python" -m pip install --quiet \
+        --require-hashes --only-binary :all: --requirement "$HELM_SDK" &&
+        cp "$HELM_SDK" "$venv/requirements"
 }
 
 # Leaves KUBECONFIG and GP_KUBE_LOAD set when the tool that GP_KUBE names has a cluster up.

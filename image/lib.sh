@@ -91,16 +91,30 @@ need_command() {
     hash -r
 }
 
+POLICY=/usr/sbin/policy-rc.d
+POLICY_MARK='# Written by gp-agent while it installs a package; remove it when nothing is being installed.'
+
+# Keeps packages from starting their services until this shell ends (policy-rc.d of invoke-rc.d(8)). A policy of somebody
+# else stays as it is; one that a killed script of ours left is taken away too.
+start_no_services() {
+    if [[ -e $POLICY ]] && ! grep -qxF "$POLICY_MARK" "$POLICY"; then
+        return 0
+    fi
+    trap 'as_root rm -f "$POLICY"' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    printf '#!/bin/sh\n%s\nexit 101\n' "$POLICY_MARK" | as_root tee "$POLICY" >/dev/null
+    as_root chmod 0755 "$POLICY"
+}
+
 # Installs a package whose server must not run here, neither now nor after the next boot.
 install_without_starting() {
-    local package=$1 service=$2 policy=/usr/sbin/policy-rc.d made=""
-    if ! [[ -e $policy ]]; then
-        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
-        as_root chmod 0755 "$policy"
-        made=yes
-    fi
-    install_packages "$package"
-    [[ -z $made ]] || as_root rm -f "$policy"
+    local package=$1 service=$2
+    # In a shell of its own, whose end takes the policy away however it comes: apt-get fails, or somebody presses Ctrl-C.
+    (
+        start_no_services
+        install_packages "$package"
+    )
     if command -v systemctl >/dev/null; then
         quietly as_root systemctl disable "$service" || true
     fi

@@ -19,8 +19,8 @@ use generate::Random;
 use gp_agent_core::cluster::topology::{Member, Role, Topology};
 use gp_agent_core::config::Auth;
 use gp_agent_core::postgres::hba::{
-    Address, BlockRequest, Client, ConnType, Database, HbaFile, HbaPeer, Index, Interface, Origin, PeerAddress, Rule,
-    Verdict, View, admit, parse, render_block, splice,
+    Address, BlockRequest, Client, ConnType, Database, Grammar, HbaFile, HbaPeer, Index, Interface, Origin,
+    PeerAddress, Rule, Verdict, View, admit, parse, render_block, splice,
 };
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
 use server::{OWNER_LINE, Server};
@@ -136,9 +136,9 @@ fn the_server_reads_the_rendered_block() {
             auth: Auth::ScramSha256,
             peers: &peers,
             extra: &["host all all 10.0.0.0/8 scram-sha-256".to_string()],
-        })
-        .unwrap();
-        let text = splice(OWNER_LINE, &block);
+            grammar: Grammar::default(),
+        });
+        let text = String::from_utf8(splice(OWNER_LINE.as_bytes(), &block.text)).unwrap();
         let file = parse(&text);
         assert_eq!((file.errors.len(), file.rules.len()), (0, 10), "{text}");
         assert!(file.rules[..8].iter().all(|rule| rule.users[0].text == user), "{text}");

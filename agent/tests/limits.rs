@@ -96,7 +96,7 @@ fn the_limits_of_a_real_cgroup_are_found_and_explained() {
 #[test]
 fn the_server_takes_what_follows_from_any_limit() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("postgresql.conf"), conf::with_include("")).unwrap();
+    std::fs::write(dir.path().join("postgresql.conf"), conf::with_include(b"")).unwrap();
     let limit = |value: u64| {
         let file = "/sys/fs/cgroup/memory.max".into();
         Resource::new(u64::MAX, Some(Limit { value, file }))
@@ -114,7 +114,7 @@ fn the_server_takes_what_follows_from_any_limit() {
         let derived = postgres::derive(&limits, &BTreeMap::new());
         let text = conf::render(&[], &derived, &BTreeMap::new());
         std::fs::write(dir.path().join(conf::FILE), &text).unwrap();
-        let output = Command::new(Tools::find().unwrap().path("postgres"))
+        let output = Command::new(Tools::find(None).unwrap().path("postgres"))
             .args(["-C", "shared_buffers", "-D"])
             .arg(dir.path())
             .output()

@@ -139,8 +139,10 @@ fn whatever_is_wrong_with_the_secret_is_said_and_followed_when_mended() {
             put(&key, &locked);
             pod.finding("id_ed25519", "passphrase").await;
             put(&key, &good[..good.len() / 2]);
-            pod.finding("id_ed25519", "damaged").await;
+            pod.finding("id_ed25519", "cut off").await;
         }
+        put(&key, good.replace('\n', " "));
+        pod.finding("id_ed25519", "line ends became spaces").await;
         put(&key, &good_public);
         pod.finding("id_ed25519", "this is a public key").await;
         put(&key, "LS0tLS1CRUdJTiBPUEVOU1NIIFBSSVZBVEU=");

@@ -105,6 +105,8 @@ pub fn render(files: &[&str], values: &Value, kubernetes: &str) -> Result<Vec<Va
     for file in files.iter().chain([&path]) {
         args.extend(["--values", file]);
     }
+    // There is no cluster to look into.
+    args.extend(["--set", "generateSecrets=always"]);
     let text = helm(&args)?;
     parse(&text).with_context(|| format!("not YAML:\n{text}"))
 }

@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+/// The file that `image/up` gives to every engine.
+const SHIPPED: &str = include_str!("../../image/config/cluster.yaml");
+
 /// How the containers are named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Names {
@@ -58,11 +61,13 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The six pods, with Greenplum.
+    /// The six pods, with Greenplum, and with the parameters and clients' lines of `image/config/cluster.yaml`.
     pub fn greenplum() -> Settings {
         Settings {
             engine: Engine::Greenplum,
             grace_seconds: 30,
+            parameters: shipped_parameters(),
+            lines: shipped_hba(),
             ..Settings::default()
         }
     }
@@ -122,9 +127,34 @@ impl Settings {
     }
 }
 
+fn shipped_parameters() -> Vec<(String, String)> {
+    let section = SHIPPED.lines().skip_while(|line| *line != "parameters:").skip(1);
+    section
+        .take_while(|line| line.starts_with("  "))
+        .filter_map(|line| line.trim().split_once(": "))
+        .map(|(name, value)| (name.to_string(), value.trim_matches('"').to_string()))
+        .collect()
+}
+
+fn shipped_hba() -> Vec<String> {
+    let section = SHIPPED.lines().skip_while(|line| *line != "hba:");
+    let own = section
+        .enumerate()
+        .take_while(|(i, line)| *i == 0 || line.starts_with("  "));
+    own.map(|(_, line)| line.to_string()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn greenplum_gets_what_is_shipped() {
+        let yaml = Settings::greenplum().yaml("t1", "t1.test");
+        assert!(yaml.contains("\n  max_connections: \"100\"\n"), "{yaml}");
+        assert!(yaml.contains("\nhba:\n  auth: trust\n"), "{yaml}");
+        assert!(yaml.ends_with("    - host all all 192.168.0.0/16 md5\n"), "{yaml}");
+    }
 
     #[test]
     fn a_file_names_its_pods() {

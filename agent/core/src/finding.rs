@@ -62,6 +62,8 @@ pub enum FindingSource {
     HbaVerification,
     /// Whoever writes the marked block of pg_hba.conf.
     HbaBlock,
+    /// Whether the server has read pg_hba.conf.
+    HbaReload,
     /// Whoever watches for volumes that hang.
     HungVolume,
     /// Whoever finds out which pod this is.

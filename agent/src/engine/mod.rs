@@ -9,6 +9,7 @@ mod tool_environment;
 pub(crate) use greenplum::{Greenplum, GreenplumError};
 pub(crate) use postgres::{Clone, Create, Postgres};
 
+use crate::sys::postgres::data_directory;
 use crate::sys::postgres::data_directory::{Examined, examine};
 use crate::sys::postgres::programs::{ToolError, Tools, major};
 use gp_agent_core::cluster::content::ContentId;
@@ -69,7 +70,11 @@ pub async fn find(config: &Config) -> Result<Engine, EngineError> {
             let home = config.greenplum.home.as_deref();
             Ok(Engine::Greenplum(Box::new(Greenplum::find(home).await?)))
         }
-        EngineKind::Postgres => postgres(Tools::find()?).await,
+        EngineKind::Postgres => {
+            let volume = config.storage.path.clone();
+            let major = tokio::task::spawn_blocking(move || data_directory::major_on(&volume)).await;
+            postgres(Tools::find(major.unwrap_or_default().as_deref())?).await
+        }
     }
 }
 
@@ -166,14 +171,6 @@ impl Engine {
         match self {
             Engine::Postgres(_) => Vec::new(),
             Engine::Greenplum(greenplum) => greenplum::judge_password(greenplum.home(), file, password),
-        }
-    }
-
-    /// Whether the server knows the method scram-sha-256, which PostgreSQL 10 brought.
-    pub fn knows_scram(&self) -> bool {
-        match self {
-            Engine::Postgres(_) => true,
-            Engine::Greenplum(greenplum) => greenplum.version().family > Family::G6,
         }
     }
 

@@ -136,8 +136,12 @@ pub(super) const OBSERVE: &str = "select 'self', pg_is_in_recovery()::text, \
         pg_wal_lsn_diff(coalesce(latest_end_lsn, flushed_lsn), pg_last_wal_replay_lsn())::bigint::text from pg_stat_wal_receiver";
 
 /// The port is given on the command line, and a copied postgresql.conf holds the other end's.
+/// Lines that are valid and match nobody, such as hostssl while ssl is off, carry a remark in the column for errors
+/// (hba.c, parse_hba_line).
 pub(super) const SETTINGS: &str = "select 'pending', name, '' from pg_settings where pending_restart and name <> 'port' order by 2; \
-    select 'hba', line_number::text, error from pg_hba_file_rules where error is not null order by line_number; \
+    select 'hba', line_number::text, error from pg_hba_file_rules \
+        where error is not null and error !~ 'cannot match because (SSL is disabled|SSL is not supported|GSSAPI is not supported)' \
+        order by line_number; \
     select 'file', name, error from pg_file_settings \
         where error is not null and name not in (select name from pg_settings where pending_restart) order by 2";
 

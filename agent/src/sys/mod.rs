@@ -11,3 +11,4 @@ pub(crate) mod process;
 pub(crate) mod resources;
 pub(crate) mod ssh;
 pub(crate) mod storage;
+pub(crate) mod text;

@@ -302,7 +302,7 @@ fn configuration(volume: &Path, port: u16) -> String {
 
 /// Made beforehand: the agent would wait for the names of all pods before it makes one.
 fn make_database(directory: &Path) {
-    let made = as_user(&Tools::find().unwrap().path("initdb"))
+    let made = as_user(&Tools::find(None).unwrap().path("initdb"))
         .args(["-U", "nobody", "-A", "trust", "--no-sync", "-D"])
         .arg(directory)
         .stdout(Stdio::null())
@@ -313,7 +313,7 @@ fn make_database(directory: &Path) {
 
 /// PATH with the directory first that holds all of PostgreSQL's programs, where others have links to some of them.
 fn programs() -> OsString {
-    let postgres = fs::canonicalize(Tools::find().unwrap().path("postgres")).unwrap();
+    let postgres = fs::canonicalize(Tools::find(None).unwrap().path("postgres")).unwrap();
     let mut path = OsString::from(postgres.parent().unwrap());
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap());

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use tokio_postgres::NoTls;
 
 fn program(name: &str) -> PathBuf {
-    Tools::find().unwrap().path(name)
+    Tools::find(None).unwrap().path(name)
 }
 
 fn as_user(program: &Path) -> Command {

@@ -67,6 +67,31 @@ fn wrong_values_are_refused_by_name() {
 }
 
 #[test]
+fn no_secrets_are_generated_where_there_is_no_cluster_to_look_into() {
+    if !can_render() {
+        return;
+    }
+    let chart = helm::chart().display().to_string();
+    let template = |sets: &[&str]| {
+        let mut args = vec!["template", "warehouse", &chart, "--kube-version", NEWEST];
+        args.extend(sets.iter().flat_map(|set| ["--set", set]));
+        helm::helm(&args)
+    };
+    let keys = "ssh.existingSecret=keys";
+    for sets in [&[][..], &[keys], &["hba.auth=trust"]] {
+        let error = template(sets).unwrap_err().to_string();
+        assert!(
+            error.contains("ssh.existingSecret and password.existingSecret"),
+            "{sets:?}: {error}"
+        );
+    }
+    for sets in [&[keys, "password.existingSecret=words"], &[keys, "hba.auth=trust"]] {
+        let text = template(sets).unwrap();
+        assert!(!text.contains("kind: Secret\n"), "{text}");
+    }
+}
+
+#[test]
 fn lint_has_nothing_to_say() {
     if !can_render() {
         return;

@@ -214,6 +214,57 @@ pub(crate) fn changed_settings(shared: &Shared) -> Result<()> {
     })
 }
 
+/// The agent's own lines are written whatever is wrong with those of `hba.extra`; what the grammar or the server refuses is
+/// left out and named, at the creation, later, and at a restart.
+pub(crate) fn bad_hba_lines(_: &Shared) -> Result<()> {
+    const LINES: [&str; 5] = [
+        "host all app 10.0.0.0/8 md5",
+        "hostssl all app 10.0.0.0/8 md5 clientcert=1",
+        "host all app 10.1.0.0/16 radius radiusservers=nowhere.invalid radiussecrets=s",
+        "hostssl all app 10.2.0.0/16 scram-sha-256",
+        "host all app 10.3.0.0/16 ldap ldapserver=l ldapbasedn=dc=x",
+    ];
+    let extra: String = LINES.map(|line| format!("\n    - {line}")).concat();
+    let settings = Settings {
+        standby: false,
+        segments: 1,
+        lines: vec![format!("hba:\n  extra:{extra}")],
+        ..Settings::default()
+    };
+    let cluster = Cluster::up(settings)?;
+    for pod in ["segment-a-0", "segment-b-0"].map(|pod| cluster.pod(pod)) {
+        expect_left_out(&cluster, pod, &LINES)?;
+        cluster.container_do(&["restart", "--time", "40"], pod)?;
+        cluster.wait_ready(pod)?;
+        expect_left_out(&cluster, pod, &LINES)?;
+        let doctor = cluster.try_exec(pod, &["gp-agent", "check", "config"])?;
+        let said = String::from_utf8_lossy(&doctor.stdout).into_owned();
+        ensure!(!doctor.status.success() && said.contains("hba.extra[1]"), "{said}");
+    }
+    Ok(())
+}
+
+/// The second line is one of older servers, the third one keeps the server from reading the file.
+fn expect_left_out(cluster: &Cluster, pod: &str, lines: &[&str; 5]) -> Result<()> {
+    let named = |s: &serde_json::Value, subject: &str| {
+        let mut findings = s["findings"].as_array().into_iter().flatten();
+        findings.any(|f| f["subject"] == subject)
+    };
+    cluster.wait_status(pod, "names the two bad lines", |s| {
+        named(s, "hba.extra[1]") && named(s, "hba.extra[2]")
+    })?;
+    let status = cluster.status(pod)?;
+    for good in ["hba.extra[0]", "hba.extra[3]", "hba.extra[4]"] {
+        ensure!(!named(&status, good), "{status}");
+    }
+    wait::until("the other lines are there", || {
+        let file = cluster.exec(pod, &["bash", "-c", "cat $(find /greenplum -name pg_hba.conf)"])?;
+        let there: Vec<bool> = lines.iter().map(|line| file.lines().any(|l| l == *line)).collect();
+        ensure!(there == [true, false, false, true, true], "{file}");
+        Ok(())
+    })
+}
+
 pub(crate) fn scram(_: &Shared) -> Result<()> {
     let settings = Settings {
         standby: false,

@@ -31,6 +31,10 @@ const TESTS: &[(&str, Test)] = &[
     ("sshd_killed_comes_back", failures::sshd_killed),
     ("hung_postmaster_is_reported_and_left_alone", failures::hung),
     ("passwords_are_followed", administration::scram),
+    (
+        "bad_lines_of_hba_extra_are_left_out_alone",
+        administration::bad_hba_lines,
+    ),
     ("ten_thousand_orphans_leave_no_zombie", failures::orphans),
     ("rotated_keys_overlap", administration::key_rotation),
     ("held_postmaster_is_left_alone", administration::hold_and_resume),

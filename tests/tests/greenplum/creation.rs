@@ -65,10 +65,26 @@ pub(crate) fn exhausted(_: &Shared) -> Result<()> {
         refused(s, &["2 attempts", "Failed to start segment instance"])
     })?;
     ensure!(creation(&cluster, head)?["attempts"] == 2);
+    said_once(&cluster, head)?;
     cluster.switch_off("fail-after-primary")?;
     cluster.exec(head, &["gp-agent", "resume"])?;
     cluster.wait_all_ready()?;
     ensure!(aside(&cluster, head, "/greenplum/gpseg-1")? >= 2);
+    Ok(())
+}
+
+/// A refusal that nothing changes is found again by a new agent, and begins nothing that it would have to tell.
+fn said_once(cluster: &Cluster, head: &str) -> Result<()> {
+    const REFUSAL: &str = "could not be created in 2 attempts";
+    cluster.container_do(&["restart"], head)?;
+    cluster.wait_status(head, "refused again", |s| refused(s, &["2 attempts"]))?;
+    let log = cluster.logs(head);
+    let again: Vec<&str> = log.split(REFUSAL).skip(1).collect();
+    ensure!(again.len() >= 2, "the new agent did not refuse:\n{log}");
+    let told = again
+        .iter()
+        .any(|part| part.contains("waiting for the names of all peers"));
+    ensure!(!told, "it began anew only to refuse:\n{log}");
     Ok(())
 }
 

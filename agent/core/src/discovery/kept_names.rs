@@ -39,7 +39,7 @@ mod tests {
     use crate::postgres::hba::breadth::{Width, width};
     use crate::postgres::hba::managed_block::{BEGIN_MARKER, END_MARKER};
     use crate::postgres::hba::required_connections::tests::topology;
-    use crate::postgres::hba::{BlockRequest, render_block, splice};
+    use crate::postgres::hba::{BlockRequest, Grammar, render_block, splice};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
     use std::net::IpAddr;
@@ -67,8 +67,9 @@ mod tests {
             auth: Auth::Trust,
             peers: &peers,
             extra: &[],
+            grammar: Grammar::default(),
         });
-        splice(existing, &block.unwrap())
+        String::from_utf8(splice(existing.as_bytes(), &block.text)).unwrap()
     }
 
     fn block(lines: &[String]) -> String {

@@ -27,17 +27,19 @@ pub fn render(own: &[(&str, &str)], derived: &[Derived], parameters: &BTreeMap<S
     text
 }
 
-/// postgresql.conf with the include line at its end; the same text when it is there already.
-pub fn with_include(existing: &str) -> String {
-    if existing.lines().any(|line| line.trim() == INCLUDE) {
-        return existing.to_string();
+/// postgresql.conf with the include line at its end; the same bytes when it is there already. Comments may be in any
+/// encoding: the server reads bytes.
+pub fn with_include(existing: &[u8]) -> Vec<u8> {
+    let mut lines = existing.split(|byte| *byte == b'\n');
+    let mut all = existing.to_vec();
+    if lines.any(|line| line.trim_ascii() == INCLUDE.as_bytes()) {
+        return all;
     }
-    let newline = if existing.is_empty() || existing.ends_with('\n') {
-        ""
-    } else {
-        "\n"
-    };
-    format!("{existing}{newline}\n# Added by gp-agent.\n{INCLUDE}\n")
+    if !existing.is_empty() && !existing.ends_with(b"\n") {
+        all.push(b'\n');
+    }
+    all.extend_from_slice(format!("\n# Added by gp-agent.\n{INCLUDE}\n").as_bytes());
+    all
 }
 
 #[cfg(test)]
@@ -60,7 +62,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn including_twice_is_including_once(text in "[a-z= '\n#]{0,80}") {
+        fn including_twice_is_including_once(text in proptest::collection::vec(any::<u8>(), 0..80)) {
             let once = with_include(&text);
             prop_assert!(once.starts_with(&text));
             prop_assert_eq!(with_include(&once), once);

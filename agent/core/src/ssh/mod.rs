@@ -4,4 +4,5 @@ pub mod config;
 pub mod key_rotation;
 pub mod known_hosts;
 pub mod ports;
+pub mod private_key;
 pub mod public_key;

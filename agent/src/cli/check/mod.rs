@@ -51,7 +51,7 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
     let mut code = 0;
     for area in areas {
         let (findings, good) = match area {
-            CheckArea::Config => (check_place(&subject), whoami(&subject)),
+            CheckArea::Config => (check_config(&subject).await, whoami(&subject)),
             CheckArea::Storage => storage(&subject).await,
             CheckArea::Limits => limits::check(&subject.config),
             CheckArea::Dns => (
@@ -59,7 +59,7 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
                 format!("{} peers resolve", peers.values().filter(|p| p.found()).count()),
             ),
             CheckArea::Hba => (
-                hba(&subject, &peers),
+                hba(&subject, &peers).await,
                 "every connection of the topology is admitted by a narrow line".into(),
             ),
             CheckArea::Ssh => {
@@ -83,9 +83,12 @@ fn look(path: &Path) -> Result<Subject, Vec<Finding>> {
     })
 }
 
-fn check_place(s: &Subject) -> Vec<Finding> {
+async fn check_config(s: &Subject) -> Vec<Finding> {
     let own = config_file::own_fqdn();
-    config::check_place(&s.config, &config_file::host_name(), own.as_deref())
+    let mut findings = config::check_place(&s.config, &config_file::host_name(), own.as_deref());
+    let grammar = hba_verification::grammar(&s.config).await;
+    findings.extend(hba_verification::judge_hba(&s.config.hba, grammar));
+    findings
 }
 
 fn whoami(s: &Subject) -> String {
@@ -126,9 +129,11 @@ async fn fts_probe(subject: &Subject) -> Option<Finding> {
     judge_probe_file(&subject.me.data_dir, &read.ok()?)
 }
 
-fn hba(s: &Subject, peers: &PeerMap) -> Vec<Finding> {
+async fn hba(s: &Subject, peers: &PeerMap) -> Vec<Finding> {
     let (user, dir) = (&s.account.name, &s.me.data_dir);
-    hba_verification::prove_hba(&s.topology, &s.me, user, dir, peers, s.config.engine.has_catalog())
+    let grammar = hba_verification::grammar(&s.config).await;
+    let fts = s.config.engine.has_catalog();
+    hba_verification::prove_hba(&s.topology, &s.me, user, dir, peers, fts, grammar)
 }
 
 fn report(area: CheckArea, findings: &[Finding], good: &str) -> u8 {

@@ -8,8 +8,10 @@ use crate::lifecycle::peers::discovered;
 use crate::lifecycle::settings::hba_verification;
 use crate::lifecycle::{ssh, startup};
 use crate::sys::config::config_file;
+use crate::sys::process::passwd::Account;
 use anyhow::{Error, Result};
 use gp_agent_core::cluster::identity::domain_for;
+use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::config::Config;
 use gp_agent_core::postgres::hba;
 use gp_agent_core::postgres::hba::BlockRequest;
@@ -44,18 +46,27 @@ async fn rendered(path: &Path, what: Rendering) -> Result<String> {
         let setup = startup::ssh_setup(&config, &account, &topology, &me);
         return Ok(ssh::known_hosts(&setup).await);
     }
-    let (peers, _) = discovered::look(&topology, &me, &account.name).await;
+    Ok(render_hba(&config, &account, &topology, &me).await)
+}
+
+/// pg_hba.conf as it would be written. What is left out is said on standard error, as by `gp-agent check config`.
+async fn render_hba(config: &Config, account: &Account, topology: &Topology, me: &Member) -> String {
+    let (peers, _) = discovered::look(topology, me, &account.name).await;
     let block = hba::render_block(&BlockRequest {
-        topology: &topology,
-        me: &me,
+        topology,
+        me,
         user: &account.name,
         auth: config.hba.auth,
-        peers: &hba_verification::hba_peers(&topology, &me, &peers),
+        peers: &hba_verification::hba_peers(topology, me, &peers),
         extra: &config.hba.extra,
+        grammar: hba_verification::grammar(config).await,
     });
-    let block = block.map_err(|errors| all(&errors))?;
-    let existing = std::fs::read_to_string(me.data_dir.join("pg_hba.conf")).unwrap_or_default();
-    Ok(hba::splice(&existing, &block))
+    for error in &block.left_out {
+        eprintln!("left out: {error}");
+    }
+    let existing = std::fs::read(me.data_dir.join("pg_hba.conf")).unwrap_or_default();
+    let (text, _) = hba::with_load_mark(&block.text);
+    String::from_utf8_lossy(&hba::splice(&existing, &text)).into_owned()
 }
 
 /// What was found wrong, a line each.

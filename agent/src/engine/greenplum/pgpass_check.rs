@@ -1,5 +1,6 @@
 //! What keeps Greenplum's own tools from logging in to segments with gpadmin's password.
 
+use crate::sys::text::read_text;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::postgres::pgpass;
 use std::path::Path;
@@ -16,7 +17,7 @@ pub(crate) fn judge(home: &Path, file: &Path, password: &str) -> Vec<Finding> {
         ));
     }
     let dbconn = home.join("lib/python/gppylib/db/dbconn.py");
-    if std::fs::read_to_string(&dbconn).is_ok_and(|source| pgpass::is_refused_by(&source)) {
+    if read_text(&dbconn).is_ok_and(|source| pgpass::is_refused_by(&source)) {
         findings.push(Finding::warning(
             Area::Hba,
             dbconn.display().to_string(),

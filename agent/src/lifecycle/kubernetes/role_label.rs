@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 /// The longest that the end of a database waits for the label to go.
 pub const WITHDRAW_WITHIN: Duration = timeouts::LABEL_WITHDRAWN;
 
-/// Failures in a row after which an outage is told: one lost packet is not worth a finding.
+/// Failures in a row after which they are told: one lost packet, or one refused token, is not worth a finding.
 const TELL_AFTER: u32 = 3;
 
 /// The handle on the task. Without an API, or switched off, it does nothing.
@@ -189,10 +189,9 @@ impl LabelTask {
     }
 
     fn complain(&self, trouble: &ApiError) {
-        let outage = matches!(trouble, ApiError::Unavailable(_));
         let failures = self.reconciler.failures();
         // During an outage the first words stay: they change from try to try.
-        if !outage || failures == TELL_AFTER {
+        if self.reconciler.is_lasting() || failures == TELL_AFTER {
             let place = self.api.place();
             let finding = finding(trouble, &place.pod, &place.namespace);
             self.board.findings(FindingSource::RoleLabel, vec![finding]);

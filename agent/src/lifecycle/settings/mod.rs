@@ -2,6 +2,7 @@
 //! every start and whenever the configuration or a peer's name changes; no change, no write, no reload.
 
 pub(crate) mod config_watch;
+mod hba;
 pub(crate) mod hba_verification;
 pub(crate) mod password;
 
@@ -14,32 +15,42 @@ use crate::sys::resources::cgroup;
 use crate::sys::storage::fs::write_atomically;
 use anyhow::{Context, Result};
 use gp_agent_core::cluster::state::Event;
+use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::config::Config;
-use gp_agent_core::discovery::kept_names::keep_names;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::postgres::conf;
-use gp_agent_core::postgres::hba;
-use gp_agent_core::postgres::hba::BlockRequest;
+use gp_agent_core::postgres::hba::LoadMark;
+use hba::{ExtraLines, Refusals};
 use rustix::process::Signal;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 const MODE: u32 = 0o600;
-const SCRAM: &str = "scram-sha-256";
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
-/// Writes both files below `dir`. Returns whether anything changed.
-pub(crate) fn write(pod: &Pod, dir: &Path) -> Result<bool> {
+/// Writes the files below `dir` for a server that will be started, without the lines of `hba.extra` that might keep it from
+/// starting: those come in by the first reload.
+pub(crate) fn write(pod: &Pod, dir: &Path) -> Result<()> {
+    write_with(pod, dir, &ExtraLines::Certain).map(drop)
+}
+
+fn write_with(pod: &Pod, dir: &Path, lines: &ExtraLines) -> Result<Written> {
     let config = pod.config.borrow().clone();
     let conf = own_file(pod, &config);
     let main = dir.join("postgresql.conf");
     let included = conf::with_include(&read(&main)?);
     let mut changed = !pod.was_refused(&conf) && write_atomically(&dir.join(conf::FILE), conf.as_bytes(), MODE)?;
-    changed |= write_atomically(&main, included.as_bytes(), MODE)?;
-    changed |= write_hba(pod, &config, dir)?;
-    Ok(changed)
+    changed |= write_atomically(&main, &included, MODE)?;
+    let hba = hba::write(pod, &config, dir, lines)?;
+    changed |= hba.changed;
+    Ok(Written {
+        changed,
+        mark: hba.mark,
+        stands_unproven: false,
+    })
 }
 
 /// gp-agent.conf as it should be. The limits are read each time: a container can be resized while it runs.
@@ -55,95 +66,49 @@ fn own_file(pod: &Pod, config: &Config) -> String {
     conf::render(&own, &derived, &config.parameters)
 }
 
-fn write_hba(pod: &Pod, config: &Config, dir: &Path) -> Result<bool> {
-    let path = dir.join("pg_hba.conf");
-    let existing = read(&path)?;
-    let mut peers = hba_verification::hba_peers(&pod.topology, &pod.me, &pod.peers.borrow());
-    keep_names(&existing, &pod.topology, &pod.account.name, &mut peers);
-    let block = hba::render_block(&BlockRequest {
-        topology: &pod.topology,
-        me: &pod.me,
-        user: &pod.account.name,
-        auth: config.hba.auth,
-        peers: &peers,
-        extra: &config.hba.extra,
-    });
-    let block = match block {
-        Ok(block) if block.contains(SCRAM) && !pod.engine.knows_scram() => {
-            let finding = Finding::error(
-                Area::Hba,
-                format!("hba: {SCRAM}"),
-                "this server does not know the method, and would keep the pg_hba.conf that it has read before",
-                "hba.auth: trust between the pods, and md5 in hba.extra",
-            );
-            pod.board.findings(FindingSource::HbaBlock, vec![finding]);
-            return Ok(false);
-        }
-        Ok(block) => {
-            pod.board.findings(FindingSource::HbaBlock, Vec::new());
-            block
-        }
-        Err(errors) => {
-            let findings = errors
-                .iter()
-                .map(|e| {
-                    Finding::error(
-                        Area::Hba,
-                        format!("hba.extra[{}]", e.index),
-                        format!("\"{}\": {}", e.line, e.why),
-                        "mend the line in cluster.yaml; until then the earlier lines stay",
-                    )
-                })
-                .collect();
-            pod.board.findings(FindingSource::HbaBlock, findings);
-            return Ok(false);
-        }
-    };
-    Ok(write_atomically(
-        &path,
-        hba::splice(&existing, &block).as_bytes(),
-        MODE,
-    )?)
-}
-
-fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// What [`write_proven`] did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Written {
     /// A file is not what it was.
-    pub changed: bool,
+    changed: bool,
+    /// Tells whether a server has read pg_hba.conf.
+    mark: LoadMark,
     /// The server program was not asked about the files as they are now.
     pub stands_unproven: bool,
 }
 
-/// Writes the files and proves them with the server program; a setting that would keep the server from starting is taken
-/// back and reported, so that a bad ConfigMap never survives into the next restart.
+/// Writes the files for a server that will be started, as [`write`], and proves them with the server program; a setting that
+/// would keep the server from starting is taken back and reported, so that a bad ConfigMap never survives into the next
+/// restart.
 pub(crate) async fn write_proven(pod: &Arc<Pod>) -> Result<Written> {
+    write_proven_with(pod, ExtraLines::Certain).await
+}
+
+async fn write_proven_with(pod: &Arc<Pod>, lines: ExtraLines) -> Result<Written> {
     let conf = pod.dir().join(conf::FILE);
-    let (path, written) = (conf.clone(), pod.clone());
+    let (path, writer) = (conf.clone(), pod.clone());
     let write_all = move || {
         let before = std::fs::read(&path).ok();
-        (before, write(&written, written.dir()))
+        (before, write_with(&writer, writer.dir(), &lines))
     };
-    let (before, changed) = pod.volume.run(write_all).await;
-    let changed = changed?;
+    let (before, written) = pod.volume.run(write_all).await;
+    let written = written?;
     let wanted = own_file(pod, &pod.config.borrow());
     let unproven = |changed| Written {
         changed,
         stands_unproven: true,
+        ..written.clone()
     };
     if pod.was_refused(&wanted) {
-        return Ok(unproven(changed));
+        return Ok(unproven(written.changed));
     }
     let Err(error) = pod.engine.check_settings(pod.dir()).await else {
         pod.board.findings(FindingSource::Settings, Vec::new());
-        return Ok(Written {
-            changed,
-            stands_unproven: false,
-        });
+        return Ok(written);
     };
     let finding = Finding::error(
         Area::Postgres,
@@ -158,58 +123,102 @@ pub(crate) async fn write_proven(pod: &Arc<Pod>) -> Result<Written> {
             pod.volume.run(move || write_atomically(&conf, &before, MODE)).await?;
             Ok(unproven(false))
         }
-        _ => Ok(unproven(changed)),
+        _ => Ok(unproven(written.changed)),
     }
 }
 
 /// Keeps the files right while the pod lives.
 pub(crate) async fn keep(pod: &Arc<Pod>) {
-    let mut session = pod.session(Duration::from_secs(5));
+    let mut keeper = Keeper {
+        session: pod.session(Duration::from_secs(5)),
+        refusals: Refusals::default(),
+        unread: false,
+    };
     let mut config = pod.config.clone();
     let mut peers = pod.peers.clone();
-    let mut unread = false;
+    let mut changes = pod.board.changes();
+    let mut running = None;
     loop {
         tokio::select! {
             Ok(()) = config.changed() => {}
             Ok(()) = peers.changed() => {}
             () = pod.settings_changed.notified() => {}
+            () = next_running(pod, &mut changes, &mut running) => {}
             () = tokio::time::sleep(LOOK_AGAIN) => {}
         }
         config.mark_unchanged();
         peers.mark_unchanged();
-        if let Err(error) = refresh(pod, &mut session, &mut unread).await {
+        if let Err(error) = keeper.refresh(pod).await {
             tracing::error!("cannot renew the settings files: {error:#}");
         }
         // The next question comes much later, and a smart shutdown waits for every session.
-        session.close();
+        keeper.session.close();
     }
 }
 
-/// `unread`: files were changed while no postmaster was known; one that is adopted has not read them.
-async fn refresh(pod: &Arc<Pod>, session: &mut Session, unread: &mut bool) -> Result<()> {
-    // An administrator works on the directory by hand.
-    if pod.board.read(|s| s.held.is_some() && !s.postmaster.runs()) {
-        return Ok(());
+/// Returns when another postmaster than `running` accepts connections: it was started without the lines of `hba.extra` that
+/// come in by a reload.
+async fn next_running(pod: &Pod, changes: &mut watch::Receiver<()>, running: &mut Option<i32>) {
+    loop {
+        let now = pod
+            .board
+            .read(|s| s.postmaster.pid.filter(|_| s.phase == Phase::Running));
+        if now.is_some() && now != *running {
+            *running = now;
+            return;
+        }
+        if changes.changed().await.is_err() {
+            return std::future::pending().await;
+        }
     }
-    let control = pod.dir().join("global/pg_control");
-    // Until then the files belong to the tool that creates the cluster.
-    if !pod.board.is_created() || !pod.volume.run(move || control.try_exists()).await? {
-        return Ok(());
+}
+
+/// What the files' keeper remembers.
+struct Keeper {
+    session: Session,
+    refusals: Refusals,
+    /// Files were changed while no postmaster was known; one that is adopted has not read them.
+    unread: bool,
+}
+
+impl Keeper {
+    async fn refresh(&mut self, pod: &Arc<Pod>) -> Result<()> {
+        // An administrator works on the directory by hand.
+        if pod.board.read(|s| s.held.is_some() && !s.postmaster.runs()) {
+            return Ok(());
+        }
+        let control = pod.dir().join("global/pg_control");
+        // Until then the files belong to the tool that creates the cluster.
+        if !pod.board.is_created() || !pod.volume.run(move || control.try_exists()).await? {
+            return Ok(());
+        }
+        let lines = self.refusals.lines(pod).await;
+        let written = write_proven_with(pod, lines).await?;
+        self.unread |= written.changed;
+        self.refusals.report(pod);
+        if self.unread && tell_postmaster(pod).await? {
+            tracing::info!("settings changed; asked the postmaster to reload");
+            self.unread = false;
+            wait_for_reload(&mut self.session).await;
+            self.refusals.settle(pod, &written.mark).await?;
+        }
+        let verified = pod.clone();
+        pod.volume.run(move || hba_verification::report_hba(&verified)).await;
+        ask_server(pod, &mut self.session).await;
+        Ok(())
     }
-    *unread |= write_proven(pod).await?.changed;
-    if *unread
-        && let Some(server) = pod.board.server()
-        && can_be_told(server.pid()).await
-    {
-        tracing::info!("settings changed; asking the postmaster to reload");
-        server.signal(Signal::HUP)?;
-        *unread = false;
-        wait_for_reload(session).await;
+}
+
+/// Asks the postmaster to reload. False when there is none.
+async fn tell_postmaster(pod: &Pod) -> Result<bool> {
+    let Some(server) = pod.board.server() else {
+        return Ok(false);
+    };
+    if !can_be_told(server.pid()).await {
+        return Ok(false);
     }
-    let verified = pod.clone();
-    pod.volume.run(move || hba_verification::report_hba(&verified)).await;
-    ask_server(pod, session).await;
-    Ok(())
+    server.signal(Signal::HUP)?;
+    Ok(true)
 }
 
 /// Waits until the postmaster has a handler for SIGHUP, which would end one that has just been started. False when it has gone.

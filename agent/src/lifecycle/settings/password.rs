@@ -1,13 +1,17 @@
 //! gpadmin's password, with `hba.auth: scram-sha-256`: from the Secret into ~/.pgpass and, where this pod is written to,
 //! into the database. A changed Secret is followed.
 
+use crate::engine::Making;
 use crate::lifecycle::pod::Pod;
+use crate::sys::postgres::session::NoAnswer;
 use crate::sys::storage::fs::write_atomically;
 use gp_agent_core::config::Auth;
 use gp_agent_core::config::quote;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
+use gp_agent_core::postgres::hba::Grammar;
 use gp_agent_core::postgres::pgpass;
+use postgres_protocol::password::{md5, scram_sha_256};
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -66,28 +70,64 @@ pub(crate) fn install(pod: &Pod, file: &Path) -> Result<String, Finding> {
     Ok(password.to_string())
 }
 
-/// Sets the role's password unless it opens the door already. Returns whether the database holds it now.
+/// Every server's verifier of a role; gp_dist_random asks every primary.
+const VERIFIERS: &str = "select count(distinct verifier) = 1 and count(verifier) = count(*) from ( \
+     select rolpassword as verifier from pg_authid where rolname = ROLE \
+     union all select rolpassword from gp_dist_random('pg_authid') where rolname = ROLE) all_servers";
+
+/// Whether the database holds the password; sets it when not, so that the next look finds it there.
+///
+/// The server gets a verifier, never the password: a statement stands in pg_stat_statements and in logs. A coordinator of
+/// Greenplum sends the very statement to its segments, so that one verifier is the same everywhere, as gpcheckcat wants it;
+/// each server would salt a password in clear in its own way.
 async fn into_database(pod: &Pod, password: &str) -> bool {
-    if opens(pod, password).await {
+    let coordinator = pod.me.content.is_coordinator() && matches!(pod.engine.making(), Making::Coordinator(_));
+    let open = opens(pod, password).await;
+    if open && (!coordinator || same_everywhere(pod).await) {
         return true;
     }
+    if coordinator && !dispatches(pod).await {
+        return false;
+    }
+    let verifier = match Grammar::of(pod.engine.major_version()).knows_scram() {
+        true => scram_sha_256(password.as_bytes()),
+        false => md5(password.as_bytes(), &pod.account.name),
+    };
     let sql = format!(
-        "set log_statement = none; set log_min_duration_statement = -1; \
-         set log_min_error_statement = panic; set password_encryption = 'scram-sha-256'; \
+        "set log_statement = none; set log_min_duration_statement = -1; set log_min_error_statement = panic; \
          alter role {} password {}",
         quote::sql_identifier(&pod.account.name),
-        quote::sql_literal(password)
+        quote::sql_literal(&verifier)
     );
     match pod.session(Duration::from_secs(5)).ask(&sql).await {
-        Ok(_) => {
-            tracing::info!("the password of {} was set from the Secret", pod.account.name);
+        Ok(_) => tracing::info!("the password of {} was set from the Secret", pod.account.name),
+        Err(error) => tracing::error!("cannot set the password of {}: {error}", pod.account.name),
+    }
+    false
+}
+
+/// A coordinator in utility mode, as Greenplum's tools start it at times, would change itself alone.
+async fn dispatches(pod: &Pod) -> bool {
+    is_true(pod, "select current_setting('gp_role') = 'dispatch'").await == Ok(true)
+}
+
+async fn same_everywhere(pod: &Pod) -> bool {
+    let role = quote::sql_literal(&pod.account.name);
+    match is_true(pod, &VERIFIERS.replace("ROLE", &role)).await {
+        Ok(same) => same,
+        // It does not know the question; nothing can be told then.
+        Err(NoAnswer::Refused(words)) => {
+            tracing::debug!("cannot compare the verifiers of the servers: {words}");
             true
         }
-        Err(error) => {
-            tracing::error!("cannot set the password of {}: {error}", pod.account.name);
-            false
-        }
+        Err(_) => false,
     }
+}
+
+async fn is_true(pod: &Pod, sql: &str) -> Result<bool, NoAnswer> {
+    let rows = pod.session(Duration::from_secs(5)).ask(sql).await?;
+    let cell = rows.first().and_then(|row| row.first()).cloned().flatten();
+    Ok(cell.as_deref() == Some("t"))
 }
 
 async fn opens(pod: &Pod, password: &str) -> bool {

@@ -6,6 +6,7 @@ use super::settings::Setup;
 use super::sshd_config;
 use crate::sys::ssh::programs::{ToolError, login, public_half};
 use crate::sys::ssh::secret::{KeyPair, PrivateKey, RawSecret, Reading, examine};
+use crate::sys::text::read_text;
 use futures_util::{StreamExt, stream};
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::ssh::key_rotation::Purpose;
@@ -90,7 +91,7 @@ fn not_let_in(host: &str, error: &ToolError) -> Finding {
 pub async fn known_hosts(setup: &Setup) -> String {
     let keys = read(setup).await.keys;
     let own: Option<PublicKey> = volume_key(setup).await.map(|pair| pair.public);
-    let text = fs::read_to_string(setup.state("known_hosts")).unwrap_or_default();
+    let text = read_text(setup.state("known_hosts")).unwrap_or_default();
     let ledger = Ledger::load(&setup.state(""));
     known_hosts_text(
         setup,

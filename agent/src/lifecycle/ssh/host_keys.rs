@@ -5,6 +5,7 @@ use crate::sys::ssh::programs::{PublicHalfError, generate, public_half, scan};
 use crate::sys::ssh::secret::{KeyPair, PrivateKey};
 use crate::sys::storage::fs::write_atomically;
 use crate::sys::storage::queue::VolumeQueue;
+use crate::sys::text::read_text;
 use futures_util::{StreamExt, stream};
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::process::retry::doubling;
@@ -236,7 +237,7 @@ fn changed(pod: &str, pinned: &PublicKey, offered: &PublicKey, file: &Path) -> F
 type Stamp = (u64, i64, i64);
 
 fn read(file: &Path) -> (Option<Stamp>, String) {
-    (stamp(file), fs::read_to_string(file).unwrap_or_default())
+    (stamp(file), read_text(file).unwrap_or_default())
 }
 
 fn stamp(file: &Path) -> Option<Stamp> {

@@ -2,6 +2,7 @@
 
 use crate::sys::ssh::secret::{KeyPair, PrivateKey};
 use crate::sys::storage::fs::write_atomically;
+use crate::sys::text::read_text;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::ssh::config::{Client, render_client};
 use gp_agent_core::ssh::public_key::{KeyKind, PublicKey};
@@ -134,7 +135,7 @@ fn remove_others(directory: &Path, files: &[(String, &KeyPair)]) -> io::Result<(
 pub(super) fn installed_pairs(directory: &Path) -> Vec<KeyPair> {
     let pair = |entry: fs::DirEntry| {
         let name = entry.file_name().into_string().ok()?;
-        let public = fs::read_to_string(directory.join(format!("{name}.pub"))).ok();
+        let public = read_text(directory.join(format!("{name}.pub"))).ok();
         let public = public.filter(|_| is_ours(&name))?;
         Some(KeyPair {
             private: PrivateKey::new(fs::read(entry.path()).ok()?),

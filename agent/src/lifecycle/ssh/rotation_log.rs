@@ -1,6 +1,7 @@
 //! Which keys were current when we last looked, and which were replaced a moment ago: two small files on the volume.
 
 use crate::sys::storage::fs::write_atomically;
+use crate::sys::text::read_text;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::ssh::key_rotation::{Overlap, Purpose, Purposed};
 use gp_agent_core::ssh::public_key::PublicKey;
@@ -18,7 +19,7 @@ pub(super) struct Ledger {
 impl Ledger {
     /// What an earlier agent wrote; empty when there is nothing.
     pub(super) fn load(directory: &Path) -> Ledger {
-        let read = |name: &str| fs::read_to_string(directory.join(name)).unwrap_or_default();
+        let read = |name: &str| read_text(directory.join(name)).unwrap_or_default();
         let mut current: Vec<Purposed> = read("current_keys").lines().filter_map(Purposed::parse).collect();
         current.sort();
         Ledger {

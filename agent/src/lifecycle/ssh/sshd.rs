@@ -7,6 +7,7 @@ use crate::sys::ssh::programs;
 use crate::sys::ssh::programs::probe_port;
 use crate::sys::ssh::secret::KeyPair;
 use crate::sys::storage::fs::write_atomically;
+use crate::sys::text::read_text;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::process::restart_backoff::{Backoff, HEALTHY};
 use gp_agent_core::ssh::config::ports_of;
@@ -50,7 +51,7 @@ impl Daemon {
     /// Takes hold of an sshd that an earlier agent started with our configuration file, when there is one.
     pub(super) fn adopt(setup: Arc<Setup>) -> Daemon {
         let config = config_file(&setup.run_dir);
-        let text = fs::read_to_string(&config).ok();
+        let text = read_text(&config).ok();
         let running = find_ours(&setup.run_dir).map(|process| (process, Instant::now()));
         if let Some((process, _)) = &running {
             tracing::info!(pid = process.pid(), "adopted a running sshd");
@@ -255,7 +256,7 @@ impl Daemon {
 }
 
 fn read_pid(file: &Path) -> Option<i32> {
-    fs::read_to_string(file).ok()?.trim().parse().ok()
+    read_text(file).ok()?.trim().parse().ok()
 }
 
 /// The sshd that listens with our configuration file: by its PID file, or, should that be missing, by its command line (sshd keeps

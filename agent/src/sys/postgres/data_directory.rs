@@ -1,6 +1,7 @@
 //! What a data directory is, from its files.
 
 use super::programs::Tools;
+use crate::sys::text::read_text;
 use gp_agent_core::cluster::state::DirectoryFacts;
 use gp_agent_core::postgres::control_data::ControlData;
 use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind};
@@ -36,14 +37,27 @@ impl Examined {
 pub(crate) async fn examine(tools: &Tools, dir: &Path) -> io::Result<Examined> {
     let absent = !dir.try_exists()? || (dir.is_dir() && std::fs::read_dir(dir)?.next().is_none());
     let version = read_version(dir)?;
+    let standby = has_standby_marker(dir);
+    if let Some(version) = &version
+        && !is_version(version)
+    {
+        return Err(damaged(
+            "PG_VERSION",
+            &format!("holds {version:?}, which is no version"),
+            standby,
+        ));
+    }
     let whole = version.is_some() && dir.join("global/pg_control").try_exists()?;
     let control = if whole {
         let text = tools.control_data(dir).await.map_err(io::Error::other)?;
+        // pg_controldata goes on all the same, with whatever it has read.
+        if text.contains("CRC checksum does not match") {
+            return Err(damaged("global/pg_control", "does not match its checksum", standby));
+        }
         ControlData::parse(&text)
     } else {
         ControlData::default()
     };
-    let standby = has_standby_marker(dir);
     let kind = match (absent, whole, standby) {
         (true, ..) => DirectoryKind::Absent,
         (_, false, _) => DirectoryKind::HalfMade,
@@ -61,6 +75,21 @@ pub(crate) async fn examine(tools: &Tools, dir: &Path) -> io::Result<Examined> {
     })
 }
 
+/// The version of the data directory on a volume (`gpseg-1`, `gpseg0`, ...), so that an image with several servers runs the
+/// right one; `None` when there is none, or several differ.
+pub(crate) fn major_on(volume: &Path) -> Option<String> {
+    let entries = std::fs::read_dir(volume).ok()?.flatten();
+    let is_ours = |name: &str| {
+        name.strip_prefix("gpseg")
+            .is_some_and(|content| content.parse::<i32>().is_ok())
+    };
+    let dirs = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_ours));
+    let versions = dirs.filter_map(|entry| read_version(&entry.path()).ok().flatten());
+    let mut versions: Vec<String> = versions.collect();
+    versions.dedup();
+    versions.pop().filter(|_| versions.is_empty())
+}
+
 /// `standby.signal`, before PostgreSQL 12 `recovery.conf` (xlogrecovery.c, xlog.c).
 pub(crate) fn has_standby_marker(dir: &Path) -> bool {
     ["standby.signal", "recovery.conf"]
@@ -68,8 +97,27 @@ pub(crate) fn has_standby_marker(dir: &Path) -> bool {
         .any(|marker| dir.join(marker).exists())
 }
 
+/// `15`, `9.4`
+fn is_version(text: &str) -> bool {
+    let mut parts = text.split('.');
+    text.split('.').count() <= 2 && parts.all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()))
+}
+
+/// A small file without which no server starts, and what helps.
+fn damaged(file: &str, what: &str, standby: bool) -> io::Error {
+    let remedy = if standby {
+        "move the directory away and it is copied again from its primary"
+    } else {
+        "restore the directory from a backup, or promote its mirror (pg_checksums, fsck: look what else is damaged)"
+    };
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("{file} is damaged: it {what}; {remedy}"),
+    )
+}
+
 fn read_version(dir: &Path) -> io::Result<Option<String>> {
-    match std::fs::read_to_string(dir.join("PG_VERSION")) {
+    match read_text(dir.join("PG_VERSION")) {
         Ok(text) => Ok(Some(text.trim().to_string())),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) if e.kind() == io::ErrorKind::NotADirectory => Ok(None),
@@ -92,4 +140,42 @@ fn newest_history(dir: &Path) -> u32 {
         })
         .max()
         .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[tokio::test]
+    async fn an_empty_pg_version_is_named_as_damage_with_what_helps() {
+        let dir = tempfile::tempdir().unwrap();
+        let tools = Tools::new("/nowhere".into(), Vec::new());
+        for content in ["", "\n", "\0\0", "x", "15.1.2"] {
+            fs::write(dir.path().join("PG_VERSION"), content).unwrap();
+            let words = examine(&tools, dir.path()).await.unwrap_err().to_string();
+            assert!(
+                words.contains("PG_VERSION is damaged") && words.contains("backup"),
+                "{words}"
+            );
+        }
+        fs::write(dir.path().join("standby.signal"), "").unwrap();
+        let words = examine(&tools, dir.path()).await.unwrap_err().to_string();
+        assert!(words.contains("copied again"), "{words}");
+    }
+
+    #[test]
+    fn the_version_on_a_volume_is_that_of_its_data_directory() {
+        let volume = tempfile::tempdir().unwrap();
+        let put = |dir: &str, version: &str| {
+            fs::create_dir(volume.path().join(dir)).unwrap();
+            fs::write(volume.path().join(dir).join("PG_VERSION"), version).unwrap();
+        };
+        assert_eq!(major_on(volume.path()), None);
+        put("gpseg0.aside-1", "9.6\n");
+        put("gpseg0", "14\n");
+        assert_eq!(major_on(volume.path()), Some("14".into()));
+        put("gpseg1", "15\n");
+        assert_eq!(major_on(volume.path()), None);
+    }
 }

@@ -1,10 +1,11 @@
 //! PostgreSQL's programs: where they are, and running one to its end.
 
+use crate::sys::text::next_line;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::io::{AsyncRead, BufReader};
 use tokio::process::Command;
 
 /// Why a program could not do its work.
@@ -43,21 +44,15 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// Finds PostgreSQL: first in PATH, then where Debian keeps it, the newest version first.
+    /// Finds PostgreSQL: for a data directory of that major version where there is one, else first in PATH, then where Debian
+    /// keeps it, the newest version first.
     ///
     /// # Errors
-    /// [`ToolError::NotInstalled`].
-    pub fn find() -> Result<Tools, ToolError> {
+    /// There is no PostgreSQL at all.
+    pub fn find(major: Option<&str>) -> Result<Tools, ToolError> {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
-        let mut debian: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(|e| Some((e.file_name().to_str()?.parse().ok()?, e.path().join("bin"))))
-            .collect();
-        debian.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
-        dirs.extend(debian.into_iter().map(|(_, dir)| dir));
+        let in_path = std::env::split_paths(&path).collect();
+        let dirs = candidates(in_path, Path::new("/usr/lib/postgresql"), major);
         dirs.into_iter()
             .find(|dir| dir.join("postgres").is_file())
             .map(|bin| Tools::new(bin, Vec::new()))
@@ -155,11 +150,25 @@ impl Tools {
     }
 }
 
+/// Where to look, in this order: the version that is wanted, what PATH names, then the newest.
+fn candidates(in_path: Vec<PathBuf>, debian: &Path, major: Option<&str>) -> Vec<PathBuf> {
+    let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir(debian)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|e| Some((e.file_name().to_str()?.parse().ok()?, e.path().join("bin"))))
+        .collect();
+    versions.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
+    let wanted = major.map(|major| debian.join(major).join("bin"));
+    let newest = versions.into_iter().map(|(_, dir)| dir);
+    wanted.into_iter().chain(in_path).chain(newest).collect()
+}
+
 async fn lines<R: AsyncRead + Unpin>(stream: Option<R>, program: &str, log: bool) -> Vec<String> {
     let mut kept = Vec::new();
     let Some(stream) = stream else { return kept };
-    let mut lines = BufReader::new(stream).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
+    let mut reader = BufReader::new(stream);
+    while let Ok(Some(line)) = next_line(&mut reader).await {
         let line = line.trim_end().to_string();
         if line.is_empty() {
             continue;
@@ -188,6 +197,22 @@ pub(crate) fn major(version_output: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_version_of_the_directory_comes_before_the_newest() {
+        let debian = tempfile::tempdir().unwrap();
+        for version in ["9", "15", "17"] {
+            std::fs::create_dir_all(debian.path().join(version).join("bin")).unwrap();
+        }
+        let bin = |version: &str| debian.path().join(version).join("bin");
+        let path = || vec![bin("17")];
+        assert_eq!(candidates(path(), debian.path(), Some("15"))[0], bin("15"));
+        assert_eq!(
+            candidates(Vec::new(), debian.path(), None),
+            [bin("17"), bin("15"), bin("9")]
+        );
+        assert_eq!(candidates(path(), debian.path(), None)[0], bin("17"));
+    }
 
     #[test]
     fn major_versions() {

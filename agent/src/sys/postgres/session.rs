@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::time::Duration;
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage, SimpleQueryRow};
 
 /// Where the local postmaster listens.
 #[derive(Clone, Debug)]
@@ -90,11 +90,17 @@ impl Session {
         Ok(messages
             .into_iter()
             .filter_map(|message| match message {
-                SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|i| row.get(i).map(str::to_string)).collect()),
+                SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|i| cell(&row, i)).collect()),
                 _ => None,
             })
             .collect())
     }
+}
+
+/// A database in SQL_ASCII gives bytes of any encoding.
+fn cell(row: &SimpleQueryRow, i: usize) -> Option<String> {
+    let text = row.try_get(i).unwrap_or(Some("(not UTF-8)"));
+    text.map(str::to_string)
 }
 
 async fn connect(target: &Target) -> Result<Client, NoAnswer> {

@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code, reason = "madvise(2) has no safe wrapper; this is the only use of it")]
 
+use crate::sys::text::read_text;
 use rustix::mm::{Advice, madvise};
 use std::io;
 use std::ops::Range;
@@ -17,7 +18,7 @@ use std::ops::Range;
 /// /proc is not there, or madvise(2) refuses (locked memory); nothing is lost then.
 pub(crate) fn unmap_program() -> io::Result<usize> {
     let mut unmapped = 0;
-    for range in unchanged(&std::fs::read_to_string("/proc/self/smaps")?) {
+    for range in unchanged(&read_text("/proc/self/smaps")?) {
         let length = range.end - range.start;
         let start = std::ptr::with_exposed_provenance_mut(range.start);
         // SAFETY: a private mapping of a file that cannot be written and has no page that is this process's own, in

@@ -3,7 +3,7 @@ use crate::cluster::content::ContentId;
 use crate::cluster::topology::Role;
 use crate::config::Auth;
 use crate::postgres::hba::{
-    BlockRequest, Client, Database, HbaPeer, Origin, Verdict, View, admit, parse, render_block,
+    BlockRequest, Client, Database, Grammar, HbaPeer, Origin, Verdict, View, admit, parse, render_block,
 };
 
 /// 2026-11-24T06:13:09Z
@@ -164,8 +164,9 @@ fn a_coordinator_is_admitted_whichever_name_its_address_has_first() {
             address: peer.in_hba(coordinator),
         }],
         extra: &[],
+        grammar: Grammar::default(),
     });
-    let file = parse(&block.unwrap());
+    let file = parse(&block.text);
     let client = Client::new(
         Origin::Host {
             address,

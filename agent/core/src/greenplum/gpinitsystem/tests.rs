@@ -65,7 +65,7 @@ fn a_mirrored_cluster() {
     ");
     insta::assert_snapshot!(plan.parameters, @r"
     log_statement='ddl'
-    work_mem='64MB'
+    work_mem=64MB
     ");
     assert_eq!(plan.deferred, ["log_line_prefix"]);
     insta::assert_snapshot!(plan.arguments.join(" "), @"-a -I /greenplum/.gp-agent/gpinitsystem.conf -l /greenplum/.gp-agent/logs -n en_US.utf8 -B 2 -p /greenplum/.gp-agent/gpinitsystem-parameters.conf -s coordinator-1.agent.prod.svc -P 5432 -S /greenplum/gpseg-1");

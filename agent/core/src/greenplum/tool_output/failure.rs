@@ -53,36 +53,37 @@ const SIGNS: &[&str] = &[
     "verification failed",
 ];
 
+/// What Python says first when a program fails unexpectedly.
+const TRACEBACK: &str = "Traceback (most recent call last)";
+
+/// How telling a line is. A tool's errors and its last word are alike: what was said first is the cause, and the rest
+/// follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Weight {
-    Fatal,
     Error,
     Program,
     Empty,
     Warning,
 }
 
-/// Collects the reasons of a failure while the lines come.
+/// Collects the reasons of a failure while the lines come: those of the output and of the log file together, since each has
+/// some that the other lacks. What stands in both counts once.
 #[derive(Clone, Debug, Default)]
 pub struct Reasons {
     found: Vec<(Weight, String)>,
+    /// A Python program is telling where it failed; the line that says why comes last.
+    in_traceback: bool,
 }
 
 impl Reasons {
     /// Takes note of a line.
     pub fn feed(&mut self, line: &Line) {
-        let Some(weight) = weigh(line) else { return };
+        let Some(weight) = self.weigh(line) else { return };
         let text: String = line.text.chars().take(LENGTH).collect();
         let of_weight = self.found.iter().filter(|(w, _)| *w == weight).count();
         if of_weight < KEPT && !self.found.iter().any(|(_, known)| *known == text) {
             self.found.push((weight, text));
         }
-    }
-
-    /// These, or when they say nothing the others.
-    #[must_use]
-    pub fn or(self, others: Reasons) -> Reasons {
-        if self.summary().is_some() { self } else { others }
     }
 
     /// The most telling lines, at most three, on one line; `None` when nothing was said.
@@ -103,6 +104,25 @@ impl Reasons {
             .collect();
         (!telling.is_empty()).then(|| telling.join("; "))
     }
+
+    fn weigh(&mut self, line: &Line) -> Option<Weight> {
+        if !line.tool.is_empty() {
+            self.in_traceback = false;
+        } else if line.text.starts_with(TRACEBACK) {
+            self.in_traceback = true;
+        } else if self.in_traceback && is_exception(&line.text) {
+            self.in_traceback = false;
+            return Some(Weight::Error);
+        }
+        weigh(line)
+    }
+}
+
+/// `ValueError: text`, as Python ends a traceback; the lines before are places in files and pieces of program.
+fn is_exception(text: &str) -> bool {
+    let name = text.split_once(": ").map_or(text, |(name, _)| name);
+    let dotted = name.chars().all(|c| c.is_ascii_alphanumeric() || "._".contains(c));
+    dotted && (name.ends_with("Error") || name.ends_with("Exception"))
 }
 
 fn weigh(line: &Line) -> Option<Weight> {
@@ -111,8 +131,7 @@ fn weigh(line: &Line) -> Option<Weight> {
         return Some(Weight::Empty);
     }
     match line.level {
-        Level::Fatal => Some(Weight::Fatal),
-        Level::Error => Some(Weight::Error),
+        Level::Fatal | Level::Error => Some(Weight::Error),
         Level::Warn if says(NOISE) => None,
         Level::Warn => Some(Weight::Warning),
         Level::Info | Level::Debug => {

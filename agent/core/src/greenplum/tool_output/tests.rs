@@ -259,6 +259,35 @@ ping: => missing cap_net_raw+p capability or setuid? Script Exiting!
     "#);
 }
 
+#[test]
+fn the_first_error_is_the_cause_whatever_the_tool_says_last() {
+    // gpstop's words stand in the output alone, gpinitsystem's last one in its log file as well.
+    let stopped = "\
+20261128:13:00:05:000901 gpstop:coordinator-0:gpadmin-[CRITICAL]:-gpstop failed. (Reason='invalid literal for int() with base 0: \"'100'\"') exiting...
+20261128:13:00:05:000123 gpinitsystem:coordinator-0:gpadmin-[FATAL]:-Error from Greenplum instance shutdown, check log files
+";
+    let traceback = "\
+Traceback (most recent call last):
+  File \"/opt/gp/lib/python/gppylib/pgconf.py\", line 215, in int
+    return int(self.value, 0)
+ValueError: invalid literal for int() with base 0: \"'100'\"
+20261128:13:00:05:000123 gpinitsystem:coordinator-0:gpadmin-[FATAL]:-Error from Greenplum instance shutdown, check log files
+20261128:13:00:06:000123 gpinitsystem:coordinator-0:gpadmin-[FATAL]:-Something that follows from it
+";
+    let order = "\
+20261128:13:00:05:000901 gpstart:coordinator-0:gpadmin-[ERROR]:-the cause
+20261128:13:00:06:000123 gpinitsystem:coordinator-0:gpadmin-[FATAL]:-what follows from it
+";
+    let shown = [stopped, traceback, order].map(|text| reasons(text).unwrap());
+    insta::assert_snapshot!(shown.join("\n\n"), @r#"
+    gpstop failed. (Reason='invalid literal for int() with base 0: "'100'"') exiting...
+
+    ValueError: invalid literal for int() with base 0: "'100'"; Something that follows from it
+
+    the cause; what follows from it
+    "#);
+}
+
 proptest! {
     #[test]
     fn no_line_is_too_strange(raw in "\\PC{0,60}|2026[0-9:]{0,20}[ a-z:]{0,20}(-\\[[A-Z]{0,6}\\]|\\[[0-9]{0,12}\\]|:|-){0,4}.{0,20}") {

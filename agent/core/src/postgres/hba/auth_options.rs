@@ -1,10 +1,20 @@
 //! The `name=value` options and which method takes them (hba.c, parse_hba_auth_opt).
 
+use super::grammar::{Grammar, Place};
 use super::model::{ConnType, Method};
 use super::syntax_error::HbaSyntaxError;
 
 /// Judges one option of a line.
-pub(super) fn check(name: &str, value: &str, kind: ConnType, method: Method) -> Result<(), HbaSyntaxError> {
+pub(super) fn check(
+    name: &str,
+    value: &str,
+    kind: ConnType,
+    method: Method,
+    grammar: Grammar,
+) -> Result<(), HbaSyntaxError> {
+    if !grammar.knows(Place::Option, name) {
+        return Err(HbaSyntaxError::OptionName(name.to_string()));
+    }
     let only_for = |methods: &[Method], words: &'static str| {
         if methods.contains(&method) {
             return Ok(());
@@ -19,11 +29,11 @@ pub(super) fn check(name: &str, value: &str, kind: ConnType, method: Method) -> 
             &[Method::Ident, Method::Peer, Method::Gss, Method::Cert],
             "ident, peer, gssapi, sspi, and cert",
         ),
-        "clientcert" | "clientname" => certificate(name, value, kind, method),
+        "clientcert" | "clientname" => certificate(name, value, kind, method, grammar),
         "pamservice" | "pam_use_hostname" => only_for(&[Method::Pam], "pam"),
         "krb_realm" | "include_realm" => only_for(&[Method::Gss], "gssapi and sspi"),
         "compat_realm" | "upn_username" => only_for(&[], "sspi"),
-        "radiusservers" | "radiussecrets" | "radiusports" | "radiusidentifiers" => {
+        _ if RADIUS.contains(&name.trim_end_matches('s')) => {
             only_for(&[Method::Radius], "radius")?;
             radius(name, value)
         }
@@ -50,13 +60,27 @@ const LDAP: [&str; 12] = [
     "ldapsuffix",
 ];
 
-fn certificate(name: &str, value: &str, kind: ConnType, method: Method) -> Result<(), HbaSyntaxError> {
+/// In the singular, as PostgreSQL wrote them before 10.
+const RADIUS: [&str; 4] = ["radiusserver", "radiussecret", "radiusport", "radiusidentifier"];
+
+fn certificate(
+    name: &str,
+    value: &str,
+    kind: ConnType,
+    method: Method,
+    grammar: Grammar,
+) -> Result<(), HbaSyntaxError> {
     if kind != ConnType::HostSsl {
         return Err(HbaSyntaxError::NeedsHostSsl(name.to_string()));
     }
+    // Until 13 a line with cert took everything but what asks for no certificate.
+    let old = grammar.has(Place::ClientCert, "0");
+    let enough = value == "verify-full" || (old && !matches!(value, "0" | "no-verify"));
+    let known = name == "clientcert" && grammar.has(Place::ClientCert, value);
     match (name, value) {
-        ("clientcert", "verify-ca") if method == Method::Cert => Err(HbaSyntaxError::CertNeedsVerifyFull),
-        ("clientcert", "verify-full" | "verify-ca") | ("clientname", "CN" | "DN") => Ok(()),
+        ("clientcert", _) if known && method == Method::Cert && !enough => Err(HbaSyntaxError::CertNeedsVerifyFull),
+        ("clientcert", _) if known => Ok(()),
+        ("clientname", "CN" | "DN") => Ok(()),
         _ => Err(HbaSyntaxError::OptionValue {
             name: name.to_string(),
             value: value.to_string(),
@@ -79,17 +103,22 @@ fn ldap(name: &str, value: &str) -> Result<(), HbaSyntaxError> {
 }
 
 fn radius(name: &str, value: &str) -> Result<(), HbaSyntaxError> {
-    if name == "radiusports" && list(value).iter().any(|port| c_integer(port) == 0) {
+    if matches!(name, "radiusports" | "radiusport") && list(value).iter().any(|port| c_integer(port) == 0) {
         return Err(HbaSyntaxError::Port("RADIUS", value.to_string()));
     }
     Ok(())
 }
 
 /// Judges the options of one line together: what a method needs, and what excludes each other.
-pub(super) fn check_together(method: Method, options: &[(String, String)]) -> Result<(), HbaSyntaxError> {
+pub(super) fn check_together(
+    method: Method,
+    options: &[(String, String)],
+    grammar: Grammar,
+) -> Result<(), HbaSyntaxError> {
     let given = |names: &[&str]| options.iter().any(|(name, _)| names.contains(&name.as_str()));
     match method {
         Method::Ldap => ldap_together(given),
+        Method::Radius if !grammar.knows(Place::Option, "radiusservers") => radius_alone(given),
         Method::Radius => radius_together(options),
         _ => Ok(()),
     }
@@ -116,6 +145,16 @@ fn ldap_together(given: impl Fn(&[&str]) -> bool) -> Result<(), HbaSyntaxError> 
             "ldapsearchattribute".to_string(),
             "ldapsearchfilter",
         ));
+    }
+    Ok(())
+}
+
+/// One server a line, before PostgreSQL 10.
+fn radius_alone(given: impl Fn(&[&str]) -> bool) -> Result<(), HbaSyntaxError> {
+    for name in ["radiusserver", "radiussecret"] {
+        if !given(&[name]) {
+            return Err(HbaSyntaxError::RadiusNeeds(name));
+        }
     }
     Ok(())
 }

@@ -11,36 +11,40 @@ const BEGIN: &str = "# BEGIN gp-agent";
 const END: &str = "# END gp-agent";
 
 /// Puts `block` (from [`super::render_block`]) at the top of `existing`, in place of any block already there, and
-/// leaves every other byte alone. Doing it again changes nothing.
+/// leaves every other byte alone, whatever it encodes. Doing it again changes nothing.
 ///
 /// Of a block that lost its end marker only the lines which are also in `block` are taken for the agent's: a line
 /// too many is better than a foreign line lost. The block gets CR LF where the rest of the file has them.
-pub fn splice(existing: &str, block: &str) -> String {
+pub fn splice(existing: &[u8], block: &str) -> Vec<u8> {
     let rest = without_blocks(existing, block);
-    let first_line = rest.split_inclusive('\n').next().unwrap_or("");
-    let mut result = String::with_capacity(block.len() + rest.len());
-    if first_line.ends_with("\r\n") {
+    let first_line = lines(&rest).next().unwrap_or_default();
+    let mut result = Vec::with_capacity(block.len() + rest.len());
+    if first_line.ends_with(b"\r\n") {
         for line in block.lines() {
-            result.push_str(line);
-            result.push_str("\r\n");
+            result.extend_from_slice(line.as_bytes());
+            result.extend_from_slice(b"\r\n");
         }
     } else {
-        result.push_str(block);
+        result.extend_from_slice(block.as_bytes());
     }
-    result.push_str(&rest);
+    result.extend_from_slice(&rest);
     result
 }
 
-fn without_blocks(existing: &str, block: &str) -> String {
-    let lines: Vec<&str> = existing.split_inclusive('\n').collect();
-    let mut rest = String::with_capacity(existing.len());
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.split_inclusive(|byte| *byte == b'\n')
+}
+
+fn without_blocks(existing: &[u8], block: &str) -> Vec<u8> {
+    let lines: Vec<&[u8]> = lines(existing).collect();
+    let mut rest = Vec::with_capacity(existing.len());
     let mut at = 0;
     while let Some(line) = lines.get(at) {
         at += 1;
-        if line.starts_with(BEGIN) {
+        if line.starts_with(BEGIN.as_bytes()) {
             at = after_block(&lines, at, block);
-        } else if !line.starts_with(END) {
-            rest.push_str(line);
+        } else if !line.starts_with(END.as_bytes()) {
+            rest.extend_from_slice(line);
         }
     }
     rest
@@ -63,16 +67,17 @@ pub(crate) fn blocks(existing: &str) -> String {
 }
 
 /// Where the lines that are not the agent's go on, after a begin marker just before `from`.
-fn after_block(lines: &[&str], from: usize, block: &str) -> usize {
+fn after_block(lines: &[&[u8]], from: usize, block: &str) -> usize {
+    let is_end = |line: &[u8]| line.starts_with(END.as_bytes());
     let markers = lines[from..]
         .iter()
-        .position(|line| line.starts_with(BEGIN) || line.starts_with(END));
+        .position(|line| line.starts_with(BEGIN.as_bytes()) || is_end(line));
     if let Some(offset) = markers
-        && lines[from + offset].starts_with(END)
+        && is_end(lines[from + offset])
     {
         return from + offset + 1;
     }
-    let ours = |line: &&&str| block.lines().any(|own| own == line.trim_end());
+    let ours = |line: &&&[u8]| block.lines().any(|own| own.as_bytes() == line.trim_ascii_end());
     from + lines[from..].iter().take_while(ours).count()
 }
 
@@ -80,6 +85,18 @@ fn after_block(lines: &[&str], from: usize, block: &str) -> usize {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn splice(existing: &str, block: &str) -> String {
+        String::from_utf8(super::splice(existing.as_bytes(), block)).unwrap()
+    }
+
+    #[test]
+    fn other_encodings_stay_as_they_are() {
+        let foreign = b"# caf\xe9\nhost all all all reject\n";
+        let spliced = super::splice(foreign, &block(&["a"]));
+        assert!(spliced.ends_with(foreign));
+        assert_eq!(super::splice(&spliced, &block(&["a"])), spliced);
+    }
 
     fn block(lines: &[&str]) -> String {
         let mut text = format!("{BEGIN_MARKER}\n");

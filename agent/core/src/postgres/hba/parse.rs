@@ -2,22 +2,28 @@
 
 use super::address::{cidr_mask, parse_numeric};
 use super::auth_options;
+use super::grammar::{Grammar, Place};
 use super::model::{Address, ConnType, HbaFile, LineError, Method, Rule, Token};
 use super::syntax_error::HbaSyntaxError;
 use super::tokenizer;
 use super::tokenizer::Line;
 use std::vec::IntoIter;
 
-/// Reads a whole pg_hba.conf.
+/// Reads a whole pg_hba.conf as the newest server does; see [`parse_as`].
+pub fn parse(text: &str) -> HbaFile {
+    parse_as(text, Grammar::default())
+}
+
+/// Reads a whole pg_hba.conf as a server of that grammar does.
 ///
 /// Every line is judged, as in `pg_hba_file_rules`; PostgreSQL itself loads the file only without errors.
-pub fn parse(text: &str) -> HbaFile {
+pub fn parse_as(text: &str, grammar: Grammar) -> HbaFile {
     let mut file = HbaFile::default();
-    for line in tokenizer::lines(text) {
+    for line in tokenizer::lines(text, grammar) {
         let number = line.number;
         let read = match line.error {
             Some(error) => Err(error),
-            None => rule(line),
+            None => rule(line, grammar),
         };
         match read {
             Ok(rule) => file.rules.push(rule),
@@ -33,9 +39,9 @@ pub fn parse(text: &str) -> HbaFile {
 
 type Fields = IntoIter<Vec<Token>>;
 
-fn rule(line: Line) -> Result<Rule, HbaSyntaxError> {
+fn rule(line: Line, grammar: Grammar) -> Result<Rule, HbaSyntaxError> {
     let mut fields = line.fields.into_iter();
-    let kind = connection_type(&one(&mut fields, "", "connection type")?)?;
+    let kind = connection_type(&one(&mut fields, "", "connection type")?, grammar)?;
     let databases = many(&mut fields, "database specification")?;
     let users = many(&mut fields, "role specification")?;
     let address = match kind {
@@ -43,17 +49,17 @@ fn rule(line: Line) -> Result<Rule, HbaSyntaxError> {
         _ => Some(address(&mut fields)?),
     };
     let word = one(&mut fields, "authentication method", "authentication type")?;
-    let method = method(&word.text, kind)?;
+    let method = method(&word.text, kind, grammar)?;
     let mut given = Vec::new();
     for token in fields.flatten() {
         let (name, value) = token
             .text
             .split_once('=')
             .ok_or_else(|| HbaSyntaxError::NotNameValue(token.text.clone()))?;
-        auth_options::check(name, value, kind, method)?;
+        auth_options::check(name, value, kind, method, grammar)?;
         given.push((name.to_string(), value.to_string()));
     }
-    auth_options::check_together(method, &given)?;
+    auth_options::check_together(method, &given, grammar)?;
     Ok(Rule {
         line: line.number,
         kind,
@@ -78,7 +84,10 @@ fn one(fields: &mut Fields, missing: &'static str, what: &'static str) -> Result
     }
 }
 
-fn connection_type(word: &Token) -> Result<ConnType, HbaSyntaxError> {
+fn connection_type(word: &Token, grammar: Grammar) -> Result<ConnType, HbaSyntaxError> {
+    if !grammar.knows(Place::ConnectionType, &word.text) {
+        return Err(HbaSyntaxError::ConnectionType(word.text.clone()));
+    }
     Ok(match word.text.as_str() {
         "local" => ConnType::Local,
         "host" => ConnType::Host,
@@ -122,7 +131,10 @@ fn address(fields: &mut Fields) -> Result<Address, HbaSyntaxError> {
     }
 }
 
-fn method(word: &str, kind: ConnType) -> Result<Method, HbaSyntaxError> {
+fn method(word: &str, kind: ConnType, grammar: Grammar) -> Result<Method, HbaSyntaxError> {
+    if !grammar.knows(Place::Method, word) {
+        return Err(HbaSyntaxError::MethodOfOtherVersion(word.to_string()));
+    }
     let local = kind == ConnType::Local;
     Ok(match word {
         "trust" => Method::Trust,

@@ -1,8 +1,9 @@
 //! The agent's block: exactly the hosts that have to connect here.
 
 use super::evaluate::Database;
+use super::grammar::Grammar;
 use super::managed_block::{BEGIN_MARKER, END_MARKER};
-use super::parse::parse;
+use super::parse::parse_as;
 use super::required_connections;
 use super::required_connections::Source;
 use crate::cluster::topology::{Member, Topology};
@@ -49,6 +50,17 @@ pub struct BlockRequest<'a> {
     pub peers: &'a [HbaPeer],
     /// Lines for everybody else (`hba.extra`), copied as they are.
     pub extra: &'a [String],
+    /// What the server knows.
+    pub grammar: Grammar,
+}
+
+/// What was rendered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// The block with its markers, every line ended with a newline.
+    pub text: String,
+    /// The extra lines that it lacks, since the server would refuse the whole file for them.
+    pub left_out: Vec<ExtraLineError>,
 }
 
 /// An extra line that PostgreSQL, or this agent, would refuse.
@@ -63,15 +75,17 @@ pub struct ExtraLineError {
     pub why: String,
 }
 
-/// The block with its markers, every line ended with a newline. The same request always gives the same text, and
-/// no line twice.
+/// The agent's own lines, whatever is wrong with the extra ones, and the extra lines that the server takes. The same request
+/// always gives the same text, and no line twice. All wrong extra lines are reported together.
 ///
-/// # Errors
-/// All extra lines that PostgreSQL would refuse, together.
-pub fn render_block(request: &BlockRequest<'_>) -> Result<String, Vec<ExtraLineError>> {
-    check_extra(request.extra)?;
+/// Greenplum 6 has no SCRAM; `md5` asks for the same password there.
+pub fn render_block(request: &BlockRequest<'_>) -> Block {
+    let left_out = judge_extra(request.extra, request.grammar);
     let user = quote::hba_word(request.user);
-    let method = request.auth.method();
+    let method = match request.auth {
+        Auth::ScramSha256 if !request.grammar.knows_scram() => "md5",
+        auth => auth.method(),
+    };
     let mut lines = vec![format!("local all {user} peer")];
     for loopback in ["127.0.0.1/32", "::1/128"] {
         lines.push(format!("host all {user} {loopback} {method}"));
@@ -91,10 +105,13 @@ pub fn render_block(request: &BlockRequest<'_>) -> Result<String, Vec<ExtraLineE
             lines.push(format!("host {database} {user} {address} {method}"));
         }
     }
-    lines.extend(request.extra.iter().map(|line| line.trim_end().to_string()));
+    let extra = request.extra.iter().enumerate();
+    let good = extra.filter(|(index, _)| left_out.iter().all(|error| error.index != *index));
+    lines.extend(good.map(|(_, line)| line.trim_end().to_string()));
     let mut seen = HashSet::new();
     lines.retain(|line| seen.insert(line.clone()));
-    Ok(format!("{BEGIN_MARKER}\n{}\n{END_MARKER}\n", lines.join("\n")))
+    let text = format!("{BEGIN_MARKER}\n{}\n{END_MARKER}\n", lines.join("\n"));
+    Block { text, left_out }
 }
 
 fn addresses(peer: &PeerAddress) -> Vec<String> {
@@ -124,27 +141,27 @@ fn by_address(addresses: &[IpAddr]) -> Vec<String> {
     sorted.iter().map(line).collect()
 }
 
-fn check_extra(extra: &[String]) -> Result<(), Vec<ExtraLineError>> {
+/// The extra lines that a server of this grammar refuses, or that this agent does not copy.
+pub fn judge_extra(extra: &[String], grammar: Grammar) -> Vec<ExtraLineError> {
     let wrong = |(index, line): (usize, &String)| {
-        let why = extra_error(line)?;
+        let why = extra_error(line, grammar)?;
         Some(ExtraLineError {
             index,
             line: line.clone(),
             why,
         })
     };
-    let errors: Vec<_> = extra.iter().enumerate().filter_map(wrong).collect();
-    if errors.is_empty() { Ok(()) } else { Err(errors) }
+    extra.iter().enumerate().filter_map(wrong).collect()
 }
 
-fn extra_error(line: &str) -> Option<String> {
+fn extra_error(line: &str, grammar: Grammar) -> Option<String> {
     if line.trim_end().contains(['\n', '\r', '\0']) {
         return Some("it holds more than one line".to_string());
     }
     if line.trim_end().ends_with('\\') {
         return Some("its backslash would swallow the next line".to_string());
     }
-    let file = parse(line);
+    let file = parse_as(line, grammar);
     match (file.errors.first(), file.rules.len()) {
         (Some(error), _) => Some(error.what.clone()),
         (None, 0) => Some("it holds no rule".to_string()),
@@ -157,7 +174,7 @@ mod tests {
     use super::*;
     use crate::postgres::hba::breadth::{Width, width};
     use crate::postgres::hba::required_connections::tests::topology;
-    use crate::postgres::hba::splice;
+    use crate::postgres::hba::{parse, splice};
     use proptest::prelude::*;
 
     fn peers(topology: &Topology) -> Vec<HbaPeer> {
@@ -171,7 +188,7 @@ mod tests {
             .collect()
     }
 
-    fn render(pod: &str, user: &str, peers: &[HbaPeer], extra: &[&str]) -> Result<String, Vec<ExtraLineError>> {
+    fn render(pod: &str, user: &str, peers: &[HbaPeer], extra: &[&str]) -> Block {
         let topology = topology(2);
         let extra: Vec<String> = extra.iter().map(ToString::to_string).collect();
         render_block(&BlockRequest {
@@ -181,6 +198,7 @@ mod tests {
             auth: Auth::Trust,
             peers,
             extra: &extra,
+            grammar: Grammar::default(),
         })
     }
 
@@ -199,7 +217,7 @@ mod tests {
             &["host all ann 10.0.0.0/8 scram-sha-256"],
         );
         assert_eq!(
-            block.unwrap(),
+            block.text,
             format!(
                 "{BEGIN_MARKER}\n\
                  local all gpadmin peer\n\
@@ -219,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn all_wrong_extra_lines_are_named() {
+    fn wrong_extra_lines_are_named_and_left_out_alone() {
         let extra = [
             "host all all 10.0.0.0/8 md5",
             "host all all 10.0.0.0/40 md5",
@@ -228,16 +246,35 @@ mod tests {
             "host a all all md5\nhost b all all md5",
             "host @dbs all all md5",
         ];
-        let errors = render("coordinator-0", "gpadmin", &[], &extra).unwrap_err();
-        let wrong: Vec<usize> = errors.iter().map(|error| error.index).collect();
+        let block = render("coordinator-0", "gpadmin", &[], &extra);
+        let wrong: Vec<usize> = block.left_out.iter().map(|error| error.index).collect();
         assert_eq!(wrong, [1, 2, 3, 4, 5]);
-        assert!(errors[0].to_string().contains("invalid CIDR mask"));
+        assert!(block.left_out[0].to_string().contains("invalid CIDR mask"));
+        let good = render("coordinator-0", "gpadmin", &[], &extra[..1]);
+        assert_eq!((block.text, good.left_out), (good.text, Vec::new()));
+    }
+
+    #[test]
+    fn greenplum_6_is_asked_for_the_password_in_its_own_way() {
+        let topology = topology(2);
+        let extra = ["host all all 10.0.0.0/8 scram-sha-256".to_string()];
+        let block = render_block(&BlockRequest {
+            topology: &topology,
+            me: topology.member("segment-a-0").unwrap(),
+            user: "gpadmin",
+            auth: Auth::ScramSha256,
+            peers: &peers(&topology),
+            extra: &extra,
+            grammar: Grammar::of("9.4"),
+        });
+        assert_eq!(block.left_out.len(), 1);
+        assert!(block.text.contains("coordinator-0.db.test md5\n") && !block.text.contains("scram"));
     }
 
     #[test]
     fn a_user_that_looks_like_a_keyword_is_quoted() {
         for user in ["all", "+x", "a b", "a\"b", "@f", "a,b", "a#b", "a\\"] {
-            let file = parse(&render("coordinator-0", user, &[], &[]).unwrap());
+            let file = parse(&render("coordinator-0", user, &[], &[]).text);
             assert_eq!(file.errors, []);
             assert!(file.rules.iter().all(|rule| rule.users[0].text == user), "{user}");
             assert!(file.rules[0].users[0].quoted, "{user}");
@@ -258,17 +295,17 @@ mod tests {
                     peer.address = PeerAddress::Addresses(vec![IpAddr::from([10, 0, 0, *octet])]);
                 }
             }
-            let block = render(&pod, "gpadmin", &peers, &[]).unwrap();
+            let block = render(&pod, "gpadmin", &peers, &[]).text;
             let middle = order.index(peers.len());
             peers.rotate_left(middle);
-            prop_assert_eq!(&block, &render(&pod, "gpadmin", &peers, &[]).unwrap());
+            prop_assert_eq!(&block, &render(&pod, "gpadmin", &peers, &[]).text);
             let file = parse(&block);
             prop_assert!(file.errors.is_empty() && !file.rules.is_empty());
             prop_assert!(file.rules.iter().all(|rule| width(rule) == Width::Exact));
             let lines: Vec<_> = block.lines().collect();
             let unique: HashSet<_> = lines.iter().collect();
             prop_assert_eq!(lines.len(), unique.len());
-            let spliced = splice(&foreign, &block);
+            let spliced = splice(foreign.as_bytes(), &block);
             prop_assert_eq!(&splice(&spliced, &block), &spliced);
         }
     }

@@ -34,6 +34,8 @@ pub(super) enum HbaSyntaxError {
     CertWithoutSsl,
     #[error("invalid authentication method \"{0}\"")]
     Method(String),
+    #[error("invalid authentication method \"{0}\": this server's version does not know it")]
+    MethodOfOtherVersion(String),
     #[error("invalid authentication method \"{0}\": not supported by this build")]
     MethodNotBuilt(String),
     #[error("authentication option not in name=value format: {0}")]

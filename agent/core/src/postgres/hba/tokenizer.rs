@@ -1,5 +1,6 @@
 //! From text to lines, fields and words.
 
+use super::grammar::{Grammar, Place};
 use super::model::Token;
 use super::syntax_error::HbaSyntaxError;
 
@@ -23,7 +24,8 @@ pub(super) struct Line {
 ///
 /// A backslash at the end of a line joins it with the next, even inside quotes and comments (since
 /// PostgreSQL 14; before, the backslash is an ordinary character).
-pub(super) fn lines(text: &str) -> Vec<Line> {
+pub(super) fn lines(text: &str, grammar: Grammar) -> Vec<Line> {
+    let joins = grammar.knows(Place::LineEnd, "\\");
     let mut physical = text.split_inclusive('\n').peekable();
     let mut number = 1;
     let mut found = Vec::new();
@@ -35,7 +37,7 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
             joined.push_str(part);
             joined.truncate(joined.trim_end_matches(['\r', '\n']).len());
             // Two backslashes before an empty line are one continuation, not two.
-            if joined.len() > continued_at && joined.ends_with('\\') {
+            if joins && joined.len() > continued_at && joined.ends_with('\\') {
                 joined.pop();
                 continued_at = joined.len();
                 continuations += 1;
@@ -43,13 +45,13 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
                 break;
             }
         }
-        found.extend(line(number, joined));
+        found.extend(line(number, joined, grammar));
         number += continuations + 1;
     }
     found
 }
 
-fn line(number: u32, text: String) -> Option<Line> {
+fn line(number: u32, text: String, grammar: Grammar) -> Option<Line> {
     let mut scanner = Scanner {
         bytes: text.as_bytes(),
         at: 0,
@@ -66,7 +68,7 @@ fn line(number: u32, text: String) -> Option<Line> {
     if fields.is_empty() && error.is_none() {
         return None;
     }
-    let error = error.or_else(|| include_directive(&fields));
+    let error = error.or_else(|| include_directive(&fields, grammar));
     Some(Line {
         number,
         text,
@@ -76,11 +78,11 @@ fn line(number: u32, text: String) -> Option<Line> {
 }
 
 /// PostgreSQL 16 reads these when the line has exactly two fields; older ones call them a wrong connection type.
-fn include_directive(fields: &[Vec<Token>]) -> Option<HbaSyntaxError> {
+fn include_directive(fields: &[Vec<Token>], grammar: Grammar) -> Option<HbaSyntaxError> {
     let [first, _] = fields else { return None };
     let word = first.first()?.text.as_str();
-    ["include", "include_if_exists", "include_dir"]
-        .contains(&word)
+    grammar
+        .has(Place::Directive, word)
         .then(|| HbaSyntaxError::DirectiveNotFollowed(word.to_string()))
 }
 
@@ -171,6 +173,10 @@ fn is_blank(c: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn lines(text: &str) -> Vec<Line> {
+        super::lines(text, Grammar::default())
+    }
 
     fn words(text: &str) -> Vec<Vec<(String, bool)>> {
         lines(text)

@@ -52,12 +52,17 @@ pub(crate) async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
             pod.dir().display()
         );
     }
-    tell(pod, "waiting for the names of all peers");
+    let broken_off = record.state == State::Unfinished;
+    let whole = broken_off && complete(pod).await;
+    if broken_off && !whole {
+        // Before anything is told: what does not change is said once.
+        refuse_exhausted(pod, &record)?;
+    }
+    show_others(pod, "waiting for the names of all peers");
     discovered::all_found(pod).await;
     let entries = all_agents(pod).await;
     own_keys(pod).await;
-    let broken_off = record.state == State::Unfinished;
-    if broken_off && complete(pod).await {
+    if whole {
         tracing::info!("the cluster of the last attempt is whole after all");
     } else {
         if !broken_off {
@@ -83,8 +88,26 @@ fn tell(pod: &Pod, what: &str) {
 
 fn show(pod: &Pod, phase: Phase, what: &str) {
     pod.board.phase(phase, what);
+    show_others(pod, what);
+}
+
+fn show_others(pod: &Pod, what: &str) {
     pod.catalog
         .send_replace(CatalogAnswer::NotCreated { what: what.into() });
+}
+
+/// No attempt is left until an administrator says so.
+fn refuse_exhausted(pod: &Pod, record: &Record) -> Result<()> {
+    let most = pod.config.borrow().greenplum.attempts;
+    if record.attempts < most {
+        return Ok(());
+    }
+    let what = format!(
+        "the cluster could not be created in {most} attempts; the last one failed: {}; mend that, then call gp-agent resume here to begin again",
+        record.reason.as_deref().unwrap_or("it was broken off")
+    );
+    show_others(pod, &what);
+    bail!("{what}");
 }
 
 /// Every peer's agent, once all of them have looked at their volumes.
@@ -153,12 +176,6 @@ async fn complete(pod: &Pod) -> bool {
 /// One run of gpinitsystem, from a clean field to a catalog that lists every server.
 async fn attempt(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Result<()> {
     let most = pod.config.borrow().greenplum.attempts;
-    if record.attempts >= most {
-        bail!(
-            "the cluster could not be created in {most} attempts; the last one failed: {}; mend that, then call gp-agent resume here to begin again",
-            record.reason.as_deref().unwrap_or("it was broken off")
-        );
-    }
     if record.state == State::Unfinished {
         tell(pod, "setting aside what an earlier attempt left");
         remote::clear(pod, pod.topology.members.iter()).await?;

@@ -16,8 +16,10 @@ pub(super) const SERVERS_ANSWER_WITHIN: Duration = Duration::from_secs(30);
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 const ASK_AGAIN: Duration = Duration::from_millis(300);
 
-/// Each primary answers for itself (gp_dist_random makes the query run on all of them).
-const DISTRIBUTED: &str = "select count(*) from gp_dist_random('gp_id')";
+const ROLE: &str = "select current_setting('gp_role')";
+/// Each primary answers for itself (gp_dist_random makes the query run on all of them). A coordinator in utility mode, as
+/// gpinitsystem starts it at first, asks nobody and answers with a row of its own, whose gp_segment_id is -1.
+const DISTRIBUTED: &str = "select count(*) from gp_dist_random('gp_id') where gp_segment_id >= 0";
 const STREAMING: &str = "select count(*) from pg_stat_replication where state = 'streaming'";
 
 /// What the cluster lacks; asks again for as long as `patience` while there is no answer.
@@ -54,6 +56,10 @@ async fn look(pod: &Pod, session: &mut Session) -> Result<CreationGaps> {
         .iter()
         .filter(|s| s.content.is_segment() && s.role == CatalogRole::Primary)
         .count() as u64;
+    let role = text(session, ROLE).await?;
+    if role != "dispatch" {
+        bail!("the coordinator runs in {role} mode, in which it asks no primary");
+    }
     let answering = number(session, DISTRIBUTED).await?;
     if answering != primaries {
         bail!("{answering} of {primaries} primaries answer a distributed query");
@@ -63,8 +69,13 @@ async fn look(pod: &Pod, session: &mut Session) -> Result<CreationGaps> {
 }
 
 async fn number(session: &mut Session, sql: &str) -> Result<u64> {
+    let answer = text(session, sql).await?;
+    answer.parse().with_context(|| format!("no number from: {sql}"))
+}
+
+/// The first cell of the answer.
+async fn text(session: &mut Session, sql: &str) -> Result<String> {
     let rows = session.ask(sql).await.with_context(|| sql.to_string())?;
-    let cell = rows.first().and_then(|row| row.first()).cloned().flatten();
-    cell.and_then(|text| text.parse().ok())
-        .with_context(|| format!("no number from: {sql}"))
+    let cell = rows.into_iter().next().and_then(|row| row.into_iter().next());
+    cell.flatten().with_context(|| format!("no answer to: {sql}"))
 }

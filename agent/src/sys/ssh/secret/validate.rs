@@ -5,6 +5,7 @@ use super::watch::{FileError, RawFile, RawSecret};
 use crate::sys::ssh::programs::{PublicHalfError, public_half};
 use gp_agent_core::finding::{Area, Finding, Severity};
 use gp_agent_core::ssh::key_rotation::{Purpose, Purposed};
+use gp_agent_core::ssh::private_key;
 use gp_agent_core::ssh::public_key::PublicKey;
 use std::fmt;
 use std::path::Path;
@@ -149,10 +150,11 @@ async fn pair(raw: &RawSecret, name: &Name, run_dir: &Path, findings: &mut Vec<F
         return None;
     };
     let checked = async {
+        let given = private.as_ref().map(|file| file.bytes.clone()).unwrap_or_default();
         let private = private_text(&path, private)?;
         let derived = public_half(private.text(), run_dir)
             .await
-            .map_err(|error| not_usable(&path, private.text(), &error))?;
+            .map_err(|error| not_usable(&path, &given, &error))?;
         if let Some((public_path, public)) = public {
             matches(&public_path, public, &path, &derived)?;
         }
@@ -210,7 +212,8 @@ fn empty(path: &Path) -> Finding {
     )
 }
 
-fn not_usable(path: &Path, text: &[u8], error: &PublicHalfError) -> Finding {
+/// `given`: the file as it is in the Secret.
+fn not_usable(path: &Path, given: &[u8], error: &PublicHalfError) -> Finding {
     let (what, remedy) = match error {
         PublicHalfError::Encrypted => (
             "the private key is encrypted with a passphrase, which nobody can type here".to_string(),
@@ -224,18 +227,13 @@ fn not_usable(path: &Path, text: &[u8], error: &PublicHalfError) -> Finding {
             format!("a key that cannot be used here: {error}"),
             "make a new key with `ssh-keygen -t ed25519 -N '' -f id_ed25519`",
         ),
-        PublicHalfError::NotAKey(_) if text.starts_with(b"LS0tLS1CRUdJT") => (
-            "the key is encoded in base64 twice".to_string(),
-            "put the key itself under `stringData`, or its base64 under `data`",
-        ),
-        PublicHalfError::NotAKey(_) if PublicKey::parse(&String::from_utf8_lossy(text)).is_ok() => (
-            "this is a public key, where the private one is expected".to_string(),
-            "put the private half (the file without .pub) there",
-        ),
-        PublicHalfError::NotAKey(_) => (
-            format!("not a private key, or a damaged one: {error}"),
-            "put a whole private key there, such as `ssh-keygen -t ed25519 -N '' -f id_ed25519` makes",
-        ),
+        PublicHalfError::NotAKey(_) => match private_key::diagnose(given) {
+            Some(damage) => (damage.what.to_string(), damage.remedy),
+            None => (
+                format!("not a private key, or a damaged one: {error}"),
+                "put a whole private key there, such as `ssh-keygen -t ed25519 -N '' -f id_ed25519` makes",
+            ),
+        },
     };
     Finding::error(Area::Ssh, path.display().to_string(), what, remedy)
 }

@@ -71,6 +71,11 @@ begin
     if relation not in ('gp_id', 'pg_catalog.gp_id') then
         raise feature_not_supported using message = 'the stand-in dispatches gp_dist_random(''gp_id'') alone';
     end if;
+    -- In utility mode Greenplum asks itself.
+    if current_setting('gp_role') = 'utility' then
+        return query select -1, g.gpname, g.numsegments, g.dbid, g.content from gp_id g;
+        return;
+    end if;
     return query select a.content::int, (r.gp).gpname, (r.gp).numsegments, (r.gp).dbid, (r.gp).content
         from standin.ask_primaries('select g::text from gp_id g') a, lateral (select a.answer::gp_id as gp) r;
 end $$;

@@ -24,6 +24,10 @@ pub struct LabelIntervals {
     pub sets: (u32, Duration),
 }
 
+/// Refusals in a row after which a person has to mend something. The first ones may be an answer of the moment: a token that
+/// is being renewed, an API server that has not yet read its Roles.
+const LASTS_AFTER: u32 = 3;
+
 impl Default for LabelIntervals {
     fn default() -> Self {
         let s = Duration::from_secs;
@@ -32,7 +36,7 @@ impl Default for LabelIntervals {
             look_after_trouble: s(15),
             first_retry: Duration::from_millis(200),
             longest_retry: s(30),
-            lasting_retry: s(300),
+            lasting_retry: s(60),
             sets: (5, s(20)),
         }
     }
@@ -58,6 +62,8 @@ pub struct Reconciler {
     look_at: Duration,
     retry_at: Duration,
     failures: u32,
+    /// Refusals among them, the last ones.
+    denials: u32,
     lasting: bool,
     replaced: bool,
     /// What was wanted at the last look.
@@ -75,6 +81,7 @@ impl Reconciler {
             look_at: Duration::ZERO,
             retry_at: Duration::ZERO,
             failures: 0,
+            denials: 0,
             lasting: false,
             replaced: false,
             wanted: DesiredRole::Undecided,
@@ -84,8 +91,9 @@ impl Reconciler {
 
     /// What is due at `now`.
     pub fn next(&mut self, wanted: DesiredRole, now: Duration) -> Step {
-        // A label that has become wrong does not wait for the end of a pause.
-        if wanted == DesiredRole::Nothing && self.wanted != wanted && !self.lasting {
+        // A label that has become wrong does not wait for the end of a pause, nor does one that may be set now: what was
+        // refused before may be a matter of the past.
+        if self.wanted != wanted && wanted != DesiredRole::Undecided {
             self.retry_at = Duration::ZERO;
         }
         self.wanted = wanted;
@@ -136,14 +144,23 @@ impl Reconciler {
         self.spend(step, now);
         self.known = Some(label);
         self.look_at = now + jittered(pause, chance);
-        (self.failures, self.lasting, self.retry_at) = (0, false, Duration::ZERO);
+        (self.failures, self.denials, self.lasting) = (0, 0, false);
+        self.retry_at = Duration::ZERO;
     }
 
     /// The API server did not do it.
     pub fn failed(&mut self, step: Step, trouble: &ApiError, now: Duration, chance: f64) {
-        self.spend(step, now);
+        if !trouble.lasts() {
+            self.spend(step, now);
+        }
         self.failures = self.failures.saturating_add(1);
-        self.lasting = trouble.lasts();
+        let denials = if trouble.lasts() {
+            self.denials.saturating_add(1)
+        } else {
+            0
+        };
+        self.denials = denials;
+        self.lasting = denials >= LASTS_AFTER || *trouble == ApiError::Replaced;
         self.replaced = *trouble == ApiError::Replaced;
         let pause = if self.lasting {
             self.pace.lasting_retry
@@ -166,6 +183,11 @@ impl Reconciler {
     /// Failures in a row.
     pub fn failures(&self) -> u32 {
         self.failures
+    }
+
+    /// Whether the last failures are such that a person has to do something first.
+    pub fn is_lasting(&self) -> bool {
+        self.lasting
     }
 
     /// Whether the label is surely absent, or nothing can be done about it soon.

@@ -138,22 +138,40 @@ fn what_must_go_does_not_wait_for_the_end_of_a_pause() {
 #[test]
 fn without_rights_it_is_tried_seldom_and_nobody_waits_for_it() {
     let mut reconciler = Reconciler::new(LabelIntervals::default());
-    let step = reconciler.next(PRIMARY, secs(0));
-    reconciler.failed(step, &ApiError::Denied("no".into()), secs(0), 0.5);
+    let deny = |reconciler: &mut Reconciler, wanted, at| {
+        let step = reconciler.next(wanted, at);
+        assert!(matches!(step, Step::Set(_)), "{step:?}");
+        reconciler.failed(step, &ApiError::Denied("no".into()), at, 0.5);
+    };
+    for at in [0, 1, 2] {
+        assert!(!reconciler.is_gone_or_out_of_reach());
+        deny(&mut reconciler, PRIMARY, secs(at));
+    }
     assert!(reconciler.is_gone_or_out_of_reach());
-    assert_eq!(reconciler.next(PRIMARY, secs(1)), Step::Wait(Some(secs(299))));
-    assert!(matches!(
-        reconciler.next(DesiredRole::Nothing, secs(2)),
-        Step::Wait(Some(_))
-    ));
-    assert_eq!(reconciler.next(PRIMARY, secs(300)), Step::Set(Some(Role::Primary)));
-    reconciler.learnt(
-        Step::Set(Some(Role::Primary)),
-        Some(value(Role::Primary)),
-        secs(300),
-        0.5,
-    );
+    assert_eq!(reconciler.next(PRIMARY, secs(3)), Step::Wait(Some(secs(59))));
+    // A change is tried at once, and only once.
+    deny(&mut reconciler, DesiredRole::Nothing, secs(4));
+    let wait = reconciler.next(DesiredRole::Nothing, secs(5));
+    assert_eq!(wait, Step::Wait(Some(secs(59))));
+    assert_eq!(reconciler.next(PRIMARY, secs(64)), Step::Set(Some(Role::Primary)));
+    let label = Some(value(Role::Primary));
+    reconciler.learnt(Step::Set(Some(Role::Primary)), label, secs(64), 0.5);
     assert!(!reconciler.is_gone_or_out_of_reach());
+}
+
+#[test]
+fn one_refusal_delays_no_promotion() {
+    let mut reconciler = Reconciler::new(LabelIntervals::default());
+    let standby = DesiredRole::Role(Role::Standby);
+    let step = reconciler.next(standby, secs(0));
+    reconciler.failed(step, &ApiError::Denied("token expired".into()), secs(0), 0.5);
+    assert_eq!(reconciler.next(standby, secs(1)), Step::Set(Some(Role::Standby)));
+    let promoted = DesiredRole::Role(Role::Coordinator);
+    for at in 1..=5 {
+        reconciler.failed(step, &ApiError::Denied("token expired".into()), secs(at), 0.5);
+    }
+    let step = reconciler.next(promoted, secs(6));
+    assert_eq!(step, Step::Set(Some(Role::Coordinator)));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::greenplum::gpinitsystem::{Plan, must_not_inherit};
 use gp_agent_core::greenplum::tool_output::{Level, Line, Progress, Reasons};
 use rustix::process::{Pid, Signal, kill_process_group};
+use std::cell::RefCell;
 use std::path::Path;
 use std::time::Duration;
 use tokio::process::Command;
@@ -45,18 +46,17 @@ impl Ran {
 pub(super) async fn gpinitsystem(pod: &Pod, greenplum: &Greenplum, plan: &Plan, folder: &Path) -> Ran {
     let count = |role| pod.topology.members.iter().filter(|m| m.role == role).count();
     let mut progress = Progress::new(count(Role::Primary), count(Role::Mirror));
-    let mut reasons = Reasons::default();
-    let mut from_file = Reasons::default();
+    let reasons = RefCell::new(Reasons::default());
     let mut command = command(greenplum, pod, "gpinitsystem");
     command.args(&plan.arguments);
     let run = output::follow(&mut command, "gpinitsystem", GPINITSYSTEM_SILENT_FOR, |line| {
         log("gpinitsystem", line);
-        reasons.feed(line);
+        reasons.borrow_mut().feed(line);
     });
     let mut tail = LogTail::new(folder, "gpinitsystem_");
     let mut look = |tail: &mut LogTail| {
         for line in tail.lines().unwrap_or_default().iter().filter_map(|l| Line::parse(l)) {
-            from_file.feed(&line);
+            reasons.borrow_mut().feed(&line);
             if let Some(text) = progress.feed(&line) {
                 tell(pod, &text);
             }
@@ -79,7 +79,7 @@ pub(super) async fn gpinitsystem(pod: &Pod, greenplum: &Greenplum, plan: &Plan, 
             Ok(status) => format!("gpinitsystem: {status}"),
             Err(error) => format!("gpinitsystem: {error:#}"),
         },
-        reasons: from_file.or(reasons),
+        reasons: reasons.take(),
     }
 }
 

@@ -1,11 +1,12 @@
 //! A tool from its start to its end, line by line.
 
+use crate::sys::text::next_line;
 use anyhow::{Context, Result, bail};
 use gp_agent_core::greenplum::tool_output::Line;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::io::{AsyncRead, BufReader};
 use tokio::process::Command;
 use tokio::sync::mpsc;
 
@@ -53,8 +54,8 @@ pub(super) async fn follow(
 
 async fn forward<R: AsyncRead + Unpin>(stream: Option<R>, lines: mpsc::Sender<Line>) {
     let Some(stream) = stream else { return };
-    let mut reader = BufReader::new(stream).lines();
-    while let Ok(Some(raw)) = reader.next_line().await {
+    let mut reader = BufReader::new(stream);
+    while let Ok(Some(raw)) = next_line(&mut reader).await {
         if let Some(line) = Line::parse(&raw)
             && lines.send(line).await.is_err()
         {
@@ -94,11 +95,12 @@ mod tests {
     #[test]
     fn both_streams_and_the_end_are_seen() {
         let mut seen = Vec::new();
-        let status = block_on(follow(&mut bash("echo one; echo two >&2; exit 3"), "x", LONG, |line| {
+        let script = r"printf 'caf\351\n'; echo one; echo two >&2; exit 3";
+        let status = block_on(follow(&mut bash(script), "x", LONG, |line| {
             seen.push(line.text.clone());
         }));
         seen.sort();
-        assert_eq!(seen, ["one", "two"]);
+        assert_eq!(seen, ["caf\u{fffd}", "one", "two"]);
         assert_eq!(status.unwrap().code(), Some(3));
     }
 

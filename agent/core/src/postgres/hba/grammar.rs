@@ -1,0 +1,188 @@
+//! Which words of pg_hba.conf which server knows: one table for all major versions (hba.c of each, `parse_hba_line`,
+//! `parse_hba_auth_opt`, `next_token`).
+
+use super::model::{ConnType, Method, Rule};
+
+/// The newest version whose file was compared.
+const NEWEST: u32 = 17;
+
+/// No later version has taken the word away.
+const STAYS: u32 = u32::MAX;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    ConnectionType,
+    Method,
+    Option,
+    ClientCert,
+    Directive,
+    /// A backslash at the end of a line.
+    LineEnd,
+}
+
+/// A word that not every version knows: from `since` on, and before `until`. 9 stands for 9.4, which is Greenplum 6.
+struct Word {
+    place: Place,
+    text: &'static str,
+    since: u32,
+    until: u32,
+}
+
+const fn word(place: Place, text: &'static str, since: u32, until: u32) -> Word {
+    Word {
+        place,
+        text,
+        since,
+        until,
+    }
+}
+
+const WORDS: &[Word] = &[
+    word(Place::ConnectionType, "hostgssenc", 12, STAYS),
+    word(Place::ConnectionType, "hostnogssenc", 12, STAYS),
+    word(Place::Method, "scram-sha-256", 10, STAYS),
+    word(Place::Option, "pam_use_hostname", 10, STAYS),
+    word(Place::Option, "compat_realm", 10, STAYS),
+    word(Place::Option, "upn_username", 10, STAYS),
+    word(Place::Option, "ldapscheme", 11, STAYS),
+    word(Place::Option, "ldapsearchfilter", 11, STAYS),
+    word(Place::Option, "radiusserver", 0, 10),
+    word(Place::Option, "radiussecret", 0, 10),
+    word(Place::Option, "radiusport", 0, 10),
+    word(Place::Option, "radiusidentifier", 0, 10),
+    word(Place::Option, "radiusservers", 10, STAYS),
+    word(Place::Option, "radiussecrets", 10, STAYS),
+    word(Place::Option, "radiusports", 10, STAYS),
+    word(Place::Option, "radiusidentifiers", 10, STAYS),
+    word(Place::Option, "clientname", 14, STAYS),
+    word(Place::ClientCert, "0", 0, 14),
+    word(Place::ClientCert, "1", 0, 14),
+    word(Place::ClientCert, "no-verify", 12, 14),
+    word(Place::ClientCert, "verify-ca", 12, STAYS),
+    word(Place::ClientCert, "verify-full", 12, STAYS),
+    word(Place::LineEnd, "\\", 14, STAYS),
+    word(Place::Directive, "include", 16, STAYS),
+    word(Place::Directive, "include_if_exists", 16, STAYS),
+    word(Place::Directive, "include_dir", 16, STAYS),
+];
+
+/// How a server of one major version reads pg_hba.conf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grammar {
+    major: u32,
+}
+
+impl Default for Grammar {
+    /// The newest one.
+    fn default() -> Grammar {
+        Grammar { major: NEWEST }
+    }
+}
+
+impl Grammar {
+    /// That of a server whose PG_VERSION is `version` (`15`, `9.4`); the newest one when it is no number.
+    pub fn of(version: &str) -> Grammar {
+        let major = version.split('.').next().and_then(|major| major.parse().ok());
+        major.map_or_else(Grammar::default, |major| Grammar { major })
+    }
+
+    /// Whether it has the method scram-sha-256.
+    pub fn knows_scram(self) -> bool {
+        self.knows(Place::Method, "scram-sha-256")
+    }
+
+    /// Whether `word` means anything there. Words that no version ever lost or gained are not in the table.
+    pub(super) fn knows(self, place: Place, word: &str) -> bool {
+        let mut entries = WORDS.iter().filter(|entry| entry.place == place && entry.text == word);
+        entries.all(|entry| (entry.since..entry.until).contains(&self.major))
+    }
+
+    /// The same for a word that has to be in the table.
+    pub(super) fn has(self, place: Place, word: &str) -> bool {
+        WORDS.iter().any(|entry| entry.place == place && entry.text == word) && self.knows(place, word)
+    }
+
+    /// Whether nothing but the line itself decides whether the server takes it. With LDAP, RADIUS and their like it depends
+    /// on how the server was built, on libraries and on DNS at that moment; client certificates need a root certificate;
+    /// before PostgreSQL 10 a `hostssl` line needed `ssl = on`. Such a line, when refused, keeps the server from starting.
+    pub fn is_certain(self, rule: &Rule) -> bool {
+        let plain = matches!(
+            rule.method,
+            Method::Trust
+                | Method::Reject
+                | Method::Ident
+                | Method::Peer
+                | Method::Password
+                | Method::Md5
+                | Method::ScramSha256
+        );
+        let needs_ssl = rule.kind == ConnType::HostSsl && self.major < 10;
+        plain && rule.options.is_empty() && !needs_ssl
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::hba::parse_as;
+
+    #[test]
+    fn each_version_has_its_words() {
+        for (line, versions) in [
+            ("host all all all md5", ["9.4", "12", "13", "14", "17"].as_slice()),
+            ("host all all all scram-sha-256", &["12", "13", "14", "17"]),
+            ("hostgssenc all all all md5", &["12", "13", "14", "17"]),
+            ("hostssl all all all md5 clientcert=1", &["9.4", "12", "13"]),
+            ("hostssl all all all md5 clientcert=no-verify", &["12", "13"]),
+            (
+                "hostssl all all all md5 clientcert=verify-ca",
+                &["12", "13", "14", "17"],
+            ),
+            (
+                "hostssl all all all md5 clientname=DN clientcert=verify-full",
+                &["14", "17"],
+            ),
+            (
+                "host all all all ldap ldapserver=h ldapbasedn=b ldapsearchfilter=f",
+                &["12", "13", "14", "17"],
+            ),
+            (
+                "host all all all radius radiusserver=127.0.0.1 radiussecret=s",
+                &["9.4"],
+            ),
+            (
+                "host all all all radius radiusservers=127.0.0.1 radiussecrets=s",
+                &["12", "13", "14", "17"],
+            ),
+            ("host all all all \\\nmd5", &["14", "17"]),
+        ] {
+            for version in ["9.4", "12", "13", "14", "17"] {
+                let file = parse_as(line, Grammar::of(version));
+                assert_eq!(
+                    file.errors.is_empty(),
+                    versions.contains(&version),
+                    "{version}: {line}: {:?}",
+                    file.errors
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_only_the_server_can_judge_is_not_certain() {
+        let certain = |line: &str, version: &str| {
+            let grammar = Grammar::of(version);
+            let file = parse_as(line, grammar);
+            assert_eq!(file.errors, [], "{line}");
+            grammar.is_certain(&file.rules[0])
+        };
+        assert!(certain("hostssl all app 10.0.0.0/8 scram-sha-256", "15"));
+        assert!(!certain("hostssl all app 10.0.0.0/8 md5", "9.4"));
+        assert!(!certain("hostssl all app 10.0.0.0/8 md5 clientcert=verify-ca", "15"));
+        assert!(!certain("host all all all ldap \"ldapurl=ldap://h/dc=x\"", "15"));
+        assert!(!certain(
+            "host all all all radius radiusservers=nowhere radiussecrets=s",
+            "15"
+        ));
+    }
+}
