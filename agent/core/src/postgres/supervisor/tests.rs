@@ -60,7 +60,7 @@ fn walks() -> impl Strategy<Value = Vec<(u8, u64)>> {
 
 fn begun(effects: &[Effect]) -> Vec<&Activity> {
     let begun = |effect| match effect {
-        &Effect::Begin(ref activity) => Some(activity),
+        Effect::Begin(activity) => Some(activity),
         _ => None,
     };
     effects.iter().filter_map(begun).collect()
