@@ -76,11 +76,7 @@ pub(crate) fn other_configuration(_: &Shared) -> Result<()> {
     };
     let cluster = Cluster::new(settings)?;
     let pod = cluster.pod("coordinator-0");
-    let other = [
-        "--env=GP_AGENT_COORDINATOR_PORT=6432",
-        "--env=GP_AGENT_STORAGE_PATH=/greenplum/deeper",
-    ];
-    cluster.create(pod, &other)?;
+    cluster.create(pod, &["--env=GP_AGENT_COORDINATOR_PORT=6432"])?;
     cluster.wait_ready(pod)?;
-    expect_tools(&cluster, pod, "6432", "/greenplum/deeper/gpseg-1")
+    expect_tools(&cluster, pod, "6432", "/greenplum/gpseg-1")
 }
