@@ -59,11 +59,13 @@ fn walks() -> impl Strategy<Value = Vec<(u8, u64)>> {
 }
 
 fn begun(effects: &[Effect]) -> Vec<&Activity> {
-    let begun = |effect| match effect {
-        Effect::Begin(activity) => Some(activity),
-        _ => None,
-    };
-    effects.iter().filter_map(begun).collect()
+    let mut begun = Vec::new();
+    for effect in effects {
+        if let Effect::Begin(activity) = effect {
+            begun.push(activity);
+        }
+    }
+    begun
 }
 
 fn starts(effects: &[Effect]) -> bool {
