@@ -1,5 +1,7 @@
 //! What the scripts in `image/` leave behind on the machine of whoever calls them.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use cluster_tests::helm::root;
 use std::fs;
 use std::path::Path;
