@@ -218,6 +218,8 @@ impl<'ast> Visit<'ast> for Paths {
         self.tree(&[], &item.tree);
     }
 
+    fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
+
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let words: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
         if words.len() > 1 {

@@ -92,6 +92,12 @@ fn no_circle_between_rooms() {
     }
 }
 
+#[test]
+fn no_circle_between_files() {
+    assert_eq!(agent().circles(), [[""; 0]; 0]);
+    assert_eq!(core().circles(), [[""; 0]; 0]);
+}
+
 fn entries(dir: &Path) -> BTreeSet<String> {
     std::fs::read_dir(dir)
         .unwrap()

@@ -7,5 +7,6 @@ pub mod gpinitsystem;
 pub mod preflight;
 pub mod start_decision;
 pub mod startup_order;
+pub mod tool_environment;
 pub mod tool_output;
 pub mod version;

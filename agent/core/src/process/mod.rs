@@ -6,4 +6,3 @@ pub mod retry;
 pub mod shutdown_schedule;
 pub mod stat;
 pub mod timeouts;
-pub mod tool_environment;

@@ -53,7 +53,7 @@ fn text(
         folder: &folder,
         logs: &logs,
     })
-    .map_err(|findings| super::all(&findings))?;
+    .map_err(|findings| super::findings::all(&findings))?;
     let mut text = format!(
         "# For {family}. HBA_HOSTNAMES is '0' instead when not every pod's name and address lead to each other; the locale\n\
          # is written as the coordinator's `locale -a` spells it.\n"

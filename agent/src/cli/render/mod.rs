@@ -1,5 +1,6 @@
 //! `gp-agent render`: what would be written, to standard output.
 
+mod findings;
 pub(super) mod gpinitsystem;
 pub(super) mod topology;
 
@@ -67,12 +68,6 @@ async fn render_hba(config: &Config, account: &Account, topology: &Topology, me:
     let existing = std::fs::read(me.data_dir.join("pg_hba.conf")).unwrap_or_default();
     let (text, _) = hba::with_load_mark(&block.text);
     String::from_utf8_lossy(&hba::splice(&existing, &text)).into_owned()
-}
-
-/// What was found wrong, a line each.
-fn all(findings: &[impl ToString]) -> Error {
-    let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
-    Error::msg(lines.join("\n"))
 }
 
 /// Who is who. Needs no cluster: outside of it the domain may stay unknown.

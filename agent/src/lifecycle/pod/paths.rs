@@ -16,3 +16,6 @@ pub(crate) fn tool_environment_file() -> PathBuf {
 pub(crate) fn tool_links_dir() -> PathBuf {
     run_dir().join("bin")
 }
+
+/// Mode of the files that servers read: nobody else's.
+pub(crate) const SERVER_FILE_MODE: u32 = 0o600;

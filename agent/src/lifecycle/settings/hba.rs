@@ -5,8 +5,10 @@
 //! So these come in by a reload alone, and the block's mark tells whether the server has read the file. When it has not, the
 //! lines are tried one after another, and what it refuses is left out and named.
 
-use super::{MODE, hba_verification, tell_postmaster};
+use super::hba_verification;
+use super::reload::tell_postmaster;
 use crate::lifecycle::pod::Pod;
+use crate::lifecycle::pod::paths::SERVER_FILE_MODE as MODE;
 use crate::sys::postgres::auth_request::{AuthRequest, auth_request};
 use crate::sys::storage::fs::write_atomically;
 use anyhow::{Context, Result};

@@ -5,12 +5,13 @@ pub(crate) mod config_watch;
 mod hba;
 pub(crate) mod hba_verification;
 pub(crate) mod password;
+mod reload;
 
 use super::pod::Pod;
 use crate::engine::limits::judge_limits;
+use crate::lifecycle::pod::paths::SERVER_FILE_MODE as MODE;
 use crate::sys::log;
 use crate::sys::postgres::session::Session;
-use crate::sys::process::{catches, process};
 use crate::sys::resources::cgroup;
 use crate::sys::storage::fs::write_atomically;
 use anyhow::{Context, Result};
@@ -22,13 +23,12 @@ use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::postgres::conf;
 use gp_agent_core::postgres::hba::LoadMark;
 use hba::{ExtraLines, Refusals};
-use rustix::process::Signal;
+use reload::{tell_postmaster, wait_for_reload};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-const MODE: u32 = 0o600;
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// Writes the files below `dir` for a server that will be started, without the lines of `hba.extra` that might keep it from
@@ -206,40 +206,6 @@ impl Keeper {
         pod.volume.run(move || hba_verification::report_hba(&verified)).await;
         ask_server(pod, &mut self.session).await;
         Ok(())
-    }
-}
-
-/// Asks the postmaster to reload. False when there is none.
-async fn tell_postmaster(pod: &Pod) -> Result<bool> {
-    let Some(server) = pod.board.server() else {
-        return Ok(false);
-    };
-    if !can_be_told(server.pid()).await {
-        return Ok(false);
-    }
-    server.signal(Signal::HUP)?;
-    Ok(true)
-}
-
-/// Waits until the postmaster has a handler for SIGHUP, which would end one that has just been started. False when it has gone.
-async fn can_be_told(pid: i32) -> bool {
-    while !catches(pid, Signal::HUP) {
-        if process(pid).is_none() {
-            return false;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    true
-}
-
-/// The postmaster reloads on its own time: a fresh connection that knows a newer load is the sign.
-async fn wait_for_reload(session: &mut Session) {
-    let loaded_lately = "select 1 where pg_conf_load_time() > now() - interval '2 seconds'";
-    for _ in 0..10 {
-        if session.ask(loaded_lately).await.is_ok_and(|rows| !rows.is_empty()) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

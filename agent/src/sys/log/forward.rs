@@ -4,6 +4,7 @@
 //! its last few records are written once more by the next one. While nobody reads standard error, servers wait for it once
 //! the pipe is full, and that must not last: what [`Passer::relieve`] takes out is lost, and counted.
 
+use super::line;
 use super::pipe::Peeker;
 use super::sink::{Batch, PIPE_BUF, Sink};
 use gp_agent_core::log::postgres::take;
@@ -191,7 +192,7 @@ impl Passer {
 
 /// As many records as are written at once, at least one, and the bytes that they take.
 fn batch(seen: &[u8], whole: bool) -> (String, usize) {
-    let (who, now) = (super::identity(), super::now());
+    let (who, now) = (line::identity(), line::now());
     let (mut lines, mut bytes) = (String::new(), 0);
     while let Some(taken) = take(seen.get(bytes..).unwrap_or_default(), now, whole) {
         let line = taken.record.map_or(String::new(), |r| r.lines(&who));
@@ -207,7 +208,7 @@ fn batch(seen: &[u8], whole: bool) -> (String, usize) {
 /// Records, and the bytes that they take.
 fn count(seen: &[u8], whole: bool) -> (u64, usize) {
     let (mut records, mut bytes) = (0, 0);
-    while let Some(taken) = take(seen.get(bytes..).unwrap_or_default(), super::now(), whole) {
+    while let Some(taken) = take(seen.get(bytes..).unwrap_or_default(), line::now(), whole) {
         records += u64::from(taken.record.is_some());
         bytes += taken.bytes;
     }

@@ -1,5 +1,6 @@
 //! The agent's own events as records.
 
+use super::line;
 use gp_agent_core::log::record::{Level, Record};
 use serde_json::{Map, Value};
 use std::fmt;
@@ -18,7 +19,7 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, _context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        writer.write_str(&record(event).lines(&super::identity()))
+        writer.write_str(&record(event).lines(&line::identity()))
     }
 }
 
@@ -27,7 +28,7 @@ fn record(event: &Event<'_>) -> Record {
     event.record(&mut seen);
     seen.fields.insert("source".into(), "agent".into());
     Record {
-        time: super::now(),
+        time: line::now(),
         level: level(*event.metadata().level()),
         message: seen.message,
         fields: seen.fields,

@@ -1,8 +1,8 @@
 //! The thread that writes the agent's log, and passes on the servers': the only one that may meet a standard error that
 //! nobody reads. Everybody else leaves records in a queue and goes on.
 
-use super::Source;
 use super::forward::{Passed, Passer};
+use super::line::{Source, line};
 use super::queue::{Next, Queue};
 use super::sink::{Batch, ReaderWatch, Sink};
 use gp_agent_core::log::record::Level;
@@ -277,5 +277,5 @@ impl Work {
 /// What stands in the log where records are missing.
 fn lost(records: u64, whose: &str) -> String {
     let message = format!("{records} log records {whose}dropped: nobody read standard error");
-    super::line(Source::Agent, Level::Warn, &message)
+    line(Source::Agent, Level::Warn, &message)
 }

@@ -1,7 +1,9 @@
 //! What gpinitsystem left undone, done by itself: standby, mirrors, and gpadmin's password, which gpinitsystem sets to a
 //! word that everybody knows.
 
-use super::{remote, tell, tool, verify, with_request};
+use super::progress::tell;
+use super::request::with_request;
+use super::{remote, tool, verify};
 use crate::engine::Greenplum;
 use crate::lifecycle::pod::Pod;
 use crate::sys::storage::fs::write_atomically;

@@ -1,6 +1,7 @@
 //! What the coordinator's agent does on every host over ssh, all hosts at once.
 
-use super::{set_aside, show, tell};
+use super::progress::{show, tell};
+use super::set_aside;
 use crate::engine::Greenplum;
 use crate::lifecycle::greenplum::coordinator_timeline;
 use crate::lifecycle::pod::Pod;

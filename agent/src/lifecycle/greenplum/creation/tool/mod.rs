@@ -2,7 +2,7 @@
 
 mod output;
 
-use super::tell;
+use super::progress::tell;
 use crate::engine::Greenplum;
 use crate::lifecycle::pod::Pod;
 use crate::sys::log::tail::LogTail;
