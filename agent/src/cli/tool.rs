@@ -2,7 +2,7 @@
 
 use super::status::tell;
 use crate::lifecycle::pod::paths::{tool_environment_file, tool_links_dir};
-use gp_agent_core::process::tool_environment::ToolEnvironment;
+use gp_agent_core::greenplum::tool_environment::ToolEnvironment;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;

@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::sys::process::passwd::Account;
 use gp_agent_core::cluster::topology::Member;
-use gp_agent_core::process::tool_environment::ToolEnvironment;
+use gp_agent_core::greenplum::tool_environment::ToolEnvironment;
 use std::collections::BTreeMap;
 
 /// The directory of the servers' sockets, and the database that every cluster has. The image says the same in its ENV,

@@ -1,7 +1,7 @@
 //! The engine's programs under their own names, each a link to this program, which runs the real one with all that it
-//! needs to know (see [`gp_agent_core::process::tool_environment`]).
+//! needs to know (see [`gp_agent_core::greenplum::tool_environment`]).
 
-use gp_agent_core::process::tool_environment::ToolEnvironment;
+use gp_agent_core::greenplum::tool_environment::ToolEnvironment;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
