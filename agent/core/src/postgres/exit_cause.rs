@@ -52,7 +52,7 @@ impl Ending {
     }
 
     /// Whether an administrator stopped it, so that it stays stopped.
-    pub fn was_asked_for(self) -> bool {
+    pub(crate) fn was_asked_for(self) -> bool {
         self != Ending::Crash
     }
 }

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 /// How long an existing primary waits for its partner's word before it starts alone. A partner whose pod starts at the same
 /// time answers well within it.
-pub const PARTNER_SILENT_FOR: Duration = Duration::from_secs(5);
+pub(crate) const PARTNER_SILENT_FOR: Duration = Duration::from_secs(5);
 
 /// How long the newest server waits for an older one that still runs to step down. That takes its agent a look at its peers and
 /// a stop; one that never does (version 0.1.0 steps down for a server that runs, not for a directory) must not win.
-pub const OLDER_STEPS_DOWN_WITHIN: Duration = Duration::from_secs(60);
+pub(crate) const OLDER_STEPS_DOWN_WITHIN: Duration = Duration::from_secs(60);
 
 /// The facts about a directory that the decision rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -236,7 +236,7 @@ pub fn same_database(own: &Directory, other: &Directory) -> bool {
 }
 
 /// Whether the partner's server runs writable on an older timeline of the same database.
-pub fn runs_behind(own: &Directory, partner: &Partner) -> bool {
+pub(crate) fn runs_behind(own: &Directory, partner: &Partner) -> bool {
     matches!(partner, Partner::Answered { directory, writable: true }
         if same_database(own, directory) && directory.timeline < own.timeline)
 }
