@@ -1,4 +1,4 @@
-//! What only Greenplum has: versions, gpinitsystem, FTS, the output of its tools, starts by the catalog.
+//! What only Greenplum has: versions, gpinitsystem, FTS, the output of its tools, starts by the catalog; what administrators' tools are told.
 
 pub mod catalog_drift;
 pub mod creation_gaps;

@@ -1,4 +1,4 @@
-//! Processes over time: restarts with backoff, polling, the shutdown schedule; and what administrators' tools are told.
+//! Processes over time: restarts with backoff, polling, the shutdown schedule.
 
 pub mod poll_interval;
 pub mod restart_backoff;
