@@ -7,8 +7,9 @@ use std::net::IpAddr;
 
 const BLOCK: &str = "# BEGIN gp-agent\nlocal all gpadmin peer\n# END gp-agent\n";
 
-libfuzzer_sys::fuzz_target!(|text: &str| {
-    let file = parse(text);
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let text = String::from_utf8_lossy(bytes);
+    let file = parse(&text);
     let lines = u32::try_from(text.split('\n').count()).unwrap_or(u32::MAX);
     assert!(file.rules.iter().all(|rule| (1..=lines).contains(&rule.line)));
     assert!(file.errors.iter().all(|error| (1..=lines).contains(&error.line)));
@@ -29,6 +30,6 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         let client = Client::new(origin, database, "gpadmin");
         assert_eq!(index.admit(&client, &view), admit(&file, &client, &view));
     }
-    let once = splice(text, BLOCK);
+    let once = splice(bytes, BLOCK);
     assert_eq!(splice(&once, BLOCK), once);
 });

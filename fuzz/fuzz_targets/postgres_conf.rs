@@ -4,7 +4,7 @@
 
 use gp_agent_core::postgres::conf::with_include;
 
-libfuzzer_sys::fuzz_target!(|text: &str| {
+libfuzzer_sys::fuzz_target!(|text: &[u8]| {
     let once = with_include(text);
     assert!(once.starts_with(text));
     assert_eq!(with_include(&once), once);

@@ -116,7 +116,8 @@ fn own_prefix(line: &str) -> Option<OwnPrefix<'_>> {
     let (time, rest) = line.split_once(" [")?;
     let (pid, rest) = rest.split_once("] ")?;
     let (sqlstate, rest) = rest.split_once(' ')?;
-    let (seconds, millis) = time.split_once('.')?;
+    // Always three digits of a fraction (elog.c, log_line_prefix, %n).
+    let (seconds, millis) = time.split_once('.').filter(|(_, millis)| millis.len() == 3)?;
     let (seconds, millis): (u64, u64) = (seconds.parse().ok()?, millis.parse().ok()?);
     let right = sqlstate.len() == 5 && sqlstate.bytes().all(|b| b.is_ascii_alphanumeric());
     Some(OwnPrefix {

@@ -156,3 +156,12 @@ proptest! {
         }
     }
 }
+
+/// Found by the fuzz target `postgres_log`: the fraction of a second had 29 digits.
+#[test]
+fn a_time_that_no_server_writes_is_no_time() {
+    for seconds in ["1709251199.00007738795006654191327", "18446744073709551615.000"] {
+        let all = records(&format!("{seconds} [43] 42P01 gpadmin@postgres LOG:  x\n"));
+        assert_eq!((all.len(), all[0].time), (1, NOW), "{seconds}");
+    }
+}
