@@ -7,6 +7,7 @@ use gp_agent::internals::reference::{ENDPOINTS, EXIT_CODES, Endpoint, metrics};
 use gp_agent_core::cluster::phase::MAY_FOLLOW;
 use gp_agent_core::cluster::status::{Phase, PodStatus, ReplicationStatus, StorageStatus};
 use gp_agent_core::config;
+use gp_agent_core::postgres::supervisor::{TRANSITIONS, Transition};
 use gp_agent_core::process::timeouts::{BOUNDS, Bound};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,6 +67,13 @@ fn the_phases_follow_each_other_as_the_code_says() {
     let row = |(phase, after): &(Phase, &[Phase])| vec![words(&[*phase]), words(after)];
     let text = table(&["Phase", "May be followed by"], MAY_FOLLOW.iter().map(row));
     expect("docs/design/architecture.md", "phases", &text);
+}
+
+#[test]
+fn the_supervisor_moves_as_the_code_says() {
+    let row = |(from, event, to): &Transition| vec![format!("{from:?}"), (*event).to_string(), format!("{to:?}")];
+    let text = table(&["State", "What happens", "Next state"], TRANSITIONS.iter().map(row));
+    expect("docs/design/architecture.md", "supervisor", &text);
 }
 
 /// A pod that has a value for every metric.

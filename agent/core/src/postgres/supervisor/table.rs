@@ -1,8 +1,8 @@
 //! The transitions on one page. The machine is the code in the parent; that it does nothing else, and all of this, is proven
 //! by its tests.
 
-use super::State;
-use super::State::{
+use super::model::State;
+use super::model::State::{
     Crashed, Deciding, Draining, Held, Looking, Making, Over, Refused, Running, Starting, SteppingDown, Stopped,
     Waiting,
 };

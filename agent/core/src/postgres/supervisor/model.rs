@@ -1,0 +1,178 @@
+//! What happens to the supervisor, what it does, and where it stands.
+
+use crate::cluster::status::Phase;
+use crate::postgres::exit_cause::Ending;
+use crate::postgres::start_decision::{Decision, DirectoryKind};
+use std::time::Duration;
+
+/// What the supervisor does at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// Looks who runs on the directory, and whether an administrator holds it.
+    Looking,
+    /// Asks the peers what this directory is.
+    Deciding,
+    /// Makes the directory: creates a database, or copies one.
+    Making,
+    /// Writes settings, lets others go first, decides once more, starts.
+    Starting,
+    /// A server runs, started or adopted.
+    Running,
+    /// The server is stopped because a newer one took over.
+    SteppingDown,
+    /// Somebody else has to act first.
+    Waiting,
+    /// A person has to mend something first.
+    Refused,
+    /// An administrator took the postmaster out of supervision; none runs.
+    Held,
+    /// An administrator stopped the server.
+    Stopped,
+    /// The server crashed and is started again after a pause.
+    Crashed,
+    /// The pod ends: the server is stopped.
+    Draining,
+    /// Nothing is left to do.
+    Over,
+}
+
+/// What is done while nothing happens; it ends in one event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// Look who runs on the directory: [`Event::Found`].
+    Look {
+        /// Only look, and end nobody: an administrator stopped the server, and may be about to start it.
+        passive: bool,
+    },
+    /// Examine the directory and ask: [`Event::Decided`].
+    Decide(Inquiry),
+    /// Create an empty database, or go on with a creation that was broken off: [`Event::Made`].
+    Create,
+    /// Copy the partner's database: [`Event::Made`].
+    Copy,
+    /// Everything before a start, one more decision, the start: [`Event::Started`].
+    Start(Inquiry),
+    /// Watch the running server: [`Event::Ended`] or [`Event::Overtaken`].
+    Watch,
+    /// Stop it: [`Event::ServerGone`].
+    Stop,
+    /// Let so much time pass: [`Event::Due`]. News from a peer end it early where it `listens`.
+    Pause {
+        /// How long at most.
+        time: Duration,
+        /// Whether a peer's news matter.
+        listens: bool,
+    },
+    /// Stop what runs, in the order of the cluster and inside the schedule: [`Event::Drained`].
+    Drain,
+}
+
+/// How a question to the peers counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Inquiry {
+    /// Since when it has been asked without a decision.
+    pub asked_for: Duration,
+    /// The server ran until a moment ago: what peers answered it last still counts.
+    pub just_ran: bool,
+}
+
+/// Who was found on the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A server, which is adopted.
+    Server {
+        /// Its process ID.
+        pid: i32,
+    },
+    /// Somebody who has to end first; the text says who.
+    Busy(String),
+    /// A creation that was broken off and has to be finished before anything is adopted or started.
+    Unfinished,
+    /// Nobody.
+    Nobody {
+        /// A tool took away the directory whose server it had stopped: nothing is left that could stay stopped.
+        removed: bool,
+    },
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The look is done.
+    Found {
+        /// The reason of an administrator who holds the postmaster.
+        held: Option<String>,
+        /// Who is there.
+        found: Found,
+    },
+    /// The decision about the directory.
+    Decided {
+        /// What to do with it.
+        decision: Decision,
+        /// What it is.
+        directory: DirectoryKind,
+    },
+    /// The directory is made, or as much as could be made now.
+    Made,
+    /// The server was started.
+    Started {
+        /// Its process ID.
+        pid: i32,
+    },
+    /// The directory may be started, but not yet; the text says why.
+    NotYet(String),
+    /// An activity failed; the text says of what.
+    Failed(String),
+    /// The running server ended.
+    Ended {
+        /// In which way.
+        ending: Ending,
+        /// In words.
+        words: String,
+    },
+    /// The running server has to stop; the text says why.
+    Overtaken(String),
+    /// The server that was to stop has stopped.
+    ServerGone,
+    /// The pause is over.
+    Due,
+    /// An administrator holds the postmaster; that is on the volume already.
+    Hold(String),
+    /// An administrator gives it back; that is on the volume already.
+    Resume,
+    /// The pod has to end.
+    Shutdown,
+    /// Nothing runs any more, or time is up.
+    Drained,
+}
+
+/// What the loop has to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Drop what runs and begin this.
+    Begin(Activity),
+    /// Show a phase and its reason.
+    Show(Phase, String),
+    /// A server runs now.
+    Runs {
+        /// Starts by this agent so far.
+        starts: u64,
+    },
+    /// No server runs any more.
+    Gone,
+    /// How the last server ended.
+    LastEnd(String),
+    /// Why the directory is not started, for a person; `None` takes that back.
+    Refusal(Option<Refusal>),
+    /// Remember on the volume that an administrator stopped the server; `None` forgets it.
+    RecordStop(Option<Ending>),
+}
+
+/// What a person has to mend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+}
