@@ -75,8 +75,9 @@ pub(crate) fn other_configuration(_: &Shared) -> Result<()> {
         ..Settings::default()
     };
     let cluster = Cluster::new(settings)?;
-    let pod = cluster.pod("coordinator-0");
-    cluster.create(pod, &["--env=GP_AGENT_COORDINATOR_PORT=6432"])?;
-    cluster.wait_ready(pod)?;
-    expect_tools(&cluster, pod, "6432", "/greenplum/gpseg-1")
+    for pod in &cluster.pods {
+        cluster.create(pod, &["--env=GP_AGENT_COORDINATOR_PORT=6432"])?;
+    }
+    cluster.wait_all_ready()?;
+    expect_tools(&cluster, cluster.pod("coordinator-0"), "6432", "/greenplum/gpseg-1")
 }
