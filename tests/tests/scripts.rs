@@ -22,8 +22,9 @@ install_without_starting package service
 
 /// How the script ended, and what it said.
 fn run(policy: &Path, ends: &str) -> (bool, String) {
-    let mut bash = Command::new("bash");
-    bash.args(["-c", SCRIPT, "bash"])
+    // Whoever starts the tests in the background has SIGINT ignored, and a shell cannot trap what is ignored.
+    let mut bash = Command::new("env");
+    bash.args(["--default-signal=INT", "bash", "-c", SCRIPT, "bash"])
         .arg(root())
         .arg(policy)
         .env("ENDS", ends);

@@ -121,7 +121,11 @@ async fn decision<P: Platform>(
         false => timeout(with_answer, engine.ask(&own)).await.ok(),
     };
     let decision = match &fresh {
-        Some(evidence) if engine.is_answer(evidence) => engine.decide(&own, evidence, inquiry.asked_for),
+        Some(evidence) if engine.is_answer(evidence) => {
+            // It takes the place of what the server was told: a silence that follows must not bring that back.
+            *last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), evidence.clone()));
+            engine.decide(&own, evidence, inquiry.asked_for)
+        }
         _ => engine.decide(&own, &known, Duration::MAX),
     };
     Ok((own, decision))

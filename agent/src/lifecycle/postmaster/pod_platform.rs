@@ -221,6 +221,8 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
                 }
             }
         };
+        // Before the directory is looked at, which takes as long as its volume does.
+        self.show_no_server();
         let ending = self.judge(how, lock_file.lost()).await;
         let words = match ending {
             Ending::Clean => "stopped cleanly".to_string(),
