@@ -227,6 +227,8 @@ impl World {
     }
 
     pub(super) fn kill_agent(&self, i: usize) {
+        // From this moment on nobody watches, also before the task has noticed.
+        self.lock().pods[i].watched = false;
         self.kill[i].notify_one();
     }
 
