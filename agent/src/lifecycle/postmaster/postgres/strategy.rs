@@ -53,7 +53,9 @@ impl EngineStrategy for Strategy<'_> {
 
     async fn ask(&self, own: &Directory) -> Answer {
         let partner = client::ask(self.pod).await;
-        let newest_timeline = newest_timeline::hear(&self.pod.state_dir(), own, &partner);
+        let (state_dir, own, heard) = (self.pod.state_dir(), own.clone(), partner.clone());
+        let hear = move || newest_timeline::hear(&state_dir, &own, &heard);
+        let newest_timeline = self.pod.volume.run(hear).await;
         Answer {
             partner,
             newest_timeline: newest_timeline.map_err(|e| e.to_string()),
