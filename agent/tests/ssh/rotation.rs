@@ -63,7 +63,7 @@ fn replacement_and_writing_in_place_are_followed() {
         // Half a key first, as a slow writer leaves it: the keys in use stay.
         let third = keygen("ed25519", &[]).0;
         put(&pod.secret("id_ed25519"), &third[..100]);
-        pod.finding("id_ed25519", "damaged").await;
+        pod.finding("id_ed25519", "is cut off").await;
         pod.finding("/secret", "stay in use").await;
         assert!(opens(&second).await);
         put(&pod.secret("id_ed25519"), &third);
