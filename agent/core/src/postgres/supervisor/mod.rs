@@ -36,7 +36,7 @@ pub struct Supervisor {
     waiting: PollInterval,
     asking_since: Option<Duration>,
     running_since: Duration,
-    just_ran: bool,
+    crashed_at: Option<Duration>,
     starts: u64,
 }
 
@@ -52,7 +52,7 @@ impl Supervisor {
             waiting: WAIT,
             asking_since: None,
             running_since: Duration::ZERO,
-            just_ran: false,
+            crashed_at: None,
             starts: 0,
         };
         (
@@ -200,7 +200,7 @@ impl Supervisor {
         let since = *self.asking_since.get_or_insert(now);
         Inquiry {
             asked_for: now.saturating_sub(since),
-            just_ran: self.just_ran,
+            crashed_for: self.crashed_at.map(|then| now.saturating_sub(then)),
         }
     }
 
@@ -253,7 +253,7 @@ impl Supervisor {
 
     fn ended(&mut self, ending: Ending, words: String, now: Duration) -> Vec<Effect> {
         let mut effects = vec![Effect::Gone, Effect::LastEnd(words.clone())];
-        self.just_ran = ending == Ending::Crash;
+        self.crashed_at = (ending == Ending::Crash).then_some(now);
         if let Some(reason) = self.held.clone() {
             effects.extend(self.stay_held(&reason));
         } else if ending.was_asked_for() {

@@ -72,8 +72,26 @@ pub enum Activity {
 pub struct Inquiry {
     /// Since when it has been asked without a decision.
     pub asked_for: Duration,
-    /// The server ran until a moment ago: what peers answered it last still counts.
-    pub just_ran: bool,
+    /// How long ago the server crashed, when that is how the last one ended.
+    pub crashed_for: Option<Duration>,
+}
+
+impl Inquiry {
+    /// The same question a while later.
+    #[must_use]
+    pub fn later(self, time: Duration) -> Inquiry {
+        Inquiry {
+            asked_for: self.asked_for.saturating_add(time),
+            crashed_for: self.crashed_for.map(|ago| ago.saturating_add(time)),
+        }
+    }
+
+    /// Whether the server crashed so short a time ago that nobody can have been promoted for it yet, so that what peers
+    /// answered it last still counts: FTS waits a second before it tries a lost primary again, and tries `gp_fts_probe_retries`
+    /// times (ftsprobe.c).
+    pub fn has_just_crashed(self) -> bool {
+        self.crashed_for.is_some_and(|ago| ago < Duration::from_secs(1))
+    }
 }
 
 /// Who was found on the directory.

@@ -121,13 +121,12 @@ impl FakePod {
         let mut inner = self.world.lock();
         let (pod, other) = (&inner.pods[self.i], &inner.pods[self.other()]);
         let knew = own.timeline < pod.told;
-        // Who was promoted since the agent asked cannot have been heard; the next question stops this server. And a process that
-        // no signal ends is nobody's fault.
-        let just_now = other
-            .promoted
-            .is_some_and(|when| when.elapsed() < Duration::from_millis(250));
+        // Who was promoted since the agent's last question cannot have been heard; the next one stops this server. And a process
+        // that no signal ends is nobody's fault.
+        let just_now = other.promoted.is_some_and(|when| when.elapsed() <= ANSWER);
         let beside = other.writable() && !other.unstoppable() && !just_now;
-        let heard = !inner.silent && beside;
+        // A question that was asked into silence is waited for to its end.
+        let heard = !inner.silent && inner.heard_since.elapsed() > SILENCE && beside;
         let demoted = !pod.is_primary_in_catalog && !just_now;
         let never = self.world.rules == Rules::Catalog && (beside || demoted);
         if knew || heard || never {
@@ -257,7 +256,7 @@ impl Platform for FakePod {
     }
 
     async fn news(&self) {
-        std::future::pending::<()>().await;
+        self.world.news[self.i].notified().await;
     }
 
     fn show(&self, phase: Phase, _reason: &str) {
