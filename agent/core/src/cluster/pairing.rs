@@ -112,7 +112,10 @@ mod tests {
         let catalog = large_catalog(&topology);
         let pairing = catalog.pairing(&topology);
         for (member, row) in topology.members.iter().zip(&catalog.segments) {
-            assert_eq!((pairing.member_of(row), pairing.row_of(member)), (Some(member), Some(row)));
+            assert_eq!(
+                (pairing.member_of(row), pairing.row_of(member)),
+                (Some(member), Some(row))
+            );
         }
     }
 }

@@ -47,6 +47,9 @@ pub struct PostmasterStatus {
     pub last_end: Option<String>,
     /// What it last answered: `ok`, or PostgreSQL's own words, or the time-out.
     pub answer: String,
+    /// Whether that answer was a server's that works and had no connection for the agent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept_out: bool,
     /// Unix seconds of that answer.
     pub answered_at: u64,
     /// Seconds the last question took.

@@ -159,11 +159,15 @@ impl Facts {
         if !self.postmaster.runs() {
             return Vec::new();
         }
-        let serving = report.answer == ServerAnswer::Serving;
+        let kept_out = matches!(report.answer, ServerAnswer::KeptOut(_));
+        let serving = report.answer == ServerAnswer::Serving || kept_out;
         let served = std::mem::replace(&mut self.postmaster.serves, serving);
         self.postmaster.stopping = report.answer == ServerAnswer::Stopping;
-        self.active_role = report.role;
-        self.replication = report.replication;
+        // What it said of itself counts until it has become something else, such as by a promotion.
+        if !(kept_out && served && report.kind == self.directory.kind) {
+            self.active_role = report.role;
+            self.replication = report.replication;
+        }
         if report.kind.is_some() {
             self.directory.kind = report.kind;
         }
