@@ -10,3 +10,5 @@ mod connections;
 mod http_get;
 #[path = "live_pod/mod.rs"]
 mod live_pod;
+#[path = "troubles/memory.rs"]
+mod memory;

@@ -72,6 +72,8 @@ pub enum FindingSource {
     Identity,
     /// The container's limits.
     Limits,
+    /// Whoever watches for processes that the kernel kills for want of memory.
+    Memory,
     /// What the pod on the other end of replication says.
     Partner,
     /// The Secret with the password.

@@ -56,7 +56,7 @@ pub(crate) struct Plan {
     /// Lines for cluster.yaml.
     pub more: String,
     pub environment: Vec<(String, OsString)>,
-    /// What init is started by, with its arguments, such as a shell that enters a cgroup.
+    /// What init is started by, as root and with its arguments, such as a shell that enters a cgroup.
     pub through: Vec<OsString>,
 }
 
@@ -164,15 +164,22 @@ impl Pod {
 
     /// What psql says to this, as the cluster's superuser.
     pub(crate) fn ask(&self, sql: &str) -> String {
-        let mut psql = as_user(Path::new("psql"));
+        self.try_to_ask(sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// The same where it may fail.
+    pub(crate) fn try_to_ask(&self, sql: &str) -> Result<String, String> {
         let port = self.database().to_string();
-        let out = psql
+        let out = as_user(Path::new("psql"))
             .env("PATH", programs())
             .args(["-XAtq", "-h", "127.0.0.1", "-d", "postgres", "-p", &port, "-c", sql])
             .output()
             .unwrap();
-        assert!(out.status.success(), "{sql}: {}", String::from_utf8_lossy(&out.stderr));
-        String::from_utf8(out.stdout).unwrap().trim().to_string()
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_string();
+        match out.status.success() {
+            true => Ok(text(&out.stdout)),
+            false => Err(text(&out.stderr)),
+        }
     }
 
     /// Runs `gp-agent` with these words in the pod; its exit code and what it says.

@@ -169,6 +169,9 @@ pub struct PodStatus {
     /// Volumes that do not answer at this moment.
     #[serde(default)]
     pub hung_volumes: Vec<HungVolume>,
+    /// Processes of this container that the kernel killed for want of memory, since the container started.
+    #[serde(default)]
+    pub oom_kills: u64,
     /// SSH.
     pub ssh: SshStatus,
     /// What an administrator should know.
@@ -208,6 +211,7 @@ impl PodStatus {
             peers: PeersStatus::default(),
             storage: Vec::new(),
             hung_volumes: Vec::new(),
+            oom_kills: 0,
             ssh: SshStatus::default(),
             findings: Vec::new(),
             grace_seconds: 0,

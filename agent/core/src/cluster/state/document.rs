@@ -35,6 +35,7 @@ impl PodState {
             peers: facts.peers.clone(),
             storage: facts.storage.iter().map(VolumeFacts::status).collect(),
             hung_volumes: facts.hung_volumes.clone(),
+            oom_kills: facts.oom_kills,
             ssh: facts.ssh.clone(),
             findings: self.gravest_first(),
             grace_seconds: facts.grace_seconds,

@@ -35,6 +35,7 @@ impl PodState {
             peers: PeersStatus::default(),
             storage: Vec::new(),
             hung_volumes: Vec::new(),
+            oom_kills: 0,
             ssh: SshStatus::default(),
             grace_seconds: 0,
             agent_restarts: restarts,
@@ -87,6 +88,7 @@ impl PodState {
             Event::Findings(source, findings) => return self.found(source, findings),
             Event::VolumeFree { path, bytes } => facts.free(&path, bytes),
             Event::VolumesHang(volumes) => facts.hung_volumes = volumes,
+            Event::OomKills(count) => facts.oom_kills = count,
             Event::LoopTurned(at) => facts.loop_turned_at = at,
         }
         Vec::new()
