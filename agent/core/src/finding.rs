@@ -48,6 +48,8 @@ impl fmt::Display for Area {
 /// severity in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FindingSource {
+    /// Whoever asks the server, about its connections.
+    Connections,
     /// What is done once after the creation of the cluster.
     PostCreate,
     /// Whoever reads cluster.yaml.
@@ -70,6 +72,8 @@ pub enum FindingSource {
     Identity,
     /// The container's limits.
     Limits,
+    /// Whoever watches for processes that the kernel kills for want of memory.
+    Memory,
     /// What the pod on the other end of replication says.
     Partner,
     /// The Secret with the password.

@@ -1,12 +1,13 @@
 //! Values for tests, here and in the crates above; only with the feature `fixtures`.
 #![allow(clippy::unwrap_used, reason = "values for tests")]
 
-use crate::cluster::catalog::Segment;
+use crate::cluster::catalog::{Catalog, Segment};
 use crate::cluster::replication::Link;
 use crate::cluster::server::{ServerAnswer, ServerReport};
 use crate::cluster::state::Event;
 use crate::cluster::status::{Phase, PodStatus, PostmasterStatus, ReplicationStatus};
-use crate::cluster::topology::Role;
+use crate::cluster::topology::{Member, Role, Topology};
+use crate::config::load;
 use crate::ssh::public_key::PublicKey;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD as STANDARD;
@@ -18,6 +19,35 @@ use base64::prelude::BASE64_STANDARD as STANDARD;
 pub fn row(text: &str) -> Segment {
     let cells: Vec<Option<String>> = text.split('|').map(|c| Some(c.to_string())).collect();
     Segment::from_row(&cells).unwrap()
+}
+
+/// A mirrored cluster of that many contents.
+///
+/// # Panics
+/// More than 10,000 are refused.
+pub fn large_topology(segments: u32) -> Topology {
+    let text = format!(
+        "cluster: w\nengine: greenplum\ncoordinator: {{ standby: true }}\nsegments: {{ count: {segments}, mirrors: segment-b }}\n"
+    );
+    Topology::new(&load(&text, "cluster.yaml", std::iter::empty()).unwrap(), "gp")
+}
+
+/// The catalog of that cluster while all is well, in the order of its pods.
+pub fn large_catalog(topology: &Topology) -> Catalog {
+    let listed = |(dbid, m): (usize, &Member)| {
+        let role = if m.role.is_writable() { "p" } else { "m" };
+        let (content, port, host, dir) = (m.content, m.port, &m.fqdn, m.data_dir.display());
+        row(&format!(
+            "{dbid}|{content}|{role}|{role}|s|u|{port}|{host}|{host}|{dir}"
+        ))
+    };
+    Catalog {
+        segments: topology.members.iter().enumerate().map(listed).collect(),
+        coordinator: "coordinator-0".into(),
+        timeline: 1,
+        read_at: 100,
+        live: true,
+    }
 }
 
 /// A pod at second 100 whose role, if it has one, does its work.

@@ -129,6 +129,9 @@ fn conninfo(wanted: &Clone<'_>) -> String {
 
 pub(super) const OBSERVE: &str = "select 'self', pg_is_in_recovery()::text, \
         case when pg_is_in_recovery() then '' else substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end; \
+    select 'room', count(*)::text, current_setting('max_connections'), \
+        (current_setting('superuser_reserved_connections')::int + coalesce(current_setting('reserved_connections', true), '0')::int)::text \
+        from pg_stat_activity where backend_type = 'client backend'; \
     select 'send', application_name, state, sync_state, \
         pg_wal_lsn_diff(case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, replay_lsn)::bigint::text \
         from pg_stat_replication where application_name !~ '^pg_basebackup' order by 2; \

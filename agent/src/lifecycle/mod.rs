@@ -75,6 +75,7 @@ impl Alive {
         tokio::spawn(pod::log_identity::follow(board.clone()));
         let (volumes, watching) = VolumeWatch::new(board.clone());
         tokio::spawn(watching);
+        tokio::spawn(heart::memory::watch(board.clone()));
         tokio::spawn(heart::beat(board.clone(), heart.work().clone(), init));
         let door = api::server::open(handler, config_path)?;
         Ok(Alive { signals, volumes, door })

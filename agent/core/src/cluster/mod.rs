@@ -6,6 +6,7 @@ pub mod creation;
 pub mod directory;
 pub mod document;
 pub mod identity;
+pub mod pairing;
 pub mod peer_error;
 pub mod phase;
 pub mod probes;

@@ -12,6 +12,8 @@ pub enum ServerAnswer {
     Serving,
     /// It starts, recovers or stops; its words.
     NotNow(String),
+    /// It works, and refuses the agent's new connection; its words.
+    KeptOut(String),
     /// It refuses the agent; its words.
     Refused(String),
     /// Not within so many seconds.
@@ -27,7 +29,7 @@ impl ServerAnswer {
     pub fn text(&self) -> String {
         match self {
             ServerAnswer::Serving => "ok".into(),
-            ServerAnswer::NotNow(words) | ServerAnswer::Refused(words) => words.clone(),
+            ServerAnswer::NotNow(words) | ServerAnswer::KeptOut(words) | ServerAnswer::Refused(words) => words.clone(),
             ServerAnswer::TimedOut(seconds) => format!("no answer within {seconds} s"),
             ServerAnswer::NoServer => "nobody listens".into(),
             ServerAnswer::Stopping => "stops".into(),

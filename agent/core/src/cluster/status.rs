@@ -47,6 +47,9 @@ pub struct PostmasterStatus {
     pub last_end: Option<String>,
     /// What it last answered: `ok`, or PostgreSQL's own words, or the time-out.
     pub answer: String,
+    /// Whether that answer was a server's that works and had no connection for the agent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept_out: bool,
     /// Unix seconds of that answer.
     pub answered_at: u64,
     /// Seconds the last question took.
@@ -166,6 +169,9 @@ pub struct PodStatus {
     /// Volumes that do not answer at this moment.
     #[serde(default)]
     pub hung_volumes: Vec<HungVolume>,
+    /// Processes of this container that the kernel killed for want of memory, since the container started.
+    #[serde(default)]
+    pub oom_kills: u64,
     /// SSH.
     pub ssh: SshStatus,
     /// What an administrator should know.
@@ -205,6 +211,7 @@ impl PodStatus {
             peers: PeersStatus::default(),
             storage: Vec::new(),
             hung_volumes: Vec::new(),
+            oom_kills: 0,
             ssh: SshStatus::default(),
             findings: Vec::new(),
             grace_seconds: 0,

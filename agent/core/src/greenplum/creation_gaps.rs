@@ -2,6 +2,7 @@
 //! ends with 0 even when the standby failed).
 
 use crate::cluster::catalog::{CatalogRole, Segment};
+use crate::cluster::pairing::Pairing;
 use crate::cluster::topology::{Role, Topology};
 
 /// What is missing, by pod.
@@ -24,9 +25,10 @@ pub struct CreationGaps {
 impl CreationGaps {
     /// Compares the catalog with the topology.
     pub fn of(topology: &Topology, segments: &[Segment], standby_streams: bool) -> CreationGaps {
+        let pairing = Pairing::new(topology, segments);
         let mut lacks = CreationGaps::default();
         for member in &topology.members {
-            let row = segments.iter().find(|s| s.is(member));
+            let row = pairing.row_of(member);
             let pod = member.pod.clone();
             match (member.role, row) {
                 (Role::Coordinator | Role::Primary, None) => lacks.servers.push(pod),

@@ -5,6 +5,7 @@
 //! and its own retries: a server that is back by then stays what it is.
 
 use crate::cluster::catalog::{Catalog, CatalogRole, Segment};
+use crate::cluster::pairing::Pairing;
 use crate::cluster::report::PodReport;
 use crate::cluster::status::Phase;
 use crate::cluster::topology::{Role, Topology};
@@ -69,10 +70,12 @@ impl Watch {
         nameless: &BTreeSet<String>,
         now_ms: u64,
     ) -> Option<String> {
+        let pairing = catalog.pairing(topology);
+        let entries: BTreeMap<&str, &PodReport> = entries.iter().map(|e| (e.pod.as_str(), e)).collect();
         let mut why = None;
         for row in catalog.segments.iter().filter(|s| s.content.is_segment()) {
-            let member = topology.members.iter().find(|m| row.is(m));
-            let entry = member.and_then(|m| entries.iter().find(|e| e.pod == m.pod));
+            let member = pairing.member_of(row);
+            let entry = member.and_then(|m| entries.get(m.pod.as_str()).copied());
             // Of a pod whose answer is not understood nothing is known: FTS finds out by itself, at its own interval.
             let known = |entry: &&PodReport| row.up && entry.not_understood().is_none();
             let Some(entry) = entry.filter(known) else {
@@ -90,10 +93,10 @@ impl Watch {
             };
             let since = *self.missing_since.entry(row.dbid).or_insert(now_ms);
             let other_named = || {
-                let mut pair = topology.members.iter().filter(|m| m.content == row.content);
+                let mut pair = pairing.members(row.content).iter();
                 pair.all(|m| m.pod == entry.pod || !nameless.contains(&m.pod))
             };
-            if now_ms - since >= patience && can_change(catalog, row) && other_named() {
+            if now_ms - since >= patience && can_change(&pairing, row) && other_named() {
                 why.get_or_insert(format!("{}: {words}", entry.pod));
             }
         }
@@ -114,12 +117,8 @@ impl Watch {
 }
 
 /// A primary is failed over only to a mirror that is up and in sync (fts.c); a mirror can always be marked down.
-fn can_change(catalog: &Catalog, row: &Segment) -> bool {
-    row.role == CatalogRole::Mirror
-        || catalog
-            .segments
-            .iter()
-            .any(|s| s.content == row.content && s.role == CatalogRole::Mirror && s.up && s.in_sync)
+fn can_change(pairing: &Pairing, row: &Segment) -> bool {
+    row.role == CatalogRole::Mirror || pairing.has_mirror_in_sync(row.content)
 }
 
 #[cfg(test)]
@@ -130,7 +129,7 @@ mod tests {
     use crate::cluster::report::Report;
     use crate::cluster::status::PodStatus;
     use crate::cluster::topology::Member;
-    use crate::fixtures::row;
+    use crate::fixtures::{large_catalog, large_topology, row};
 
     fn member(pod: &str, role: Role) -> Member {
         Member {
@@ -266,5 +265,21 @@ mod tests {
         };
         assert!(look(&["a"]).is_some(), "a pod that is gone has no name");
         assert_eq!(look(&["a", "b"]), None, "names are gone");
+    }
+
+    #[test]
+    fn the_largest_cluster_is_looked_at() {
+        let topology = large_topology(10_000);
+        let catalog = large_catalog(&topology);
+        let lost = "segment-a-9999";
+        let entries = topology.members.iter().filter(|m| m.content.is_segment());
+        let entries: Vec<PodReport> = entries
+            .map(|m| match m.pod == lost {
+                true => silent(lost),
+                false => entry(&m.pod, Phase::Running, Some(m.role)),
+            })
+            .collect();
+        let asked = Watch::default().look(&catalog, &topology, &entries, &BTreeSet::new(), 0);
+        assert!(asked.unwrap().starts_with("segment-a-9999: its agent is silent"));
     }
 }

@@ -4,6 +4,7 @@ pub mod conf;
 pub mod control_data;
 pub mod exit_cause;
 pub mod hba;
+pub mod kept_out;
 pub mod observation;
 pub mod pgpass;
 pub mod pidfile;

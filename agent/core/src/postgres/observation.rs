@@ -1,5 +1,6 @@
 //! What a database server answered about itself, and what follows for the pod.
 
+use super::kept_out::{KeptOut, Room};
 use crate::cluster::content::ContentId;
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::phase::Phase;
@@ -18,6 +19,8 @@ pub struct Observation {
     pub replication: Vec<Link>,
     /// Whether it receives a stream now.
     pub receiving: bool,
+    /// Its connections, where it says so.
+    pub room: Option<Room>,
     /// Greenplum: whether it was asked in utility mode. A coordinator asks in the mode that it was started in.
     pub utility: bool,
 }
@@ -38,18 +41,18 @@ impl Observation {
     pub fn of_replica(receiving: bool) -> Observation {
         Observation {
             in_recovery: true,
-            timeline: None,
             replication: receiving.then(Link::received).into_iter().collect(),
             receiving,
-            utility: false,
+            ..Observation::default()
         }
     }
 
-    /// Reads tagged rows: `self`, `send`, `receive`. `None` when the server did not give its `self` row.
+    /// Reads tagged rows: `self`, `room`, `send`, `receive`. `None` when the server did not give its `self` row.
     pub fn from_rows(rows: &[Vec<Option<String>>]) -> Option<Observation> {
         let mut seen = None;
         let mut replication = Vec::new();
         let mut receiving = false;
+        let mut room = None;
         for row in rows {
             let cell = |i: usize| row.get(i).cloned().flatten().unwrap_or_default();
             match cell(0).as_str() {
@@ -57,6 +60,13 @@ impl Observation {
                     let timeline = u32::from_str_radix(&cell(2), 16).ok();
                     let in_recovery = cell(1) == "true" || cell(1) == "t";
                     seen = Some((in_recovery, timeline, cell(3) == "utility"));
+                }
+                "room" => {
+                    let number = |i| cell(i).parse().ok();
+                    let said = (number(1), number(2), number(3));
+                    if let (Some(used), Some(max), Some(reserved)) = said {
+                        room = Some(Room { used, max, reserved });
+                    }
                 }
                 tag @ ("send" | "receive") => {
                     let link = Link {
@@ -76,6 +86,7 @@ impl Observation {
             timeline,
             replication,
             receiving,
+            room,
             utility,
         })
     }
@@ -124,6 +135,15 @@ pub enum Answer {
     Ok(Observation),
     /// "Not now": it starts, recovers or stops; its words.
     NotNow(String),
+    /// It works and refuses the agent's new connection.
+    KeptOut {
+        /// Why.
+        why: KeptOut,
+        /// Its words.
+        words: String,
+        /// Whether its directory is a replica's.
+        replica: bool,
+    },
     /// It refused; its words.
     Refused(String),
     /// Not within so many seconds.
@@ -143,6 +163,7 @@ pub fn report(answer: &Answer, content: ContentId, timeouts_in_a_row: u32) -> Se
     let said = match answer {
         Answer::Ok(seen) => return seen.report(content, phase),
         Answer::NotNow(words) => ServerAnswer::NotNow(words.clone()),
+        Answer::KeptOut { words, replica, .. } => return kept_out(words, *replica, content, phase),
         Answer::Refused(words) => ServerAnswer::Refused(words.clone()),
         Answer::TimedOut(seconds) => ServerAnswer::TimedOut(*seconds),
         Answer::NoServer => ServerAnswer::NoServer,
@@ -151,11 +172,27 @@ pub fn report(answer: &Answer, content: ContentId, timeouts_in_a_row: u32) -> Se
     ServerReport::without_role(said, phase)
 }
 
+/// What its directory tells counts until it has answered again: a replica's stream cannot be seen from there.
+fn kept_out(words: &str, replica: bool, content: ContentId, phase: Option<(Phase, String)>) -> ServerReport {
+    let seen = Observation {
+        in_recovery: replica,
+        ..Observation::default()
+    };
+    ServerReport {
+        answer: ServerAnswer::KeptOut(words.to_string()),
+        ..seen.report(content, phase)
+    }
+}
+
 /// The phase that follows from an answer while the postmaster's process runs; `None` leaves it as it is.
 fn phase(answer: &Answer, content: ContentId, timeouts_in_a_row: u32) -> Option<(Phase, String)> {
     Some(match answer {
         Answer::Ok(seen) => (Phase::Running, running(seen, content)),
         Answer::NotNow(words) => (Phase::Starting, words.clone()),
+        Answer::KeptOut { words, .. } => (
+            Phase::Running,
+            format!("works, and has no connection for the agent: {words}"),
+        ),
         Answer::NoServer => (Phase::Starting, "the postmaster does not listen yet".into()),
         Answer::Refused(words) => (Phase::Running, format!("the server refuses the agent: {words}")),
         Answer::TimedOut(_) if timeouts_in_a_row >= HUNG_AFTER => (

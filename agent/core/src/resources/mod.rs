@@ -6,6 +6,7 @@
 
 mod cgroup;
 pub mod greenplum;
+pub mod oom;
 pub mod postgres;
 #[cfg(test)]
 mod tests;

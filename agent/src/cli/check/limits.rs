@@ -5,12 +5,14 @@ use crate::sys::resources::cgroup;
 use crate::sys::storage::shm_bytes;
 use gp_agent_core::config::Config;
 use gp_agent_core::finding::Finding;
+use gp_agent_core::resources::oom;
 use gp_agent_core::resources::{Limits, MIB, NEVER_DERIVED, Resource};
 
 /// What is wrong, and a paragraph that explains each value.
 pub(super) fn check(config: &Config) -> (Vec<Finding>, String) {
     let limits = cgroup::limits();
-    let findings = judge_limits(config.engine, &limits).into_iter().collect();
+    let killed = oom::judge(&cgroup::memory());
+    let findings = judge_limits(config.engine, &limits).into_iter().chain(killed).collect();
     (findings, explain(config, &limits, shm_bytes()))
 }
 

@@ -4,8 +4,8 @@
 use super::coordinator_timeline;
 use crate::lifecycle::peers::client::PeerClient;
 use crate::lifecycle::pod::Pod;
-use crate::lifecycle::status_board::now;
 use crate::sys::postgres::session::Session;
+use crate::sys::process::clock;
 use crate::sys::storage::fs::write_atomically;
 use gp_agent_core::cluster::catalog;
 use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer, Segment};
@@ -202,7 +202,7 @@ async fn publish(pod: &Pod, segments: Vec<Segment>) -> bool {
         segments,
         coordinator: pod.me.pod.clone(),
         timeline: pod.board.read(|s| s.directory.timeline.unwrap_or(0)),
-        read_at: now(),
+        read_at: clock::wall(),
         live: true,
     };
     let old = match &*pod.catalog.borrow() {

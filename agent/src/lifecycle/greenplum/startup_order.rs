@@ -4,6 +4,7 @@ use crate::lifecycle::peers::client;
 use crate::lifecycle::peers::fan_out::FanOutLimits;
 use crate::lifecycle::pod::Pod;
 use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer, CatalogRole};
+use gp_agent_core::cluster::pairing::Pairing;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::greenplum::startup_order::awaited;
@@ -24,7 +25,7 @@ const PACE: FanOutLimits = FanOutLimits {
 /// Before the active coordinator's server starts: waits for the primaries of the catalog's snapshot.
 pub(super) async fn primaries_first(pod: &Pod) {
     let Some(catalog) = snapshot(pod) else { return };
-    let primaries: Vec<&Member> = primaries(pod, &catalog).collect();
+    let primaries = primaries(pod, &catalog);
     let mut pauses = LOOK_AGAIN;
     let begin = Instant::now();
     loop {
@@ -51,8 +52,9 @@ fn snapshot(pod: &Pod) -> Option<Catalog> {
     }
 }
 
-fn primaries<'a>(pod: &'a Pod, catalog: &'a Catalog) -> impl Iterator<Item = &'a Member> {
+fn primaries<'a>(pod: &'a Pod, catalog: &'a Catalog) -> Vec<&'a Member> {
+    let pairing = Pairing::new(&pod.topology, &catalog.segments);
     let rows = catalog.segments.iter();
     let rows = rows.filter(|s| s.content.is_segment() && s.role == CatalogRole::Primary);
-    rows.filter_map(|row| pod.topology.members.iter().find(|m| row.is(m)))
+    rows.filter_map(|row| pairing.member_of(row)).collect()
 }

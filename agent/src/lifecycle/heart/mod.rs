@@ -5,6 +5,7 @@
 //! while a volume hangs, since whatever waits for that goes on when it answers. A loop that stands still for any other reason
 //! is left to init's watchdog.
 
+pub(crate) mod memory;
 mod volumes;
 
 pub(crate) use volumes::VolumeWatch;

@@ -1,7 +1,8 @@
 //! Asks each volume once in a while whether it answers. One that hangs is a finding, keeps the pod from being ready, and is
 //! forgiven as soon as it answers.
 
-use crate::lifecycle::status_board::{StatusBoard, now};
+use crate::lifecycle::status_board::StatusBoard;
+use crate::sys::process::clock;
 use crate::sys::storage::answer;
 use gp_agent_core::cluster::probes;
 use gp_agent_core::cluster::state::Event;
@@ -85,7 +86,7 @@ fn ask(path: &Path) -> Question {
     Question::Asked {
         answer: tokio::task::spawn_blocking(move || answer::ask(&volume)),
         since: Instant::now(),
-        since_unix: now(),
+        since_unix: clock::wall(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::lifecycle::status_board::{StatusBoard, now};
 use crate::sys::kubernetes::Kubernetes;
+use crate::sys::process::clock;
 use gp_agent_core::config::UseApi;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
@@ -57,7 +58,7 @@ impl Writer {
             board.mark_unchanged();
             let on = *self.on.borrow_and_update();
             for notice in self.watcher.look(&self.board.snapshot(), now()) {
-                self.outbox.note(notice, now());
+                self.outbox.note(notice, clock::wall());
             }
             let pause = match self.outbox.next(self.began.elapsed()) {
                 Due::Send(parcel) if on => {

@@ -1,6 +1,7 @@
 //! Keeps this pod's postmaster running: makes its directory, starts or adopts it, tells how it ended and what follows.
 
 mod activities;
+mod connections;
 mod maintenance;
 pub(crate) mod monitor;
 mod pidfile_watch;

@@ -1,12 +1,15 @@
 //! Asks the server once a second, on a connection that is kept, what it is and how it does.
 
+use super::connections::Connections;
 use crate::lifecycle::peers::client;
 use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::data_directory::has_standby_marker;
 use crate::sys::postgres::pidfile;
 use crate::sys::postgres::session::{NoAnswer, Session};
+use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::PodStatus;
+use gp_agent_core::postgres::kept_out::KeptOut;
 use gp_agent_core::postgres::observation;
 use gp_agent_core::postgres::observation::{Answer, Observation, Receiver};
 use gp_agent_core::process::poll_interval::PollInterval;
@@ -25,6 +28,7 @@ const TRY_NEW_SESSION: u32 = 5;
 /// Runs as long as the pod.
 pub(crate) async fn watch(pod: &Pod) {
     let mut session = pod.session(ANSWER_WITHIN);
+    let mut connections = Connections::default();
     let mut timeouts = 0;
     let mut slot_made = false;
     let mut starting = STARTING_EVERY;
@@ -50,6 +54,7 @@ pub(crate) async fn watch(pod: &Pod) {
             0
         };
         record(pod, &answer, timeouts, asked.elapsed());
+        connections.report(pod, &answer, session.detour());
         doubt_absent(pod, &answer);
         if let Answer::Ok(seen) = &answer
             && !seen.in_recovery
@@ -61,7 +66,7 @@ pub(crate) async fn watch(pod: &Pod) {
                 None => true,
             };
         }
-        let settled = matches!(answer, Answer::Ok(_) | Answer::TimedOut(_) | Answer::Stopping);
+        let settled = !matches!(answer, Answer::NotNow(_) | Answer::NoServer | Answer::Refused(_));
         if settled {
             starting.reset();
         }
@@ -99,6 +104,10 @@ async fn ask(pod: &Pod, session: &mut Session) -> Answer {
             Some(seen) => Answer::Ok(seen),
             None => Answer::NotNow(words),
         },
+        Err(NoAnswer::KeptOut(why, words)) => match has_marker(pod).await {
+            Some(replica) => kept_out(pod, why, words, replica).await,
+            None => Answer::Refused(words),
+        },
         Err(NoAnswer::Refused(words)) => Answer::Refused(words),
         Err(NoAnswer::TimedOut(_)) => Answer::TimedOut(ANSWER_WITHIN.as_secs()),
     }
@@ -107,9 +116,7 @@ async fn ask(pod: &Pod, session: &mut Session) -> Answer {
 /// A replica that refuses SQL while it is healthy. Where its own processes do not tell, the sending end knows.
 async fn replica(pod: &Pod) -> Option<Observation> {
     let postmaster = pod.board.server()?.pid();
-    let dir = pod.dir().to_path_buf();
-    let look = move || has_standby_marker(&dir);
-    if !pod.volume.run_within(VOLUME_ANSWERS_WITHIN, look).await? {
+    if !has_marker(pod).await? {
         return None;
     }
     let receiving = match pod.engine.receiver(postmaster)? {
@@ -118,6 +125,25 @@ async fn replica(pod: &Pod) -> Option<Observation> {
         Receiver::Present => partner_sends(pod).await,
     };
     Some(Observation::of_replica(receiving))
+}
+
+/// Whether the directory is a replica's; `None` when its volume does not answer.
+async fn has_marker(pod: &Pod) -> Option<bool> {
+    let dir = pod.dir().to_path_buf();
+    let look = move || has_standby_marker(&dir);
+    pod.volume.run_within(VOLUME_ANSWERS_WITHIN, look).await
+}
+
+/// A server that was promoted meanwhile cannot say on which timeline it writes: its directory does.
+async fn kept_out(pod: &Pod, why: KeptOut, words: String, replica: bool) -> Answer {
+    let was_replica = pod.board.read(|s| s.directory.kind == Some(DirectoryKind::Standby));
+    if was_replica
+        && !replica
+        && let Ok(examined) = pod.engine.examine(pod.dir()).await
+    {
+        pod.board.on(Event::DirectoryExamined(examined.facts()));
+    }
+    Answer::KeptOut { why, words, replica }
 }
 
 async fn partner_sends(pod: &Pod) -> bool {

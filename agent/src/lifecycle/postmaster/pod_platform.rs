@@ -14,6 +14,7 @@ use crate::sys::postgres::pidfile;
 use crate::sys::postgres::pidfile::Occupant;
 use crate::sys::postgres::port_check;
 use crate::sys::process::{Ended, Process};
+use crate::sys::resources::cgroup;
 use crate::sys::storage::fs::set_aside;
 use anyhow::{Context, Result, bail};
 use gp_agent_core::cluster::state::Event;
@@ -22,6 +23,7 @@ use gp_agent_core::finding::{Area, Finding, FindingSource};
 use gp_agent_core::postgres::exit_cause::{Ending, Evidence, Exit};
 use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind};
 use gp_agent_core::postgres::supervisor::Refusal;
+use gp_agent_core::resources::oom::Memory;
 use rustix::process::Signal;
 use std::io;
 use std::path::Path;
@@ -59,6 +61,16 @@ impl<'a, E> PodPlatform<'a, E> {
             shut_down: control.map(|c| c.shut_down_cleanly()),
             lock_file_lost,
         })
+    }
+}
+
+/// How the kernel's killer is told from anybody else who sends that signal: its count has risen. An adopted server's end is
+/// not told by a signal.
+fn out_of_memory(how: Ended, before: &Memory) -> String {
+    let killed = matches!(how, Ended::Signaled(9) | Ended::Unknown);
+    match cgroup::memory() {
+        now if killed && now.has_killed_since(before) => format!("; {}", now.words()),
+        _ => String::new(),
     }
 }
 
@@ -209,6 +221,8 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
 
     async fn ended(&self, server: &Process) -> (Ending, String) {
         let mut lock_file = LockFile::default();
+        // As of two looks, since a look may come between the kill and the end that it brings.
+        let mut memory = [cgroup::memory(), cgroup::memory()];
         let ended = server.ended();
         let listed = pidfile_watch::look(self.pod);
         tokio::pin!(ended, listed);
@@ -217,6 +231,8 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
                 how = &mut ended => break how.unwrap_or(Ended::Unknown),
                 pid = &mut listed => {
                     lock_file.note(self.pod.dir(), pid, server.pid());
+                    memory.swap(0, 1);
+                    memory[1] = cgroup::memory();
                     listed.set(pidfile_watch::look(self.pod));
                 }
             }
@@ -227,7 +243,7 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
         let words = match ending {
             Ending::Clean => "stopped cleanly".to_string(),
             Ending::Immediate => "stopped in immediate mode".to_string(),
-            Ending::Crash => format!("ended: {how}"),
+            Ending::Crash => format!("ended: {how}{}", out_of_memory(how, &memory[0])),
         };
         (ending, words)
     }

@@ -70,6 +70,9 @@ pub(crate) fn install(pod: &Pod, file: &Path) -> Result<String, Finding> {
     Ok(password.to_string())
 }
 
+/// SQLSTATEs of a password that does not open: invalid_password, and of a role that has none yet.
+const PASSWORD_REFUSED: [&str; 2] = ["28P01", "28000"];
+
 /// Every server's verifier of a role; gp_dist_random asks every primary.
 const VERIFIERS: &str = "select count(distinct verifier) = 1 and count(verifier) = count(*) from ( \
      select rolpassword as verifier from pg_authid where rolname = ROLE \
@@ -82,7 +85,9 @@ const VERIFIERS: &str = "select count(distinct verifier) = 1 and count(verifier)
 /// each server would salt a password in clear in its own way.
 async fn into_database(pod: &Pod, password: &str) -> bool {
     let coordinator = pod.me.content.is_coordinator() && matches!(pod.engine.making(), Making::Coordinator(_));
-    let open = opens(pod, password).await;
+    let Some(open) = opens(pod, password).await else {
+        return false;
+    };
     if open && (!coordinator || same_everywhere(pod).await) {
         return true;
     }
@@ -130,7 +135,8 @@ async fn is_true(pod: &Pod, sql: &str) -> Result<bool, NoAnswer> {
     Ok(cell.as_deref() == Some("t"))
 }
 
-async fn opens(pod: &Pod, password: &str) -> bool {
+/// Whether the password opens the server. One that is full, closed or away does not say.
+async fn opens(pod: &Pod, password: &str) -> Option<bool> {
     let attempt = tokio_postgres::Config::new()
         .host("127.0.0.1")
         .hostaddr(std::net::IpAddr::from([127, 0, 0, 1]))
@@ -141,5 +147,9 @@ async fn opens(pod: &Pod, password: &str) -> bool {
         .connect_timeout(Duration::from_secs(3))
         .connect(NoTls)
         .await;
-    attempt.is_ok()
+    match attempt {
+        Ok(_) => Some(true),
+        Err(error) if error.code().is_some_and(|code| PASSWORD_REFUSED.contains(&code.code())) => Some(false),
+        Err(_) => None,
+    }
 }

@@ -1,5 +1,6 @@
 //! The container's limits: cgroups of version 1 and 2, and what the host has.
 
+use gp_agent_core::resources::oom::{Memory, parse_oom_kills};
 use gp_agent_core::resources::{
     Hierarchy, Limit, Limits, Resource, Version, hierarchies, parse_bytes, parse_cpu_max, parse_quota,
 };
@@ -17,6 +18,26 @@ pub(crate) fn limits() -> Limits {
     limits_below(Path::new("/"), host)
 }
 
+/// What the container's memory has come to, read anew.
+pub(crate) fn memory() -> Memory {
+    memory_below(Path::new("/"), limits().memory.limit)
+}
+
+/// `root` stands for `/`.
+fn memory_below(root: &Path, limit: Option<Limit>) -> Memory {
+    let kills = Tree { root }.own("memory", |tree, version, group| {
+        let file = match version {
+            Version::V1 => "memory.oom_control",
+            Version::V2 => "memory.events",
+        };
+        parse_oom_kills(&tree.read(&group.join(file))?)
+    });
+    Memory {
+        oom_kills: kills,
+        limit,
+    }
+}
+
 struct Host {
     memory: u64,
     cpus: u64,
@@ -31,7 +52,7 @@ fn cpus() -> u64 {
 fn limits_below(root: &Path, host: Host) -> Limits {
     let tree = Tree { root };
     Limits {
-        memory: Resource::new(host.memory, tree.limits("memory", memory)),
+        memory: Resource::new(host.memory, tree.limits("memory", memory_limits)),
         cpus: Resource::new(host.cpus * 1000, tree.limits("cpu", cpu)),
     }
 }
@@ -53,12 +74,22 @@ impl Tree<'_> {
         std::fs::read(self.root.join(below)).ok()
     }
 
-    /// The limits of the process's group and of all groups above it.
-    fn limits(&self, controller: &str, reading: Reading) -> Vec<Limit> {
+    fn hierarchies(&self, controller: &str) -> Vec<Hierarchy> {
         let read = |file| self.bytes(Path::new(file)).unwrap_or_default();
         let mounts = mountinfo::parse(&read("/proc/self/mountinfo"));
+        hierarchies(controller, &read("/proc/self/cgroup"), &mounts)
+    }
+
+    /// What the process's own group says; the first hierarchy that has it.
+    fn own<T>(&self, controller: &str, reading: impl Fn(&Tree, Version, &Path) -> Option<T>) -> Option<T> {
+        let all = self.hierarchies(controller);
+        all.iter().find_map(|h| reading(self, h.version, &h.dir))
+    }
+
+    /// The limits of the process's group and of all groups above it.
+    fn limits(&self, controller: &str, reading: Reading) -> Vec<Limit> {
         let mut all = Vec::new();
-        for Hierarchy { version, dir, top } in hierarchies(controller, &read("/proc/self/cgroup"), &mounts) {
+        for Hierarchy { version, dir, top } in self.hierarchies(controller) {
             let groups = dir.ancestors().take_while(|group| group.starts_with(&top));
             all.extend(groups.flat_map(|group| reading(self, version, group)));
         }
@@ -67,7 +98,7 @@ impl Tree<'_> {
 }
 
 /// `memory.high` counts too: above it the kernel slows the group down to reclaim.
-fn memory(tree: &Tree, version: Version, group: &Path) -> Vec<Limit> {
+fn memory_limits(tree: &Tree, version: Version, group: &Path) -> Vec<Limit> {
     let files: &[&str] = match version {
         Version::V1 => &["memory.limit_in_bytes"],
         Version::V2 => &["memory.max", "memory.high"],
@@ -150,6 +181,31 @@ mod tests {
         assert_eq!(found.memory.host, 64 << 30);
         let cpus = limit(2000, "/sys/fs/cgroup/pod/app/cpu.max");
         assert_eq!(found.cpus.limit, Some(cpus));
+    }
+
+    #[test]
+    fn kills_are_counted_by_the_process_s_own_group() {
+        let v2 = tree(&[
+            ("proc/self/cgroup", "0::/pod/app\n"),
+            (
+                "proc/self/mountinfo",
+                "30 29 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup rw\n",
+            ),
+            ("sys/fs/cgroup/pod/app/memory.events", "oom 4\noom_kill 2\n"),
+            ("sys/fs/cgroup/pod/memory.events", "oom 9\noom_kill 9\n"),
+        ]);
+        assert_eq!(memory_below(v2.path(), None).oom_kills, Some(2));
+        let v1 = tree(&[
+            ("proc/self/cgroup", "4:memory:/docker/c1\n0::/docker/c1\n"),
+            (
+                "proc/self/mountinfo",
+                "31 29 0:27 /docker/c1 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n\
+                 33 29 0:29 / /sys/fs/cgroup/unified ro - cgroup2 cgroup rw\n",
+            ),
+            ("sys/fs/cgroup/memory/memory.oom_control", "under_oom 0\noom_kill 3\n"),
+        ]);
+        assert_eq!(memory_below(v1.path(), None).oom_kills, Some(3));
+        assert_eq!(memory_below(tree(&[]).path(), None).oom_kills, None);
     }
 
     #[test]

@@ -100,6 +100,9 @@ pub fn ready(status: &PodStatus, now: u64) -> Verdict {
 
 fn answering(status: &PodStatus, role: Role) -> Verdict {
     match status.postmaster.answer.as_str() {
+        words if status.postmaster.kept_out => yes(format!(
+            "active as {role}, and the server works, though it has no connection for the agent: {words}"
+        )),
         "ok" => yes(format!("active as {role}, and SQL answers")),
         "" => no(format!("active as {role}, but the database has not answered yet")),
         words => no(format!("active as {role}, but the database answers: {words}")),

@@ -4,6 +4,7 @@ use super::facts::{DirectoryFacts, PostmasterFacts};
 use super::machine::PodState;
 use crate::cluster::content::ContentId;
 use crate::cluster::replication::Link;
+use crate::cluster::server::ServerAnswer;
 use crate::cluster::status::{DirectoryStatus, PodStatus, PostmasterStatus};
 use crate::cluster::volume::VolumeFacts;
 use crate::finding::Finding;
@@ -34,6 +35,7 @@ impl PodState {
             peers: facts.peers.clone(),
             storage: facts.storage.iter().map(VolumeFacts::status).collect(),
             hung_volumes: facts.hung_volumes.clone(),
+            oom_kills: facts.oom_kills,
             ssh: facts.ssh.clone(),
             findings: self.gravest_first(),
             grace_seconds: facts.grace_seconds,
@@ -70,6 +72,7 @@ fn postmaster(facts: &PostmasterFacts) -> PostmasterStatus {
         restarts: facts.restarts,
         last_end: facts.last_end.clone(),
         answer: answered.map(|a| a.answer.text()).unwrap_or_default(),
+        kept_out: answered.is_some_and(|a| matches!(a.answer, ServerAnswer::KeptOut(_))),
         answered_at: answered.map_or(0, |a| a.at),
         answer_seconds: answered.map_or(0.0, |a| a.seconds),
     }

@@ -80,6 +80,8 @@ pub enum Event {
     },
     /// Volumes that do not answer now, all of them.
     VolumesHang(Vec<HungVolume>),
+    /// So many processes of this container did the kernel kill for want of memory, since the container started.
+    OomKills(u64),
     /// The agent's loop turned at that time, in Unix seconds.
     LoopTurned(u64),
 }

@@ -42,6 +42,8 @@ pub struct Facts {
     pub storage: Vec<VolumeFacts>,
     /// Volumes that do not answer now.
     pub hung_volumes: Vec<HungVolume>,
+    /// Processes of this container that the kernel killed for want of memory, since the container started.
+    pub oom_kills: u64,
     /// SSH.
     pub ssh: SshStatus,
     /// Seconds that the configuration gives this pod to end; 0 until it has been read.

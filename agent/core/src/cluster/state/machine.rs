@@ -35,6 +35,7 @@ impl PodState {
             peers: PeersStatus::default(),
             storage: Vec::new(),
             hung_volumes: Vec::new(),
+            oom_kills: 0,
             ssh: SshStatus::default(),
             grace_seconds: 0,
             agent_restarts: restarts,
@@ -87,6 +88,7 @@ impl PodState {
             Event::Findings(source, findings) => return self.found(source, findings),
             Event::VolumeFree { path, bytes } => facts.free(&path, bytes),
             Event::VolumesHang(volumes) => facts.hung_volumes = volumes,
+            Event::OomKills(count) => facts.oom_kills = count,
             Event::LoopTurned(at) => facts.loop_turned_at = at,
         }
         Vec::new()
@@ -159,11 +161,15 @@ impl Facts {
         if !self.postmaster.runs() {
             return Vec::new();
         }
-        let serving = report.answer == ServerAnswer::Serving;
+        let kept_out = matches!(report.answer, ServerAnswer::KeptOut(_));
+        let serving = report.answer == ServerAnswer::Serving || kept_out;
         let served = std::mem::replace(&mut self.postmaster.serves, serving);
         self.postmaster.stopping = report.answer == ServerAnswer::Stopping;
-        self.active_role = report.role;
-        self.replication = report.replication;
+        // What it said of itself counts until it has become something else, such as by a promotion.
+        if !(kept_out && served && report.kind == self.directory.kind) {
+            self.active_role = report.role;
+            self.replication = report.replication;
+        }
         if report.kind.is_some() {
             self.directory.kind = report.kind;
         }

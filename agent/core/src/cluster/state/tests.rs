@@ -202,6 +202,7 @@ fn answers() -> impl Strategy<Value = Event> {
         ServerAnswer::Serving,
         ServerAnswer::NotNow("starts".into()),
         ServerAnswer::Refused("no".into()),
+        ServerAnswer::KeptOut("sorry, too many clients already".into()),
         ServerAnswer::TimedOut(3),
         ServerAnswer::NoServer,
         ServerAnswer::Stopping,

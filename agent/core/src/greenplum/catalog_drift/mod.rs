@@ -11,36 +11,37 @@ mod tests;
 
 use contradiction::Contradiction;
 
-use crate::cluster::catalog::{Catalog, Segment};
+use crate::cluster::catalog::Catalog;
+use crate::cluster::pairing::Pairing;
 use crate::cluster::report::{Listing, PodReport};
 use crate::cluster::topology::{Member, Topology};
 use crate::finding::{Area, Finding, Severity};
+use std::collections::BTreeMap;
 
 /// Gives every entry its row of the catalog, and the contradictions that concern it.
 pub fn annotate(entries: &mut [PodReport], topology: &Topology, catalog: &Catalog) {
-    let found = find(entries, topology, catalog);
+    let pairing = catalog.pairing(topology);
+    let mut found: BTreeMap<String, Vec<Finding>> = BTreeMap::new();
+    for Contradiction { pod, finding } in find(entries, topology, catalog, &pairing) {
+        found.entry(pod).or_default().push(finding);
+    }
     for entry in entries {
-        let member = topology.member(&entry.pod);
-        let row = member.and_then(|m| catalog.of(m));
+        let row = pairing.member(&entry.pod).and_then(|m| pairing.row_of(m));
         entry.catalog = row.map(|row| Listing {
             row: row.clone(),
             live: catalog.live,
         });
-        entry.contradictions = found
-            .iter()
-            .filter(|c| c.pod == entry.pod)
-            .map(|c| c.finding.clone())
-            .collect();
+        entry.contradictions = found.remove(&entry.pod).unwrap_or_default();
     }
 }
 
 /// All contradictions, in the order of the topology. A snapshot says nothing of who is up now.
-fn find(entries: &[PodReport], topology: &Topology, catalog: &Catalog) -> Vec<Contradiction> {
+fn find(entries: &[PodReport], topology: &Topology, catalog: &Catalog, pairing: &Pairing) -> Vec<Contradiction> {
+    let by_pod: BTreeMap<&str, &PodReport> = entries.iter().map(|e| (e.pod.as_str(), e)).collect();
     let mut found = Vec::new();
     for member in &topology.members {
-        let entry = entries.iter().find(|e| e.pod == member.pod);
-        let row = catalog.of(member);
-        let findings = match row {
+        let entry = by_pod.get(member.pod.as_str()).copied();
+        let findings = match pairing.row_of(member) {
             None => vec![row::not_listed(member, catalog)],
             Some(row) => row::judge(member, row, entry, catalog.live),
         };
@@ -50,8 +51,8 @@ fn find(entries: &[PodReport], topology: &Topology, catalog: &Catalog) -> Vec<Co
             finding,
         }));
     }
-    found.extend(pair::judge(entries, topology, catalog));
-    found.extend(strangers(topology, catalog));
+    found.extend(pair::judge(entries, catalog, pairing));
+    found.extend(strangers(topology, catalog, pairing));
     if !catalog.live {
         found.extend(snapshot(topology, catalog));
     }
@@ -79,12 +80,11 @@ fn snapshot(topology: &Topology, catalog: &Catalog) -> Option<Contradiction> {
 }
 
 /// Rows that no pod of the topology is meant by.
-fn strangers(topology: &Topology, catalog: &Catalog) -> Vec<Contradiction> {
-    let known = |row: &Segment| topology.members.iter().any(|m| row.is(m));
+fn strangers(topology: &Topology, catalog: &Catalog, pairing: &Pairing) -> Vec<Contradiction> {
     let Some(shown_with) = head(topology, catalog) else {
         return Vec::new();
     };
-    let strangers = catalog.segments.iter().filter(|row| !known(row));
+    let strangers = catalog.segments.iter().filter(|row| pairing.member_of(row).is_none());
     strangers
         .map(|row| Contradiction {
             pod: shown_with.pod.clone(),

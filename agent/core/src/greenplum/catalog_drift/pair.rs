@@ -3,27 +3,28 @@
 use super::contradiction::Contradiction;
 use crate::cluster::catalog::{Catalog, CatalogRole, Segment};
 use crate::cluster::content::ContentId;
+use crate::cluster::pairing::Pairing;
 use crate::cluster::report::PodReport;
-use crate::cluster::topology::{Role, Topology};
+use crate::cluster::topology::Role;
 use crate::finding::{Area, Finding};
 use std::collections::BTreeMap;
 
 /// Two servers that take writes, and contents that are served by the pod made as mirror.
-pub(super) fn judge(entries: &[PodReport], topology: &Topology, catalog: &Catalog) -> Vec<Contradiction> {
-    let mut found = rivals(entries, topology);
+pub(super) fn judge(entries: &[PodReport], catalog: &Catalog, pairing: &Pairing) -> Vec<Contradiction> {
+    let mut found = rivals(entries, pairing);
     let swapped = catalog
         .segments
         .iter()
         .filter(|row| row.role == CatalogRole::Primary && row.preferred_role == CatalogRole::Mirror);
-    found.extend(swapped.filter_map(|row| swap(topology, catalog, row)));
+    found.extend(swapped.filter_map(|row| swap(pairing, row)));
     found
 }
 
-fn rivals(entries: &[PodReport], topology: &Topology) -> Vec<Contradiction> {
+fn rivals(entries: &[PodReport], pairing: &Pairing) -> Vec<Contradiction> {
     let mut writable: BTreeMap<ContentId, Vec<&PodReport>> = BTreeMap::new();
     for entry in entries {
         let active = entry.status.as_ref().and_then(|r| r.status.active_role);
-        let member = topology.member(&entry.pod);
+        let member = pairing.member(&entry.pod);
         if let Some(member) = member.filter(|_| active.is_some_and(Role::is_writable)) {
             writable.entry(member.content).or_default().push(entry);
         }
@@ -51,12 +52,9 @@ fn rivals(entries: &[PodReport], topology: &Topology) -> Vec<Contradiction> {
     found
 }
 
-fn swap(topology: &Topology, catalog: &Catalog, row: &Segment) -> Option<Contradiction> {
-    let pod = topology.members.iter().find(|m| row.is(m))?;
-    let whole = catalog
-        .segments
-        .iter()
-        .any(|s| s.content == row.content && s.role == CatalogRole::Mirror && s.up && s.in_sync);
+fn swap(pairing: &Pairing, row: &Segment) -> Option<Contradiction> {
+    let pod = pairing.member_of(row)?;
+    let whole = pairing.has_mirror_in_sync(row.content);
     let (what, remedy) = match (row.content, whole) {
         (ContentId::COORDINATOR, _) => (
             format!("{} is the coordinator, made as the standby", pod.pod),

@@ -60,7 +60,7 @@ fn found(catalog: &Catalog, change: impl Fn(&mut Vec<PodReport>)) -> String {
     let topology = topology();
     let mut entries = entries(statuses(&topology));
     change(&mut entries);
-    find(&entries, &topology, catalog)
+    find(&entries, &topology, catalog, &catalog.pairing(&topology))
         .iter()
         .map(|c| format!("{}: {}\n", c.pod, c.finding))
         .collect()
@@ -332,7 +332,7 @@ proptest! {
             status.directory.kind = kinds[*kind].into();
         }
         annotate(&mut entries, &topology, &catalog);
-        let found = find(&entries, &topology, &catalog);
+        let found = find(&entries, &topology, &catalog, &catalog.pairing(&topology));
         prop_assert!(found.iter().all(|c| topology.member(&c.pod).is_some()));
         prop_assert!(found.iter().all(|c| !c.finding.to_string().contains('\n')));
         let shown: usize = entries.iter().map(|e| e.contradictions.len()).sum();

@@ -205,6 +205,12 @@ fn agent(registry: &mut Registry, status: &PodStatus) {
         "Times that init had to start the agent again",
         status.agent_restarts,
     );
+    counter(
+        registry,
+        "oom_kills",
+        "Processes of this container that the kernel killed for want of memory, since the container started",
+        status.oom_kills,
+    );
     gauge(
         registry,
         "peers_found",

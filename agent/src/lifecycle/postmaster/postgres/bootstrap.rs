@@ -107,6 +107,6 @@ fn wal_dir(pod: &Pod) -> Result<Option<PathBuf>> {
         .to_string_lossy()
         .into_owned();
     Ok(Some(
-        volume.join(format!("{name}-{}", crate::lifecycle::status_board::now())),
+        volume.join(format!("{name}-{}", crate::sys::process::clock::wall())),
     ))
 }

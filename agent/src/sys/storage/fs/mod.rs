@@ -157,7 +157,7 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
 /// # Errors
 /// Name the path; it is then where it was.
 pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
-    set_aside_at(path, utc::from_unix(clock::now()))
+    set_aside_at(path, utc::from_unix(clock::wall()))
 }
 
 fn set_aside_at(path: &Path, now: Timestamp) -> io::Result<PathBuf> {

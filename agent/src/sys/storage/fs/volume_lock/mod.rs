@@ -177,7 +177,7 @@ fn describe(pod: &str) -> String {
     let system = rustix::system::uname();
     let host = system.nodename().to_string_lossy();
     let pid = std::process::id();
-    let since = utc::from_unix(clock::now());
+    let since = utc::from_unix(clock::wall());
     format!("pod {pod}, pid {pid}, host {host}, since {since}\n")
 }
 

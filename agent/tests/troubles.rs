@@ -1,0 +1,14 @@
+//! A pod in trouble says what the trouble is, and stays what it is as long as its server works.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests are tests")]
+
+#[path = "troubles/clock.rs"]
+mod clock;
+#[path = "troubles/connections.rs"]
+mod connections;
+#[path = "http_get/mod.rs"]
+mod http_get;
+#[path = "live_pod/mod.rs"]
+mod live_pod;
+#[path = "troubles/memory.rs"]
+mod memory;

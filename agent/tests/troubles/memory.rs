@@ -1,0 +1,91 @@
+//! The kernel kills for want of memory.
+
+use crate::live_pod::{Plan, Pod, is_root, skipped};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const LIMIT: u64 = 300 << 20;
+
+/// A cgroup with a memory limit; removed with the value.
+struct Group(PathBuf);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+impl Group {
+    /// `None` where this process may not make groups.
+    fn new() -> Option<Group> {
+        let v1 = Path::new("/sys/fs/cgroup/memory");
+        let top = if v1.exists() { v1 } else { Path::new("/sys/fs/cgroup") };
+        let group = Group(top.join(format!("gp-agent-test-oom-{}", std::process::id())));
+        fs::create_dir(&group.0).ok()?;
+        let files = ["memory.limit_in_bytes", "memory.max"];
+        let limited = files
+            .iter()
+            .any(|file| fs::write(group.0.join(file), LIMIT.to_string()).is_ok());
+        for swap in ["memory.memsw.limit_in_bytes", "memory.swap.max"] {
+            let _ = fs::write(
+                group.0.join(swap),
+                if swap.contains("max") {
+                    "0".into()
+                } else {
+                    LIMIT.to_string()
+                },
+            );
+        }
+        limited.then_some(group)
+    }
+}
+
+/// Writes more than the limit into a sort that may keep it in memory.
+const TOO_MUCH: &str = "set work_mem = '2GB'; \
+     select count(*) from (select repeat(md5(i::text), 40) x from generate_series(1, 1000000) i order by 1) y";
+
+#[test]
+fn who_was_killed_by_the_kernel_is_named_and_counted() {
+    if !is_root() {
+        return;
+    }
+    let Some(group) = Group::new() else {
+        return skipped("no cgroup with a memory limit can be made here");
+    };
+    let mut plan = Plan::new("parameters: { shared_buffers: 32MB }");
+    let join = format!(
+        "echo $$ > {}/cgroup.procs && exec setpriv --reuid nobody --regid nogroup --clear-groups \"$@\"",
+        group.0.display()
+    );
+    plan.through = ["sh", "-c", &join, "sh"].map(Into::into).to_vec();
+    let mut pod = Pod::start(plan);
+    assert_eq!(pod.metric("gp_agent_oom_kills_total"), Some(0.0));
+    let server = pod.status()["postmaster"]["pid"].clone();
+    pod.try_to_ask(TOO_MUCH);
+    let finding = pod.wait_for_finding("the kernel killed a process of this container");
+    let what = finding["what"].as_str().unwrap();
+    assert!(what.contains("out of memory, limit 300 MiB"), "{what}");
+    assert!(pod.metric("gp_agent_oom_kills_total") >= Some(1.0));
+    pod.wait_until("the server is back", |pod| pod.readiness().0 == 200);
+    // Whoever sends the same signal without want of memory is not taken for the kernel.
+    pod.wait_until("nobody is killed any more", |pod| {
+        pod.status()["postmaster"]["pid"] == server || pod.readiness().0 == 200
+    });
+    let before = pod.metric("gp_agent_oom_kills_total");
+    let server = pod.status()["postmaster"]["pid"].as_i64().unwrap();
+    // Two looks later the kills of before are old.
+    let seen = pod.status()["postmaster"]["answeredAt"].as_u64().unwrap();
+    pod.wait_until("it was looked at", |pod| {
+        pod.status()["postmaster"]["answeredAt"].as_u64().unwrap() > seen + 3
+    });
+    kill_process(Pid::from_raw(i32::try_from(server).unwrap()).unwrap(), Signal::KILL).unwrap();
+    pod.wait_until("its end is told", |pod| {
+        pod.status()["postmaster"]["lastEnd"]
+            .as_str()
+            .is_some_and(|end| end.contains("SIGKILL"))
+    });
+    let end = pod.status()["postmaster"]["lastEnd"].clone();
+    assert!(!end.as_str().unwrap().contains("out of memory"), "{end}");
+    assert_eq!(pod.metric("gp_agent_oom_kills_total"), before);
+}
