@@ -64,13 +64,21 @@ async fn try_look<P: Platform>(platform: &P, passive: bool) -> Result<Outcome<P:
                     break Found::Server { pid };
                 }
             }
-            // Also one that was just started by hand, until it has written its lock file.
+            Occupant::Unlisted(pid) => break Found::Busy(unlisted(pid)),
             Occupant::Leftovers(_) if passive => break Found::Busy("a server starts or ends on the directory".into()),
             Occupant::Leftovers(pids) => platform.end_leftovers(&pids).await,
         }
     };
     let event = Event::Found { held, found };
     Ok(Outcome { event, server })
+}
+
+/// Never ended by the agent: it may just have been started by hand. PostgreSQL's ends by itself within a minute when somebody
+/// removed its lock file (postmaster.c).
+fn unlisted(pid: i32) -> String {
+    format!(
+        "a server (process {pid}) is on the directory and postmaster.pid does not name it: it is just starting, or somebody removed that file; if this lasts, stop it (kill -INT {pid})"
+    )
 }
 
 fn nobody<P: Platform>(platform: &P) -> Found {

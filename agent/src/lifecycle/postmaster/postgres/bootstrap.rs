@@ -83,8 +83,11 @@ async fn clear_the_place(pod: &Pod) -> Result<PathBuf> {
 /// An initdb or pg_basebackup that outlived its agent still writes there.
 async fn end_leftover_tools(making: &Path) -> Result<()> {
     let name = making.display().to_string();
-    let uses =
-        |p: &process::ProcessInfo| p.pid != std::process::id().cast_signed() && p.args.iter().any(|arg| arg == &name);
+    let uses = |p: &process::ProcessInfo| {
+        p.pid != std::process::id().cast_signed()
+            && p.args.iter().any(|arg| arg == &name)
+            && process::sees_the_same(p.pid, making)
+    };
     for leftover in process::processes()?.iter().filter(|p| uses(p)) {
         tracing::warn!(pid = leftover.pid, "ending {} of an earlier attempt", leftover.comm);
         if let Ok(process) = Process::adopt(leftover.pid) {
