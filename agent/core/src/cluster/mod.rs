@@ -9,6 +9,7 @@ pub mod identity;
 pub mod peer_error;
 pub mod phase;
 pub mod probes;
+pub mod replay_pause;
 pub mod replication;
 pub mod report;
 pub mod server;

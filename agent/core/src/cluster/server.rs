@@ -4,6 +4,7 @@ use super::directory::DirectoryKind;
 use super::phase::Phase;
 use super::replication::Link;
 use super::topology::Role;
+use crate::cluster::replay_pause::PauseCause;
 
 /// How the question was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub struct ServerReport {
     pub timeline: Option<u32>,
     /// The phase and its reason; `None` leaves them.
     pub phase: Option<(Phase, String)>,
+    /// Why a replica does not replay what it receives; `None` while it does.
+    pub pause: Option<PauseCause>,
 }
 
 impl ServerReport {
@@ -62,6 +65,7 @@ impl ServerReport {
             kind: None,
             timeline: None,
             phase,
+            pause: None,
         }
     }
 }

@@ -154,6 +154,9 @@ pub struct PodStatus {
     pub postmaster: PostmasterStatus,
     /// Replication, both directions.
     pub replication: Vec<ReplicationStatus>,
+    /// Why a replica does not replay what it receives; left out while it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay_paused: Option<String>,
     /// The newest timeline of a coordinator that this pod has seen; 0 before the cluster was created, and without a catalog.
     #[serde(default)]
     pub seen_coordinator: u32,
@@ -200,6 +203,7 @@ impl PodStatus {
             directory: DirectoryStatus::default(),
             postmaster: PostmasterStatus::default(),
             replication: Vec::new(),
+            replay_paused: None,
             seen_coordinator: 0,
             pending_restart: Vec::new(),
             peers: PeersStatus::default(),

@@ -7,6 +7,7 @@ pub mod hba;
 pub mod observation;
 pub mod pgpass;
 pub mod pidfile;
+pub mod standby;
 pub mod start_decision;
 pub mod supervisor;
 mod withheld;

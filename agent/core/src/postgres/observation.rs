@@ -6,6 +6,8 @@ use crate::cluster::phase::Phase;
 use crate::cluster::replication::{Link, LinkEnd, StreamState, SyncState};
 use crate::cluster::server::{ServerAnswer, ServerReport};
 use crate::cluster::topology::Role;
+use crate::cluster::replay_pause::PauseCause;
+use crate::postgres::standby::Pause;
 
 /// The server's own account, read from the rows of the engine's question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +22,10 @@ pub struct Observation {
     pub receiving: bool,
     /// Greenplum: whether it was asked in utility mode. A coordinator asks in the mode that it was started in.
     pub utility: bool,
+    /// Its replay is paused.
+    pub pause: Option<Pause>,
+    /// Why, once somebody has looked.
+    pub pause_cause: Option<PauseCause>,
 }
 
 /// The receiving process of a replica that refuses SQL, as its title shows it.
@@ -41,15 +47,16 @@ impl Observation {
             timeline: None,
             replication: receiving.then(Link::received).into_iter().collect(),
             receiving,
-            utility: false,
+            ..Observation::default()
         }
     }
 
-    /// Reads tagged rows: `self`, `send`, `receive`. `None` when the server did not give its `self` row.
+    /// Reads tagged rows: `self`, `send`, `receive`, `paused`. `None` when the server did not give its `self` row.
     pub fn from_rows(rows: &[Vec<Option<String>>]) -> Option<Observation> {
         let mut seen = None;
         let mut replication = Vec::new();
         let mut receiving = false;
+        let mut pause: Option<Pause> = None;
         for row in rows {
             let cell = |i: usize| row.get(i).cloned().flatten().unwrap_or_default();
             match cell(0).as_str() {
@@ -68,6 +75,10 @@ impl Observation {
                     receiving |= link.receives();
                     replication.push(link);
                 }
+                "paused" => {
+                    let setting = cell(2).parse().ok().map(|value| (cell(1), value));
+                    pause.get_or_insert_default().settings.extend(setting);
+                }
                 _ => {}
             }
         }
@@ -77,6 +88,8 @@ impl Observation {
             replication,
             receiving,
             utility,
+            pause,
+            pause_cause: None,
         })
     }
 
@@ -92,6 +105,7 @@ impl Observation {
             kind: Some(kind),
             timeline: self.timeline,
             phase,
+            pause: self.pause_cause.clone(),
         }
     }
 
@@ -207,6 +221,21 @@ mod tests {
         let rows = [rows[0].clone(), row(&["receive", "p", "streaming", "", "0"])];
         let streaming = Observation::from_rows(&rows).unwrap();
         assert_eq!(streaming.active_role(ContentId::new(0)), Some(Role::Mirror));
+    }
+
+    #[test]
+    fn a_paused_replay_is_told_with_the_settings_that_may_be_its_reason() {
+        let rows = [
+            row(&["self", "true", ""]),
+            row(&["receive", "p", "streaming", "", "0"]),
+            row(&["paused", "max_connections", "100"]),
+            row(&["paused", "max_worker_processes", "8"]),
+        ];
+        let seen = Observation::from_rows(&rows).unwrap();
+        let settings = seen.pause.unwrap().settings;
+        assert_eq!(settings[0], ("max_connections".to_string(), 100));
+        assert_eq!(settings.len(), 2);
+        assert_eq!(Observation::from_rows(&rows[..2]).unwrap().pause, None);
     }
 
     #[test]

@@ -192,6 +192,10 @@ pub(super) async fn watch<P: Platform>(
             tracing::error!("{why}; stopping this server");
             Event::Overtaken(why).into()
         }
+        why = platform.outgrown() => {
+            tracing::warn!("{why}; starting this server anew");
+            Event::Outgrown(why).into()
+        }
     }
 }
 

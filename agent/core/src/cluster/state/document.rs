@@ -7,6 +7,7 @@ use crate::cluster::replication::Link;
 use crate::cluster::status::{DirectoryStatus, PodStatus, PostmasterStatus};
 use crate::cluster::volume::VolumeFacts;
 use crate::finding::Finding;
+use crate::cluster::replay_pause::PauseCause;
 
 impl PodState {
     /// The document, as of now.
@@ -29,6 +30,7 @@ impl PodState {
             directory: directory(&facts.directory),
             postmaster: postmaster(&facts.postmaster),
             replication: facts.replication.iter().map(Link::status).collect(),
+            replay_paused: facts.replay_pause.as_ref().map(PauseCause::words),
             seen_coordinator: facts.cluster.coordinator_timeline(),
             pending_restart: facts.pending_restart.clone(),
             peers: facts.peers.clone(),

@@ -9,6 +9,7 @@ use crate::cluster::server::ServerAnswer;
 use crate::cluster::status::{HungVolume, PeersStatus, SshStatus};
 use crate::cluster::topology::{Member, Role};
 use crate::cluster::volume::VolumeFacts;
+use crate::cluster::replay_pause::PauseCause;
 
 /// Everything that is known of the pod but its findings. Whoever looks gets a shared reference: only [`super::PodState::on`]
 /// changes it.
@@ -32,6 +33,8 @@ pub struct Facts {
     pub active_role: Option<Role>,
     /// Both directions of replication; empty while no server runs.
     pub replication: Vec<Link>,
+    /// Why the replica that runs does not replay what it receives.
+    pub replay_pause: Option<PauseCause>,
     /// Whether the cluster exists.
     pub cluster: ClusterState,
     /// Parameters that wait for a restart of the postmaster.

@@ -30,6 +30,7 @@ impl PodState {
             postmaster: PostmasterFacts::default(),
             active_role: None,
             replication: Vec::new(),
+            replay_pause: None,
             cluster: ClusterState::default(),
             pending_restart: Vec::new(),
             peers: PeersStatus::default(),
@@ -152,6 +153,7 @@ impl Facts {
         self.postmaster.serves = false;
         self.active_role = None;
         self.replication.clear();
+        self.replay_pause = None;
     }
 
     /// An answer that arrives when its server has ended says nothing of the pod.
@@ -164,6 +166,7 @@ impl Facts {
         self.postmaster.stopping = report.answer == ServerAnswer::Stopping;
         self.active_role = report.role;
         self.replication = report.replication;
+        self.replay_pause = report.pause;
         if report.kind.is_some() {
             self.directory.kind = report.kind;
         }

@@ -39,9 +39,7 @@ pub(crate) async fn clone_partner(pod: &Pod, postgres: &Postgres, partner: &Memb
     let wanted = Clone {
         dir: &making,
         wal: wal_dir(pod)?,
-        host: &partner.fqdn,
-        port: partner.port,
-        user: &pod.account.name,
+        source: pod.source(partner),
     };
     postgres.clone_from(&wanted).await?;
     settle(pod, &making).await

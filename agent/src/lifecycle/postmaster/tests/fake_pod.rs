@@ -252,6 +252,16 @@ impl Platform for FakePod {
         (ending, format!("{ending:?}"))
     }
 
+    async fn outgrown(&self) -> String {
+        loop {
+            let outgrown = self.world.read(self.i, |pod| pod.outgrown && pod.hold.is_none());
+            if outgrown {
+                return "outgrown".into();
+            }
+            sleep(TOOL).await;
+        }
+    }
+
     async fn withdraw_role(&self, within: Duration) {
         sleep(within / 2).await;
     }

@@ -83,6 +83,8 @@ pub(super) struct PodState {
     pub deaf: (bool, bool),
     pub volume_full: bool,
     pub bad_settings: bool,
+    /// The server has to start anew; each start mends it.
+    pub outgrown: bool,
     pub ended: bool,
     pub phase: Option<Phase>,
     pub phases: Vec<Phase>,
@@ -270,6 +272,7 @@ impl World {
             deaf: pod.deaf,
         });
         pod.server = Some(server.clone());
+        pod.outgrown = false;
         if let Some(after) = pod.crashes_after {
             let server = server.clone();
             tokio::spawn(async move {
