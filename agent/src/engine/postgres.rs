@@ -47,6 +47,8 @@ pub struct Clone<'a> {
     pub wal: Option<PathBuf>,
     /// The running server.
     pub source: Source<'a>,
+    /// Directories of its tablespaces, and where they go; others go where they are there.
+    pub tablespaces: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Postgres {
@@ -118,6 +120,9 @@ impl Postgres {
         args.extend(["-d".into(), wanted.source.conninfo().into()]);
         args.extend(["-X", "stream", "-S", SLOT, "-R", "-c", "fast", "-w"].map(OsString::from));
         args.extend(wanted.wal.iter().map(|wal| option("--waldir=", wal)));
+        for (there, here) in &wanted.tablespaces {
+            args.extend(["-T".into(), tablespace_mapping(there, here)]);
+        }
         self.tools.run("pg_basebackup", args, &[]).await.map(drop)
     }
 }
@@ -131,7 +136,9 @@ pub(super) const OBSERVE: &str = "select 'self', pg_is_in_recovery()::text, \
         pg_wal_lsn_diff(coalesce(latest_end_lsn, flushed_lsn), pg_last_wal_replay_lsn())::bigint::text from pg_stat_wal_receiver; \
     select 'paused', name, current_setting(name, true) from unnest(array['max_connections', 'max_worker_processes', \
         'max_wal_senders', 'max_prepared_transactions', 'max_locks_per_transaction']) name \
-        where case when pg_is_in_recovery() then pg_is_wal_replay_paused() else false end";
+        where case when pg_is_in_recovery() then pg_is_wal_replay_paused() else false end; \
+    select 'tablespace', spcname, location \
+        from pg_tablespace cross join lateral pg_tablespace_location(oid) location where location like '/%' order by 2";
 
 /// What a standby follows: the server's own word, and what postgresql.auto.conf would have it follow.
 pub(super) const FOLLOWS: &str = "select current_setting('primary_conninfo', true), \
@@ -156,6 +163,12 @@ pub(super) fn ensure_slot_sql() -> String {
     )
 }
 
+/// pg_basebackup splits at the first equals sign that has no backslash before it (tablespace_list_append).
+fn tablespace_mapping(there: &Path, here: &Path) -> OsString {
+    let escaped = |path: &Path| path.display().to_string().replace('=', r"\=");
+    format!("{}={}", escaped(there), escaped(here)).into()
+}
+
 fn option(name: &str, value: &Path) -> OsString {
     let mut option = OsString::from(name);
     option.push(value);
@@ -166,6 +179,12 @@ fn option(name: &str, value: &Path) -> OsString {
 mod tests {
     use super::*;
     use gp_agent_core::postgres::standby::PARAMETERS;
+
+    #[test]
+    fn an_equals_sign_in_a_path_separates_nothing() {
+        let mapping = tablespace_mapping(Path::new("/a=b"), Path::new("/c"));
+        assert_eq!(mapping, r"/a\=b=/c");
+    }
 
     #[test]
     fn a_pause_is_told_with_every_parameter_that_may_be_its_reason() {

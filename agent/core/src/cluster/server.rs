@@ -3,6 +3,7 @@
 use super::directory::DirectoryKind;
 use super::phase::Phase;
 use super::replication::Link;
+use super::status::Tablespace;
 use super::topology::Role;
 use crate::cluster::replay_pause::PauseCause;
 
@@ -53,6 +54,8 @@ pub struct ServerReport {
     pub phase: Option<(Phase, String)>,
     /// Why a replica does not replay what it receives; `None` while it does.
     pub pause: Option<PauseCause>,
+    /// Its tablespaces.
+    pub tablespaces: Vec<Tablespace>,
 }
 
 impl ServerReport {
@@ -66,6 +69,7 @@ impl ServerReport {
             timeline: None,
             phase,
             pause: None,
+            tablespaces: Vec::new(),
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::cluster::directory::DirectoryKind;
 use crate::cluster::phase::Phase;
 use crate::cluster::replication::{Link, LinkEnd, StreamState, SyncState};
 use crate::cluster::server::{ServerAnswer, ServerReport};
+use crate::cluster::status::Tablespace;
 use crate::cluster::topology::Role;
 use crate::cluster::replay_pause::PauseCause;
 use crate::postgres::standby::Pause;
@@ -26,6 +27,8 @@ pub struct Observation {
     pub pause: Option<Pause>,
     /// Why, once somebody has looked.
     pub pause_cause: Option<PauseCause>,
+    /// Tablespaces with directories of their own.
+    pub tablespaces: Vec<Tablespace>,
 }
 
 /// The receiving process of a replica that refuses SQL, as its title shows it.
@@ -51,12 +54,13 @@ impl Observation {
         }
     }
 
-    /// Reads tagged rows: `self`, `send`, `receive`, `paused`. `None` when the server did not give its `self` row.
+    /// Reads tagged rows: `self`, `send`, `receive`, `paused`, `tablespace`. `None` when the server did not give its `self` row.
     pub fn from_rows(rows: &[Vec<Option<String>>]) -> Option<Observation> {
         let mut seen = None;
         let mut replication = Vec::new();
         let mut receiving = false;
         let mut pause: Option<Pause> = None;
+        let mut tablespaces = Vec::new();
         for row in rows {
             let cell = |i: usize| row.get(i).cloned().flatten().unwrap_or_default();
             match cell(0).as_str() {
@@ -79,6 +83,10 @@ impl Observation {
                     let setting = cell(2).parse().ok().map(|value| (cell(1), value));
                     pause.get_or_insert_default().settings.extend(setting);
                 }
+                "tablespace" => tablespaces.push(Tablespace {
+                    name: cell(1),
+                    location: cell(2),
+                }),
                 _ => {}
             }
         }
@@ -90,6 +98,7 @@ impl Observation {
             utility,
             pause,
             pause_cause: None,
+            tablespaces,
         })
     }
 
@@ -106,6 +115,7 @@ impl Observation {
             timeline: self.timeline,
             phase,
             pause: self.pause_cause.clone(),
+            tablespaces: self.tablespaces.clone(),
         }
     }
 

@@ -31,6 +31,7 @@ impl PodState {
             postmaster: postmaster(&facts.postmaster),
             replication: facts.replication.iter().map(Link::status).collect(),
             replay_paused: facts.replay_pause.as_ref().map(PauseCause::words),
+            tablespaces: facts.tablespaces.clone(),
             seen_coordinator: facts.cluster.coordinator_timeline(),
             pending_restart: facts.pending_restart.clone(),
             peers: facts.peers.clone(),

@@ -31,6 +31,7 @@ impl PodState {
             active_role: None,
             replication: Vec::new(),
             replay_pause: None,
+            tablespaces: Vec::new(),
             cluster: ClusterState::default(),
             pending_restart: Vec::new(),
             peers: PeersStatus::default(),
@@ -154,6 +155,7 @@ impl Facts {
         self.active_role = None;
         self.replication.clear();
         self.replay_pause = None;
+        self.tablespaces.clear();
     }
 
     /// An answer that arrives when its server has ended says nothing of the pod.
@@ -167,6 +169,7 @@ impl Facts {
         self.active_role = report.role;
         self.replication = report.replication;
         self.replay_pause = report.pause;
+        self.tablespaces = report.tablespaces;
         if report.kind.is_some() {
             self.directory.kind = report.kind;
         }

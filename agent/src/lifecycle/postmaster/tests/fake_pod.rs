@@ -407,8 +407,10 @@ impl EngineStrategy for FakePod {
         Ok(None)
     }
 
-    async fn before_start(&self) {
-        sleep(ANSWER).await;
+    async fn before_start(&self, own: &Directory) {
+        if own.kind == DirectoryKind::Primary {
+            sleep(ANSWER).await;
+        }
     }
 
     fn runs(&self) {}
