@@ -159,9 +159,7 @@ async fn try_start<P: Platform>(
     if let Some(reason) = engine.tools_first(&own)? {
         return Ok(Event::NotYet(reason).into());
     }
-    if own.kind == DirectoryKind::Primary {
-        engine.before_start().await;
-    }
+    engine.before_start(&own).await;
     platform.prepare_start().await?;
     // A replica does no harm: what it follows decides what it becomes.
     if own.kind == DirectoryKind::Primary {
@@ -199,6 +197,10 @@ pub(super) async fn watch<P: Platform>(
         why = overtaken(platform, last) => {
             tracing::error!("{why}; stopping this server");
             Event::Overtaken(why).into()
+        }
+        why = platform.outgrown() => {
+            tracing::warn!("{why}; starting this server anew");
+            Event::Outgrown(why).into()
         }
     }
 }

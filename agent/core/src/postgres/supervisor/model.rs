@@ -18,7 +18,7 @@ pub enum State {
     Starting,
     /// A server runs, started or adopted.
     Running,
-    /// The server is stopped because a newer one took over.
+    /// The server is stopped because a newer one took over, or because it has to start anew.
     SteppingDown,
     /// Somebody else has to act first.
     Waiting,
@@ -52,7 +52,7 @@ pub enum Activity {
     Copy,
     /// Everything before a start, one more decision, the start: [`Event::Started`].
     Start(Inquiry),
-    /// Watch the running server: [`Event::Ended`] or [`Event::Overtaken`].
+    /// Watch the running server: [`Event::Ended`], [`Event::Overtaken`] or [`Event::Outgrown`].
     Watch,
     /// Stop it: [`Event::ServerGone`].
     Stop,
@@ -150,6 +150,8 @@ pub enum Event {
     },
     /// The running server has to stop; the text says why.
     Overtaken(String),
+    /// The running server has to be stopped and started again; the text says why.
+    Outgrown(String),
     /// The server that was to stop has stopped.
     ServerGone,
     /// The pause is over.

@@ -251,6 +251,16 @@ impl Platform for FakePod {
         (ending, format!("{ending:?}"))
     }
 
+    async fn outgrown(&self) -> String {
+        loop {
+            let outgrown = self.world.read(self.i, |pod| pod.outgrown && pod.hold.is_none());
+            if outgrown {
+                return "outgrown".into();
+            }
+            sleep(TOOL).await;
+        }
+    }
+
     async fn withdraw_role(&self, within: Duration) {
         sleep(within / 2).await;
     }
@@ -396,8 +406,10 @@ impl EngineStrategy for FakePod {
         Ok(None)
     }
 
-    async fn before_start(&self) {
-        sleep(ANSWER).await;
+    async fn before_start(&self, own: &Directory) {
+        if own.kind == DirectoryKind::Primary {
+            sleep(ANSWER).await;
+        }
     }
 
     fn runs(&self) {}

@@ -90,6 +90,8 @@ pub(super) struct PodState {
     pub deaf: (bool, bool),
     pub volume_full: bool,
     pub bad_settings: bool,
+    /// The server has to start anew; each start mends it.
+    pub outgrown: bool,
     pub ended: bool,
     pub phase: Option<Phase>,
     pub phases: Vec<Phase>,
@@ -292,6 +294,7 @@ impl World {
         });
         pod.server = Some(server.clone());
         pod.watched = false;
+        pod.outgrown = false;
         if let Some(after) = pod.crashes_after {
             let server = server.clone();
             tokio::spawn(async move {
