@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests are tests")]
 
+mod adoption;
 mod harness;
 #[path = "../http_get/mod.rs"]
 mod http_get;

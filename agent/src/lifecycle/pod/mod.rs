@@ -17,6 +17,7 @@ use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::config::Config;
 use gp_agent_core::discovery::peers::PeerMap;
+use gp_agent_core::finding::Finding;
 use gp_agent_core::postgres::standby::Source;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -56,6 +57,8 @@ pub struct Pod {
     pub recheck: Notify,
     /// Work on the volume, which may hang.
     pub volume: VolumeQueue,
+    /// Why the volume did not pass when this agent found a server running on it; nothing is started while it lasts.
+    pub unproven: watch::Sender<Option<Finding>>,
 }
 
 impl Pod {

@@ -209,6 +209,9 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
 
     async fn prepare_start(&self) -> Result<()> {
         let pod = self.pod;
+        if let Some(finding) = &*pod.unproven.borrow() {
+            bail!("{finding}");
+        }
         port_check::check_free(pod.me.port)?;
         if settings::write_proven(pod).await?.stands_unproven {
             pod.engine.check_settings(pod.dir()).await?;
