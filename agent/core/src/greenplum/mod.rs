@@ -2,6 +2,7 @@
 
 pub mod catalog_drift;
 pub mod creation_gaps;
+pub mod creation_state;
 pub mod fts_trigger;
 pub mod gpinitsystem;
 pub mod preflight;
