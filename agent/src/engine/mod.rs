@@ -125,6 +125,14 @@ impl Engine {
         }
     }
 
+    /// Whether a group may read data directories: since PostgreSQL 11.
+    pub fn group_may_read(&self) -> bool {
+        let major = self.major_version().split('.').next();
+        major
+            .and_then(|m| m.parse::<u32>().ok())
+            .is_some_and(|major| major >= 11)
+    }
+
     /// What a data directory is.
     pub async fn examine(&self, dir: &Path) -> io::Result<Examined> {
         examine(self.tools(), dir).await

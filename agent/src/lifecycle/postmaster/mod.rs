@@ -2,6 +2,7 @@
 
 mod activities;
 mod connections;
+pub(crate) mod leftovers;
 mod maintenance;
 pub(crate) mod monitor;
 mod pidfile_watch;
