@@ -250,7 +250,7 @@ impl Engine {
     /// The one question behind readiness and status; see [`gp_agent_core::postgres::observation`].
     pub fn observe_sql(&self) -> &'static str {
         match self {
-            Engine::Postgres(_) => postgres::OBSERVE,
+            Engine::Postgres(_) => &postgres::OBSERVE,
             Engine::Greenplum(greenplum) => greenplum.observe_sql(),
         }
     }

@@ -1,5 +1,6 @@
 //! Keeps this pod's postmaster running: makes its directory, starts or adopts it, tells how it ended and what follows.
 
+mod access;
 mod activities;
 mod connections;
 pub(crate) mod leftovers;

@@ -1,5 +1,6 @@
 //! The supervisor's pod as it really is.
 
+use super::access;
 use super::maintenance;
 use super::pidfile_watch;
 use super::pidfile_watch::LockFile;
@@ -9,7 +10,6 @@ use crate::engine::ServerOption;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::settings;
 use crate::sys::log;
-use crate::sys::postgres::access;
 use crate::sys::postgres::orphaned_backends;
 use crate::sys::postgres::orphaned_backends::Patience;
 use crate::sys::postgres::pidfile;
@@ -23,7 +23,6 @@ use gp_agent_core::cluster::replay_pause::PauseCause;
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::finding::{Area, Finding, FindingSource};
-use gp_agent_core::postgres::access::ServerUser;
 use gp_agent_core::postgres::exit_cause::{Ending, Evidence, Exit};
 use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind};
 use gp_agent_core::postgres::supervisor::Refusal;
@@ -52,23 +51,6 @@ impl<'a, E> PodPlatform<'a, E> {
             engine,
             options: Mutex::default(),
         }
-    }
-
-    /// Sets owner and modes right with which the server would refuse the directory, or says who can.
-    async fn mend_access(&self) -> Result<()> {
-        let pod = self.pod;
-        let user = ServerUser {
-            uid: rustix::process::geteuid().as_raw(),
-            group_may_read: pod.engine.group_may_read(),
-        };
-        let dir = pod.dir().to_path_buf();
-        let advice = pod.volume.run(move || access::mend(&dir, user)).await?;
-        for (path, mode) in &advice.modes {
-            tracing::warn!(path = %path.display(), "set its mode to {mode:o}, without which the server does not start");
-        }
-        let grave = advice.findings.first().map(ToString::to_string);
-        pod.board.findings(FindingSource::Access, advice.findings);
-        grave.map_or(Ok(()), |words| bail!(words))
     }
 
     /// As [`Evidence`] for what kind of end it was.
@@ -161,7 +143,14 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
             true => pidfile::occupant(&dir),
             false => Ok(Occupant::Nobody),
         };
-        self.pod.volume.run(look).await
+        let seen = self.pod.volume.run(look.clone()).await;
+        match seen {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                access::open(self.pod).await?;
+                self.pod.volume.run(look).await
+            }
+            seen => seen,
+        }
     }
 
     fn directory_exists(&self) -> bool {
@@ -191,7 +180,7 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
     async fn examine(&self) -> Result<Directory> {
         let pod = self.pod;
         let dir = pod.dir();
-        self.mend_access().await?;
+        access::mend(pod).await?;
         let examined = pod.engine.examine(dir).await;
         let examined = examined.with_context(|| format!("cannot examine {}", dir.display()))?;
         pod.board.on(Event::DirectoryExamined(examined.facts()));

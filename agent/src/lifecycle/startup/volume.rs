@@ -12,13 +12,16 @@ use gp_agent_core::cluster::volume::VolumeFacts;
 use gp_agent_core::config::{Config, StorageConfig};
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding, Severity};
+use gp_agent_core::process::poll_interval::PollInterval;
 use gp_agent_core::storage::{judge, judge_shm};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
 
+/// Each try writes to the volume, which another pod may be working on.
 const TRY_AGAIN: Duration = Duration::from_secs(3);
+const LONGEST_BETWEEN_TRIES: Duration = Duration::from_secs(15);
 
 /// Waits until the volume is ours and passes; what is wrong stays on the board meanwhile. The lock lasts as long as the
 /// value lives, and as long as init, when there is one.
@@ -28,6 +31,7 @@ pub(crate) async fn wait_for(
     board: &StatusBoard,
     init: Option<&Arc<Heartbeat>>,
 ) -> VolumeLock {
+    let mut pauses = PollInterval::new(TRY_AGAIN, LONGEST_BETWEEN_TRIES);
     loop {
         let storage = config.storage.clone();
         let taken = tokio::task::spawn_blocking({
@@ -51,7 +55,7 @@ pub(crate) async fn wait_for(
             (_, Some(finding)) => board.phase(Phase::Refused, finding.to_string()),
             (None, None) => {}
         }
-        sleep(TRY_AGAIN).await;
+        sleep(pauses.pause()).await;
     }
 }
 
