@@ -1,7 +1,9 @@
 //! Keeps this pod's postmaster running: makes its directory, starts or adopts it, tells how it ended and what follows.
 
+mod access;
 mod activities;
 mod connections;
+pub(crate) mod leftovers;
 mod maintenance;
 pub(crate) mod monitor;
 mod pidfile_watch;
