@@ -62,7 +62,8 @@ fn who_was_killed_by_the_kernel_is_named_and_counted() {
     let mut pod = Pod::start(plan);
     assert_eq!(pod.metric("gp_agent_oom_kills_total"), Some(0.0));
     let server = pod.status()["postmaster"]["pid"].clone();
-    pod.try_to_ask(TOO_MUCH);
+    let asked = pod.try_to_ask(TOO_MUCH);
+    assert!(asked.is_err(), "{asked:?}");
     let finding = pod.wait_for_finding("the kernel killed a process of this container");
     let what = finding["what"].as_str().unwrap();
     assert!(what.contains("out of memory, limit 300 MiB"), "{what}");

@@ -8,6 +8,7 @@ pub mod kept_out;
 pub mod observation;
 pub mod pgpass;
 pub mod pidfile;
+pub mod slots;
 pub mod start_decision;
 pub mod supervisor;
 mod withheld;

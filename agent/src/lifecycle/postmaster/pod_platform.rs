@@ -24,6 +24,7 @@ use gp_agent_core::postgres::exit_cause::{Ending, Evidence, Exit};
 use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind};
 use gp_agent_core::postgres::supervisor::Refusal;
 use gp_agent_core::resources::oom::Memory;
+use gp_agent_core::storage::room;
 use rustix::process::Signal;
 use std::io;
 use std::path::Path;
@@ -268,8 +269,14 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
         }
     }
 
+    /// A server that finds no room ends with words of its own for it, or without any: the volume knows better.
     fn show(&self, phase: Phase, reason: &str) {
-        self.pod.board.phase(phase, reason);
+        let fails = matches!(phase, Phase::Crashed | Phase::CrashLoop | Phase::Refused);
+        let trouble = self.pod.board.read(|s| room::trouble(&s.rooms)).filter(|_| fails);
+        match trouble {
+            Some(trouble) => self.pod.board.phase(phase, format!("{trouble}; {reason}")),
+            None => self.pod.board.phase(phase, reason),
+        }
     }
 
     fn show_server(&self, server: &Process, starts: u64) {
