@@ -6,6 +6,8 @@
 mod harness;
 #[path = "http_get/mod.rs"]
 mod http_get;
+#[path = "programs/mod.rs"]
+mod programs;
 
 use harness::Pod;
 use rustix::process::Signal;

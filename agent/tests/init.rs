@@ -8,6 +8,8 @@ mod harness;
 mod lock;
 #[path = "init/memory.rs"]
 mod memory;
+#[path = "programs/mod.rs"]
+mod programs;
 
 use harness::*;
 use rustix::process::Signal;

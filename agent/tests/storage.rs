@@ -11,6 +11,8 @@
 mod mounts;
 #[path = "storage/processes.rs"]
 mod processes;
+#[path = "programs/mod.rs"]
+mod programs;
 
 use gp_agent::internals::storage::{StorageError, prove, prove_all, same_device};
 use gp_agent::internals::storage::{set_aside, write_atomically};

@@ -36,6 +36,8 @@ pub struct Settings {
     pub segments: u32,
     /// Whether each has a mirror.
     pub mirrors: bool,
+    /// `segments.primaryPort`, when it is not the default.
+    pub primary_port: Option<u16>,
     /// postgresql.conf parameters.
     pub parameters: Vec<(String, String)>,
     /// `shutdown.graceSeconds`.
@@ -53,6 +55,7 @@ impl Default for Settings {
             standby: true,
             segments: 2,
             mirrors: true,
+            primary_port: None,
             parameters: vec![("shared_buffers".into(), "32MB".into())],
             grace_seconds: 15,
             lines: Vec::new(),
@@ -107,10 +110,12 @@ impl Settings {
         } else {
             String::new()
         };
+        let port = self.primary_port.map(|port| format!(", primaryPort: {port}"));
+        let port = port.unwrap_or_default();
         let mut yaml = format!(
             "cluster: {cluster}\nengine: {engine}\ndomain: {domain}\n\
              coordinator: {{ pods: {prefix}coordinator, standby: {} }}\n\
-             segments: {{ count: {}, primaries: {prefix}segment-a{mirrors} }}\n\
+             segments: {{ count: {}, primaries: {prefix}segment-a{mirrors}{port} }}\n\
              shutdown: {{ graceSeconds: {} }}\n",
             self.standby, self.segments, self.grace_seconds
         );

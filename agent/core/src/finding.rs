@@ -80,6 +80,8 @@ pub enum FindingSource {
     Password,
     /// What gpinitsystem needs on every host.
     Preflight,
+    /// Whether a replica replays what it receives.
+    Replay,
     /// Whoever keeps the label of the active role.
     RoleLabel,
     /// The running server, asked about its files.
@@ -92,6 +94,8 @@ pub enum FindingSource {
     Slots,
     /// Keys and sshd.
     Ssh,
+    /// Whom a standby follows.
+    Standby,
     /// The decision whether the data directory may be started.
     Start,
     /// The volumes.

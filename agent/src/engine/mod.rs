@@ -17,6 +17,8 @@ use gp_agent_core::config::{Config, EngineKind};
 use gp_agent_core::finding::Finding;
 use gp_agent_core::greenplum::version::Family;
 use gp_agent_core::postgres::observation::Receiver;
+use gp_agent_core::postgres::standby::{Required, Source, raised};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -38,6 +40,9 @@ pub enum Making<'a> {
     /// The coordinator's pod makes all of them at once, and its catalog is asked ever after.
     Coordinator(&'a Greenplum),
 }
+
+/// A parameter on the server's command line.
+pub(crate) type ServerOption = (&'static str, String);
 
 /// Why there is no engine to work with.
 #[derive(Debug, thiserror::Error)]
@@ -133,7 +138,7 @@ impl Engine {
     /// The postmaster of `content` in the foreground. `-D` comes first and the program's path ends in `/postgres`, since
     /// the Greenplum tools search `ps` for `postgres -D <dir>`; the port is on the command line, since a copied
     /// postgresql.conf holds the other end's.
-    pub fn start_command(&self, dir: &Path, port: u16, content: ContentId) -> Command {
+    pub fn start_command(&self, dir: &Path, port: u16, content: ContentId, options: &[ServerOption]) -> Command {
         let mut command = Command::new(self.tools().path("postgres"));
         command
             .envs(self.tools().environment())
@@ -142,10 +147,48 @@ impl Engine {
             .args(["-p", &port.to_string()])
             .env_remove("GP_AGENT_INIT_FD")
             .stdin(Stdio::null());
+        for (name, value) in options {
+            command.arg("-c").arg(format!("{name}={value}"));
+        }
         if let Engine::Greenplum(greenplum) = self {
             command.args(greenplum.role_arguments(content));
         }
         command
+    }
+
+    /// What a standby in `dir` is told on its command line, where neither ALTER SYSTEM nor a file can take it back: whom to
+    /// follow, where that is the agent's to say (Greenplum's tools write it for theirs), and every parameter that it would
+    /// not start with, or stand still with, because its primary has more (`needed`, of pg_controldata).
+    pub async fn standby_options(
+        &self,
+        dir: &Path,
+        source: Option<Source<'_>>,
+        needed: &[Required],
+    ) -> Vec<ServerOption> {
+        let mut options = match (self, &source) {
+            (Engine::Postgres(postgres), Some(source)) => postgres.follow(source),
+            _ => Vec::new(),
+        };
+        // Only who answers SQL while it replays compares (CheckRequiredParameterValues).
+        let hot = self.tools().setting(dir, "hot_standby").await;
+        if hot.as_deref() == Some("on") {
+            let mut set = BTreeMap::new();
+            for required in needed {
+                let value = self.tools().setting(dir, required.name).await;
+                set.extend(value.and_then(|v| v.parse().ok()).map(|v: u64| (required.name, v)));
+            }
+            let raised = raised(needed, |name| set.get(name).copied());
+            options.extend(raised.into_iter().map(|r| (r.name, r.value.to_string())));
+        }
+        options
+    }
+
+    /// What a standby follows, by its own word and by postgresql.auto.conf; `None` where replicas do not answer SQL.
+    pub fn follows_sql(&self) -> Option<&'static str> {
+        match self {
+            Engine::Postgres(_) => Some(postgres::FOLLOWS),
+            Engine::Greenplum(_) => None,
+        }
     }
 
     /// `options` that the agent's own connections to the server of `content` need.

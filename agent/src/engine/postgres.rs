@@ -2,7 +2,7 @@
 
 use crate::sys::postgres::programs::{ToolError, Tools};
 use gp_agent_core::config::Auth;
-use gp_agent_core::config::quote;
+use gp_agent_core::postgres::standby::Source;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -45,12 +45,10 @@ pub struct Clone<'a> {
     pub dir: &'a Path,
     /// Where the write-ahead log goes, when not into `dir`.
     pub wal: Option<PathBuf>,
-    /// The running server's host.
-    pub host: &'a str,
-    /// Its port.
-    pub port: u16,
-    /// The role to connect as.
-    pub user: &'a str,
+    /// The running server.
+    pub source: Source<'a>,
+    /// Directories of its tablespaces, and where they go; others go where they are there.
+    pub tablespaces: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Postgres {
@@ -81,6 +79,20 @@ impl Postgres {
         ]
     }
 
+    /// What a standby of `source` is told on its command line, where neither ALTER SYSTEM nor a file can take it back: whom to
+    /// follow, through which slot, and also onto the timeline of a promotion. Before PostgreSQL 12 that stands in
+    /// recovery.conf, and no parameter has these names.
+    pub(super) fn follow(&self, source: &Source<'_>) -> Vec<(&'static str, String)> {
+        if self.major.parse::<u32>().is_ok_and(|major| major < 12) || self.major.contains('.') {
+            return Vec::new();
+        }
+        vec![
+            ("primary_conninfo", source.conninfo()),
+            ("primary_slot_name", SLOT.to_string()),
+            ("recovery_target_timeline", "latest".to_string()),
+        ]
+    }
+
     /// initdb, with data checksums.
     pub async fn create(&self, wanted: &Create<'_>) -> Result<(), ToolError> {
         let mut args: Vec<OsString> = vec!["-D".into(), wanted.dir.into()];
@@ -105,26 +117,14 @@ impl Postgres {
     /// pg_basebackup, streaming through the slot, which the primary's agent keeps.
     pub async fn clone_from(&self, wanted: &Clone<'_>) -> Result<(), ToolError> {
         let mut args: Vec<OsString> = vec!["-D".into(), wanted.dir.into()];
-        args.extend(["-d".into(), conninfo(wanted).into()]);
+        args.extend(["-d".into(), wanted.source.conninfo().into()]);
         args.extend(["-X", "stream", "-S", SLOT, "-R", "-c", "fast", "-w"].map(OsString::from));
         args.extend(wanted.wal.iter().map(|wal| option("--waldir=", wal)));
+        for (there, here) in &wanted.tablespaces {
+            args.extend(["-T".into(), tablespace_mapping(there, here)]);
+        }
         self.tools.run("pg_basebackup", args, &[]).await.map(drop)
     }
-}
-
-/// Milliseconds in which the other end has to acknowledge what was sent to it, the first packet of a connection included.
-const UNACKNOWLEDGED_MS: u32 = 10_000;
-
-/// How the copy, and later the stream (`-R` keeps it as primary_conninfo), reaches the other end. To the address of a pod
-/// that is gone packets vanish: a walreceiver has no time-out of its own for that (connect_timeout is not for it,
-/// libpqwalreceiver.c), and the kernel's is two minutes.
-fn conninfo(wanted: &Clone<'_>) -> String {
-    format!(
-        "host={} port={} user={} tcp_user_timeout={UNACKNOWLEDGED_MS}",
-        quote::conninfo(wanted.host),
-        wanted.port,
-        quote::conninfo(wanted.user)
-    )
 }
 
 pub(super) const OBSERVE: &str = "select 'self', pg_is_in_recovery()::text, \
@@ -138,7 +138,18 @@ pub(super) const OBSERVE: &str = "select 'self', pg_is_in_recovery()::text, \
         pg_wal_lsn_diff(case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, replay_lsn)::bigint::text \
         from pg_stat_replication where application_name !~ '^pg_basebackup' order by 2; \
     select 'receive', coalesce(sender_host, ''), status, '', \
-        pg_wal_lsn_diff(coalesce(latest_end_lsn, flushed_lsn), pg_last_wal_replay_lsn())::bigint::text from pg_stat_wal_receiver";
+        pg_wal_lsn_diff(coalesce(latest_end_lsn, flushed_lsn), pg_last_wal_replay_lsn())::bigint::text from pg_stat_wal_receiver; \
+    select 'paused', name, current_setting(name, true) from unnest(array['max_connections', 'max_worker_processes', \
+        'max_wal_senders', 'max_prepared_transactions', 'max_locks_per_transaction']) name \
+        where case when pg_is_in_recovery() then pg_is_wal_replay_paused() else false end; \
+    select 'tablespace', spcname, location \
+        from pg_tablespace cross join lateral pg_tablespace_location(oid) location where location like '/%' order by 2";
+
+/// What a standby follows: the server's own word, and what postgresql.auto.conf would have it follow.
+pub(super) const FOLLOWS: &str = "select current_setting('primary_conninfo', true), \
+    (select setting from pg_file_settings where name = 'primary_conninfo' and sourcefile ~ 'postgresql[.]auto[.]conf$' \
+        order by seqno desc limit 1) \
+    where pg_is_in_recovery()";
 
 /// The port is given on the command line, and a copied postgresql.conf holds the other end's.
 /// Lines that are valid and match nobody, such as hostssl while ssl is off, carry a remark in the column for errors
@@ -157,6 +168,12 @@ pub(super) fn ensure_slot_sql() -> String {
     )
 }
 
+/// pg_basebackup splits at the first equals sign that has no backslash before it (tablespace_list_append).
+fn tablespace_mapping(there: &Path, here: &Path) -> OsString {
+    let escaped = |path: &Path| path.display().to_string().replace('=', r"\=");
+    format!("{}={}", escaped(there), escaped(here)).into()
+}
+
 fn option(name: &str, value: &Path) -> OsString {
     let mut option = OsString::from(name);
     option.push(value);
@@ -166,19 +183,19 @@ fn option(name: &str, value: &Path) -> OsString {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gp_agent_core::postgres::standby::PARAMETERS;
 
     #[test]
-    fn a_stream_to_an_address_that_is_gone_ends_soon() {
-        let wanted = Clone {
-            dir: Path::new("/d"),
-            wal: None,
-            host: "segment-a-0.agent.prod.svc.cluster.local",
-            port: 40000,
-            user: r"o'ne\two",
-        };
-        assert_eq!(
-            conninfo(&wanted),
-            r"host='segment-a-0.agent.prod.svc.cluster.local' port=40000 user='o\'ne\\two' tcp_user_timeout=10000"
-        );
+    fn an_equals_sign_in_a_path_separates_nothing() {
+        let mapping = tablespace_mapping(Path::new("/a=b"), Path::new("/c"));
+        assert_eq!(mapping, r"/a\=b=/c");
+    }
+
+    #[test]
+    fn a_pause_is_told_with_every_parameter_that_may_be_its_reason() {
+        for parameter in PARAMETERS {
+            let quoted = format!("'{}'", parameter.name);
+            assert!(OBSERVE.contains(&quoted), "{quoted}");
+        }
     }
 }

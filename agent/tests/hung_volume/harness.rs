@@ -1,6 +1,7 @@
 //! A pod with a PostgreSQL of this machine, on a volume that can be made to hang.
 
 use crate::http_get::{get, metric};
+use crate::programs::copy_program;
 use gp_agent::internals::engine::Tools;
 use nix::mount::{MntFlags, umount2};
 use rustix::process::{Pid, Signal, kill_process};
@@ -275,7 +276,7 @@ fn start_init(base: &Path, volume: &Path, port: u16) -> Child {
     give(&run);
     make_database(&volume.join("gpseg-1"));
     let program = base.join("gp-agent");
-    fs::copy(env!("CARGO_BIN_EXE_gp-agent"), &program).unwrap();
+    copy_program(env!("CARGO_BIN_EXE_gp-agent"), &program);
     let config = base.join("cluster.yaml");
     fs::write(&config, configuration(volume, port)).unwrap();
     as_user(&program)

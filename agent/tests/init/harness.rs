@@ -1,5 +1,6 @@
 //! A running `gp-agent init`, its output as a stream of lines, and its process tree.
 
+use crate::programs::copy_program;
 use gp_agent::internals::process::{ProcessInfo, processes};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
@@ -160,8 +161,8 @@ pub(crate) struct FakePostgres {
 impl FakePostgres {
     pub(crate) fn new() -> FakePostgres {
         let directory = tempfile::tempdir().unwrap();
-        std::fs::copy("/bin/bash", directory.path().join("postgres")).unwrap();
-        std::fs::copy("/bin/sleep", directory.path().join("backend")).unwrap();
+        copy_program("/bin/bash", directory.path().join("postgres"));
+        copy_program("/bin/sleep", directory.path().join("backend"));
         FakePostgres { directory }
     }
 
@@ -202,7 +203,7 @@ pub(crate) fn public_copy(directory: &Path) -> PathBuf {
     let mode = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(directory, mode).unwrap();
     let copy = directory.join("gp-agent");
-    std::fs::copy(GP_AGENT, &copy).unwrap();
+    copy_program(GP_AGENT, &copy);
     copy
 }
 

@@ -1,6 +1,7 @@
 //! What needs a second process: another user, another agent.
 
 use crate::mounts::{entries, mounted, private_directory};
+use crate::programs::copy_program;
 use gp_agent::internals::storage::prove;
 use gp_agent::internals::storage::{LockError, VolumeLock};
 use gp_agent_core::cluster::volume::VolumePurpose;
@@ -89,7 +90,7 @@ fn someone_elses_volume_is_refused_and_a_groups_is_not() {
     let volume = mounted(&dir, "greenplum", "tmpfs", "size=16m,mode=755");
     // Where the program is, nobody may not be allowed to go.
     let program = dir.path().join("program");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    copy_program(std::env::current_exe().unwrap(), &program);
     let proved = |groups| proved_by_nobody(&program, &volume, groups);
     let refused = proved("--clear-groups");
     for word in ["belongs to root (uid 0), group 0, mode 0755", "(uid 65534)", "fsGroup"] {

@@ -10,6 +10,7 @@ mod limits;
 mod logs;
 mod refusals;
 mod restarts;
+mod standby;
 
 use cluster_tests::docker;
 use cluster_tests::settings::Settings;
@@ -82,6 +83,16 @@ const TESTS: &[(&str, Test)] = &[
         "parameter_that_would_stop_the_server_is_refused",
         directories::bad_parameter,
     ),
+    (
+        "standby_starts_with_less_than_its_primary",
+        standby::lowered_on_the_standby_first,
+    ),
+    (
+        "primary_with_more_than_its_standby_is_followed",
+        standby::raised_on_the_primary_first,
+    ),
+    ("paused_replay_is_named_and_not_ready", standby::paused),
+    ("standby_follows_the_topology", standby::follows_the_topology),
     ("limits_become_parameters", limits::become_parameters),
     (
         "no_line_of_the_log_is_lost_with_the_agent",

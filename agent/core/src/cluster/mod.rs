@@ -10,6 +10,7 @@ pub mod pairing;
 pub mod peer_error;
 pub mod phase;
 pub mod probes;
+pub mod replay_pause;
 pub mod replication;
 pub mod report;
 pub mod server;

@@ -3,7 +3,9 @@
 use super::directory::DirectoryKind;
 use super::phase::Phase;
 use super::replication::Link;
+use super::status::Tablespace;
 use super::topology::Role;
+use crate::cluster::replay_pause::PauseCause;
 
 /// How the question was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +54,10 @@ pub struct ServerReport {
     pub timeline: Option<u32>,
     /// The phase and its reason; `None` leaves them.
     pub phase: Option<(Phase, String)>,
+    /// Why a replica does not replay what it receives; `None` while it does.
+    pub pause: Option<PauseCause>,
+    /// Its tablespaces.
+    pub tablespaces: Vec<Tablespace>,
 }
 
 impl ServerReport {
@@ -64,6 +70,8 @@ impl ServerReport {
             kind: None,
             timeline: None,
             phase,
+            pause: None,
+            tablespaces: Vec::new(),
         }
     }
 }

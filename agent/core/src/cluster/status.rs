@@ -70,6 +70,16 @@ pub struct ReplicationStatus {
     pub lag_bytes: Option<i64>,
 }
 
+/// A tablespace of the running server that has a directory of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tablespace {
+    /// Its name in the database.
+    pub name: String,
+    /// Its directory: the same path in every pod of the content.
+    pub location: String,
+}
+
 /// What the volume proved.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -166,6 +176,12 @@ pub struct PodStatus {
     pub postmaster: PostmasterStatus,
     /// Replication, both directions.
     pub replication: Vec<ReplicationStatus>,
+    /// Why a replica does not replay what it receives; left out while it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay_paused: Option<String>,
+    /// Tablespaces with directories of their own, which a copy of this server needs too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tablespaces: Vec<Tablespace>,
     /// The newest timeline of a coordinator that this pod has seen; 0 before the cluster was created, and without a catalog.
     #[serde(default)]
     pub seen_coordinator: u32,
@@ -215,6 +231,8 @@ impl PodStatus {
             directory: DirectoryStatus::default(),
             postmaster: PostmasterStatus::default(),
             replication: Vec::new(),
+            replay_paused: None,
+            tablespaces: Vec::new(),
             seen_coordinator: 0,
             pending_restart: Vec::new(),
             peers: PeersStatus::default(),

@@ -2,59 +2,156 @@
 
 use super::diagnostic::Fault;
 
-/// Parameters that the agent sets itself, and why nobody else may.
-const OWNED: &[(&str, &str)] = &[
-    (
+/// Who may set a parameter of [`GUARDED`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setter {
+    /// The agent alone.
+    Agent,
+    /// The agent, and tools of the database: pg_basebackup, gpinitstandby and others write it.
+    Tools,
+    /// cluster.yaml too, where a start of the server program proves it.
+    ClusterYaml,
+}
+
+/// A parameter that the agent sets itself or relies on.
+#[derive(Debug)]
+pub struct Guarded {
+    /// Its name.
+    pub name: &'static str,
+    /// Who may set it.
+    pub setter: Setter,
+    /// What the agent needs it for; with `Setter::Agent` also what to set instead.
+    pub why: &'static str,
+    /// Whether a value does no harm, whoever set it.
+    pub harmless: fn(&str) -> bool,
+    /// Whether a change waits for a restart of the server (guc.c, PGC_POSTMASTER).
+    pub restart: bool,
+}
+
+const SOCKET: &str = "the agent's own connections use the socket in /tmp";
+const FOLLOWS: &str = "it differs from pod to pod; the agent sets it on standby and mirrors";
+const ROLE: &str = "it belongs to the command line of each pod's postmaster";
+const PLACE: &str = "it differs from pod to pod; gpinitsystem sets it";
+const ONE_BY_ONE: &str = "parameters are given one by one";
+const STREAMS: &str = "the other pod of the pair takes its stream and its copy from here";
+const LOG: &str = "the agent reads the server's log, to pass it on and to name the cause of a crash";
+
+const fn never(_: &str) -> bool {
+    false
+}
+
+const fn own(name: &'static str, why: &'static str, restart: bool) -> Guarded {
+    let setter = Setter::Agent;
+    Guarded {
+        name,
+        setter,
+        why,
+        harmless: never,
+        restart,
+    }
+}
+
+const fn tools(name: &'static str, why: &'static str) -> Guarded {
+    let setter = Setter::Tools;
+    Guarded {
+        name,
+        setter,
+        why,
+        harmless: never,
+        restart: false,
+    }
+}
+
+const fn needed(name: &'static str, why: &'static str, harmless: fn(&str) -> bool, restart: bool) -> Guarded {
+    let setter = Setter::ClusterYaml;
+    Guarded {
+        name,
+        setter,
+        why,
+        harmless,
+        restart,
+    }
+}
+
+fn is_on(value: &str) -> bool {
+    ["on", "true", "yes", "1"]
+        .iter()
+        .any(|on| value.eq_ignore_ascii_case(on))
+}
+
+fn is_off(value: &str) -> bool {
+    ["off", "false", "no", "0"]
+        .iter()
+        .any(|off| value.eq_ignore_ascii_case(off))
+}
+
+fn names(value: &str, wanted: &str) -> bool {
+    value
+        .split(',')
+        .any(|word| word.trim().trim_matches('"').eq_ignore_ascii_case(wanted))
+}
+
+fn at_least(value: &str, least: u32) -> bool {
+    value.parse().is_ok_and(|value: u32| value >= least)
+}
+
+/// Parameters that the agent sets itself or relies on: which of them cluster.yaml may not set, and what ALTER SYSTEM and
+/// postgresql.conf must leave alone.
+pub const GUARDED: &[Guarded] = &[
+    own(
         "port",
         "set coordinator.port, segments.primaryPort or segments.mirrorPort",
+        true,
     ),
-    (
-        "listen_addresses",
-        "the postmaster listens on all addresses and pg_hba.conf decides",
-    ),
-    (
-        "unix_socket_directories",
-        "the agent's own connections use the socket in /tmp",
-    ),
-    (
-        "unix_socket_directory",
-        "the agent's own connections use the socket in /tmp",
-    ),
-    (
-        "unix_socket_permissions",
-        "the agent's own connections use the socket in /tmp",
-    ),
-    (
-        "unix_socket_group",
-        "the agent's own connections use the socket in /tmp",
-    ),
-    ("data_directory", "set storage.path"),
-    ("config_file", "the agent keeps it in the data directory"),
-    (
+    Guarded {
+        harmless: |value| names(value, "*"),
+        ..own(
+            "listen_addresses",
+            "the postmaster listens on all addresses and pg_hba.conf decides",
+            true,
+        )
+    },
+    Guarded {
+        harmless: |value| names(value, "/tmp"),
+        ..own("unix_socket_directories", SOCKET, true)
+    },
+    Guarded {
+        harmless: |value| names(value, "/tmp"),
+        ..own("unix_socket_directory", SOCKET, true)
+    },
+    own("unix_socket_permissions", SOCKET, true),
+    own("unix_socket_group", SOCKET, true),
+    own("data_directory", "set storage.path", true),
+    own("config_file", "the agent keeps it in the data directory", true),
+    own(
         "hba_file",
         "the agent keeps pg_hba.conf in the data directory; set hba.extra",
+        true,
     ),
-    ("ident_file", "the agent keeps it in the data directory"),
-    ("external_pid_file", "the agent follows postmaster.pid"),
-    (
-        "primary_conninfo",
-        "it differs from pod to pod; the agent sets it on standby and mirrors",
+    own("ident_file", "the agent keeps it in the data directory", true),
+    own("external_pid_file", "the agent follows postmaster.pid", true),
+    tools("primary_conninfo", FOLLOWS),
+    tools("primary_slot_name", FOLLOWS),
+    own("standby_mode", "the agent decides which pod is a standby", true),
+    own("gp_role", ROLE, true),
+    own("gp_session_role", ROLE, true),
+    tools("gp_dbid", PLACE),
+    tools("gp_contentid", PLACE),
+    own("include", ONE_BY_ONE, false),
+    own("include_dir", ONE_BY_ONE, false),
+    own("include_if_exists", ONE_BY_ONE, false),
+    needed(
+        "wal_level",
+        STREAMS,
+        |value| !value.eq_ignore_ascii_case("minimal"),
+        true,
     ),
-    (
-        "primary_slot_name",
-        "it differs from pod to pod; the agent sets it on standby and mirrors",
-    ),
-    ("standby_mode", "the agent decides which pod is a standby"),
-    ("gp_role", "it belongs to the command line of each pod's postmaster"),
-    (
-        "gp_session_role",
-        "it belongs to the command line of each pod's postmaster",
-    ),
-    ("gp_dbid", "it differs from pod to pod; gpinitsystem sets it"),
-    ("gp_contentid", "it differs from pod to pod; gpinitsystem sets it"),
-    ("include", "parameters are given one by one"),
-    ("include_dir", "parameters are given one by one"),
-    ("include_if_exists", "parameters are given one by one"),
+    needed("max_wal_senders", STREAMS, |value| at_least(value, 2), true),
+    needed("max_replication_slots", STREAMS, |value| at_least(value, 1), true),
+    needed("hot_standby", "the agent asks a mirror how it does", is_on, true),
+    needed("ssl", "clients' lines of pg_hba.conf may ask for it", is_on, false),
+    needed("logging_collector", LOG, is_off, true),
+    needed("log_destination", LOG, |value| names(value, "stderr"), false),
 ];
 
 /// A parameter's name, `[A-Za-z_][A-Za-z0-9_.]*`, which the agent does not set itself.
@@ -68,10 +165,18 @@ pub(super) fn name(text: &str) -> Result<String, Fault> {
         ));
     }
     // PostgreSQL does not tell upper from lower case in names of parameters (guc.c, guc_name_compare).
-    match OWNED.iter().find(|(owned, _)| text.eq_ignore_ascii_case(owned)) {
-        Some((_, why)) => Err(Fault::new("is set by the agent itself", format!("remove it; {why}"))),
+    match guarded(text).filter(|guarded| guarded.setter != Setter::ClusterYaml) {
+        Some(guarded) => Err(Fault::new(
+            "is set by the agent itself",
+            format!("remove it; {}", guarded.why),
+        )),
         None => Ok(text.to_string()),
     }
+}
+
+/// The entry of a parameter in [`GUARDED`].
+pub fn guarded(name: &str) -> Option<&'static Guarded> {
+    GUARDED.iter().find(|guarded| name.eq_ignore_ascii_case(guarded.name))
 }
 
 /// A parameter's value: anything that fits on one line of postgresql.conf.

@@ -42,6 +42,18 @@ pub fn with_include(existing: &[u8]) -> Vec<u8> {
     all
 }
 
+/// What postgresql.conf says behind the include line, and so after gp-agent.conf; `None` without that line.
+pub(crate) fn behind_include(main: &[u8]) -> Option<&[u8]> {
+    let mut at = 0;
+    for line in main.split_inclusive(|byte| *byte == b'\n') {
+        at += line.len();
+        if line.trim_ascii() == INCLUDE.as_bytes() {
+            return main.get(at..);
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

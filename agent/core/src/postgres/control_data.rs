@@ -1,5 +1,7 @@
 //! Reading what pg_controldata prints.
 
+use super::standby::{Required, required_by};
+
 /// The lines of pg_controldata that matter here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ControlData {
@@ -9,6 +11,8 @@ pub struct ControlData {
     pub state: Option<String>,
     /// "Latest checkpoint's TimeLineID".
     pub timeline: Option<u32>,
+    /// What a server needs that replays into the directory.
+    pub required: Vec<Required>,
 }
 
 impl ControlData {
@@ -24,6 +28,7 @@ impl ControlData {
             system_id: value("Database system identifier"),
             state: value("Database cluster state"),
             timeline: value("Latest checkpoint's TimeLineID").and_then(|t| t.parse().ok()),
+            required: required_by(output),
         }
     }
 

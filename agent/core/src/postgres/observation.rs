@@ -5,9 +5,12 @@ use super::slots::Slot;
 use crate::cluster::content::ContentId;
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::phase::Phase;
+use crate::cluster::replay_pause::PauseCause;
 use crate::cluster::replication::{Link, LinkEnd, StreamState, SyncState};
 use crate::cluster::server::{ServerAnswer, ServerReport};
+use crate::cluster::status::Tablespace;
 use crate::cluster::topology::Role;
+use crate::postgres::standby::Pause;
 
 /// The server's own account, read from the rows of the engine's question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +29,12 @@ pub struct Observation {
     pub slots: Vec<Slot>,
     /// Greenplum: whether it was asked in utility mode. A coordinator asks in the mode that it was started in.
     pub utility: bool,
+    /// Its replay is paused.
+    pub pause: Option<Pause>,
+    /// Why, once somebody has looked.
+    pub pause_cause: Option<PauseCause>,
+    /// Tablespaces with directories of their own.
+    pub tablespaces: Vec<Tablespace>,
 }
 
 /// The receiving process of a replica that refuses SQL, as its title shows it.
@@ -50,13 +59,16 @@ impl Observation {
         }
     }
 
-    /// Reads tagged rows: `self`, `room`, `slot`, `send`, `receive`. `None` when the server did not give its `self` row.
+    /// Reads tagged rows: `self`, `room`, `slot`, `send`, `receive`, `paused`, `tablespace`. `None` when the server did not give
+    /// its `self` row.
     pub fn from_rows(rows: &[Vec<Option<String>>]) -> Option<Observation> {
         let mut seen = None;
         let mut replication = Vec::new();
         let mut receiving = false;
         let mut room = None;
         let mut slots = Vec::new();
+        let mut pause: Option<Pause> = None;
+        let mut tablespaces = Vec::new();
         for row in rows {
             let cell = |i: usize| row.get(i).cloned().flatten().unwrap_or_default();
             match cell(0).as_str() {
@@ -83,6 +95,14 @@ impl Observation {
                     receiving |= link.receives();
                     replication.push(link);
                 }
+                "paused" => {
+                    let setting = cell(2).parse().ok().map(|value| (cell(1), value));
+                    pause.get_or_insert_default().settings.extend(setting);
+                }
+                "tablespace" => tablespaces.push(Tablespace {
+                    name: cell(1),
+                    location: cell(2),
+                }),
                 _ => {}
             }
         }
@@ -94,6 +114,9 @@ impl Observation {
             room,
             slots,
             utility,
+            pause,
+            pause_cause: None,
+            tablespaces,
         })
     }
 
@@ -109,6 +132,8 @@ impl Observation {
             kind: Some(kind),
             timeline: self.timeline,
             phase,
+            pause: self.pause_cause.clone(),
+            tablespaces: self.tablespaces.clone(),
         }
     }
 
@@ -250,6 +275,21 @@ mod tests {
         let rows = [rows[0].clone(), row(&["receive", "p", "streaming", "", "0"])];
         let streaming = Observation::from_rows(&rows).unwrap();
         assert_eq!(streaming.active_role(ContentId::new(0)), Some(Role::Mirror));
+    }
+
+    #[test]
+    fn a_paused_replay_is_told_with_the_settings_that_may_be_its_reason() {
+        let rows = [
+            row(&["self", "true", ""]),
+            row(&["receive", "p", "streaming", "", "0"]),
+            row(&["paused", "max_connections", "100"]),
+            row(&["paused", "max_worker_processes", "8"]),
+        ];
+        let seen = Observation::from_rows(&rows).unwrap();
+        let settings = seen.pause.unwrap().settings;
+        assert_eq!(settings[0], ("max_connections".to_string(), 100));
+        assert_eq!(settings.len(), 2);
+        assert_eq!(Observation::from_rows(&rows[..2]).unwrap().pause, None);
     }
 
     #[test]

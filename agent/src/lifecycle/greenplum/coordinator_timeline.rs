@@ -84,7 +84,7 @@ pub(crate) async fn note(pod: &Pod, timeline: u32) {
 pub(crate) async fn tell_peers(pod: &Pod) {
     let peers = pod.topology.peers(&pod.me);
     let client = PeerClient::of(pod);
-    // Who cannot be told looks by itself every few seconds.
+    // A primary that cannot be told looks by itself every few seconds, a mirror before its next start.
     let told = peers.map(|member| client.recheck(member, PACE.peer));
     let told = stream::iter(told).buffer_unordered(AT_ONCE);
     let _ = tokio::time::timeout(PACE.all, told.for_each(async |_| ())).await;

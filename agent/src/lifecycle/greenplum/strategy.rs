@@ -86,8 +86,10 @@ impl EngineStrategy for Strategy<'_> {
         self.tools().first(self.pod.dir(), own)
     }
 
-    async fn before_start(&self) {
-        startup_order::primaries_first(self.pod).await;
+    async fn before_start(&self, own: &Directory) {
+        if own.kind == DirectoryKind::Primary {
+            startup_order::primaries_first(self.pod).await;
+        }
     }
 
     fn runs(&self) {

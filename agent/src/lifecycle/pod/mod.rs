@@ -15,6 +15,7 @@ use gp_agent_core::cluster::catalog::CatalogAnswer;
 use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::config::Config;
 use gp_agent_core::discovery::peers::PeerMap;
+use gp_agent_core::postgres::standby::Source;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -80,6 +81,15 @@ impl Pod {
     /// The pod on the other end of replication.
     pub fn partner(&self) -> Option<&Member> {
         self.topology.partner(&self.me)
+    }
+
+    /// That pod's server, as this one copies and follows it.
+    pub fn source<'a>(&'a self, partner: &'a Member) -> Source<'a> {
+        Source {
+            host: &partner.fqdn,
+            port: partner.port,
+            user: &self.account.name,
+        }
     }
 
     /// A new connection to the local postmaster, nothing connected yet.

@@ -64,13 +64,21 @@ async fn try_look<P: Platform>(platform: &P, passive: bool) -> Result<Outcome<P:
                     break Found::Server { pid };
                 }
             }
-            // Also one that was just started by hand, until it has written its lock file.
+            Occupant::Unlisted(pid) => break Found::Busy(unlisted(pid)),
             Occupant::Leftovers(_) if passive => break Found::Busy("a server starts or ends on the directory".into()),
             Occupant::Leftovers(pids) => platform.end_leftovers(&pids).await,
         }
     };
     let event = Event::Found { held, found };
     Ok(Outcome { event, server })
+}
+
+/// Never ended by the agent: it may just have been started by hand. PostgreSQL's ends by itself within a minute when somebody
+/// removed its lock file (postmaster.c).
+fn unlisted(pid: i32) -> String {
+    format!(
+        "a server (process {pid}) is on the directory and postmaster.pid does not name it: it is just starting, or somebody removed that file; if this lasts, stop it (kill -INT {pid})"
+    )
 }
 
 fn nobody<P: Platform>(platform: &P) -> Found {
@@ -109,11 +117,10 @@ async fn decision<P: Platform>(
     let own = platform.examine().await?;
     let engine = platform.engine();
     let known = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let known = known.filter(|(when, _)| inquiry.just_ran && when.elapsed() < ANSWER_COUNTS_FOR);
+    let known = known.filter(|(when, _)| inquiry.has_just_crashed() && when.elapsed() < ANSWER_COUNTS_FOR);
     let Some((_, known)) = known else {
         let evidence = engine.ask(&own).await;
-        let asked_for = inquiry.asked_for.saturating_add(begin.elapsed());
-        let decision = engine.decide(&own, &evidence, asked_for);
+        let decision = engine.decide(&own, &evidence, inquiry.later(begin.elapsed()).asked_for);
         return Ok((own, decision));
     };
     let fresh = match with_answer.is_zero() {
@@ -146,18 +153,17 @@ async fn try_start<P: Platform>(
     inquiry: Inquiry,
     last: &LastAnswer<<P::Engine as EngineStrategy>::Evidence>,
 ) -> Result<Outcome<P::Server>> {
+    let began = Instant::now();
     let engine = platform.engine();
     let own = platform.examine().await?;
     if let Some(reason) = engine.tools_first(&own)? {
         return Ok(Event::NotYet(reason).into());
     }
-    if own.kind == DirectoryKind::Primary {
-        engine.before_start().await;
-    }
+    engine.before_start(&own).await;
     platform.prepare_start().await?;
     // A replica does no harm: what it follows decides what it becomes.
     if own.kind == DirectoryKind::Primary {
-        let (own, decision) = decision(platform, inquiry, last, ASK_AFTER_CRASH).await?;
+        let (own, decision) = decision(platform, inquiry.later(began.elapsed()), last, ASK_AFTER_CRASH).await?;
         if decision != Decision::Start {
             return Ok(decided(&own, decision));
         }
@@ -192,6 +198,10 @@ pub(super) async fn watch<P: Platform>(
             tracing::error!("{why}; stopping this server");
             Event::Overtaken(why).into()
         }
+        why = platform.outgrown() => {
+            tracing::warn!("{why}; starting this server anew");
+            Event::Outgrown(why).into()
+        }
     }
 }
 
@@ -204,9 +214,11 @@ pub(super) fn no_server<S>() -> Outcome<S> {
 
 async fn overtaken<P: Platform>(platform: &P, last: &LastAnswer<<P::Engine as EngineStrategy>::Evidence>) -> String {
     let engine = platform.engine();
+    let mut told_to_ask = false;
     loop {
         let own = platform.running_directory();
-        if engine.asks_while_running(&own) {
+        // A replica asks no one by itself, but remembers what it is told of, for those that come back later.
+        if told_to_ask || engine.asks_while_running(&own) {
             let evidence = engine.ask(&own).await;
             // A promotion meanwhile makes it another directory.
             let own = platform.running_directory();
@@ -216,7 +228,7 @@ async fn overtaken<P: Platform>(platform: &P, last: &LastAnswer<<P::Engine as En
                 return why;
             }
         }
-        let _ = timeout(ASK_EVERY, platform.news()).await;
+        told_to_ask = timeout(ASK_EVERY, platform.news()).await.is_ok();
     }
 }
 

@@ -9,6 +9,7 @@ use crate::sys::postgres::session::{NoAnswer, Session};
 use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::PodStatus;
+use gp_agent_core::finding::FindingSource;
 use gp_agent_core::postgres::kept_out::KeptOut;
 use gp_agent_core::postgres::observation;
 use gp_agent_core::postgres::observation::{Answer, Observation, Receiver};
@@ -36,6 +37,7 @@ pub(crate) async fn watch(pod: &Pod) {
     loop {
         if !runs(pod) {
             slot_made = false;
+            pod.board.findings(FindingSource::Replay, Vec::new());
             starting.reset();
             turn = 1;
             pod.board.until(|s| s.postmaster.runs()).await;
@@ -45,7 +47,7 @@ pub(crate) async fn watch(pod: &Pod) {
             session.close();
             Answer::Stopping
         } else {
-            ask(pod, &mut session).await
+            explained(pod, ask(pod, &mut session).await).await
         };
         turn = turn.wrapping_add(1);
         timeouts = if matches!(answer, Answer::TimedOut(_)) {
@@ -111,6 +113,24 @@ async fn ask(pod: &Pod, session: &mut Session) -> Answer {
         Err(NoAnswer::Refused(words)) => Answer::Refused(words),
         Err(NoAnswer::TimedOut(_)) => Answer::TimedOut(ANSWER_WITHIN.as_secs()),
     }
+}
+
+/// Why replay stands still, when it does: what the write-ahead log needs that waits stands in pg_control.
+async fn explained(pod: &Pod, answer: Answer) -> Answer {
+    let Answer::Ok(mut seen) = answer else {
+        return answer;
+    };
+    if let Some(pause) = &seen.pause {
+        let examined = tokio::time::timeout(VOLUME_ANSWERS_WITHIN, pod.engine.examine(pod.dir())).await;
+        // A volume that does not answer leaves the cause as it was known.
+        seen.pause_cause = match examined {
+            Ok(Ok(examined)) => Some(pause.cause(&examined.control.required)),
+            _ => pod.board.read(|s| s.replay_pause.clone()),
+        };
+    }
+    let finding = seen.pause_cause.as_ref().map(|cause| cause.finding(&pod.me.pod));
+    pod.board.findings(FindingSource::Replay, finding.into_iter().collect());
+    Answer::Ok(seen)
 }
 
 /// A replica that refuses SQL while it is healthy. Where its own processes do not tell, the sending end knows.

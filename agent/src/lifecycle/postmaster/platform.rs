@@ -109,6 +109,9 @@ pub(crate) trait Platform {
     /// Waits for the end of a running server and says what kind of end it was, also in words.
     async fn ended(&self, server: &Self::Server) -> (Ending, String);
 
+    /// Returns when the running server cannot do its work as it was started, and nobody holds it; why.
+    async fn outgrown(&self) -> String;
+
     /// Takes back that this pod serves its role, before its server stops.
     async fn withdraw_role(&self, within: Duration);
 

@@ -5,6 +5,7 @@ use super::pidfile_watch;
 use super::pidfile_watch::LockFile;
 use super::platform::{Platform, Server, StopMode};
 use super::strategy::EngineStrategy;
+use crate::engine::ServerOption;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::settings;
 use crate::sys::log;
@@ -17,6 +18,7 @@ use crate::sys::process::{Ended, Process};
 use crate::sys::resources::cgroup;
 use crate::sys::storage::fs::set_aside;
 use anyhow::{Context, Result, bail};
+use gp_agent_core::cluster::replay_pause::PauseCause;
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::finding::{Area, Finding, FindingSource};
@@ -28,7 +30,7 @@ use gp_agent_core::storage::room;
 use rustix::process::Signal;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Where the server's socket is; so Greenplum's tools expect it.
@@ -38,11 +40,17 @@ const SOCKETS: &str = "/tmp";
 pub(super) struct PodPlatform<'a, E> {
     pod: &'a Arc<Pod>,
     engine: E,
+    /// What the next server is told on its command line.
+    options: Mutex<Vec<ServerOption>>,
 }
 
 impl<'a, E> PodPlatform<'a, E> {
     pub(super) fn new(pod: &'a Arc<Pod>, engine: E) -> Self {
-        PodPlatform { pod, engine }
+        PodPlatform {
+            pod,
+            engine,
+            options: Mutex::default(),
+        }
     }
 
     /// As [`Evidence`] for what kind of end it was.
@@ -202,6 +210,8 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
         if settings::write_proven(pod).await?.stands_unproven {
             pod.engine.check_settings(pod.dir()).await?;
         }
+        let options = settings::standby::prepare(pod).await?;
+        *self.options.lock().unwrap_or_else(PoisonError::into_inner) = options;
         // An emptyDir at /tmp outlives the container, whose PIDs begin anew.
         if pidfile::remove_stale_socket_lock(Path::new(SOCKETS), pod.me.port)? {
             tracing::info!("removed the lock file of a server socket: its server is gone");
@@ -214,7 +224,10 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
         if pidfile::remove_stale(pod.dir())? {
             tracing::info!(path = %pod.dir().display(), "removed a stale postmaster.pid: no process of this pod runs there");
         }
-        let mut command = pod.engine.start_command(pod.dir(), pod.me.port, pod.me.content);
+        let options = self.options.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut command = pod
+            .engine
+            .start_command(pod.dir(), pod.me.port, pod.me.content, &options);
         log::attach(&mut command);
         let process = Process::spawn(&mut command).context("cannot start the postmaster")?;
         Ok(Arc::new(process))
@@ -247,6 +260,18 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
             Ending::Crash => format!("ended: {how}{}", out_of_memory(how, &memory[0])),
         };
         (ending, words)
+    }
+
+    async fn outgrown(&self) -> String {
+        let board = &self.pod.board;
+        let has_to_be_larger = |pause: &Option<PauseCause>| match pause {
+            Some(cause @ PauseCause::Settings(_)) => Some(cause.words()),
+            _ => None,
+        };
+        board
+            .until(|s| s.held.is_none() && has_to_be_larger(&s.replay_pause).is_some())
+            .await;
+        board.read(|s| has_to_be_larger(&s.replay_pause)).unwrap_or_default()
     }
 
     async fn withdraw_role(&self, within: Duration) {

@@ -50,8 +50,9 @@ pub(crate) trait EngineStrategy {
     /// The processes cannot be listed.
     fn tools_first(&self, own: &Directory) -> io::Result<Option<String>>;
 
-    /// Lets others start before a writable server. Can be dropped at any await.
-    async fn before_start(&self);
+    /// Lets others start before a writable server; what a standby's server needs from elsewhere is brought. Can be dropped at
+    /// any await.
+    async fn before_start(&self, own: &Directory);
 
     /// A server runs.
     fn runs(&self);

@@ -6,6 +6,7 @@ mod hba;
 pub(crate) mod hba_verification;
 pub(crate) mod password;
 mod reload;
+pub(crate) mod standby;
 
 use super::pod::Pod;
 use crate::engine::limits::judge_limits;
@@ -205,6 +206,7 @@ impl Keeper {
         let verified = pod.clone();
         pod.volume.run(move || hba_verification::report_hba(&verified)).await;
         ask_server(pod, &mut self.session).await;
+        standby::report(pod, &mut self.session).await;
         Ok(())
     }
 }

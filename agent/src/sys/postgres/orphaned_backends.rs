@@ -1,7 +1,7 @@
 //! Server processes whose postmaster is gone. Most end when they notice; while one lives, its shared memory keeps another
 //! postmaster from starting. A postmaster itself ends its processes the same way after a crash (postmaster.c).
 
-use super::pidfile::is_server;
+use super::pidfile::is_backend;
 use crate::sys::process::{Process, process};
 use rustix::process::Signal;
 use std::time::Duration;
@@ -29,8 +29,8 @@ impl Default for Patience {
 pub(crate) async fn end(pids: &[i32], patience: Patience) {
     let adopt = |pid: &i32| {
         let adopted = Process::adopt(*pid).ok()?;
-        // Only now does the PID stand for one process.
-        process(*pid).filter(is_server).map(|_| adopted)
+        // Only now does the PID stand for one process. A postmaster is nobody's leftover.
+        process(*pid).filter(is_backend).map(|_| adopted)
     };
     let left: Vec<Process> = pids.iter().filter_map(adopt).collect();
     let steps = [
@@ -64,6 +64,7 @@ async fn all_ended(processes: &[Process]) {
 mod tests {
     use super::*;
     use std::io::{BufRead, BufReader};
+    use std::os::unix::process::CommandExt;
     use std::process::{Child, Command, Stdio};
 
     /// Killed with the test, whatever becomes of that.
@@ -76,8 +77,8 @@ mod tests {
         }
     }
 
-    /// A process by the name of a server that has set this trap. (bash ignores SIGQUIT by itself.)
-    fn server(folder: &std::path::Path, trap: &str) -> Server {
+    /// A process by the name of a server, under this title, that has set this trap. (bash ignores SIGQUIT by itself.)
+    fn server(folder: &std::path::Path, title: &str, trap: &str) -> Server {
         let program = folder.join("postgres");
         if !program.exists() {
             // A copy could not be executed while a fork of another test has it open for writing.
@@ -85,6 +86,7 @@ mod tests {
         }
         let script = format!("trap {trap}; echo up; while :; do sleep 0.01; done");
         let mut child = Command::new(&program)
+            .arg0(title)
             .args(["-c", &script])
             .stdout(Stdio::piped())
             .spawn()
@@ -100,10 +102,15 @@ mod tests {
         use std::os::unix::process::ExitStatusExt;
         let dir = tempfile::tempdir().unwrap();
         let mark = dir.path().join("quit");
-        let quits = server(dir.path(), &format!("'echo > {}; exit' QUIT", mark.display()));
-        let mut stays = server(dir.path(), "'' QUIT");
+        let quits = server(
+            dir.path(),
+            "postgres: walwriter ",
+            &format!("'echo > {}; exit' QUIT", mark.display()),
+        );
+        let mut stays = server(dir.path(), "postgres: checkpointer ", "'' QUIT");
+        let mut postmaster = server(dir.path(), "/usr/bin/postgres", "'exit' QUIT");
         let mut stranger = Server(Command::new("sleep").arg("1000").spawn().unwrap());
-        let pids = [&quits, &stays, &stranger].map(|s| s.0.id().cast_signed());
+        let pids = [&quits, &stays, &postmaster, &stranger].map(|s| s.0.id().cast_signed());
         let patience = Patience {
             by_themselves: Duration::from_millis(10),
             after_quit: Duration::from_secs(2),
@@ -114,7 +121,8 @@ mod tests {
         assert!(mark.exists(), "was not asked to quit");
         assert!(process(quits.0.id().cast_signed()).is_none());
         assert_eq!(stranger.0.try_wait().unwrap(), None, "no server");
-        drop((quits, stays, stranger));
+        assert_eq!(postmaster.0.try_wait().unwrap(), None, "starts just now");
+        drop((quits, stays, postmaster, stranger));
         end(&pids, patience).await;
     }
 }

@@ -107,6 +107,13 @@ impl Tools {
         self.run("postgres", args, &[]).await.map(drop)
     }
 
+    /// What the settings files in `dir` say of one parameter; `None` when the program cannot tell.
+    pub async fn setting(&self, dir: &Path, name: &str) -> Option<String> {
+        let args = [OsStr::new("-D"), dir.as_os_str(), OsStr::new("-C"), OsStr::new(name)];
+        let said = self.run("postgres", args, &[]).await.ok()?;
+        Some(said.trim().to_string())
+    }
+
     /// Runs a program to its end; its standard error becomes log lines, its standard output is returned. The program is
     /// killed when the future is dropped.
     ///

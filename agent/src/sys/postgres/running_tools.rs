@@ -11,11 +11,11 @@ use std::path::Path;
 /// Greenplum's environment. Servers and this agent do not count.
 pub(crate) fn at_work(dir: &Path) -> io::Result<Option<ProcessInfo>> {
     let me = std::process::id().cast_signed();
-    let dir = dir.display().to_string();
+    let name = dir.display().to_string();
     let found = process::processes()?
         .into_iter()
         .filter(|p| p.pid != me && p.state != 'Z' && !is_server(p))
-        .find(|p| works_on(&p.args, &dir));
+        .find(|p| works_on(&p.args, &name) && process::sees_the_same(p.pid, dir));
     Ok(found)
 }
 

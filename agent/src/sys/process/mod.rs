@@ -18,8 +18,9 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use tokio::io::Interest;
@@ -178,6 +179,47 @@ pub struct ProcessInfo {
     pub state: char,
     /// Start time in clock ticks since boot: tells apart two processes that had the same PID.
     pub start_ticks: u64,
+}
+
+/// What a file is, however it is called: its device and inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileId(u64, u64);
+
+impl FileId {
+    /// Of what is at that path; symbolic links are followed.
+    ///
+    /// # Errors
+    /// Those of stat(2).
+    pub(crate) fn of(path: &Path) -> io::Result<FileId> {
+        Ok(FileId::from(&fs::metadata(path)?))
+    }
+}
+
+impl From<&fs::Metadata> for FileId {
+    fn from(meta: &fs::Metadata) -> FileId {
+        FileId(meta.dev(), meta.ino())
+    }
+}
+
+/// Whether `dir` is that process's working directory, in whatever mount namespace. False when that may not be seen.
+pub(crate) fn works_in(pid: i32, dir: FileId) -> bool {
+    FileId::of(Path::new(&format!("/proc/{pid}/cwd"))).is_ok_and(|cwd| cwd == dir)
+}
+
+/// Whether a process means this pod's file when it names `path`. Another pod's that shares the PID namespace has another
+/// file by the same name. True where it may not be seen.
+pub(crate) fn sees_the_same(pid: i32, path: &Path) -> bool {
+    let root = PathBuf::from(format!("/proc/{pid}/root"));
+    let Some((here, there)) = path.ancestors().find_map(|path| {
+        let inside = path.strip_prefix("/").unwrap_or(path);
+        Some((FileId::of(path).ok()?, FileId::of(&root.join(inside))))
+    }) else {
+        return true;
+    };
+    match there {
+        Ok(there) => here == there,
+        Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+    }
 }
 
 /// Every process of this PID namespace, in ascending order of PID; those that end meanwhile are left out.

@@ -3,7 +3,9 @@
 use super::space_of;
 use super::write_probe::{BLOCK, aligned};
 use gp_agent_core::cluster::volume::VolumeRoom;
-use rustix::fs::{Mode, OFlags, StatVfsMountFlags, open, statvfs};
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, StatVfsMountFlags, Timespec, Timestamps, UTIME_NOW, open, statvfs, utimensat,
+};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
@@ -14,8 +16,8 @@ use std::path::Path;
 /// Written at the first start, read ever since; small.
 const SMALL_FILE: &str = ".gp-agent/owner.json";
 
-/// The room on the volume, after the agent's small file there was read past the kernel's cache where that is possible: a
-/// disk that hangs would still answer from memory. Blocks as long as the volume does.
+/// The room on the volume, and whether it can be written, after the agent's small file there was read past the kernel's cache
+/// where that is possible: a disk that hangs would still answer from memory. Blocks as long as the volume does.
 ///
 /// # Errors
 /// Those of the file system; a volume without the file has answered.
@@ -32,8 +34,22 @@ pub(crate) fn ask(volume: &Path) -> io::Result<VolumeRoom> {
     Ok(VolumeRoom {
         path: volume.display().to_string(),
         space: space_of(&stat),
-        read_only: stat.f_flag.contains(StatVfsMountFlags::RDONLY),
+        read_only: stat.f_flag.contains(StatVfsMountFlags::RDONLY) || refuses_changes(volume),
     })
+}
+
+/// After an error on the disk ext4 writes nothing more (`errors=remount-ro`), and since Linux 6.12 the mount does not show that:
+/// only a change does. The time of the volume's directory is the smallest there is, and needs no room.
+fn refuses_changes(volume: &Path) -> bool {
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: UTIME_NOW,
+    };
+    let times = Timestamps {
+        last_access: now,
+        last_modification: now,
+    };
+    utimensat(CWD, volume, &times, AtFlags::empty()) == Err(Errno::ROFS)
 }
 
 fn open_direct(path: &Path) -> Result<OwnedFd, Errno> {

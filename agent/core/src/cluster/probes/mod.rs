@@ -112,6 +112,9 @@ fn answering(status: &PodStatus, role: Role) -> Verdict {
 /// A replica is asked for its stream alone: a healthy one of Greenplum refuses SQL (hot_standby = off) with "the database
 /// system is in recovery mode".
 fn streaming(status: &PodStatus, role: Role) -> Verdict {
+    if let Some(why) = &status.replay_paused {
+        return no(format!("active as {role}, but {why}"));
+    }
     // PostgreSQL gives a sync_state only to the sending end (pg_stat_replication).
     let link = status.replication.iter().find(|r| r.sync_state.is_empty());
     match link.map(|r| r.state.as_str()) {

@@ -70,6 +70,14 @@ fn a_replica_is_ready_when_it_streams_even_if_it_refuses_sql() {
 }
 
 #[test]
+fn a_replica_that_does_not_replay_is_not_ready() {
+    let mut mirror = status(Phase::Running, Some(Role::Mirror));
+    mirror.replay_paused = Some("its replay is paused".into());
+    let paused = ready(&mirror, 100);
+    assert_eq!(paused, no("active as mirror, but its replay is paused"));
+}
+
+#[test]
 fn without_a_role_the_phase_says_why() {
     let mut refused = status(Phase::Refused, None);
     refused.reason = "the volume is a tmpfs".into();

@@ -3,6 +3,7 @@
 use super::facts::{DirectoryFacts, PostmasterFacts};
 use super::machine::PodState;
 use crate::cluster::content::ContentId;
+use crate::cluster::replay_pause::PauseCause;
 use crate::cluster::replication::Link;
 use crate::cluster::server::ServerAnswer;
 use crate::cluster::status::{DirectoryStatus, PodStatus, PostmasterStatus};
@@ -30,6 +31,8 @@ impl PodState {
             directory: directory(&facts.directory),
             postmaster: postmaster(&facts.postmaster),
             replication: facts.replication.iter().map(Link::status).collect(),
+            replay_paused: facts.replay_pause.as_ref().map(PauseCause::words),
+            tablespaces: facts.tablespaces.clone(),
             seen_coordinator: facts.cluster.coordinator_timeline(),
             pending_restart: facts.pending_restart.clone(),
             peers: facts.peers.clone(),

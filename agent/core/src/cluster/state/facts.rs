@@ -4,9 +4,10 @@ use crate::cluster::content::ContentId;
 use crate::cluster::creation::ClusterState;
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::phase::Phase;
+use crate::cluster::replay_pause::PauseCause;
 use crate::cluster::replication::Link;
 use crate::cluster::server::ServerAnswer;
-use crate::cluster::status::{HungVolume, PeersStatus, SshStatus};
+use crate::cluster::status::{HungVolume, PeersStatus, SshStatus, Tablespace};
 use crate::cluster::topology::{Member, Role};
 use crate::cluster::volume::{VolumeFacts, VolumeRoom};
 
@@ -32,6 +33,10 @@ pub struct Facts {
     pub active_role: Option<Role>,
     /// Both directions of replication; empty while no server runs.
     pub replication: Vec<Link>,
+    /// Why the replica that runs does not replay what it receives.
+    pub replay_pause: Option<PauseCause>,
+    /// Tablespaces of the server that runs.
+    pub tablespaces: Vec<Tablespace>,
     /// Whether the cluster exists.
     pub cluster: ClusterState,
     /// Parameters that wait for a restart of the postmaster.

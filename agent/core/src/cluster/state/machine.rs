@@ -31,6 +31,8 @@ impl PodState {
             postmaster: PostmasterFacts::default(),
             active_role: None,
             replication: Vec::new(),
+            replay_pause: None,
+            tablespaces: Vec::new(),
             cluster: ClusterState::default(),
             pending_restart: Vec::new(),
             peers: PeersStatus::default(),
@@ -156,6 +158,8 @@ impl Facts {
         self.postmaster.serves = false;
         self.active_role = None;
         self.replication.clear();
+        self.replay_pause = None;
+        self.tablespaces.clear();
     }
 
     /// An answer that arrives when its server has ended says nothing of the pod.
@@ -171,6 +175,8 @@ impl Facts {
         if !(kept_out && served && report.kind == self.directory.kind) {
             self.active_role = report.role;
             self.replication = report.replication;
+            self.replay_pause = report.pause;
+            self.tablespaces = report.tablespaces;
         }
         if report.kind.is_some() {
             self.directory.kind = report.kind;

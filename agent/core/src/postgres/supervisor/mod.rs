@@ -17,12 +17,15 @@ use super::start_decision::{Decision, DirectoryKind};
 use crate::cluster::status::Phase;
 use crate::process::poll_interval::PollInterval;
 use crate::process::restart_backoff::Backoff;
+use crate::process::retry::doubling;
 use std::time::Duration;
 
 /// Between two looks while somebody else has to act first.
 const WAIT: PollInterval = PollInterval::new(Duration::from_millis(100), Duration::from_secs(1));
 /// Between two looks at something that a person has to mend.
 const REFUSED: Duration = Duration::from_secs(2);
+/// Between two tries to make a directory: each puts load on another pod, a forced checkpoint at the least.
+const LONGEST_BETWEEN_TRIES: Duration = Duration::from_secs(60);
 /// Between two looks whether a server is back that an administrator stopped or holds.
 const LOOK_FOR_RETURN: Duration = Duration::from_millis(500);
 
@@ -34,9 +37,10 @@ pub struct Supervisor {
     stopped: Option<Ending>,
     backoff: Backoff,
     waiting: PollInterval,
+    tries_failed: u32,
     asking_since: Option<Duration>,
     running_since: Duration,
-    just_ran: bool,
+    crashed_at: Option<Duration>,
     starts: u64,
 }
 
@@ -50,9 +54,10 @@ impl Supervisor {
             stopped,
             backoff: Backoff::new(),
             waiting: WAIT,
+            tries_failed: 0,
             asking_since: None,
             running_since: Duration::ZERO,
-            just_ran: false,
+            crashed_at: None,
             starts: 0,
         };
         (
@@ -99,15 +104,20 @@ impl Supervisor {
             (State::Starting, Event::NotYet(reason)) => self.wait(Phase::Starting, reason),
             (State::Running, Event::Ended { ending, words }) => self.ended(ending, words, now),
             (State::Running, Event::Overtaken(_)) => self.go(State::SteppingDown, Activity::Stop),
+            // An administrator who holds it decides when.
+            (State::Running, Event::Outgrown(_)) if self.held.is_some() => self.go(State::Running, Activity::Watch),
+            (State::Running, Event::Outgrown(_)) => self.go(State::SteppingDown, Activity::Stop),
             (State::SteppingDown, Event::ServerGone) => {
                 let mut effects = vec![Effect::Gone];
                 effects.extend(self.look());
                 effects
             }
-            (State::Making, Event::Made) => self.look(),
-            (State::Looking | State::Deciding | State::Making | State::Starting, Event::Failed(what)) => {
-                self.refuse(what)
+            (State::Making, Event::Made) => {
+                self.tries_failed = 0;
+                self.look()
             }
+            (State::Making, Event::Failed(what)) => self.try_again(&what),
+            (State::Looking | State::Deciding | State::Starting, Event::Failed(what)) => self.refuse(what),
             (state, Event::Due) if state.pauses() => self.look(),
             _ => Vec::new(),
         }
@@ -125,7 +135,8 @@ impl Supervisor {
 
     fn pause(&mut self, state: State, time: Duration, phase: Phase, reason: String) -> Vec<Effect> {
         self.state = state;
-        let listens = state == State::Waiting;
+        // A copy may have failed because its source was away.
+        let listens = state == State::Waiting || state == State::Refused && self.tries_failed > 0;
         vec![
             Effect::Show(phase, reason),
             Effect::Begin(Activity::Pause { time, listens }),
@@ -139,6 +150,13 @@ impl Supervisor {
 
     fn refuse(&mut self, what: String) -> Vec<Effect> {
         self.pause(State::Refused, REFUSED, Phase::Refused, what)
+    }
+
+    fn try_again(&mut self, what: &str) -> Vec<Effect> {
+        self.tries_failed = self.tries_failed.saturating_add(1);
+        let time = doubling(REFUSED, self.tries_failed, LONGEST_BETWEEN_TRIES);
+        let reason = format!("{what}; trying again in {} s", time.as_secs());
+        self.pause(State::Refused, time, Phase::Refused, reason)
     }
 
     fn hold(&mut self, reason: String) -> Vec<Effect> {
@@ -162,6 +180,7 @@ impl Supervisor {
             State::Running | State::SteppingDown => Vec::new(),
             _ => {
                 let mut effects = self.forget_stop();
+                self.tries_failed = 0;
                 self.asking_since = None;
                 effects.extend(self.look());
                 effects
@@ -200,7 +219,7 @@ impl Supervisor {
         let since = *self.asking_since.get_or_insert(now);
         Inquiry {
             asked_for: now.saturating_sub(since),
-            just_ran: self.just_ran,
+            crashed_for: self.crashed_at.map(|then| now.saturating_sub(then)),
         }
     }
 
@@ -253,7 +272,7 @@ impl Supervisor {
 
     fn ended(&mut self, ending: Ending, words: String, now: Duration) -> Vec<Effect> {
         let mut effects = vec![Effect::Gone, Effect::LastEnd(words.clone())];
-        self.just_ran = ending == Ending::Crash;
+        self.crashed_at = (ending == Ending::Crash).then_some(now);
         if let Some(reason) = self.held.clone() {
             effects.extend(self.stay_held(&reason));
         } else if ending.was_asked_for() {

@@ -18,7 +18,7 @@ pub enum State {
     Starting,
     /// A server runs, started or adopted.
     Running,
-    /// The server is stopped because a newer one took over.
+    /// The server is stopped because a newer one took over, or because it has to start anew.
     SteppingDown,
     /// Somebody else has to act first.
     Waiting,
@@ -52,7 +52,7 @@ pub enum Activity {
     Copy,
     /// Everything before a start, one more decision, the start: [`Event::Started`].
     Start(Inquiry),
-    /// Watch the running server: [`Event::Ended`] or [`Event::Overtaken`].
+    /// Watch the running server: [`Event::Ended`], [`Event::Overtaken`] or [`Event::Outgrown`].
     Watch,
     /// Stop it: [`Event::ServerGone`].
     Stop,
@@ -72,8 +72,26 @@ pub enum Activity {
 pub struct Inquiry {
     /// Since when it has been asked without a decision.
     pub asked_for: Duration,
-    /// The server ran until a moment ago: what peers answered it last still counts.
-    pub just_ran: bool,
+    /// How long ago the server crashed, when that is how the last one ended.
+    pub crashed_for: Option<Duration>,
+}
+
+impl Inquiry {
+    /// The same question a while later.
+    #[must_use]
+    pub fn later(self, time: Duration) -> Inquiry {
+        Inquiry {
+            asked_for: self.asked_for.saturating_add(time),
+            crashed_for: self.crashed_for.map(|ago| ago.saturating_add(time)),
+        }
+    }
+
+    /// Whether the server crashed so short a time ago that nobody can have been promoted for it yet, so that what peers
+    /// answered it last still counts: FTS waits a second before it tries a lost primary again, and tries `gp_fts_probe_retries`
+    /// times (ftsprobe.c).
+    pub fn has_just_crashed(self) -> bool {
+        self.crashed_for.is_some_and(|ago| ago < Duration::from_secs(1))
+    }
 }
 
 /// Who was found on the directory.
@@ -132,6 +150,8 @@ pub enum Event {
     },
     /// The running server has to stop; the text says why.
     Overtaken(String),
+    /// The running server has to be stopped and started again; the text says why.
+    Outgrown(String),
     /// The server that was to stop has stopped.
     ServerGone,
     /// The pause is over.

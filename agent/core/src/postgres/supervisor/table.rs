@@ -33,7 +33,7 @@ pub const TRANSITIONS: &[Transition] = &[
     (Running,      "stopped by an administrator",      Stopped),
     (Running,      "ended while held",                 Held),
     (Running,      "crashed",                          Crashed),
-    (Running,      "overtaken",                        SteppingDown),
+    (Running,      "overtaken, or has to start anew",   SteppingDown),
     (SteppingDown, "stopped",                          Looking),
     (Waiting,      "due, or resume",                   Looking),
     (Refused,      "due, or resume",                   Looking),

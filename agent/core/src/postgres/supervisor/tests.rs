@@ -46,6 +46,7 @@ fn possible(state: State, choice: u8) -> Event {
         (State::Running, 3) => Event::Overtaken("o".into()),
         (State::Running, 4) => ended(Ending::Clean),
         (State::Running, 5) => ended(Ending::Immediate),
+        (State::Running, 6) => Event::Outgrown("g".into()),
         (State::Running, _) => ended(Ending::Crash),
         (State::SteppingDown, _) => Event::ServerGone,
         _ => Event::Due,
@@ -227,4 +228,48 @@ fn silence_is_counted_from_the_first_question() {
     machine.on(Event::Hold("h".into()), second * 15);
     machine.on(Event::Resume, second * 20);
     assert_eq!(asks(found(&mut machine, second * 20)), Duration::ZERO, "asked anew");
+}
+
+#[test]
+fn a_copy_that_fails_is_tried_ever_more_seldom_and_at_once_when_an_administrator_resumes() {
+    let (mut machine, _) = Supervisor::new(None);
+    let mut fail = |resume: bool| {
+        if resume {
+            machine.on(Event::Resume, Duration::ZERO);
+        } else {
+            machine.on(Event::Due, Duration::ZERO);
+        }
+        let found = Found::Nobody { removed: false };
+        machine.on(Event::Found { held: None, found }, Duration::ZERO);
+        let decided = Event::Decided {
+            decision: Decision::Clone,
+            directory: DirectoryKind::Absent,
+        };
+        machine.on(decided, Duration::ZERO);
+        assert_eq!(machine.state(), State::Making);
+        let effects = machine.on(Event::Failed("no".into()), Duration::ZERO);
+        match begun(&effects)[..] {
+            [Activity::Pause { time, listens: true }] => time.as_secs(),
+            ref other => panic!("{other:?}"),
+        }
+    };
+    let pauses: Vec<u64> = (0..7).map(|_| fail(false)).collect();
+    assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60]);
+    assert_eq!(fail(true), 2);
+}
+
+#[test]
+fn a_server_that_has_to_start_anew_does_unless_it_is_held() {
+    let (mut machine, _) = Supervisor::new(None);
+    let found = Found::Server { pid: 7 };
+    machine.on(Event::Found { held: None, found }, Duration::ZERO);
+    machine.on(Event::Hold("h".into()), Duration::ZERO);
+    let outgrown = || Event::Outgrown("small".into());
+    let effects = machine.on(outgrown(), Duration::ZERO);
+    assert_eq!(begun(&effects), [&Activity::Watch], "its end must be seen");
+    machine.on(Event::Resume, Duration::ZERO);
+    let effects = machine.on(outgrown(), Duration::ZERO);
+    assert_eq!(begun(&effects), [&Activity::Stop]);
+    machine.on(Event::ServerGone, Duration::ZERO);
+    assert_eq!(machine.state(), State::Looking);
 }

@@ -57,7 +57,7 @@ async fn end_tools(dir: &Path) -> Result<()> {
 async fn stop_server(dir: &Path) -> Result<()> {
     let pids = match pidfile::occupant(dir)? {
         Occupant::Nobody => return Ok(()),
-        Occupant::Postmaster(pid) | Occupant::Standalone(pid) => vec![pid],
+        Occupant::Postmaster(pid) | Occupant::Standalone(pid) | Occupant::Unlisted(pid) => vec![pid],
         Occupant::Leftovers(pids) => pids,
     };
     for pid in pids {

@@ -1,9 +1,13 @@
 //! Making the data directory, once. Everything is made under another name and renamed when whole, so a directory under
-//! its own name is never half made; what a killed attempt left is set aside, never deleted.
+//! its own name is never half made. What a killed attempt left is removed when that is proven ([`super::attempt`]), and set
+//! aside otherwise.
 
+use super::{attempt, tablespaces};
 use crate::engine::{Clone, Create, Postgres};
+use crate::lifecycle::peers::client;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::settings;
+use crate::lifecycle::status_board::now;
 use crate::sys::process;
 use crate::sys::process::Process;
 use crate::sys::storage::fs::set_aside;
@@ -20,9 +24,11 @@ pub(crate) async fn create(pod: &Pod, postgres: &Postgres) -> Result<()> {
         .phase(Phase::Bootstrapping, "creating an empty database (initdb)");
     let config = pod.config.borrow().clone();
     let making = clear_the_place(pod).await?;
+    let wal = wal_dir(pod)?;
+    begin(pod, &making, wal.iter().cloned().collect()).await?;
     let wanted = Create {
         dir: &making,
-        wal: wal_dir(pod)?,
+        wal,
         user: &pod.account.name,
         auth: config.hba.auth,
         password_file: (config.hba.auth == Auth::ScramSha256).then_some(config.hba.password_file.as_path()),
@@ -36,15 +42,28 @@ pub(crate) async fn clone_partner(pod: &Pod, postgres: &Postgres, partner: &Memb
     pod.board
         .phase(Phase::Bootstrapping, format!("copying {} (pg_basebackup)", partner.pod));
     let making = clear_the_place(pod).await?;
+    let wal = wal_dir(pod)?;
+    let status = client::status_of(pod, partner).await;
+    let listed = status.map(|status| status.tablespaces).unwrap_or_default();
+    let tablespaces = tablespaces::places(pod.dir(), &listed, now())?;
+    let targets = tablespaces.iter().map(|(_, here)| here.clone());
+    begin(pod, &making, wal.iter().cloned().chain(targets).collect()).await?;
     let wanted = Clone {
         dir: &making,
-        wal: wal_dir(pod)?,
-        host: &partner.fqdn,
-        port: partner.port,
-        user: &pod.account.name,
+        wal,
+        source: pod.source(partner),
+        tablespaces,
     };
     postgres.clone_from(&wanted).await?;
     settle(pod, &making).await
+}
+
+/// Writes down what the attempt may write into, after it was made.
+async fn begin(pod: &Pod, making: &Path, beside: Vec<PathBuf>) -> Result<()> {
+    let (state_dir, making) = (pod.state_dir(), making.to_path_buf());
+    pod.volume
+        .run(move || attempt::begin(&state_dir, &making, &beside))
+        .await
 }
 
 /// Gives the directory its settings while nobody else can see it, then its name.
@@ -59,6 +78,7 @@ async fn settle(pod: &Pod, making: &Path) -> Result<()> {
     std::fs::File::open(parent)
         .and_then(|parent| parent.sync_all())
         .with_context(|| format!("cannot make the new name durable in {}", parent.display()))?;
+    attempt::finish(&pod.state_dir()).context("cannot forget the attempt")?;
     tracing::info!(path = %dir.display(), "the data directory is whole");
     Ok(())
 }
@@ -68,6 +88,7 @@ async fn clear_the_place(pod: &Pod) -> Result<PathBuf> {
     let dir = pod.dir();
     let making = dir.with_extension("making");
     end_leftover_tools(&making).await?;
+    discard(pod, &making).await?;
     for path in [dir, &making] {
         let empty = path.is_dir() && std::fs::read_dir(path)?.next().is_none();
         if empty {
@@ -80,11 +101,24 @@ async fn clear_the_place(pod: &Pod) -> Result<PathBuf> {
     Ok(making)
 }
 
+/// Beside the queue of the volume, since that may take long.
+async fn discard(pod: &Pod, making: &Path) -> Result<()> {
+    let (state_dir, path) = (pod.state_dir(), making.to_path_buf());
+    let discarded = tokio::task::spawn_blocking(move || attempt::discard(&state_dir, &path)).await??;
+    if discarded {
+        tracing::info!(path = %making.display(), "removed what a broken attempt left; no server ever ran on it");
+    }
+    Ok(())
+}
+
 /// An initdb or pg_basebackup that outlived its agent still writes there.
 async fn end_leftover_tools(making: &Path) -> Result<()> {
     let name = making.display().to_string();
-    let uses =
-        |p: &process::ProcessInfo| p.pid != std::process::id().cast_signed() && p.args.iter().any(|arg| arg == &name);
+    let uses = |p: &process::ProcessInfo| {
+        p.pid != std::process::id().cast_signed()
+            && p.args.iter().any(|arg| arg == &name)
+            && process::sees_the_same(p.pid, making)
+    };
     for leftover in process::processes()?.iter().filter(|p| uses(p)) {
         tracing::warn!(pid = leftover.pid, "ending {} of an earlier attempt", leftover.comm);
         if let Ok(process) = Process::adopt(leftover.pid) {

@@ -1,8 +1,10 @@
 //! Plain PostgreSQL: every pod makes its own directory, and asks the pod on the other end of replication before it starts.
 
+mod attempt;
 mod bootstrap;
 mod newest_timeline;
 mod strategy;
+mod tablespaces;
 
 use super::supervisor::{Command, supervise};
 use crate::engine::Postgres;

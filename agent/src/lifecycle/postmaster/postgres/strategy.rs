@@ -1,6 +1,6 @@
 //! PostgreSQL's part in the life of a postmaster.
 
-use super::{bootstrap, newest_timeline};
+use super::{bootstrap, newest_timeline, tablespaces};
 use crate::engine::Postgres;
 use crate::lifecycle::peers::{client, discovered};
 use crate::lifecycle::pod::Pod;
@@ -104,7 +104,11 @@ impl EngineStrategy for Strategy<'_> {
         Ok(None)
     }
 
-    async fn before_start(&self) {}
+    async fn before_start(&self, own: &Directory) {
+        if own.kind == DirectoryKind::Standby {
+            tablespaces::provide(self.pod).await;
+        }
+    }
 
     fn runs(&self) {}
 

@@ -121,13 +121,12 @@ impl FakePod {
         let mut inner = self.world.lock();
         let (pod, other) = (&inner.pods[self.i], &inner.pods[self.other()]);
         let knew = own.timeline < pod.told;
-        // Who was promoted since the agent asked cannot have been heard; the next question stops this server. And a process that
-        // no signal ends is nobody's fault.
-        let just_now = other
-            .promoted
-            .is_some_and(|when| when.elapsed() < Duration::from_millis(250));
+        // Who was promoted since the agent's last question cannot have been heard; the next one stops this server. And a process
+        // that no signal ends is nobody's fault.
+        let just_now = other.promoted.is_some_and(|when| when.elapsed() <= ANSWER);
         let beside = other.writable() && !other.unstoppable() && !just_now;
-        let heard = !inner.silent && beside;
+        // A question that was asked into silence is waited for to its end.
+        let heard = !inner.silent && inner.heard_since.elapsed() > SILENCE && beside;
         let demoted = !pod.is_primary_in_catalog && !just_now;
         let never = self.world.rules == Rules::Catalog && (beside || demoted);
         if knew || heard || never {
@@ -252,12 +251,22 @@ impl Platform for FakePod {
         (ending, format!("{ending:?}"))
     }
 
+    async fn outgrown(&self) -> String {
+        loop {
+            let outgrown = self.world.read(self.i, |pod| pod.outgrown && pod.hold.is_none());
+            if outgrown {
+                return "outgrown".into();
+            }
+            sleep(TOOL).await;
+        }
+    }
+
     async fn withdraw_role(&self, within: Duration) {
         sleep(within / 2).await;
     }
 
     async fn news(&self) {
-        std::future::pending::<()>().await;
+        self.world.news[self.i].notified().await;
     }
 
     fn show(&self, phase: Phase, _reason: &str) {
@@ -397,8 +406,10 @@ impl EngineStrategy for FakePod {
         Ok(None)
     }
 
-    async fn before_start(&self) {
-        sleep(ANSWER).await;
+    async fn before_start(&self, own: &Directory) {
+        if own.kind == DirectoryKind::Primary {
+            sleep(ANSWER).await;
+        }
     }
 
     fn runs(&self) {}

@@ -66,7 +66,7 @@ fn an_empty_pair_is_created_and_copied() {
 #[test]
 fn a_hold_is_obeyed_at_once_in_a_waiting_phase_and_lasts() {
     story(Rules::Partner, async |world| {
-        world.lock().silent = true;
+        world.set_silent(true);
         // The primary asks its silent partner.
         sleep(SECOND * 3).await;
         assert!(!world.read(0, |pod| pod.runs()));
@@ -120,7 +120,7 @@ fn a_refused_old_primary_stays_refused_when_its_partner_is_silent() {
         .await;
         assert!(!world.read(0, |pod| pod.runs()));
         // All pods come back, the promoted one later.
-        world.lock().silent = true;
+        world.set_silent(true);
         world.end(0).await;
         sleep(SECOND * 60).await;
         assert_eq!(world.read(0, |pod| pod.phase), Some(Phase::Refused));
@@ -133,7 +133,7 @@ fn a_crashed_primary_is_back_at_once_though_its_partner_is_silent() {
     story(Rules::Partner, async |world| {
         both_run(world).await;
         sleep(SECOND * 70).await;
-        world.lock().silent = true;
+        world.set_silent(true);
         sleep(SECOND * 20).await;
         let server = world.read(0, |pod| pod.server.clone()).unwrap();
         server.finish(gp_agent_core::postgres::exit_cause::Ending::Crash);
@@ -151,9 +151,21 @@ fn a_crashed_primary_is_back_at_once_though_its_partner_is_silent() {
 }
 
 #[test]
+fn a_running_mirror_remembers_what_it_is_told_to_look_at() {
+    story(Rules::Partner, async |world| {
+        both_run(world).await;
+        world.lock().pods[0].directory = Some(directory(DirectoryKind::Primary, 2));
+        sleep(SECOND * 60).await;
+        assert_eq!(world.read(1, |pod| pod.newest_timeline), 1, "it does not ask by itself");
+        world.news[1].notify_one();
+        until(world, "remembered", || world.read(1, |pod| pod.newest_timeline) == 2).await;
+    });
+}
+
+#[test]
 fn the_end_of_the_pod_waits_for_no_silent_peer() {
     story(Rules::Catalog, async |world| {
-        world.lock().silent = true;
+        world.set_silent(true);
         sleep(SECOND).await;
         let began = Instant::now();
         world.end(0).await;
@@ -195,7 +207,11 @@ fn a_mirror_that_was_promoted_by_fts_is_the_only_writable_one() {
         both_run(world).await;
         world.lock().pods[0].directory = Some(directory(DirectoryKind::Primary, 1));
         properties::crash_for_good(world, 0);
-        world.promote(1);
+        until(world, "promoted", || {
+            world.promote(1);
+            world.read(1, |pod| pod.writable())
+        })
+        .await;
         world.lock().pods[0].crashes_after = None;
         sleep(SECOND * 120).await;
         assert!(!world.read(0, |pod| pod.writable()));

@@ -6,7 +6,6 @@ use crate::lifecycle::postmaster::platform::StopMode;
 use gp_agent_core::postgres::exit_cause::Ending;
 use gp_agent_core::postgres::start_decision::DirectoryKind;
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -94,7 +93,7 @@ async fn happen(world: &Arc<World>, happening: Happening) {
         Resume(i) => drop(world.administrate(i, None).await),
         KillAgent(i) => world.kill_agent(i),
         EndPod(i) => world.end(i).await,
-        Silence(on) => world.lock().silent = on,
+        Silence(on) => world.set_silent(on),
         Promote => world.promote(1),
         LoseDirectory(i) => {
             let mut inner = world.lock();
@@ -131,8 +130,8 @@ fn start_by_hand(world: &Arc<World>, i: usize) {
 /// Everything answers, nobody holds, nothing is broken.
 async fn recover(world: &Arc<World>) {
     {
+        world.set_silent(false);
         let mut inner = world.lock();
-        inner.silent = false;
         for pod in &mut inner.pods {
             pod.crashes_after = None;
             pod.deaf = (false, false);
@@ -194,19 +193,7 @@ fn sequence(rules: Rules, happenings: Vec<(Happening, u64)>) -> Result<(), TestC
     })
 }
 
-/// The same sequences every time, unless PROPTEST_RNG_SEED says otherwise: other ones still find starts within a quarter of a
-/// second of a promotion that nobody was told of (docs/failure-modes.md).
-fn config() -> ProptestConfig {
-    let mut config = ProptestConfig::default();
-    if config.rng_seed == RngSeed::Random {
-        config.rng_seed = RngSeed::Fixed(7);
-    }
-    config
-}
-
 proptest! {
-    #![proptest_config(config())]
-
     /// PostgreSQL's rule. No server is started while held or stopped by hand, none below a timeline that its pod was told of,
     /// none beside a writable one that answers; an administrator gets the answer at once; the pod's end comes in time; and
     /// when all is well again, what can run does.

@@ -28,7 +28,7 @@ pub(super) enum Rules {
 #[derive(Debug)]
 pub(super) struct FakeServer {
     pub pid: i32,
-    end: watch::Sender<Option<Ending>>,
+    end: watch::Sender<Option<(Ending, Instant)>>,
     /// Ignores a fast shutdown; both kinds.
     deaf: (bool, bool),
 }
@@ -38,7 +38,7 @@ impl FakeServer {
     pub(super) fn finish(&self, ending: Ending) {
         self.end.send_if_modified(|end| match end {
             None => {
-                *end = Some(ending);
+                *end = Some((ending, Instant::now()));
                 true
             }
             Some(_) => false,
@@ -48,11 +48,18 @@ impl FakeServer {
     pub(super) async fn end(&self) -> Ending {
         let mut end = self.end.subscribe();
         let ended = end.wait_for(Option::is_some).await;
-        ended.ok().and_then(|end| *end).unwrap_or(Ending::Crash)
+        ended
+            .ok()
+            .and_then(|end| *end)
+            .map_or(Ending::Crash, |(ending, _)| ending)
     }
 
     pub(super) fn runs(&self) -> bool {
         self.end.borrow().is_none()
+    }
+
+    fn has_ended_for(&self, time: Duration) -> bool {
+        self.end.borrow().is_some_and(|(_, when)| when.elapsed() >= time)
     }
 
     pub(super) fn ask_to_stop(&self, mode: StopMode) {
@@ -83,6 +90,8 @@ pub(super) struct PodState {
     pub deaf: (bool, bool),
     pub volume_full: bool,
     pub bad_settings: bool,
+    /// The server has to start anew; each start mends it.
+    pub outgrown: bool,
     pub ended: bool,
     pub phase: Option<Phase>,
     pub phases: Vec<Phase>,
@@ -115,6 +124,8 @@ impl PodState {
 pub(super) struct Inner {
     pub pods: [PodState; 2],
     pub silent: bool,
+    /// When peers could be heard again.
+    pub heard_since: Instant,
     pub faults: Vec<String>,
     next: i32,
 }
@@ -125,6 +136,8 @@ pub(super) struct World {
     inner: Mutex<Inner>,
     commands: [Mutex<Option<mpsc::Sender<Command>>>; 2],
     kill: [Notify; 2],
+    /// Somebody tells the pod to look again.
+    pub news: [Notify; 2],
     shutdown: [Mutex<watch::Sender<bool>>; 2],
 }
 
@@ -150,11 +163,13 @@ impl World {
             inner: Mutex::new(Inner {
                 pods,
                 silent: false,
+                heard_since: Instant::now(),
                 faults: Vec::new(),
                 next: 100,
             }),
             commands: Default::default(),
             kill: Default::default(),
+            news: Default::default(),
             shutdown: [(); 2].map(|()| Mutex::new(watch::Sender::new(false))),
         })
     }
@@ -165,6 +180,14 @@ impl World {
 
     pub(super) fn read<T>(&self, i: usize, look: impl FnOnce(&PodState) -> T) -> T {
         look(&self.lock().pods[i])
+    }
+
+    pub(super) fn set_silent(&self, silent: bool) {
+        let mut inner = self.lock();
+        if inner.silent && !silent {
+            inner.heard_since = Instant::now();
+        }
+        inner.silent = silent;
     }
 
     pub(super) fn fault(&self, what: String) {
@@ -270,6 +293,8 @@ impl World {
             deaf: pod.deaf,
         });
         pod.server = Some(server.clone());
+        pod.watched = false;
+        pod.outgrown = false;
         if let Some(after) = pod.crashes_after {
             let server = server.clone();
             tokio::spawn(async move {
@@ -286,8 +311,9 @@ impl World {
         if !inner.pods[i].runs() || inner.pods[i].directory != Some(directory(DirectoryKind::Standby, 1)) {
             return;
         }
-        // FTS promotes only when the primary is gone.
-        if self.rules == Rules::Catalog && inner.pods[1 - i].runs() {
+        // FTS promotes only when the primary is gone, and tries once more after a second before it says so.
+        let lost = |server: &Arc<FakeServer>| server.has_ended_for(Duration::from_secs(1));
+        if self.rules == Rules::Catalog && !inner.pods[1 - i].server.as_ref().is_none_or(lost) {
             return;
         }
         let other = inner.pods[1 - i].directory.as_ref().map_or(0, |d| d.timeline);

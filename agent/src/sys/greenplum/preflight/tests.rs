@@ -2,6 +2,7 @@ use super::*;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Command;
 
 /// A host of its own: a folder of programs, an installation, a volume, a home directory and a /tmp.
 struct Host {
@@ -44,8 +45,11 @@ impl Host {
         let bash = Programs::new(&Surroundings::current().path).find("bash").unwrap();
         let path = self.at(path);
         let _ = fs::remove_file(&path);
-        fs::write(&path, format!("#!{}\n{line}\n", bash.display())).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let text = format!("#!{}\n{line}\n", bash.display());
+        // By another process: a child that another test starts while this one writes would keep the file open, and it "busy".
+        let mut write = Command::new(&bash);
+        write.args(["-c", "printf %s \"$1\" > \"$0\" && chmod 755 \"$0\""]);
+        assert!(write.arg(&path).arg(text).status().unwrap().success());
     }
 
     fn wanted(&self) -> HostQuestion {

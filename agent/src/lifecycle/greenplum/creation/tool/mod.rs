@@ -5,6 +5,7 @@ mod output;
 use super::progress::tell;
 use crate::engine::Greenplum;
 use crate::lifecycle::pod::Pod;
+use crate::lifecycle::pod::paths::run_dir;
 use crate::sys::log::tail::LogTail;
 use crate::sys::process;
 use anyhow::{Result, bail};
@@ -155,7 +156,7 @@ fn command(greenplum: &Greenplum, pod: &Pod, name: &str) -> Command {
 pub(super) fn end_leftovers() {
     let is = |p: &process::ProcessInfo| {
         let name = |arg: &String| arg.ends_with("/gpinitsystem") || arg == "gpinitsystem";
-        p.args.iter().take(2).any(name)
+        p.args.iter().take(2).any(name) && process::sees_the_same(p.pid, &run_dir())
     };
     let all = process::processes().unwrap_or_default();
     for leftover in all.iter().filter(|p| is(p)) {

@@ -1,0 +1,97 @@
+//! What a start of the server program would say to settings, told from a start that is made to fail in the end.
+//!
+//! The program is started on a scratch directory that has the settings and a copy of pg_control, but no write-ahead log, on a
+//! socket of its own. It reads its settings, loads its libraries, keys and certificates, takes its shared memory and its
+//! socket (PostmasterMain in postmaster.c), and only then finds nothing to recover. postmaster.opts is written between the
+//! two, so its presence says that the settings would do, in any language and at any log level.
+
+/// What the trial came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A server starts with them.
+    Accepted,
+    /// It does not; its words.
+    Refused(String),
+    /// It did not get its memory. Beside a running server, and with what a trial may take, that says little; its words.
+    NoMemory(String),
+    /// The trial itself did not work; its words.
+    Unknown(String),
+}
+
+/// Judges a trial: whether the program `came_through`, and what it `said` on standard error.
+pub fn verdict(came_through: bool, said: &str) -> Verdict {
+    if came_through {
+        return Verdict::Accepted;
+    }
+    match complaint(said) {
+        None => Verdict::Unknown(last_line(said)),
+        Some(words) if is_about_memory(&words) => Verdict::NoMemory(words),
+        Some(words) => Verdict::Refused(words),
+    }
+}
+
+/// pg_shmem.c, posix_sema.c, dsm_impl.c: what the kernel answers when memory is short.
+fn is_about_memory(words: &str) -> bool {
+    let words = words.to_ascii_lowercase();
+    [
+        "could not map anonymous shared memory",
+        "could not create shared memory segment",
+        "could not resize shared memory segment",
+        "could not create semaphores",
+        "cannot allocate memory",
+        "out of memory",
+        "not enough shared memory",
+        "out of shared memory",
+        "no space left on device",
+    ]
+    .iter()
+    .any(|known| words.contains(known))
+}
+
+/// The words of the first error that ends the program, with what came before it about the same file, and its hint.
+fn complaint(said: &str) -> Option<String> {
+    let mut reasons = Vec::new();
+    for line in said.lines() {
+        if let Some((_, words)) = line.split_once("FATAL:  ").or_else(|| line.split_once("PANIC:  ")) {
+            // Each mistake in the files has a line before this one, which says that there are some.
+            let files = words.starts_with("configuration file \"") && !reasons.is_empty();
+            let all = if files {
+                reasons.join("; ")
+            } else {
+                words.trim().to_string()
+            };
+            return Some(all);
+        }
+        if let Some((_, words)) = line.split_once("LOG:  ") {
+            reasons.push(words.trim());
+        }
+    }
+    None
+}
+
+fn last_line(said: &str) -> String {
+    let last = said.lines().rfind(|line| !line.trim().is_empty());
+    last.map_or_else(|| "it said nothing".to_string(), |line| line.trim().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_servers_say() {
+        let said = "2026-11-28 22:27:12.038 UTC [1744] FATAL:  could not access file \"x\": No such file or directory\n\
+                    2026-11-28 22:27:12.042 UTC [1744] LOG:  database system is shut down\n";
+        let words = "could not access file \"x\": No such file or directory".to_string();
+        assert_eq!(verdict(false, said), Verdict::Refused(words));
+        assert_eq!(verdict(true, said), Verdict::Accepted);
+        let said = "[1] LOG:  invalid value for parameter \"work_mem\": \"x\"\n\
+                    [1] LOG:  unrecognized configuration parameter \"y\" in file \"/a\" line 3\n\
+                    [1] FATAL:  configuration file \"/a\" contains errors\n";
+        let words = "invalid value for parameter \"work_mem\": \"x\"; unrecognized configuration parameter \"y\" in file \"/a\" line 3";
+        assert_eq!(verdict(false, said), Verdict::Refused(words.into()));
+        let said = "FATAL:  could not map anonymous shared memory: Cannot allocate memory\n";
+        assert!(matches!(verdict(false, said), Verdict::NoMemory(_)));
+        assert_eq!(verdict(false, "sh: no\n\n"), Verdict::Unknown("sh: no".into()));
+    }
+}

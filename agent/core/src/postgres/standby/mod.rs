@@ -1,0 +1,13 @@
+//! What a server needs to follow another one, beyond what every server needs.
+
+mod primary_conninfo;
+mod replay;
+mod required_settings;
+mod settings_file;
+mod tablespaces;
+
+pub use primary_conninfo::{Source, names_another};
+pub use replay::Pause;
+pub use required_settings::{PARAMETERS, Required, raised, required_by};
+pub use settings_file::{value_of, without};
+pub use tablespaces::{Place, is_servers, place};
