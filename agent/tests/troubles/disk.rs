@@ -83,7 +83,8 @@ fn a_volume_that_fills_up_is_told_before_and_named_when_it_is_full() {
     let (code, said) = pod.run(&["check", "storage"]);
     assert!(code == Some(1) && said.contains("the volume is full"), "{said}");
     // More than the segment of write-ahead log that there is.
-    let _ = pod.try_to_ask("create table t as select repeat('x', 1000) from generate_series(1, 30000)");
+    let _ =
+        pod.try_to_ask("select pg_logical_emit_message(false, 'x', repeat('x', 1000000)) from generate_series(1, 60)");
     pod.wait_until("it crashes again and again", |pod| {
         pod.status()["phase"] == "crash-loop"
     });
@@ -147,6 +148,10 @@ fn a_volume_that_became_read_only_is_named() {
     pod.wait_until("its server fails", |pod| pod.status()["activeRole"].is_null());
     pod.wait_until("why is said", |pod| {
         let reason = pod.status()["reason"].to_string();
+        assert!(
+            !reason.contains("(os error 30)") || reason.contains(pod.volume.to_str().unwrap()),
+            "{reason}"
+        );
         reason.contains(&format!("the volume at {} is mounted read-only", pod.volume.display()))
     });
     pod.has_never_said("somebody removed");
