@@ -48,6 +48,11 @@ fn pid(pod: &Pod) -> i32 {
     pid.map_or(0, |pid| i32::try_from(pid).unwrap())
 }
 
+/// What the agent says may be a second old.
+fn serves(pod: &Pod) -> bool {
+    pod.try_to_ask("select 1").is_ok() && pod.readiness().0 == 200
+}
+
 /// Writes more than the limit into a sort that may keep it in memory.
 const TOO_MUCH: &str = "set work_mem = '2GB'; \
      select count(*) from (select repeat(md5(i::text), 40) x from generate_series(1, 1000000) i order by 1) y";
@@ -74,21 +79,21 @@ fn who_was_killed_by_the_kernel_is_named_and_counted() {
     let what = finding["what"].as_str().unwrap();
     assert!(what.contains("out of memory, limit 300 MiB"), "{what}");
     assert!(pod.metric("gp_agent_oom_kills_total") >= Some(1.0));
-    pod.wait_until("the server is back", |pod| pod.readiness().0 == 200);
+    pod.wait_until("the server is back", serves);
 
-    // The kernel takes the postmaster itself, which its sessions are told apart from by what they got before.
+    // The kernel takes the postmaster itself, and then the session: the agent has to see both.
     let clients = Clients::of(&pod);
     let client = clients.connect("postgres").unwrap();
     let postmaster = pid(&pod);
-    fs::write(format!("/proc/{postmaster}/oom_score_adj"), "1000").unwrap();
+    for (pid, worth) in [(postmaster, "1000"), (clients.backend(&client), "-300")] {
+        fs::write(format!("/proc/{pid}/oom_score_adj"), worth).unwrap();
+    }
     assert!(clients.try_to_run(&client, TOO_MUCH).is_err());
     pod.wait_until("its end is told", |pod| {
         let end = pod.status()["postmaster"]["lastEnd"].to_string();
         end.contains("ended: killed by SIGKILL; out of memory, limit 300 MiB (")
     });
-    pod.wait_until("the server is back", |pod| {
-        pod.readiness().0 == 200 && pid(pod) != postmaster
-    });
+    pod.wait_until("the server is back", |pod| serves(pod) && pid(pod) != postmaster);
 
     // Whoever sends the same signal without want of memory is not taken for the kernel.
     // Two looks later the kills of before are old.

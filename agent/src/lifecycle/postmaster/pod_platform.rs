@@ -244,7 +244,8 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
             tokio::select! {
                 how = &mut ended => break how.unwrap_or(Ended::Unknown),
                 pid = &mut listed => {
-                    lock_file.note(self.pod.dir(), pid, server.pid());
+                    let full = self.pod.board.read(|s| room::trouble(&s.rooms));
+                    lock_file.note(self.pod.dir(), pid, server.pid(), full);
                     memory.swap(0, 1);
                     memory[1] = cgroup::memory();
                     listed.set(pidfile_watch::look(self.pod));
