@@ -10,7 +10,7 @@ pub(crate) use greenplum::{Greenplum, GreenplumError};
 pub(crate) use postgres::{Clone, Create, Postgres};
 
 use crate::sys::postgres::data_directory;
-use crate::sys::postgres::data_directory::{Examined, examine};
+use crate::sys::postgres::data_directory::{Examined, Whereabouts, examine};
 use crate::sys::postgres::programs::{ToolError, Tools, major};
 use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::config::{Config, EngineKind};
@@ -126,8 +126,8 @@ impl Engine {
     }
 
     /// What a data directory is.
-    pub async fn examine(&self, dir: &Path) -> io::Result<Examined> {
-        examine(self.tools(), dir).await
+    pub(crate) async fn examine(&self, at: &Whereabouts) -> io::Result<Examined> {
+        examine(self.tools(), at).await
     }
 
     /// Whether the server program accepts the settings files in `dir`; its words when not.

@@ -74,6 +74,7 @@ const TESTS: &[(&str, Test)] = &[
         "lost_primary_is_not_initialised_over_its_mirror",
         directories::lost_primary,
     ),
+    ("a_lost_file_is_no_empty_volume", directories::lost_file),
     (
         "pods_killed_while_they_are_made_come_up",
         directories::killed_while_made,

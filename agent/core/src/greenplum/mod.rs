@@ -3,6 +3,7 @@
 pub mod admin_logs;
 pub mod catalog_drift;
 pub mod creation_gaps;
+pub mod creation_state;
 pub mod fts_trigger;
 pub mod gpinitsystem;
 pub mod preflight;

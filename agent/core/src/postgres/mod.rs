@@ -2,6 +2,7 @@
 
 pub mod conf;
 pub mod control_data;
+pub mod data_directory;
 pub mod exit_cause;
 pub mod hba;
 pub mod kept_out;

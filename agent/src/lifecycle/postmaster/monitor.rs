@@ -121,7 +121,7 @@ async fn explained(pod: &Pod, answer: Answer) -> Answer {
         return answer;
     };
     if let Some(pause) = &seen.pause {
-        let examined = tokio::time::timeout(VOLUME_ANSWERS_WITHIN, pod.engine.examine(pod.dir())).await;
+        let examined = tokio::time::timeout(VOLUME_ANSWERS_WITHIN, pod.engine.examine(&pod.whereabouts())).await;
         // A volume that does not answer leaves the cause as it was known.
         seen.pause_cause = match examined {
             Ok(Ok(examined)) => Some(pause.cause(&examined.control.required)),
@@ -157,11 +157,9 @@ async fn has_marker(pod: &Pod) -> Option<bool> {
 /// A server that was promoted meanwhile cannot say on which timeline it writes: its directory does.
 async fn kept_out(pod: &Pod, why: KeptOut, words: String, replica: bool) -> Answer {
     let was_replica = pod.board.read(|s| s.directory.kind == Some(DirectoryKind::Standby));
-    if was_replica
-        && !replica
-        && let Ok(examined) = pod.engine.examine(pod.dir()).await
-    {
-        pod.board.on(Event::DirectoryExamined(examined.facts()));
+    if was_replica && !replica {
+        // What cannot be looked at now is looked at with the next answer.
+        let _ = pod.examine().await;
     }
     Answer::KeptOut { why, words, replica }
 }

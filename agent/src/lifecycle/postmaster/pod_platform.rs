@@ -9,6 +9,7 @@ use crate::engine::ServerOption;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::settings;
 use crate::sys::log;
+use crate::sys::postgres::database_record;
 use crate::sys::postgres::orphaned_backends;
 use crate::sys::postgres::orphaned_backends::Patience;
 use crate::sys::postgres::pidfile;
@@ -16,7 +17,6 @@ use crate::sys::postgres::pidfile::Occupant;
 use crate::sys::postgres::port_check;
 use crate::sys::process::{Ended, Process};
 use crate::sys::resources::cgroup;
-use crate::sys::storage::fs::set_aside;
 use anyhow::{Context, Result, bail};
 use gp_agent_core::cluster::replay_pause::PauseCause;
 use gp_agent_core::cluster::state::Event;
@@ -53,13 +53,24 @@ impl<'a, E> PodPlatform<'a, E> {
         }
     }
 
+    /// Writes down which database this pod has: from then on no empty one is made here.
+    async fn remember_database(&self) -> Result<()> {
+        let Some(system_id) = self.pod.board.read(|s| s.directory.system_id.clone()) else {
+            return Ok(());
+        };
+        let (state_dir, id) = (self.pod.state_dir(), system_id.clone());
+        let keep = move || database_record::keep(&state_dir, &id);
+        let before = self.pod.volume.run(keep).await;
+        if let Some(before) = before.context("cannot write down which database this pod has")? {
+            tracing::warn!("the data directory holds database {system_id}; until now this pod had {before}");
+        }
+        Ok(())
+    }
+
     /// As [`Evidence`] for what kind of end it was.
     async fn judge(&self, how: Ended, lock_file_lost: bool) -> Ending {
         let pod = self.pod;
-        let examined = pod.engine.examine(pod.dir()).await.ok();
-        if let Some(examined) = &examined {
-            pod.board.on(Event::DirectoryExamined(examined.facts()));
-        }
+        let examined = pod.examine().await.ok();
         let control = examined.map(|e| e.control).filter(|c| c.state.is_some());
         Ending::of(Evidence {
             exit: match how {
@@ -159,8 +170,11 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
         if pidfile::occupant(dir)? != Occupant::Postmaster(pid) {
             return Ok(None);
         }
-        let examined = self.pod.engine.examine(dir).await?;
-        self.pod.board.on(Event::DirectoryExamined(examined.facts()));
+        self.pod.examine().await?;
+        // The server runs; what cannot be written down now is written before its next start.
+        if let Err(error) = self.remember_database().await {
+            tracing::warn!("{error:#}");
+        }
         Ok(Some(Arc::new(process)))
     }
 
@@ -173,23 +187,13 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
     async fn examine(&self) -> Result<Directory> {
         let pod = self.pod;
         let dir = pod.dir();
-        let examined = pod.engine.examine(dir).await;
+        let examined = pod.examine().await;
         let examined = examined.with_context(|| format!("cannot examine {}", dir.display()))?;
-        pod.board.on(Event::DirectoryExamined(examined.facts()));
         let ours = pod.engine.major_version();
         if let Some(version) = examined.version.as_deref().filter(|v| *v != ours) {
             bail!(
                 "{} was made by PostgreSQL {version}, this image holds {ours}; use an image with version {version}, or upgrade with pg_upgrade",
                 dir.display()
-            );
-        }
-        if examined.directory.kind == DirectoryKind::HalfMade && self.engine.owns_half_made() {
-            let aside = set_aside(dir).with_context(|| format!("cannot set {} aside", dir.display()))?;
-            tracing::warn!(path = %dir.display(), "not a whole data directory; set aside as {}", aside.display());
-            bail!(
-                "{} was half made and is set aside as {}",
-                dir.display(),
-                aside.display()
             );
         }
         Ok(examined.directory)
@@ -206,10 +210,14 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
 
     async fn prepare_start(&self) -> Result<()> {
         let pod = self.pod;
+        if let Some(finding) = &*pod.unproven.borrow() {
+            bail!("{finding}");
+        }
         port_check::check_free(pod.me.port)?;
         if settings::write_proven(pod).await?.stands_unproven {
             pod.engine.check_settings(pod.dir()).await?;
         }
+        self.remember_database().await?;
         let options = settings::standby::prepare(pod).await?;
         *self.options.lock().unwrap_or_else(PoisonError::into_inner) = options;
         // An emptyDir at /tmp outlives the container, whose PIDs begin anew.

@@ -2,6 +2,7 @@
 
 pub(crate) mod auth_request;
 pub(crate) mod data_directory;
+pub(crate) mod database_record;
 pub(crate) mod orphaned_backends;
 pub(crate) mod pidfile;
 pub(crate) mod port_check;

@@ -115,12 +115,14 @@ pub struct DirectoryFacts {
     pub kind: Option<DirectoryKind>,
     /// PG_VERSION, such as `15`.
     pub version: Option<String>,
-    /// "Database system identifier" of pg_controldata.
+    /// "Database system identifier" of pg_controldata; where the directory is gone, of the one that the volume remembers.
     pub system_id: Option<String>,
     /// The newest timeline it knows of.
     pub timeline: Option<u32>,
     /// "Database cluster state" of pg_controldata.
     pub state: Option<String>,
+    /// What the volume holds of a database, or remembers of one, where the directory is not whole.
+    pub remains: Option<String>,
 }
 
 /// The postmaster.
