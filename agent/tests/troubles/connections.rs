@@ -41,12 +41,6 @@ impl Clients {
         self.runtime.block_on(client.simple_query(sql)).map(drop)
     }
 
-    /// The process that serves it.
-    pub(crate) fn backend(&self, client: &Client) -> i32 {
-        let row = self.runtime.block_on(client.query_one("select pg_backend_pid()", &[]));
-        row.unwrap().get(0)
-    }
-
     /// Ends the agent's sessions, as an administrator may who looks for idle ones.
     fn end_sessions_of_the_agent(&self, client: &Client) {
         let end = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'gp-agent'";
