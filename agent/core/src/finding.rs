@@ -92,6 +92,10 @@ pub enum FindingSource {
     Server,
     /// The server program, asked about its settings.
     Settings,
+    /// The room on the volumes, while the pod lives.
+    Room,
+    /// Replication slots that keep write-ahead log.
+    Slots,
     /// Keys and sshd.
     Ssh,
     /// Whom a standby follows.

@@ -147,6 +147,8 @@ const OBSERVE_STREAMS: &str = "select 'self', pg_is_in_recovery()::text, \
     select 'room', count(*)::text, current_setting('max_connections'), \
         (current_setting('superuser_reserved_connections')::int + coalesce(current_setting('reserved_connections', true), '0')::int)::text \
         from pg_stat_activity where backend_type = 'client backend'; \
+    select 'slot', slot_name, active::text, pg_wal_lsn_diff(case when pg_is_in_recovery() then pg_last_wal_replay_lsn() \
+        else pg_current_wal_lsn() end, restart_lsn)::bigint::text from pg_replication_slots where restart_lsn is not null order by 2; \
     select 'send', application_name, state, sync_state, \
         pg_wal_lsn_diff(case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, replay_lsn)::bigint::text \
         from pg_stat_replication where application_name !~ '^pg_basebackup' order by 2; \

@@ -11,6 +11,7 @@ pub mod observation;
 pub mod pgpass;
 pub mod pidfile;
 pub mod settings;
+pub mod slots;
 pub mod standby;
 pub mod start_decision;
 pub mod supervisor;

@@ -2,7 +2,6 @@
 
 mod access;
 mod activities;
-mod connections;
 pub(crate) mod leftovers;
 mod maintenance;
 pub(crate) mod monitor;
@@ -10,6 +9,7 @@ mod pidfile_watch;
 mod platform;
 mod pod_platform;
 pub(crate) mod postgres;
+mod shortage;
 mod stop;
 pub(crate) mod strategy;
 pub(crate) mod supervisor;

@@ -1,6 +1,6 @@
 //! Asks the server once a second, on a connection that is kept, what it is and how it does.
 
-use super::connections::Connections;
+use super::shortage::Shortage;
 use crate::lifecycle::peers::client;
 use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::data_directory::has_standby_marker;
@@ -30,7 +30,7 @@ const TRY_NEW_SESSION: u32 = 5;
 /// Runs as long as the pod.
 pub(crate) async fn watch(pod: &Pod) {
     let mut session = pod.session(ANSWER_WITHIN);
-    let mut connections = Connections::default();
+    let mut shortage = Shortage::default();
     let mut timeouts = 0;
     let mut slot = Slot::new();
     let mut starting = STARTING_EVERY;
@@ -57,7 +57,7 @@ pub(crate) async fn watch(pod: &Pod) {
             0
         };
         record(pod, &answer, timeouts, asked.elapsed());
-        connections.report(pod, &answer, session.detour());
+        shortage.report(pod, &answer, session.detour());
         doubt_absent(pod, &answer);
         if let Answer::Ok(seen) = &answer
             && !seen.in_recovery
