@@ -93,6 +93,7 @@ async fn finish(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Result
 /// The same for a creation that was broken off when the cluster was whole: its servers were adopted or started like those of
 /// any cluster, and it is finished beside them.
 async fn finish_later(pod: &Pod, greenplum: &Greenplum) {
+    tracing::info!("the cluster is whole; its creation was broken off and is finished now");
     own_keys(pod).await;
     loop {
         let finished = async { finish(pod, greenplum, &mut Record::load(pod)?).await };
