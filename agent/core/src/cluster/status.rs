@@ -103,6 +103,15 @@ pub struct StorageStatus {
     pub fsync_p99_seconds: f64,
     /// Free bytes for this user.
     pub free_bytes: u64,
+    /// All of it, bytes.
+    #[serde(default)]
+    pub total_bytes: u64,
+    /// Files that can still be created, where the file system counts them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_inodes: Option<u64>,
+    /// Whether it is mounted read-only by now.
+    #[serde(default)]
+    pub read_only: bool,
 }
 
 /// A volume whose file system does not answer: what touches it waits.

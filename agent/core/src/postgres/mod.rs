@@ -1,5 +1,6 @@
 //! One PostgreSQL server: its directory, its configuration files, whether it may start, how it ended.
 
+pub mod access;
 pub mod conf;
 pub mod control_data;
 pub mod data_directory;
@@ -10,6 +11,7 @@ pub mod observation;
 pub mod pgpass;
 pub mod pidfile;
 pub mod settings;
+pub mod slots;
 pub mod standby;
 pub mod start_decision;
 pub mod supervisor;

@@ -1,5 +1,6 @@
 //! The supervisor's pod as it really is.
 
+use super::access;
 use super::maintenance;
 use super::pidfile_watch;
 use super::pidfile_watch::LockFile;
@@ -26,6 +27,7 @@ use gp_agent_core::postgres::exit_cause::{Ending, Evidence, Exit};
 use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind};
 use gp_agent_core::postgres::supervisor::Refusal;
 use gp_agent_core::resources::oom::Memory;
+use gp_agent_core::storage::room;
 use rustix::process::Signal;
 use std::io;
 use std::path::Path;
@@ -153,7 +155,14 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
             true => pidfile::occupant(&dir),
             false => Ok(Occupant::Nobody),
         };
-        self.pod.volume.run(look).await
+        let seen = self.pod.volume.run(look.clone()).await;
+        match seen {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                access::open(self.pod).await?;
+                self.pod.volume.run(look).await
+            }
+            seen => seen,
+        }
     }
 
     fn directory_exists(&self) -> bool {
@@ -186,6 +195,7 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
     async fn examine(&self) -> Result<Directory> {
         let pod = self.pod;
         let dir = pod.dir();
+        access::mend(pod).await?;
         let examined = pod.examine().await;
         let examined = examined.with_context(|| format!("cannot examine {}", dir.display()))?;
         let ours = pod.engine.major_version();
@@ -251,7 +261,8 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
             tokio::select! {
                 how = &mut ended => break how.unwrap_or(Ended::Unknown),
                 pid = &mut listed => {
-                    lock_file.note(self.pod.dir(), pid, server.pid());
+                    let full = self.pod.board.read(|s| room::trouble(&s.rooms));
+                    lock_file.note(self.pod.dir(), pid, server.pid(), full);
                     memory.swap(0, 1);
                     memory[1] = cgroup::memory();
                     listed.set(pidfile_watch::look(self.pod));
@@ -301,8 +312,14 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
         }
     }
 
+    /// A server that finds no room ends with words of its own for it, or without any: the volume knows better.
     fn show(&self, phase: Phase, reason: &str) {
-        self.pod.board.phase(phase, reason);
+        let fails = matches!(phase, Phase::Crashed | Phase::CrashLoop | Phase::Refused);
+        let trouble = self.pod.board.read(|s| room::trouble(&s.rooms)).filter(|_| fails);
+        match trouble {
+            Some(trouble) => self.pod.board.phase(phase, format!("{trouble}; {reason}")),
+            None => self.pod.board.phase(phase, reason),
+        }
     }
 
     fn show_server(&self, server: &Process, starts: u64) {

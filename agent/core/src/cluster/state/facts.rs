@@ -9,7 +9,7 @@ use crate::cluster::replication::Link;
 use crate::cluster::server::ServerAnswer;
 use crate::cluster::status::{HungVolume, PeersStatus, SshStatus, Tablespace};
 use crate::cluster::topology::{Member, Role};
-use crate::cluster::volume::VolumeFacts;
+use crate::cluster::volume::{VolumeFacts, VolumeRoom};
 
 /// Everything that is known of the pod but its findings. Whoever looks gets a shared reference: only [`super::PodState::on`]
 /// changes it.
@@ -45,6 +45,8 @@ pub struct Facts {
     pub peers: PeersStatus,
     /// Volumes.
     pub storage: Vec<VolumeFacts>,
+    /// The room on the volumes as they last answered, whether they have passed a proof or not.
+    pub rooms: Vec<VolumeRoom>,
     /// Volumes that do not answer now.
     pub hung_volumes: Vec<HungVolume>,
     /// Processes of this container that the kernel killed for want of memory, since the container started.

@@ -5,6 +5,7 @@ mod tests;
 
 use crate::sys::process;
 use crate::sys::process::{FileId, ProcessInfo};
+use crate::sys::storage::fs::while_trying;
 use gp_agent_core::postgres::pidfile::Pidfile;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::fs::{File, OpenOptions};
@@ -149,7 +150,7 @@ fn remove_stale_while(dir: &Path, meanwhile: impl FnOnce()) -> io::Result<bool> 
     let taken = dir.join(TAKEN);
     match std::fs::rename(&path, &taken) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
-        other => other?,
+        other => other.map_err(while_trying("remove the stale lock file", &path))?,
     }
     let found = Snapshot::read(&taken)?;
     if found.as_ref().is_some_and(|found| *found != stale) {
@@ -157,7 +158,7 @@ fn remove_stale_while(dir: &Path, meanwhile: impl FnOnce()) -> io::Result<bool> 
         let _ = renameat_with(CWD, &taken, CWD, &path, RenameFlags::NOREPLACE);
         return Err(began(found.and_then(|found| found.pid()).unwrap_or_default()));
     }
-    std::fs::remove_file(&taken)?;
+    std::fs::remove_file(&taken).map_err(while_trying("remove", &taken))?;
     Ok(true)
 }
 
@@ -183,6 +184,6 @@ pub(crate) fn remove_stale_socket_lock(folder: &Path, port: u16) -> io::Result<b
     {
         return Ok(false);
     }
-    std::fs::remove_file(&lock)?;
+    std::fs::remove_file(&lock).map_err(while_trying("remove the stale lock file", &lock))?;
     Ok(true)
 }
