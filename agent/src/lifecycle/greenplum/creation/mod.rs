@@ -56,8 +56,7 @@ pub(crate) async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
     let whole = broken_off && complete(pod).await;
     if whole {
         tracing::info!("the cluster of the last attempt is whole after all");
-        record.reason = None;
-        record.advance(CreationEvent::ServersThere, pod)?;
+        servers_there(pod, &mut record).await?;
     }
     if broken_off && !whole {
         // Before anything is told: what does not change is said once.
@@ -72,15 +71,21 @@ pub(crate) async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
     }
     if !whole {
         attempt(pod, greenplum, &mut record).await?;
-        // From here on somebody may load data.
-        record.reason = None;
-        record.advance(CreationEvent::ServersThere, pod)?;
+        servers_there(pod, &mut record).await?;
     }
     finish(pod, greenplum, &mut record).await?;
     catalog::first(pod).await?;
     tracing::info!("the cluster is created");
     pod.board.findings(FindingSource::Preflight, Vec::new());
     pod.board.on(catalog::CREATED);
+    Ok(())
+}
+
+/// From here on somebody may load data.
+async fn servers_there(pod: &Pod, record: &mut Record) -> Result<()> {
+    record.reason = None;
+    record.advance(CreationEvent::ServersThere, pod)?;
+    catalog::remember(pod).await;
     Ok(())
 }
 
