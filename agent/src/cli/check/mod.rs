@@ -106,7 +106,11 @@ async fn storage(subject: &Subject) -> (Vec<Finding>, String) {
         let (statuses, mut findings) = volume::prove(&config, exists);
         if exists {
             let found = leftovers::find(&dir, config.wal.as_deref()).unwrap_or_default();
-            findings.extend(found.into_iter().map(|(kind, path)| kind.finding(&path, leftovers::bytes(&path))));
+            findings.extend(
+                found
+                    .into_iter()
+                    .map(|(kind, path)| kind.finding(&path, leftovers::bytes(&path))),
+            );
         }
         (statuses, findings)
     })

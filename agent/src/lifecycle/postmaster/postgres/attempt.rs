@@ -224,7 +224,10 @@ mod tests {
         fs::write(volume.path("file"), "").unwrap();
         let beside = [volume.path("wal"), volume.path("file/ts")];
         let error = begin(&volume.path("state"), &volume.path("d.making"), &beside).unwrap_err();
-        assert!(error.to_string().contains("file/ts; the volume that holds it"), "{error}");
+        assert!(
+            error.to_string().contains("file/ts; the volume that holds it"),
+            "{error}"
+        );
         for gone in ["d.making", "wal", "state/making"] {
             assert!(!volume.path(gone).exists(), "{gone}");
         }
