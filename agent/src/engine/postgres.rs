@@ -28,9 +28,9 @@ pub struct Postgres {
 /// An empty database to be made.
 #[derive(Debug)]
 pub struct Create<'a> {
-    /// The directory to make; must not exist.
+    /// The directory to make, empty.
     pub dir: &'a Path,
-    /// Where the write-ahead log goes, when not into `dir`; must not exist.
+    /// Where the write-ahead log goes, when not into `dir`; empty too.
     pub wal: Option<PathBuf>,
     /// The first role, a superuser.
     pub user: &'a str,
@@ -43,9 +43,9 @@ pub struct Create<'a> {
 /// A copy of a running server to be made.
 #[derive(Debug)]
 pub struct Clone<'a> {
-    /// The directory to make; must not exist.
+    /// The directory to make, empty.
     pub dir: &'a Path,
-    /// Where the write-ahead log goes, when not into `dir`.
+    /// Where the write-ahead log goes, when not into `dir`; empty too.
     pub wal: Option<PathBuf>,
     /// The running server.
     pub source: Source<'a>,

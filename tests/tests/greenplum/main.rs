@@ -34,6 +34,10 @@ const TESTS: &[(&str, Test)] = &[
         "silent_standby_and_mirror_hold_nobody_up_for_long",
         failures::silent_replicas,
     ),
+    (
+        "mirror_that_does_not_know_its_primary_is_named",
+        failures::lost_conninfo,
+    ),
     ("stopped_pods_come_back_in_their_places", restarts::all_stopped),
     ("killed_pods_come_back_in_any_order", restarts::all_killed),
     ("segments_wait_for_the_coordinator", restarts::segments_first),

@@ -10,7 +10,7 @@ use crate::lifecycle::startup::volume;
 use crate::lifecycle::{ssh, startup};
 use crate::sys::config::config_file;
 use crate::sys::process::passwd::Account;
-use crate::sys::storage::{fts_probe, shm_bytes};
+use crate::sys::storage::{fts_probe, leftovers, shm_bytes};
 use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::cluster::volume::VolumeFacts;
 use gp_agent_core::config::Config;
@@ -103,8 +103,21 @@ fn whoami(s: &Subject) -> String {
 
 async fn storage(subject: &Subject) -> (Vec<Finding>, String) {
     let config = subject.config.storage.clone();
-    let exists = subject.me.data_dir.join("global/pg_control").exists();
-    let looked = tokio::task::spawn_blocking(move || volume::prove(&config, exists)).await;
+    let dir = subject.me.data_dir.clone();
+    let exists = dir.join("global/pg_control").exists();
+    let looked = tokio::task::spawn_blocking(move || {
+        let (statuses, mut findings) = volume::prove(&config, exists);
+        if exists {
+            let found = leftovers::find(&dir, config.wal.as_deref()).unwrap_or_default();
+            findings.extend(
+                found
+                    .into_iter()
+                    .map(|(kind, path)| kind.finding(&path, leftovers::bytes(&path))),
+            );
+        }
+        (statuses, findings)
+    })
+    .await;
     let (statuses, mut findings) = looked.unwrap_or_default();
     let rooms = statuses.iter().map(VolumeFacts::room);
     findings.extend(rooms.filter_map(|room| room::finding(&room, room::level(&room, Level::Enough))));
