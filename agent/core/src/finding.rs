@@ -48,6 +48,8 @@ impl fmt::Display for Area {
 /// severity in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FindingSource {
+    /// Owner and modes of the data directory.
+    Access,
     /// Whoever asks the server, about its connections.
     Connections,
     /// What is done once after the creation of the cluster.
@@ -70,6 +72,8 @@ pub enum FindingSource {
     HungVolume,
     /// Whoever finds out which pod this is.
     Identity,
+    /// What lies on the volumes that no server uses.
+    Leftovers,
     /// The container's limits.
     Limits,
     /// Whoever watches for processes that the kernel kills for want of memory.

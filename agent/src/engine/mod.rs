@@ -125,6 +125,14 @@ impl Engine {
         }
     }
 
+    /// Whether a group may read data directories: since PostgreSQL 11.
+    pub fn group_may_read(&self) -> bool {
+        let major = self.major_version().split('.').next();
+        major
+            .and_then(|m| m.parse::<u32>().ok())
+            .is_some_and(|major| major >= 11)
+    }
+
     /// What a data directory is.
     pub(crate) async fn examine(&self, at: &Whereabouts) -> io::Result<Examined> {
         examine(self.tools(), at).await
@@ -242,7 +250,7 @@ impl Engine {
     /// The one question behind readiness and status; see [`gp_agent_core::postgres::observation`].
     pub fn observe_sql(&self) -> &'static str {
         match self {
-            Engine::Postgres(_) => postgres::OBSERVE,
+            Engine::Postgres(_) => &postgres::OBSERVE,
             Engine::Greenplum(greenplum) => greenplum.observe_sql(),
         }
     }

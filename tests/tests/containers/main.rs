@@ -4,6 +4,7 @@ mod administration;
 mod at_hand;
 mod bare;
 mod bring_up;
+mod copies;
 mod directories;
 mod failures;
 mod limits;
@@ -94,6 +95,9 @@ const TESTS: &[(&str, Test)] = &[
     ),
     ("paused_replay_is_named_and_not_ready", standby::paused),
     ("standby_follows_the_topology", standby::follows_the_topology),
+    ("tablespaces_outlive_copies", copies::tablespaces),
+    ("broken_copies_leave_nothing", copies::broken),
+    ("modes_of_a_restore_are_mended_or_named", copies::modes),
     ("limits_become_parameters", limits::become_parameters),
     (
         "no_line_of_the_log_is_lost_with_the_agent",

@@ -6,6 +6,7 @@
 
 pub mod filesystems;
 pub mod fts_probe;
+pub mod leftovers;
 pub mod mountinfo;
 mod observation;
 pub mod room;

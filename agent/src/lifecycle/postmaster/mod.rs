@@ -1,6 +1,8 @@
 //! Keeps this pod's postmaster running: makes its directory, starts or adopts it, tells how it ended and what follows.
 
+mod access;
 mod activities;
+pub(crate) mod leftovers;
 mod maintenance;
 pub(crate) mod monitor;
 mod pidfile_watch;

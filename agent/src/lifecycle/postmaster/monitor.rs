@@ -14,6 +14,7 @@ use gp_agent_core::postgres::kept_out::KeptOut;
 use gp_agent_core::postgres::observation;
 use gp_agent_core::postgres::observation::{Answer, Observation, Receiver};
 use gp_agent_core::process::poll_interval::PollInterval;
+use gp_agent_core::process::retry::Retry;
 use gp_agent_core::process::timeouts;
 use std::time::{Duration, Instant};
 
@@ -31,12 +32,12 @@ pub(crate) async fn watch(pod: &Pod) {
     let mut session = pod.session(ANSWER_WITHIN);
     let mut shortage = Shortage::default();
     let mut timeouts = 0;
-    let mut slot_made = false;
+    let mut slot = Slot::new();
     let mut starting = STARTING_EVERY;
     let mut turn: u32 = 0;
     loop {
         if !runs(pod) {
-            slot_made = false;
+            slot = Slot::new();
             pod.board.findings(FindingSource::Replay, Vec::new());
             starting.reset();
             turn = 1;
@@ -60,19 +61,44 @@ pub(crate) async fn watch(pod: &Pod) {
         doubt_absent(pod, &answer);
         if let Answer::Ok(seen) = &answer
             && !seen.in_recovery
-            && !slot_made
-            && pod.partner().is_some()
         {
-            slot_made = match pod.engine.ensure_slot_sql() {
-                Some(sql) => session.ask(&sql).await.is_ok(),
-                None => true,
-            };
+            slot.ensure(pod, &mut session).await;
         }
         let settled = !matches!(answer, Answer::NotNow(_) | Answer::NoServer | Answer::Refused(_));
         if settled {
             starting.reset();
         }
         tokio::time::sleep(if settled { EVERY } else { starting.pause() }).await;
+    }
+}
+
+/// The slot of the other end. A server whose slots are all taken logs each try as an error.
+struct Slot {
+    made: bool,
+    retry: Retry,
+    begin: Instant,
+}
+
+impl Slot {
+    fn new() -> Slot {
+        Slot {
+            made: false,
+            retry: Retry::new(EVERY, Duration::from_secs(60)),
+            begin: Instant::now(),
+        }
+    }
+
+    async fn ensure(&mut self, pod: &Pod, session: &mut Session) {
+        if self.made || pod.partner().is_none() || !self.retry.is_due(self.begin.elapsed()) {
+            return;
+        }
+        self.made = match pod.engine.ensure_slot_sql() {
+            Some(sql) => session.ask(&sql).await.is_ok(),
+            None => true,
+        };
+        if !self.made {
+            self.retry.failed(self.begin.elapsed());
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The supervisor's pod as it really is.
 
+use super::access;
 use super::maintenance;
 use super::pidfile_watch;
 use super::pidfile_watch::LockFile;
@@ -154,7 +155,14 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
             true => pidfile::occupant(&dir),
             false => Ok(Occupant::Nobody),
         };
-        self.pod.volume.run(look).await
+        let seen = self.pod.volume.run(look.clone()).await;
+        match seen {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                access::open(self.pod).await?;
+                self.pod.volume.run(look).await
+            }
+            seen => seen,
+        }
     }
 
     fn directory_exists(&self) -> bool {
@@ -187,6 +195,7 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
     async fn examine(&self) -> Result<Directory> {
         let pod = self.pod;
         let dir = pod.dir();
+        access::mend(pod).await?;
         let examined = pod.examine().await;
         let examined = examined.with_context(|| format!("cannot examine {}", dir.display()))?;
         let ours = pod.engine.major_version();

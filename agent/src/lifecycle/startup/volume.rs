@@ -17,12 +17,15 @@ use gp_agent_core::cluster::volume::VolumeFacts;
 use gp_agent_core::config::{Config, StorageConfig};
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding, Severity};
+use gp_agent_core::process::poll_interval::PollInterval;
 use gp_agent_core::storage::{judge, judge_shm};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
 
+/// Each try writes to the volume, which another pod may be working on.
 const TRY_AGAIN: Duration = Duration::from_secs(3);
+const LONGEST_BETWEEN_TRIES: Duration = Duration::from_secs(15);
 
 /// A volume that is ours.
 pub(crate) struct OwnVolume {
@@ -40,6 +43,7 @@ pub(crate) async fn wait_for(
     board: &StatusBoard,
     init: Option<&Arc<Heartbeat>>,
 ) -> OwnVolume {
+    let mut pauses = PollInterval::new(TRY_AGAIN, LONGEST_BETWEEN_TRIES);
     loop {
         let storage = config.storage.clone();
         let taken = tokio::task::spawn_blocking({
@@ -61,7 +65,7 @@ pub(crate) async fn wait_for(
             }
             Err(finding) => board.phase(Phase::Refused, finding.to_string()),
         }
-        sleep(TRY_AGAIN).await;
+        sleep(pauses.pause()).await;
     }
 }
 

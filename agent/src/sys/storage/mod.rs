@@ -6,6 +6,7 @@ pub(crate) mod answer;
 mod error;
 pub(crate) mod fs;
 pub(crate) mod fts_probe;
+pub(crate) mod leftovers;
 pub(crate) mod queue;
 mod write_probe;
 

@@ -52,6 +52,7 @@ impl Volume {
                 system_id: readable.map(|data| data.id.to_string()),
                 timeline: readable.map(|data| data.timeline),
                 state: None,
+                required: Vec::new(),
             },
             newest_history: 0,
             remembered: self.record.map(|id| id.to_string()),
