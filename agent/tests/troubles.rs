@@ -1,6 +1,11 @@
 //! A pod in trouble says what the trouble is, and stays what it is as long as its server works.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests are tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests are tests"
+)]
 
 #[path = "troubles/clock.rs"]
 mod clock;

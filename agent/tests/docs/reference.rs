@@ -83,7 +83,10 @@ fn busy() -> PodStatus {
             lag_bytes: Some(0),
             ..ReplicationStatus::default()
         }],
-        storage: vec![StorageStatus::default()],
+        storage: vec![StorageStatus {
+            free_inodes: Some(0),
+            ..StorageStatus::default()
+        }],
         ..PodStatus::unknown("segment-a-0")
     }
 }

@@ -129,3 +129,23 @@ fn a_database_that_is_closed_makes_no_pod_unready() {
     stays_ready(&pod);
     pod.has_never_said("refuses the agent");
 }
+
+#[test]
+fn a_time_limit_of_the_role_is_not_the_agents() {
+    if !is_root() {
+        return;
+    }
+    let mut pod = Pod::start(Plan::new(""));
+    let clients = Clients::of(&pod);
+    let client = clients.connect("postgres").unwrap();
+    clients.run(&client, "alter role nobody set statement_timeout = '1ms'");
+    for _ in 0..3 {
+        clients.end_sessions_of_the_agent(&client);
+        let seen = pod.status()["postmaster"]["answeredAt"].as_u64().unwrap();
+        pod.wait_until("it has answered again", |pod| {
+            stays_ready(pod);
+            pod.status()["postmaster"]["answeredAt"].as_u64().unwrap() > seen + 1
+        });
+        assert_eq!(pod.status()["postmaster"]["answer"], "ok");
+    }
+}

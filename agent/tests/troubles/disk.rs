@@ -56,7 +56,7 @@ fn fill(file: &Path, leave: u64) {
     let stat = nix::sys::statvfs::statvfs(parent).unwrap();
     let free = stat.blocks_available() * stat.fragment_size();
     let mut taken = fs::File::create(file).unwrap();
-    let block = vec![1; MIB as usize];
+    let block = vec![1; 1 << 20];
     for _ in 0..free.saturating_sub(leave) / MIB {
         taken.write_all(&block).unwrap();
     }

@@ -95,6 +95,15 @@ configuration! {
     }
 }
 
+impl StorageConfig {
+    /// The volumes that a pod lives on; the last one holds the write-ahead log.
+    pub fn volumes(&self) -> Vec<PathBuf> {
+        let mut paths = vec![self.path.clone()];
+        paths.extend(self.wal.clone().filter(|wal| *wal != self.path));
+        paths
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,10 +1,10 @@
 //! Which logs of Greenplum's tools go: each run of each tool leaves some, and nobody else removes them.
 
 /// So much of them is kept.
-pub const KEPT_BYTES: u64 = 64 << 20;
+const KEPT_BYTES: u64 = 64 << 20;
 
 /// Seconds for which a log is kept whatever its size: a tool may still write it, and somebody may come to read it.
-pub const KEPT_SECONDS: u64 = 86_400;
+const KEPT_SECONDS: u64 = 86_400;
 
 /// A log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct LogFile {
     pub age: u64,
 }
 
-/// The names of those to remove: the oldest, until no more than [`KEPT_BYTES`] are left, and none of the last day.
+/// The names of those to remove: the oldest, until no more than 64 MiB are left, and none of the last day.
 pub fn excess(mut logs: Vec<LogFile>) -> Vec<String> {
     logs.sort_by(|a, b| (a.age, &a.name).cmp(&(b.age, &b.name)));
     let mut kept: u64 = 0;

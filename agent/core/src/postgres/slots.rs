@@ -91,33 +91,36 @@ mod tests {
         }
     }
 
-    fn space(total_mib: u64, free_mib: u64) -> Option<Space> {
-        Some(Space {
+    fn space(total_mib: u64, free_mib: u64) -> Space {
+        Space {
             total_bytes: total_mib * MIB,
             free_bytes: free_mib * MIB,
             free_inodes: None,
-        })
+        }
     }
 
     #[test]
     fn a_slot_that_fills_the_volume_is_named_with_its_bytes() {
-        let found = judge(&[slot(1_500, false)], space(10_000, 5_000), "segment-a-0");
+        let found = judge(&[slot(1_500, false)], Some(space(10_000, 5_000)), "segment-a-0");
         assert_eq!(found[0].severity, Severity::Warning);
         assert_eq!(
             found[0].what,
             "this replication slot keeps more than 1024 MiB of write-ahead log (no receiver is connected to it): the volume \
              fills until the server stops"
         );
-        let found = judge(&[slot(1_500, true)], space(10_000, 1_000), "segment-a-0");
+        let found = judge(&[slot(1_500, true)], Some(space(10_000, 1_000)), "segment-a-0");
         assert_eq!(found[0].severity, Severity::Error);
         assert!(found[0].what.contains("its receiver is connected"));
-        assert_eq!(judge(&[slot(200, false)], space(100_000, 50_000), "segment-a-0"), []);
+        assert_eq!(
+            judge(&[slot(200, false)], Some(space(100_000, 50_000)), "segment-a-0"),
+            []
+        );
     }
 
     proptest! {
         #[test]
         fn what_keeps_more_than_is_free_is_always_said(kept in 0_u64..1 << 30, free in 0_u64..1 << 30, used in 1_u64..1 << 30) {
-            let found = judge(&[slot(kept, false)], space(free + used, free), "a");
+            let found = judge(&[slot(kept, false)], Some(space(free + used, free)), "a");
             let matters = kept * MIB > LITTLE.min((free + used) * MIB / 10);
             prop_assert!(!matters || kept < free || found[0].severity == Severity::Error);
             prop_assert!(found.is_empty() || kept > 0);

@@ -38,7 +38,7 @@ fn low(total: u64) -> u64 {
 }
 
 fn very_low(total: u64) -> u64 {
-    (total / 50).min(GIB).max(FOUR_SEGMENTS).min(low(total))
+    (total / 50).clamp(FOUR_SEGMENTS, GIB).min(low(total))
 }
 
 /// The level, which was `before`. Room at a boundary comes and goes with every checkpoint: a level is left only when there

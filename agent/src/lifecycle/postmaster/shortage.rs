@@ -2,7 +2,6 @@
 //! log that slots keep.
 
 use crate::lifecycle::pod::Pod;
-use crate::lifecycle::startup::volume;
 use crate::sys::postgres::session::Detour;
 use gp_agent_core::cluster::state::Facts;
 use gp_agent_core::finding::{Finding, FindingSource};
@@ -48,7 +47,7 @@ impl Shortage {
     }
     /// The volume of the write-ahead log is the last that the configuration names.
     fn report_slots(&mut self, pod: &Pod, slots: &[Slot]) {
-        let path = volume::paths(&pod.config.borrow().storage).pop();
+        let path = pod.config.borrow().storage.volumes().pop();
         let path = path.map(|path| path.display().to_string());
         let room = |s: &Facts| s.rooms.iter().find(|r| Some(&r.path) == path.as_ref()).map(|r| r.space);
         let findings = slots::judge(slots, pod.board.read(room), &pod.me.pod);

@@ -82,7 +82,7 @@ pub(crate) async fn prepare(
     board.findings(FindingSource::Identity, Vec::new());
     introduce(board, &config, &topology, &me);
     label.configure(config.kubernetes.labels);
-    volumes.over(volume::paths(&config.storage));
+    volumes.over(config.storage.volumes());
     let OwnVolume { lock, unproven } = volume::wait_for(&config, &me, board, init).await;
     let engine = loop {
         match engine::find(&config).await {

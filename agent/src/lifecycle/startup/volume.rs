@@ -19,7 +19,6 @@ use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding, Severity};
 use gp_agent_core::process::poll_interval::PollInterval;
 use gp_agent_core::storage::{judge, judge_shm};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -89,13 +88,6 @@ pub(crate) async fn prove_again(pod: &Pod) {
 
 fn first_error(findings: &[Finding]) -> Option<Finding> {
     findings.iter().find(|f| f.severity == Severity::Error).cloned()
-}
-
-/// The volumes that the pod lives on.
-pub(crate) fn paths(config: &StorageConfig) -> Vec<PathBuf> {
-    let mut paths = vec![config.path.clone()];
-    paths.extend(config.wal.clone().filter(|wal| *wal != config.path));
-    paths
 }
 
 /// The volume or why it is not to be used, what it proved, and all that was found.

@@ -46,6 +46,9 @@ const NOT_NOW: [&str; 2] = ["57P03", "57M02"];
 /// gives up for its replay. They tell of the question, not of the server.
 const BROKEN_OFF: [&str; 2] = ["57014", "40001"];
 
+/// What an administrator sets for the statements of the agent's role (ALTER ROLE, ALTER DATABASE) is not meant for its questions.
+const NO_LIMITS: &str = "-c statement_timeout=0 -c lock_timeout=0";
+
 /// Where the agent asks.
 const HOME: &str = "postgres";
 
@@ -191,15 +194,14 @@ fn cell(row: &SimpleQueryRow, i: usize) -> Option<String> {
 
 async fn connect_to(target: &Target, database: &str) -> Result<Client, Error> {
     let mut config = tokio_postgres::Config::new();
-    if let Some(options) = &target.options {
-        config.options(options);
-    }
+    let options = target.options.as_deref().unwrap_or_default();
     let (client, connection) = config
         .host_path(&target.socket_dir)
         .port(target.port)
         .user(&target.user)
         .dbname(database)
         .application_name("gp-agent")
+        .options(format!("{NO_LIMITS} {options}"))
         .connect(NoTls)
         .await?;
     tokio::spawn(async move {
