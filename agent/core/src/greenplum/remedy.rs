@@ -241,10 +241,16 @@ mod tests {
         let topology = large_topology(2);
         let mirror = topology.member("segment-b-0").unwrap();
         let told = add(mirror, &Listed::of_one_content(&catalog), false);
-        assert!(told.contains("gpaddmirrors") && told.contains("gp_add_segment_mirror"), "{told}");
+        assert!(
+            told.contains("gpaddmirrors") && told.contains("gp_add_segment_mirror"),
+            "{told}"
+        );
         let other = topology.member("segment-a-1").unwrap();
         let told = add(other, &Listed::of_one_content(&catalog), false);
-        assert!(told.contains("gpexpand") && told.contains("after the highest one"), "{told}");
+        assert!(
+            told.contains("gpexpand") && told.contains("after the highest one"),
+            "{told}"
+        );
     }
 
     #[test]

@@ -184,10 +184,7 @@ fn wait_for_older(q: &Question<'_>) -> Decision {
 /// An old coordinator beside an activated standby would write to the same segments with another catalog.
 fn acting(q: &Question<'_>) -> Decision {
     if let Some(what) = overtaken(q) {
-        return refuse(
-            what,
-            make_standby(q),
-        );
+        return refuse(what, make_standby(q));
     }
     match q.partner {
         Partner::Answered { directory, .. } if foreign(q.own, directory) => other_database(q.partner_name),
