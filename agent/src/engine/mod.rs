@@ -15,7 +15,7 @@ use crate::sys::postgres::programs::{ToolError, Tools, major};
 use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::config::{Config, EngineKind};
 use gp_agent_core::finding::Finding;
-use gp_agent_core::greenplum::version::Family;
+use gp_agent_core::postgres::major::{Feature, Major};
 use gp_agent_core::postgres::observation::Receiver;
 use gp_agent_core::postgres::standby::{Required, Source, raised};
 use std::collections::BTreeMap;
@@ -53,6 +53,12 @@ pub enum EngineError {
     /// Greenplum's are.
     #[error(transparent)]
     Greenplum(#[from] GreenplumError),
+    /// It does not know what the agent asks.
+    #[error("{version} is too old; use an image with PostgreSQL 13 or later")]
+    TooOld {
+        /// What it says of itself.
+        version: String,
+    },
     /// The configuration says PostgreSQL, and the image has Greenplum: its segments would be started past their catalog.
     #[error(
         "engine: postgres, but {program} is Greenplum's ({version}); set engine: greenplum (in the chart with every `helm upgrade`), or use an image with PostgreSQL"
@@ -93,6 +99,9 @@ async fn postgres(tools: Tools) -> Result<Engine, EngineError> {
         return Err(EngineError::IsGreenplum { program, version });
     }
     let major = major(&version).unwrap_or_default();
+    if !Major::of(&major).has(Feature::FlushedLsn) {
+        return Err(EngineError::TooOld { version });
+    }
     Ok(Engine::Postgres(Postgres::new(tools, major)))
 }
 
@@ -239,12 +248,9 @@ impl Engine {
         }
     }
 
-    /// Whether postmaster.pid says that the server stops; PostgreSQL before 10 does not write that.
+    /// Whether postmaster.pid says that the server stops.
     pub fn tells_that_it_stops(&self) -> bool {
-        match self {
-            Engine::Postgres(_) => true,
-            Engine::Greenplum(greenplum) => greenplum.version().family > Family::G6,
-        }
+        Major::of(self.major_version()).has(Feature::PidfileStatus)
     }
 
     /// The one question behind readiness and status; see [`gp_agent_core::postgres::observation`].
@@ -294,6 +300,14 @@ mod tests {
         assert!(sh.status().unwrap().success());
         let tools = Tools::new(dir.path().into(), Vec::new());
         postgres(tools).await.map_err(|e| e.to_string())
+    }
+
+    #[tokio::test]
+    async fn what_is_too_old_is_refused() {
+        let version = |number: &str| format!("[ \"$1\" = --version ] && echo 'postgres (PostgreSQL) {number}'");
+        let refused = found(&version("12.22")).await.unwrap_err();
+        assert!(refused.contains("12.22 is too old"), "{refused}");
+        assert!(found(&version("13.23")).await.is_ok());
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 use crate::sys::postgres::programs::{ToolError, Tools};
 use gp_agent_core::config::Auth;
 use gp_agent_core::config::quote;
+use gp_agent_core::postgres::major::{Feature, Major};
 use gp_agent_core::postgres::standby::{PARAMETERS, Source};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -98,15 +99,9 @@ impl Postgres {
     /// initdb, with data checksums.
     pub async fn create(&self, wanted: &Create<'_>) -> Result<(), ToolError> {
         let mut args: Vec<OsString> = vec!["-D".into(), wanted.dir.into()];
-        args.extend(
-            [
-                "--encoding=UTF8",
-                "--data-checksums",
-                "--auth-local=peer",
-                "--no-instructions",
-            ]
-            .map(OsString::from),
-        );
+        args.extend(["--encoding=UTF8", "--data-checksums", "--auth-local=peer"].map(OsString::from));
+        let quiet = Major::of(&self.major).has(Feature::NoInstructions);
+        args.extend(quiet.then(|| "--no-instructions".into()));
         args.push(format!("--username={}", wanted.user).into());
         args.push(format!("--auth-host={}", wanted.auth.method()).into());
         args.extend(wanted.wal.iter().map(|wal| option("--waldir=", wal)));
