@@ -8,6 +8,7 @@ use super::strategy::EngineStrategy;
 use crate::engine::ServerOption;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::settings;
+use crate::lifecycle::settings::start_record;
 use crate::sys::log;
 use crate::sys::postgres::orphaned_backends;
 use crate::sys::postgres::orphaned_backends::Patience;
@@ -50,6 +51,13 @@ impl<'a, E> PodPlatform<'a, E> {
             engine,
             options: Mutex::default(),
         }
+    }
+
+    /// Remembers that the server came up with its settings; goes on for ever then.
+    async fn note_coming_up(&self) {
+        self.pod.board.until(|s| s.postmaster.serves).await;
+        start_record::came_up(self.pod).await;
+        std::future::pending().await
     }
 
     /// As [`Evidence`] for what kind of end it was.
@@ -206,9 +214,7 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
     async fn prepare_start(&self) -> Result<()> {
         let pod = self.pod;
         port_check::check_free(pod.me.port)?;
-        if settings::write_proven(pod).await?.stands_unproven {
-            pod.engine.check_settings(pod.dir()).await?;
-        }
+        settings::write_proven(pod).await?;
         let options = settings::standby::prepare(pod).await?;
         *self.options.lock().unwrap_or_else(PoisonError::into_inner) = options;
         // An emptyDir at /tmp outlives the container, whose PIDs begin anew.
@@ -223,6 +229,7 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
         if pidfile::remove_stale(pod.dir())? {
             tracing::info!(path = %pod.dir().display(), "removed a stale postmaster.pid: no process of this pod runs there");
         }
+        start_record::begin(pod);
         let options = self.options.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut command = pod
             .engine
@@ -238,9 +245,12 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
         let mut memory = [cgroup::memory(), cgroup::memory()];
         let ended = server.ended();
         let listed = pidfile_watch::look(self.pod);
-        tokio::pin!(ended, listed);
+        let came_up = self.note_coming_up();
+        tokio::pin!(ended, listed, came_up);
         let how = loop {
             tokio::select! {
+                biased;
+                () = &mut came_up => {}
                 how = &mut ended => break how.unwrap_or(Ended::Unknown),
                 pid = &mut listed => {
                     lock_file.note(self.pod.dir(), pid, server.pid());
@@ -258,6 +268,10 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
             Ending::Immediate => "stopped in immediate mode".to_string(),
             Ending::Crash => format!("ended: {how}{}", out_of_memory(how, &memory[0])),
         };
+        match ending {
+            Ending::Crash => start_record::failed(self.pod, &words).await,
+            Ending::Clean | Ending::Immediate => start_record::stopped(self.pod).await,
+        }
         (ending, words)
     }
 

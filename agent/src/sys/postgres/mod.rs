@@ -8,4 +8,5 @@ pub(crate) mod port_check;
 pub(crate) mod programs;
 pub(crate) mod running_tools;
 pub(crate) mod session;
+pub(crate) mod settings_trial;
 pub(crate) mod walreceiver;

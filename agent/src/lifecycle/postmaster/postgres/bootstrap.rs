@@ -11,7 +11,7 @@ use crate::lifecycle::status_board::now;
 use crate::sys::process;
 use crate::sys::process::Process;
 use crate::sys::storage::fs::set_aside;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::config::Auth;
@@ -69,9 +69,6 @@ async fn begin(pod: &Pod, making: &Path, beside: Vec<PathBuf>) -> Result<()> {
 /// Gives the directory its settings while nobody else can see it, then its name.
 async fn settle(pod: &Pod, making: &Path) -> Result<()> {
     settings::write(pod, making)?;
-    if let Err(error) = pod.engine.check_settings(making).await {
-        bail!("the server refuses its settings; mend `parameters` in cluster.yaml: {error}");
-    }
     let dir = pod.dir();
     std::fs::rename(making, dir).with_context(|| format!("cannot rename {} to {}", making.display(), dir.display()))?;
     let parent = dir.parent().unwrap_or(dir);
