@@ -56,6 +56,8 @@ pub enum FindingSource {
     Config,
     /// What the creation of the cluster left undone.
     Creation,
+    /// Whoever watches a server that ends again and again.
+    Crash,
     /// Discovery.
     Dns,
     /// Whoever writes Kubernetes Events.
@@ -72,6 +74,8 @@ pub enum FindingSource {
     Identity,
     /// The container's limits.
     Limits,
+    /// Whoever looks who else sets what the agent sets.
+    Overrides,
     /// Whoever watches for processes that the kernel kills for want of memory.
     Memory,
     /// What the pod on the other end of replication says.

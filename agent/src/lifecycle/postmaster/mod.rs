@@ -2,6 +2,7 @@
 
 mod activities;
 mod connections;
+mod crash_cause;
 mod maintenance;
 pub(crate) mod monitor;
 mod pidfile_watch;

@@ -1,5 +1,6 @@
 //! The supervisor's pod as it really is.
 
+use super::crash_cause;
 use super::maintenance;
 use super::pidfile_watch;
 use super::pidfile_watch::LockFile;
@@ -26,12 +27,11 @@ use gp_agent_core::finding::{Area, Finding, FindingSource};
 use gp_agent_core::postgres::exit_cause::{Ending, Evidence, Exit};
 use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind};
 use gp_agent_core::postgres::supervisor::Refusal;
-use gp_agent_core::resources::oom::Memory;
 use rustix::process::Signal;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Where the server's socket is; so Greenplum's tools expect it.
 const SOCKETS: &str = "/tmp";
@@ -53,13 +53,6 @@ impl<'a, E> PodPlatform<'a, E> {
         }
     }
 
-    /// Remembers that the server came up with its settings; goes on for ever then.
-    async fn note_coming_up(&self) {
-        self.pod.board.until(|s| s.postmaster.serves).await;
-        start_record::came_up(self.pod).await;
-        std::future::pending().await
-    }
-
     /// As [`Evidence`] for what kind of end it was.
     async fn judge(&self, how: Ended, lock_file_lost: bool) -> Ending {
         let pod = self.pod;
@@ -77,16 +70,6 @@ impl<'a, E> PodPlatform<'a, E> {
             shut_down: control.map(|c| c.shut_down_cleanly()),
             lock_file_lost,
         })
-    }
-}
-
-/// How the kernel's killer is told from anybody else who sends that signal: its count has risen. An adopted server's end is
-/// not told by a signal.
-fn out_of_memory(how: Ended, before: &Memory) -> String {
-    let killed = matches!(how, Ended::Signaled(9) | Ended::Unknown);
-    match cgroup::memory() {
-        now if killed && now.has_killed_since(before) => format!("; {}", now.words()),
-        _ => String::new(),
     }
 }
 
@@ -230,6 +213,7 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
             tracing::info!(path = %pod.dir().display(), "removed a stale postmaster.pid: no process of this pod runs there");
         }
         start_record::begin(pod);
+        log::forget_last_words();
         let options = self.options.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut command = pod
             .engine
@@ -241,11 +225,12 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
 
     async fn ended(&self, server: &Process) -> (Ending, String) {
         let mut lock_file = LockFile::default();
+        let began = SystemTime::now();
         // As of two looks, since a look may come between the kill and the end that it brings.
         let mut memory = [cgroup::memory(), cgroup::memory()];
         let ended = server.ended();
         let listed = pidfile_watch::look(self.pod);
-        let came_up = self.note_coming_up();
+        let came_up = crash_cause::note_coming_up(self.pod);
         tokio::pin!(ended, listed, came_up);
         let how = loop {
             tokio::select! {
@@ -266,7 +251,7 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
         let words = match ending {
             Ending::Clean => "stopped cleanly".to_string(),
             Ending::Immediate => "stopped in immediate mode".to_string(),
-            Ending::Crash => format!("ended: {how}{}", out_of_memory(how, &memory[0])),
+            Ending::Crash => crash_cause::words(self.pod, how, &memory[0], began).await,
         };
         match ending {
             Ending::Crash => start_record::failed(self.pod, &words).await,
@@ -291,6 +276,13 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
         self.pod.label.withdraw(within).await;
     }
 
+    async fn mended(&self) {
+        let mut config = self.pod.config.clone();
+        let before = config.borrow().parameters.clone();
+        // The sender lives as long as the pod.
+        let _ = config.wait_for(|config| config.parameters != before).await;
+    }
+
     async fn news(&self) {
         let pod = self.pod;
         let mut peers = pod.peers.clone();
@@ -308,6 +300,7 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
     }
 
     fn show(&self, phase: Phase, reason: &str) {
+        crash_cause::show_crash_loop(self.pod, phase, reason);
         self.pod.board.phase(phase, reason);
     }
 
