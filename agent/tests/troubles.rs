@@ -12,3 +12,5 @@ mod http_get;
 mod live_pod;
 #[path = "troubles/memory.rs"]
 mod memory;
+#[path = "troubles/settings.rs"]
+mod settings;

@@ -4,6 +4,8 @@
 pub(crate) mod config_watch;
 mod hba;
 pub(crate) mod hba_verification;
+mod overrides;
+mod own_file;
 pub(crate) mod password;
 mod proof;
 mod reload;
@@ -11,21 +13,21 @@ pub(crate) mod standby;
 pub(crate) mod start_record;
 
 use super::pod::Pod;
-use crate::engine::limits::judge_limits;
+use crate::engine::Engine;
 use crate::lifecycle::pod::paths::SERVER_FILE_MODE as MODE;
-use crate::sys::log;
 use crate::sys::postgres::session::Session;
-use crate::sys::resources::cgroup;
 use crate::sys::storage::fs::write_atomically;
 use anyhow::{Context, Result};
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::Phase;
+use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::postgres::conf;
 use gp_agent_core::postgres::hba::LoadMark;
 use gp_agent_core::postgres::settings::Parameters;
 use hba::{ExtraLines, Refusals};
+use own_file::own_file;
 use proof::Proven;
 use reload::{tell_postmaster, wait_for_reload};
 use std::path::Path;
@@ -60,19 +62,14 @@ fn write_files(pod: &Pod, dir: &Path, conf: Option<&str>, lines: &ExtraLines) ->
     })
 }
 
-/// gp-agent.conf with these parameters. The limits are read each time: a container can be resized while it runs.
-fn own_file(pod: &Pod, parameters: &Parameters) -> String {
-    let derived = pod.engine.derive(&cgroup::limits(), parameters);
-    let mut own = pod.engine.own_parameters(&pod.me.pod);
-    if pod.engine.logs_to_standard_error() {
-        own.extend(log::server_parameters());
-    }
-    conf::render(&own, &derived, parameters)
+/// What a start of the server would say to `parameters`, for whoever looks once, beside an agent that may run.
+pub(crate) async fn check_parameters(engine: &Engine, me: &Member, parameters: &Parameters) -> Vec<Finding> {
+    proof::check(engine, me, parameters).await
 }
 
-fn report_limits(pod: &Pod) {
-    let judged = judge_limits(pod.config.borrow().engine, &cgroup::limits());
-    pod.board.findings(FindingSource::Limits, judged.into_iter().collect());
+/// Who else sets what the agent sets in the directory, for whoever looks once.
+pub(crate) fn check_overrides(engine: &Engine, dir: &Path) -> Vec<Finding> {
+    overrides::look(engine, dir)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
@@ -187,7 +184,11 @@ impl Keeper {
             self.refusals.settle(pod, &written.mark).await?;
         }
         let verified = pod.clone();
-        pod.volume.run(move || hba_verification::report_hba(&verified)).await;
+        let verify = move || {
+            hba_verification::report_hba(&verified);
+            overrides::report(&verified);
+        };
+        pod.volume.run(verify).await;
         ask_server(pod, &mut self.session).await;
         standby::report(pod, &mut self.session).await;
         Ok(())

@@ -4,12 +4,14 @@
 //! only a real start finds is taken back after the first one that fails: see
 //! [`gp_agent_core::postgres::settings::Ledger`].
 
+use super::own_file::{own_file, render, report_limits};
 use super::start_record::with_ledger;
-use super::{own_file, report_limits};
+use crate::engine::Engine;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::pod::paths::run_dir;
 use crate::sys::postgres::settings_trial::Ground;
 use anyhow::{Result, bail};
+use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::finding::{Area, Finding, FindingSource};
 use gp_agent_core::postgres::conf;
 use gp_agent_core::postgres::settings::{Choice, Ledger, Parameters, Verdict, blamed};
@@ -82,6 +84,27 @@ pub(super) async fn prove(pod: &Arc<Pod>, starting: bool) -> Result<Proven> {
             report(pod, doubt(&verdict, known.good.as_ref(), &wanted).into_iter().collect());
             Ok(use_set(&wanted))
         }
+    }
+}
+
+/// The same for whoever looks once: only what a server would certainly not start with.
+pub(super) async fn check(engine: &Engine, me: &Member, wanted: &Parameters) -> Vec<Finding> {
+    if !me.data_dir.join("global/pg_control").exists() {
+        return Vec::new();
+    }
+    let text = render(engine, &me.pod, wanted);
+    let existing = std::fs::read_to_string(me.data_dir.join(conf::FILE)).ok();
+    let control = existing.filter(|existing| *existing != text);
+    let control = control.unwrap_or_else(|| render(engine, &me.pod, &Parameters::new()));
+    // The agent may be trying something itself.
+    let scratch = run_dir().join(format!("trial-{}", std::process::id()));
+    let ground = Ground {
+        dir: &me.data_dir,
+        scratch: &scratch,
+    };
+    match engine.try_settings(ground, &text, &control).await {
+        Verdict::Refused(words) => vec![refused(&words, None, wanted)],
+        _ => Vec::new(),
     }
 }
 

@@ -30,7 +30,6 @@ const MOST_MEMORY: u32 = 2 * 1024 * 1024;
 /// error in English, and little memory.
 const OPTIONS: &[&str] = &[
     "listen_addresses=",
-    "external_pid_file=",
     "logging_collector=off",
     "log_destination=stderr",
     "log_min_messages=warning",
@@ -92,6 +91,7 @@ async fn start(tools: &Tools, scratch: &Path, more: &[String]) -> io::Result<Str
         ("unix_socket_directories", PathBuf::from(scratch)),
         ("hba_file", scratch.join("pg_hba.conf")),
         ("ident_file", scratch.join("pg_ident.conf")),
+        ("external_pid_file", scratch.join("pid")),
     ];
     for (name, path) in places {
         command.arg("-c").arg(format!("{name}={}", path.display()));

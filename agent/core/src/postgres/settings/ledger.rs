@@ -4,6 +4,7 @@
 //! with something new fails, the next one is made with that. Neither is believed blindly: when both fail it is not the
 //! settings, and they take turns until one comes up.
 
+use super::trial::is_about_memory;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -171,7 +172,7 @@ fn changed<'a>(one: &'a Parameters, other: &'a Parameters) -> BTreeSet<&'a str> 
 }
 
 /// Which parameters the server's `words` are about: of those that are not as in the set that is `good`, the ones whose name or
-/// value is among the words, or else all.
+/// value is among the words, or else all. Want of memory has no one parameter, whatever the server's hint says.
 pub fn blamed<'a>(words: &str, good: Option<&'a Parameters>, wanted: &'a Parameters) -> Vec<&'a str> {
     let changed = match good {
         Some(good) => changed(good, wanted),
@@ -184,7 +185,7 @@ pub fn blamed<'a>(words: &str, good: Option<&'a Parameters>, wanted: &'a Paramet
         words.contains(*name) || values.any(|value| value.len() > 2 && words.contains(value))
     };
     let named: Vec<&str> = changed.iter().copied().filter(is_named).collect();
-    match named.is_empty() {
+    match named.is_empty() || is_about_memory(words) {
         true => changed.into_iter().collect(),
         false => named,
     }
@@ -286,6 +287,8 @@ mod tests {
             ["shared_preload_libraries", "ssl"]
         );
         assert_eq!(blamed("work_mem is odd", None, &wanted), ["work_mem"]);
+        let memory = "could not map anonymous shared memory (reduce work_mem)";
+        assert_eq!(blamed(memory, None, &wanted).len(), 3);
     }
 
     #[derive(Clone, Copy, Debug)]

@@ -31,7 +31,7 @@ pub fn verdict(came_through: bool, said: &str) -> Verdict {
 }
 
 /// pg_shmem.c, posix_sema.c, dsm_impl.c: what the kernel answers when memory is short.
-fn is_about_memory(words: &str) -> bool {
+pub(super) fn is_about_memory(words: &str) -> bool {
     let words = words.to_ascii_lowercase();
     [
         "could not map anonymous shared memory",
