@@ -6,6 +6,8 @@
 mod clock;
 #[path = "troubles/connections.rs"]
 mod connections;
+#[path = "troubles/disk.rs"]
+mod disk;
 #[path = "http_get/mod.rs"]
 mod http_get;
 #[path = "live_pod/mod.rs"]

@@ -48,6 +48,8 @@ impl fmt::Display for Area {
 /// severity in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FindingSource {
+    /// Owner and modes of the data directory.
+    Access,
     /// Whoever asks the server, about its connections.
     Connections,
     /// What is done once after the creation of the cluster.
@@ -72,6 +74,8 @@ pub enum FindingSource {
     HungVolume,
     /// Whoever finds out which pod this is.
     Identity,
+    /// What lies on the volumes that no server uses.
+    Leftovers,
     /// The container's limits.
     Limits,
     /// Whoever looks who else sets what the agent sets.
@@ -92,6 +96,10 @@ pub enum FindingSource {
     Server,
     /// The server program, asked about its settings.
     Settings,
+    /// The room on the volumes, while the pod lives.
+    Room,
+    /// Replication slots that keep write-ahead log.
+    Slots,
     /// Keys and sshd.
     Ssh,
     /// Whom a standby follows.

@@ -29,9 +29,12 @@ async fn clear(config: &Path, cluster: &str) -> Result<String> {
         config.cluster
     );
     let (_, _, me) = startup::identify(&config).map_err(|f| anyhow::anyhow!("{f}"))?;
-    let remembered = coordinator_timeline::read(&config.storage.path.join(".gp-agent"))?;
-    Ok(match set_aside::clear(&me.data_dir, me.port, remembered).await? {
-        Some(aside) => aside.display().to_string(),
-        None => "nothing was there".into(),
-    })
+    let state_dir = config.storage.path.join(".gp-agent");
+    let remembered = coordinator_timeline::read(&state_dir)?;
+    Ok(
+        match set_aside::clear(&me.data_dir, &state_dir, me.port, remembered).await? {
+            Some(aside) => aside.display().to_string(),
+            None => "nothing was there".into(),
+        },
+    )
 }

@@ -10,7 +10,7 @@ pub(crate) use greenplum::{Greenplum, GreenplumError};
 pub(crate) use postgres::{Clone, Create, Postgres};
 
 use crate::sys::postgres::data_directory;
-use crate::sys::postgres::data_directory::{Examined, examine};
+use crate::sys::postgres::data_directory::{Examined, Whereabouts, examine};
 use crate::sys::postgres::programs::{ToolError, Tools, major};
 use crate::sys::postgres::settings_trial;
 use crate::sys::postgres::settings_trial::Ground;
@@ -128,9 +128,17 @@ impl Engine {
         }
     }
 
+    /// Whether a group may read data directories: since PostgreSQL 11.
+    pub fn group_may_read(&self) -> bool {
+        let major = self.major_version().split('.').next();
+        major
+            .and_then(|m| m.parse::<u32>().ok())
+            .is_some_and(|major| major >= 11)
+    }
+
     /// What a data directory is.
-    pub async fn examine(&self, dir: &Path) -> io::Result<Examined> {
-        examine(self.tools(), dir).await
+    pub(crate) async fn examine(&self, at: &Whereabouts) -> io::Result<Examined> {
+        examine(self.tools(), at).await
     }
 
     /// What a start of the server program says to `candidate` as gp-agent.conf, beside `control`, with which servers ran.
@@ -250,7 +258,7 @@ impl Engine {
     /// The one question behind readiness and status; see [`gp_agent_core::postgres::observation`].
     pub fn observe_sql(&self) -> &'static str {
         match self {
-            Engine::Postgres(_) => postgres::OBSERVE,
+            Engine::Postgres(_) => &postgres::OBSERVE,
             Engine::Greenplum(greenplum) => greenplum.observe_sql(),
         }
     }

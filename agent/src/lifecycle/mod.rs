@@ -101,6 +101,8 @@ async fn live(prepared: Prepared, config_path: &Path, signals: &Signals, command
         tokio::join!(
             peers::discovered::keep(&pod, discovery),
             postmaster::monitor::watch(&pod),
+            startup::volume::prove_again(&pod),
+            postmaster::leftovers::watch(&pod),
             settings::keep(&pod),
             settings::password::keep(&pod),
             settings::config_watch::follow(config_path, &pod.board, config, &signals.reload),

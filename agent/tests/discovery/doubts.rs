@@ -87,6 +87,7 @@ async fn pod(dns: &FakeDns, port: u16) -> Option<(Pod, Discovery)> {
         doubts: discovery.doubts(),
         shutdown,
         settings: Default::default(),
+        unproven: Default::default(),
         volume: Default::default(),
         settings_changed: Default::default(),
         catalog: catalog::unknown("a test"),

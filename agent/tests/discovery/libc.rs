@@ -195,3 +195,46 @@ async fn the_doctor_names_each_problem() {
     }
     assert_eq!(findings.len(), 3);
 }
+
+#[tokio::test]
+async fn a_name_that_libc_finds_elsewhere_is_said() {
+    let hosts = format!("10.9.9.9 {}\n10.8.8.8 {}\n", fqdn("segment-b-0"), fqdn("segment-b-1"));
+    let Some(c) = Contained::new(&hosts).await else {
+        return;
+    };
+    for (i, pod) in PEERS.iter().enumerate() {
+        c.good(pod, &format!("10.0.0.{}", i + 1));
+    }
+    // One look at all peers, as `check` does.
+    let topology = topology();
+    let me = topology.member("segment-a-0").unwrap();
+    let (_, findings) = look(&topology, me, &in_hba(&["segment-b-0"]), &resolver(&c.dns), &c.names()).await;
+    let said = |pod: &str| {
+        let finding = findings
+            .iter()
+            .find(|f| f.subject == fqdn(pod) && f.what.contains("libc"));
+        finding.map(|f| f.what.clone()).unwrap_or_default()
+    };
+    assert_eq!(
+        said("segment-b-0"),
+        "this pod's libc finds it at 10.9.9.9, and DNS at 10.0.0.4: the server connects to 10.9.9.9"
+    );
+    assert!(
+        said("segment-b-1").contains("the server connects to 10.8.8.8"),
+        "{findings:?}"
+    );
+    assert_eq!(said("segment-a-1"), "");
+    // The agent, of the pods that its server has to do with.
+    let discovery = discover(&c.dns, c.names(), quick());
+    discovery.set_in_hba(in_hba(&["segment-b-0"])).await;
+    let peer = until(&discovery, "segment-b-0", |p| p.libc_differs.is_some()).await;
+    assert!(peer.libc_differs.unwrap().contains("the server connects to 10.9.9.9"));
+    let told = discovery.findings();
+    assert!(
+        told.iter().any(|f| f.what.contains("libc finds it at 10.9.9.9")),
+        "{told:?}"
+    );
+    // What the finding says to do.
+    c.set_hosts("");
+    until(&discovery, "segment-b-0", |p| p.libc_differs.is_none()).await;
+}

@@ -171,7 +171,7 @@ fn contained_getent(dir: &Path, server: IpAddr, hosts: &str) -> Option<Vec<OsStr
 struct Contained {
     dns: FakeDns,
     command: Vec<OsString>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Contained {
@@ -179,11 +179,12 @@ impl Contained {
         let dns = privileged_dns().await?;
         let dir = tempfile::tempdir().unwrap();
         let command = contained_getent(dir.path(), dns.address.ip(), hosts)?;
-        Some(Contained {
-            dns,
-            command,
-            _dir: dir,
-        })
+        Some(Contained { dns, command, dir })
+    }
+
+    /// Changes /etc/hosts.
+    fn set_hosts(&self, hosts: &str) {
+        std::fs::write(self.dir.path().join("hosts"), format!("127.0.0.1 localhost\n{hosts}")).unwrap();
     }
 
     fn names(&self) -> NssResolver {

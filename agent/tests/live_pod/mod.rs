@@ -134,10 +134,6 @@ impl Pod {
         self.port + 1
     }
 
-    pub(crate) fn data_dir(&self) -> PathBuf {
-        self.volume.join("gpseg-1")
-    }
-
     pub(crate) fn wait_until(&mut self, what: &str, holds: impl Fn(&Pod) -> bool) {
         let begun = Instant::now();
         while !holds(self) {

@@ -6,13 +6,14 @@ use tokio_postgres::{Client, Error, NoTls};
 
 const CONNECTIONS: usize = 8;
 
-struct Clients {
+/// Sessions of applications, as the cluster's superuser.
+pub(crate) struct Clients {
     runtime: Runtime,
     port: u16,
 }
 
 impl Clients {
-    fn of(pod: &Pod) -> Clients {
+    pub(crate) fn of(pod: &Pod) -> Clients {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -22,7 +23,7 @@ impl Clients {
         Clients { runtime, port }
     }
 
-    fn connect(&self, database: &str) -> Result<Client, Error> {
+    pub(crate) fn connect(&self, database: &str) -> Result<Client, Error> {
         let mut config = tokio_postgres::Config::new();
         config.host("127.0.0.1").port(self.port).user("nobody").dbname(database);
         self.runtime.block_on(async {
@@ -33,7 +34,11 @@ impl Clients {
     }
 
     fn run(&self, client: &Client, sql: &str) {
-        self.runtime.block_on(client.simple_query(sql)).unwrap();
+        self.try_to_run(client, sql).unwrap();
+    }
+
+    pub(crate) fn try_to_run(&self, client: &Client, sql: &str) -> Result<(), Error> {
+        self.runtime.block_on(client.simple_query(sql)).map(drop)
     }
 
     /// Ends the agent's sessions, as an administrator may who looks for idle ones.

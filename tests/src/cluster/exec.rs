@@ -22,6 +22,27 @@ impl Cluster {
         docker::docker(&[&["exec", &self.container(pod)], command].concat())
     }
 
+    /// Runs a shell script in the volume of a pod as root, whom no pod has.
+    ///
+    /// # Errors
+    /// When it ends with anything but 0.
+    pub fn exec_as_root(&self, pod: &str, script: &str) -> Result<()> {
+        let volume = format!("{}:/greenplum", self.volume(pod));
+        let image = self.image();
+        let run = [
+            "run",
+            "--rm",
+            "--user",
+            "0",
+            "--entrypoint",
+            "bash",
+            "--volume",
+            &volume,
+            &image,
+        ];
+        docker::docker(&[&run[..], &["-c", script]].concat()).map(drop)
+    }
+
     /// Rows of a query over the pod's own socket, `|` between columns.
     ///
     /// # Errors

@@ -75,6 +75,41 @@ pub(crate) fn lost_primary(_: &Shared) -> Result<()> {
     Ok(())
 }
 
+/// Nobody else has the data, and the names of all peers are known: nothing but the rules keeps initdb away.
+pub(crate) fn lost_file(_: &Shared) -> Result<()> {
+    let cluster = Cluster::up(Settings {
+        mirrors: false,
+        ..one_pair()
+    })?;
+    let pod = cluster.pod("segment-a-0");
+    cluster.sql(pod, "create table kept as select 7 as n")?;
+    let id = cluster.status(pod)?["directory"]["systemId"].clone();
+    for part in ["global/pg_control", "base", ""] {
+        let lost = format!("{OWN_DIRECTORY}/{part}");
+        let lost = lost.trim_end_matches('/');
+        cluster.exec(pod, &["mv", lost, "/greenplum/lost"])?;
+        cluster.container_do(&["kill"], pod)?;
+        cluster.container_do(&["start"], pod)?;
+        let status = cluster.wait_status(pod, "refuses", |s| s["phase"] == "refused")?;
+        let reason = status["reason"].as_str().unwrap_or_default();
+        let named = match part {
+            "" => reason.contains("has had a database"),
+            part => reason.contains(part) && reason.contains("missing"),
+        };
+        ensure!(named, "{part}: {reason}");
+        let lies_there = cluster.exec(pod, &["bash", "-c", "ls -d /greenplum/gpseg0*; true"])?;
+        ensure!(
+            !lies_there.contains(".making") && !lies_there.contains(".aside"),
+            "{lies_there}"
+        );
+        cluster.exec(pod, &["mv", "/greenplum/lost", lost])?;
+        cluster.wait_ready(pod)?;
+        ensure!(cluster.sql(pod, "select n from kept")? == "7");
+        ensure!(cluster.status(pod)?["directory"]["systemId"] == id);
+    }
+    Ok(())
+}
+
 pub(crate) fn killed_while_made(_: &Shared) -> Result<()> {
     let cluster = Cluster::new(Settings::default())?;
     for pod in &cluster.pods {

@@ -4,6 +4,7 @@ mod administration;
 mod at_hand;
 mod bare;
 mod bring_up;
+mod copies;
 mod directories;
 mod failures;
 mod limits;
@@ -74,6 +75,7 @@ const TESTS: &[(&str, Test)] = &[
         "lost_primary_is_not_initialised_over_its_mirror",
         directories::lost_primary,
     ),
+    ("a_lost_file_is_no_empty_volume", directories::lost_file),
     (
         "pods_killed_while_they_are_made_come_up",
         directories::killed_while_made,
@@ -93,6 +95,9 @@ const TESTS: &[(&str, Test)] = &[
     ),
     ("paused_replay_is_named_and_not_ready", standby::paused),
     ("standby_follows_the_topology", standby::follows_the_topology),
+    ("tablespaces_outlive_copies", copies::tablespaces),
+    ("broken_copies_leave_nothing", copies::broken),
+    ("modes_of_a_restore_are_mended_or_named", copies::modes),
     ("limits_become_parameters", limits::become_parameters),
     (
         "no_line_of_the_log_is_lost_with_the_agent",

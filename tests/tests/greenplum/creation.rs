@@ -1,6 +1,6 @@
 //! Creating a cluster under everything that can go wrong with it.
 
-use crate::support::{coordinator, creation, one_pair, refused};
+use crate::support::{check, coordinator, creation, fill, one_pair, refused};
 use anyhow::{Result, ensure};
 use cluster_tests::cluster::Cluster;
 use cluster_tests::greenplum::{self, Kind};
@@ -85,6 +85,33 @@ fn said_once(cluster: &Cluster, head: &str) -> Result<()> {
         .iter()
         .any(|part| part.contains("waiting for the names of all peers"));
     ensure!(!told, "it began anew only to refuse:\n{log}");
+    Ok(())
+}
+
+/// The cluster answers while its standby is still being made, and everything is killed.
+pub(crate) fn loaded_before_finished(_: &Shared) -> Result<()> {
+    let cluster = Cluster::new(one_pair())?;
+    let (head, primary) = (coordinator(&cluster), cluster.pod("segment-a-0"));
+    cluster.switch_on("fail-standby", "1")?;
+    cluster.switch_on("pause-standby", "")?;
+    cluster.create_all()?;
+    cluster.wait_log(head, "making the standby (gpinitstandby)")?;
+    ensure!(creation(&cluster, head)?["state"] == "whole");
+    fill(&cluster, head, "loaded")?;
+    cluster.all_do(&["kill"])?;
+    cluster.switch_off("pause-standby")?;
+    cluster.start_shuffled()?;
+    cluster.wait_all_ready()?;
+    cluster.wait_in_place(head)?;
+    check(&cluster, head, "loaded")?;
+    let record = creation(&cluster, head)?;
+    ensure!(record["state"] == "created" && record["attempts"] == 1, "{record}");
+    for pod in [head, primary] {
+        ensure!(
+            aside(&cluster, pod, &cluster.data_dir(pod))? == 0,
+            "{pod} was set aside"
+        );
+    }
     Ok(())
 }
 

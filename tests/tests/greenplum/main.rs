@@ -73,6 +73,10 @@ const TESTS: &[(&str, Test)] = &[
 const STAND_IN_ALONE: &[(&str, Test)] = &[
     ("exhausted_attempts_are_refused_until_resumed", creation::exhausted),
     ("standby_and_mirrors_that_failed_are_finished", creation::finished),
+    (
+        "loaded_before_its_creation_is_finished_is_kept",
+        creation::loaded_before_finished,
+    ),
     ("greenplum_6_is_created", creation::greenplum_6),
     ("cloudberry_is_created", creation::cloudberry),
     ("skewed_clock_is_reported", surroundings::clock_skew),

@@ -9,7 +9,7 @@ pub enum DirectoryKind {
     Primary,
     /// Initialised, with a standby marker (`standby.signal`, before PostgreSQL 12 `recovery.conf`).
     Standby,
-    /// Something is there, but not a whole data directory.
+    /// Something is there, but not a whole data directory: a tool is at work on it, was broken off, or files were lost.
     HalfMade,
 }
 
@@ -22,6 +22,11 @@ impl DirectoryKind {
             DirectoryKind::Standby => "standby",
             DirectoryKind::HalfMade => "half-made",
         }
+    }
+
+    /// Whether a server can be started on it.
+    pub fn is_whole(self) -> bool {
+        matches!(self, DirectoryKind::Primary | DirectoryKind::Standby)
     }
 
     /// The reverse of [`DirectoryKind::as_str`]; `None` for a word of another version, or none at all.

@@ -15,12 +15,15 @@ pub struct DirectoryStatus {
     pub kind: String,
     /// PG_VERSION, such as `15`.
     pub version: Option<String>,
-    /// "Database system identifier" of pg_controldata.
+    /// "Database system identifier" of pg_controldata; where the directory is gone, of the one that the volume remembers.
     pub system_id: Option<String>,
     /// "Latest checkpoint's TimeLineID" of pg_controldata.
     pub timeline: Option<u32>,
     /// "Database cluster state" of pg_controldata.
     pub state: Option<String>,
+    /// What the volume holds of a database, or remembers of one, where the directory is not whole. 0.1.0 does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remains: Option<String>,
 }
 
 impl DirectoryStatus {
@@ -100,6 +103,15 @@ pub struct StorageStatus {
     pub fsync_p99_seconds: f64,
     /// Free bytes for this user.
     pub free_bytes: u64,
+    /// All of it, bytes.
+    #[serde(default)]
+    pub total_bytes: u64,
+    /// Files that can still be created, where the file system counts them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_inodes: Option<u64>,
+    /// Whether it is mounted read-only by now.
+    #[serde(default)]
+    pub read_only: bool,
 }
 
 /// A volume whose file system does not answer: what touches it waits.

@@ -1,7 +1,9 @@
 //! What only Greenplum has: versions, gpinitsystem, FTS, the output of its tools, starts by the catalog; what administrators' tools are told.
 
+pub mod admin_logs;
 pub mod catalog_drift;
 pub mod creation_gaps;
+pub mod creation_state;
 pub mod fts_trigger;
 pub mod gpinitsystem;
 pub mod preflight;

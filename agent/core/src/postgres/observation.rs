@@ -1,6 +1,7 @@
 //! What a database server answered about itself, and what follows for the pod.
 
 use super::kept_out::{KeptOut, Room};
+use super::slots::Slot;
 use crate::cluster::content::ContentId;
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::phase::Phase;
@@ -24,6 +25,8 @@ pub struct Observation {
     pub receiving: bool,
     /// Its connections, where it says so.
     pub room: Option<Room>,
+    /// Its replication slots that keep write-ahead log.
+    pub slots: Vec<Slot>,
     /// Greenplum: whether it was asked in utility mode. A coordinator asks in the mode that it was started in.
     pub utility: bool,
     /// Its replay is paused.
@@ -56,12 +59,14 @@ impl Observation {
         }
     }
 
-    /// Reads tagged rows: `self`, `room`, `send`, `receive`, `paused`, `tablespace`. `None` when the server did not give its `self` row.
+    /// Reads tagged rows: `self`, `room`, `slot`, `send`, `receive`, `paused`, `tablespace`. `None` when the server did not give
+    /// its `self` row.
     pub fn from_rows(rows: &[Vec<Option<String>>]) -> Option<Observation> {
         let mut seen = None;
         let mut replication = Vec::new();
         let mut receiving = false;
         let mut room = None;
+        let mut slots = Vec::new();
         let mut pause: Option<Pause> = None;
         let mut tablespaces = Vec::new();
         for row in rows {
@@ -72,6 +77,7 @@ impl Observation {
                     let in_recovery = cell(1) == "true" || cell(1) == "t";
                     seen = Some((in_recovery, timeline, cell(3) == "utility"));
                 }
+                "slot" => slots.extend(Slot::of(&cell(1), &cell(2), &cell(3))),
                 "room" => {
                     let number = |i| cell(i).parse().ok();
                     let said = (number(1), number(2), number(3));
@@ -106,6 +112,7 @@ impl Observation {
             replication,
             receiving,
             room,
+            slots,
             utility,
             pause,
             pause_cause: None,

@@ -6,12 +6,14 @@
 
 pub mod filesystems;
 pub mod fts_probe;
+pub mod leftovers;
 pub mod mountinfo;
 mod observation;
+pub mod room;
 #[cfg(test)]
 mod tests;
 
-pub use observation::{Alignment, DirectIo, FileSystem, Latency, Observation, Owner, Space};
+pub use observation::{Alignment, DirectIo, FileSystem, Latency, Observation, Owner};
 
 use crate::cluster::volume::VolumeFacts;
 use crate::config::Require;
@@ -23,12 +25,6 @@ use std::time::Duration;
 /// Above this the 99th percentile of fdatasync is reported: every commit waits for at least one.
 const SLOW_FSYNC: Duration = Duration::from_millis(100);
 
-/// A new PostgreSQL cluster is about 3,000 files; ten thousand leaves room for tables.
-const FEW_INODES: u64 = 10_000;
-
-/// Where even an existing database will soon stop: four write-ahead log segments of 16 MiB.
-const NEARLY_FULL_MIB: u64 = 64;
-
 /// PostgreSQL's dynamic shared memory needs this much at the very least (it starts, parallel queries fail).
 const SHM_ERROR: u64 = 16 << 20;
 
@@ -38,7 +34,8 @@ const SHM_WARNING: u64 = 128 << 20;
 /// Judges a volume: what `/status` says of it, and what an administrator should know.
 ///
 /// A finding is an error when `require` is not met, or less than `min_free_mib` MiB are free (0 for a database that exists
-/// already: too little room must not keep it from starting). Everything else is a warning.
+/// already: too little room must not keep it from starting). Everything else is a warning. How much room is left otherwise is
+/// watched while the pod lives ([`room`]).
 pub fn judge(seen: &Observation, require: Require, min_free_mib: u64) -> (VolumeFacts, Vec<Finding>) {
     let fs = &seen.file_system;
     let class = filesystems::classify(fs.magic, &fs.kind, fs.device.as_deref());
@@ -53,7 +50,6 @@ pub fn judge(seen: &Observation, require: Require, min_free_mib: u64) -> (Volume
         judge_direct_io(seen, require),
         judge_alignment(seen, class),
         judge_space(seen, min_free_mib),
-        judge_inodes(seen),
         judge_fsync(seen),
     ];
     let status = VolumeFacts {
@@ -64,7 +60,8 @@ pub fn judge(seen: &Observation, require: Require, min_free_mib: u64) -> (Volume
         durable: keeps && direct_io,
         fsync_p50_seconds: seen.fsync.p50.as_secs_f64(),
         fsync_p99_seconds: seen.fsync.p99.as_secs_f64(),
-        free_bytes: seen.space.free_bytes,
+        space: seen.space,
+        read_only: false,
     };
     (status, findings.into_iter().flatten().collect())
 }
@@ -197,32 +194,14 @@ fn judge_alignment(seen: &Observation, class: Class) -> Option<Finding> {
 fn judge_space(seen: &Observation, min_free_mib: u64) -> Option<Finding> {
     let free = seen.space.free_bytes >> 20;
     let total = seen.space.total_bytes >> 20;
-    let (severity, limit) = if free < min_free_mib {
-        (
+    (free < min_free_mib).then(|| {
+        finding(
+            seen,
             Severity::Error,
-            format!("storage.minFreeMib asks for {min_free_mib} MiB"),
+            format!("only {free} MiB of {total} MiB are free; storage.minFreeMib asks for {min_free_mib} MiB"),
+            "enlarge the volume, or free some space on it",
         )
-    } else if free < NEARLY_FULL_MIB {
-        (Severity::Warning, "the write-ahead log will soon fill it".to_string())
-    } else {
-        return None;
-    };
-    Some(finding(
-        seen,
-        severity,
-        format!("only {free} MiB of {total} MiB are free; {limit}"),
-        "enlarge the volume, or free some space on it",
-    ))
-}
-
-fn judge_inodes(seen: &Observation) -> Option<Finding> {
-    let free = seen.space.free_inodes.filter(|n| *n < FEW_INODES)?;
-    Some(finding(
-        seen,
-        Severity::Warning,
-        format!("only {free} more files can be created (inodes)"),
-        "make the file system with more inodes (mkfs.ext4 -N), or remove files from it",
-    ))
+    })
 }
 
 fn judge_fsync(seen: &Observation) -> Option<Finding> {

@@ -1,6 +1,6 @@
 //! What is seen of a volume; how it is seen is the business of `sys::storage`.
 
-use crate::cluster::volume::VolumePurpose;
+use crate::cluster::volume::{Space, VolumePurpose};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -53,17 +53,6 @@ pub struct Owner {
     pub gid: u32,
     /// Permission bits.
     pub mode: u32,
-}
-
-/// Room on a file system, for a user without privileges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Space {
-    /// All of it, bytes.
-    pub total_bytes: u64,
-    /// Free, bytes.
-    pub free_bytes: u64,
-    /// Files that can still be created; `None` where the file system does not count them.
-    pub free_inodes: Option<u64>,
 }
 
 /// STATX_DIOALIGN of statx(2), Linux 6.1 and later.

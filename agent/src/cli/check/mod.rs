@@ -13,11 +13,14 @@ use crate::sys::config::config_file;
 use crate::sys::process::passwd::Account;
 use crate::sys::storage::{fts_probe, shm_bytes};
 use gp_agent_core::cluster::topology::{Member, Topology};
+use gp_agent_core::cluster::volume::VolumeFacts;
 use gp_agent_core::config::Config;
 use gp_agent_core::discovery::peers::PeerMap;
 use gp_agent_core::finding::{Finding, Severity};
 use gp_agent_core::storage::fts_probe::judge_probe_file;
 use gp_agent_core::storage::judge_shm;
+use gp_agent_core::storage::room;
+use gp_agent_core::storage::room::Level;
 use std::path::Path;
 
 const ALL: [CheckArea; 7] = [
@@ -107,6 +110,8 @@ async fn storage(subject: &Subject) -> (Vec<Finding>, String) {
     let exists = subject.me.data_dir.join("global/pg_control").exists();
     let looked = tokio::task::spawn_blocking(move || volume::prove(&config, exists)).await;
     let (statuses, mut findings) = looked.unwrap_or_default();
+    let rooms = statuses.iter().map(VolumeFacts::room);
+    findings.extend(rooms.filter_map(|room| room::finding(&room, room::level(&room, Level::Enough))));
     findings.extend(judge_shm(shm_bytes()));
     if subject.config.engine.has_catalog() {
         findings.extend(fts_probe(subject).await);
@@ -120,7 +125,7 @@ async fn storage(subject: &Subject) -> (Vec<Finding>, String) {
             if s.direct_io { "works" } else { "does not work" },
             s.fsync_p50_seconds * 1e3,
             s.fsync_p99_seconds * 1e3,
-            s.free_bytes >> 20,
+            s.space.free_bytes >> 20,
         )
     });
     (findings, good.collect::<Vec<_>>().join("; "))

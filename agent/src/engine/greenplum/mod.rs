@@ -95,12 +95,16 @@ impl Greenplum {
             "select 'self', pg_is_in_recovery()::text, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), current_setting('gp_role'); \
              select 'room', count(*)::text, current_setting('max_connections'), current_setting('superuser_reserved_connections') \
                 from pg_stat_activity where backend_type = 'client backend'; \
+             select 'slot', slot_name, active::text, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint::text \
+                from pg_replication_slots where restart_lsn is not null order by 2; \
              select 'send', application_name, state, sync_state, pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::bigint::text \
                 from pg_stat_replication where application_name !~ '^pg_basebackup' order by 2"
         } else {
             "select 'self', pg_is_in_recovery()::text, substr(pg_xlogfile_name(pg_current_xlog_location()), 1, 8), current_setting('gp_session_role'); \
              select 'room', count(*)::text, current_setting('max_connections'), current_setting('superuser_reserved_connections') \
                 from pg_stat_activity; \
+             select 'slot', slot_name, active::text, pg_xlog_location_diff(pg_current_xlog_location(), restart_lsn)::bigint::text \
+                from pg_replication_slots where restart_lsn is not null order by 2; \
              select 'send', application_name, state, sync_state, pg_xlog_location_diff(pg_current_xlog_location(), replay_location)::bigint::text \
                 from pg_stat_replication where application_name !~ '^pg_basebackup' order by 2"
         }

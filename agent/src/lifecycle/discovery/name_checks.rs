@@ -3,6 +3,7 @@
 use crate::sys::discovery::nss::NssResolver;
 use futures_util::future::BoxFuture;
 use gp_agent_core::discovery::intervals::LookupIntervals;
+use gp_agent_core::discovery::libc_view::difference;
 use gp_agent_core::discovery::name_check::{Check, Damped, Forward, NameVerdict, Reverse, judge};
 use gp_agent_core::process::retry::jittered;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +42,13 @@ pub(super) struct Round {
     pods: Vec<(String, Vec<IpAddr>)>,
     reverse: BTreeMap<IpAddr, Reverse>,
     forward: BTreeMap<String, Forward>,
+}
+
+/// What came of a check.
+pub(super) struct Checked {
+    pub(super) pod: String,
+    pub(super) verdict: NameVerdict,
+    pub(super) libc_differs: Option<String>,
 }
 
 /// The names that pg_hba.conf wants to use.
@@ -135,7 +143,7 @@ impl Checks {
         pace: &LookupIntervals,
         chance: f64,
         now: Instant,
-    ) -> Vec<(String, NameVerdict)> {
+    ) -> Vec<Checked> {
         let settled = jittered(pace.names(self.names.len()), chance);
         let mut verdicts = Vec::new();
         for (pod, addresses) in round.pods {
@@ -148,14 +156,19 @@ impl Checks {
             if name.addresses != addresses {
                 continue; // They changed meanwhile: the name is due again.
             }
-            let forward = name.forward.as_ref().unwrap_or(&Forward::Missing);
+            let forward = name.forward.clone().unwrap_or(Forward::Missing);
+            let forward = &forward;
             let check = judge(&name.fqdn, &addresses, &round.reverse, forward);
             let good = matches!(check, Check::Good(_));
             name.checks = name.checks.wrapping_add(1);
             name.checked = Some(now);
             let verdict = name.damped.observe(check).clone();
             name.due = now + next_pause(&name.damped, good, settled, pace);
-            verdicts.push((pod, verdict));
+            verdicts.push(Checked {
+                pod,
+                verdict,
+                libc_differs: difference(&addresses, forward),
+            });
         }
         self.plan();
         verdicts

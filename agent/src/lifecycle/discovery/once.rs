@@ -7,13 +7,14 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::discovery::intervals::LookupIntervals;
+use gp_agent_core::discovery::libc_view::difference;
 use gp_agent_core::discovery::name_check::{Check, Forward, NameVerdict, judge};
 use gp_agent_core::discovery::peers::{PeerMap, PeerView, lookup_finding};
 use gp_agent_core::finding::Finding;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-/// Looks up every peer of `me` and checks the names of those in `in_hba` through libc; one finding for each problem.
+/// Looks up every peer of `me`, in DNS and through libc, and checks the names of those in `in_hba`; one finding for each problem.
 pub async fn look(
     topology: &Topology,
     me: &Member,
@@ -27,19 +28,18 @@ pub async fn look(
             .buffered(LookupIntervals::default().at_once)
             .collect()
             .await;
+    let lookups = verify(lookups, in_hba, names).await;
     let mut findings = Vec::new();
     for (member, peer) in &lookups {
-        if let Some(error) = &peer.error {
-            findings.push(lookup_finding(&member.fqdn, peer, error));
-        }
+        let error = peer.error.as_deref();
+        findings.extend(error.map(|error| lookup_finding(&member.fqdn, peer, error)));
     }
-    let (close, far): (Vec<_>, Vec<_>) = lookups
-        .into_iter()
-        .partition(|(m, peer)| peer.found() && in_hba.contains(&m.pod));
-    let close = verify(close, names).await;
-    findings.extend(close.iter().filter_map(|(m, peer)| peer.name_finding(m)));
+    for (member, peer) in &lookups {
+        findings.extend(peer.name_finding(member));
+        findings.extend(peer.libc_finding(member));
+    }
     let named = |(m, peer): (&Member, PeerView)| (m.pod.clone(), peer);
-    (close.into_iter().chain(far).map(named).collect(), findings)
+    (lookups.into_iter().map(named).collect(), findings)
 }
 
 /// Asks twice when the first question was not answered: one lost packet is not worth a finding.
@@ -61,16 +61,32 @@ async fn look_up(resolver: &Resolver, member: &Member) -> PeerView {
     peer
 }
 
-async fn verify<'a>(mut close: Vec<(&'a Member, PeerView)>, names: &NssResolver) -> Vec<(&'a Member, PeerView)> {
-    let addresses: Vec<IpAddr> = close.iter().flat_map(|(_, p)| p.addresses.clone()).collect();
-    let asked: Vec<String> = close.iter().map(|(m, _)| m.fqdn.clone()).collect();
+/// Asks libc where every peer is, as the server would, and how those are called whose names pg_hba.conf should use.
+async fn verify<'a>(
+    mut peers: Vec<(&'a Member, PeerView)>,
+    in_hba: &BTreeSet<String>,
+    names: &NssResolver,
+) -> Vec<(&'a Member, PeerView)> {
+    let close = |(m, peer): &(&Member, PeerView)| peer.found() && in_hba.contains(&m.pod);
+    let addresses: Vec<IpAddr> = peers
+        .iter()
+        .filter(|p| close(p))
+        .flat_map(|(_, p)| p.addresses.clone())
+        .collect();
+    let asked: Vec<String> = peers.iter().map(|(m, _)| m.fqdn.clone()).collect();
     let (reverse, forward) = tokio::join!(names.reverse(&addresses), names.forward(&asked));
-    for (member, peer) in &mut close {
+    for entry in &mut peers {
+        let close = close(entry);
+        let (member, peer) = entry;
         let libc = forward.get(&member.fqdn).unwrap_or(&Forward::Missing);
+        peer.libc_differs = difference(&peer.addresses, libc);
+        if !close {
+            continue;
+        }
         peer.verdict = match judge(&member.fqdn, &peer.addresses, &reverse, libc) {
             Check::Good(name) => NameVerdict::Verified(name),
             Check::Bad { reason, another_name } => NameVerdict::Unverified { reason, another_name },
         };
     }
-    close
+    peers
 }

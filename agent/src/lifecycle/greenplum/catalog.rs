@@ -152,8 +152,7 @@ pub async fn keep(pod: &Pod) {
 /// # Errors
 /// The data directory cannot be examined.
 pub async fn first(pod: &Pod) -> std::io::Result<()> {
-    let examined = pod.engine.examine(pod.dir()).await?;
-    pod.board.on(Event::DirectoryExamined(examined.facts()));
+    pod.examine().await?;
     let mut session = pod.utility_session(SERVER_ANSWERS_WITHIN);
     if let Some(segments) = read(&mut session).await
         && publish(pod, segments).await

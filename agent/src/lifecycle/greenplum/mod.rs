@@ -1,6 +1,7 @@
 //! What the agent does for Greenplum alone: the catalog, FTS, the creation of the cluster, and what its tools and its catalog
 //! mean for the life of a postmaster.
 
+mod admin_logs;
 pub mod catalog;
 pub(crate) mod coordinator_timeline;
 pub(crate) mod creation;
@@ -22,8 +23,10 @@ use tokio::sync::mpsc;
 pub(crate) async fn run(pod: &Arc<Pod>, greenplum: &Greenplum, commands: mpsc::Receiver<Command>) {
     let read = pod.clone();
     pod.volume.run(move || catalog::load(&read)).await;
+    let logs = admin_logs::begin(pod).await;
     let beside = async {
         tokio::join!(
+            admin_logs::keep(pod, logs),
             catalog::keep(pod),
             fts_trigger::watch(pod),
             creation::post_create::keep(pod, greenplum),

@@ -17,6 +17,7 @@ pub(super) struct Answers {
     not_understood: Option<String>,
     newest_coordinator: u32,
     segments_answered: usize,
+    remains: Option<String>,
     memory_lost: Option<String>,
 }
 
@@ -32,6 +33,7 @@ impl Answers {
             newest_coordinator: self.newest_coordinator,
             not_understood: self.not_understood.as_deref(),
             segments_answered: self.segments_answered,
+            remains: self.remains.as_deref(),
             memory_lost: self.memory_lost.as_deref(),
             asked_for,
         }
@@ -68,6 +70,7 @@ pub(super) async fn ask(pod: &Pod) -> Answers {
         not_understood: catalog.not_understood.or(segments.not_understood),
         newest_coordinator: segments.newest.max(remembered),
         segments_answered: segments.answered,
+        remains: pod.board.read(|s| s.directory.remains.clone()),
         memory_lost: memory.err().map(|e| e.to_string()),
     }
 }

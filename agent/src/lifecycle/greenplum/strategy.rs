@@ -43,10 +43,6 @@ impl EngineStrategy for Strategy<'_> {
         creation::is_unfinished(self.pod)
     }
 
-    fn owns_half_made(&self) -> bool {
-        false
-    }
-
     async fn create(&self) -> Result<()> {
         creation::create(self.pod, self.greenplum).await
     }

@@ -7,9 +7,11 @@ use crate::sys::storage::answer;
 use gp_agent_core::cluster::probes;
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::HungVolume;
+use gp_agent_core::cluster::volume::VolumeRoom;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::process::timeouts;
+use gp_agent_core::storage::room::{self, Level};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -51,7 +53,7 @@ impl VolumeWatch {
 enum Question {
     /// A thread asks and may be stuck with it: no second one is asked before.
     Asked {
-        answer: JoinHandle<io::Result<u64>>,
+        answer: JoinHandle<io::Result<VolumeRoom>>,
         since: Instant,
         since_unix: u64,
     },
@@ -61,14 +63,15 @@ enum Question {
 
 async fn keep(board: Arc<StatusBoard>, mut watched: watch::Receiver<Vec<PathBuf>>) {
     let mut questions = BTreeMap::new();
+    let mut levels = Levels::default();
     loop {
         let paths = watched.borrow_and_update().clone();
         let mut hung = Vec::new();
         for path in paths {
             let question = questions.remove(&path).unwrap_or_else(|| ask(&path));
-            let (question, free) = look_after(question, &path).await;
-            if let Some(bytes) = free {
-                note_free(&board, &path, bytes);
+            let (question, room) = look_after(question, &path).await;
+            if let Some(room) = room {
+                levels.note(&board, room);
             }
             hung.extend(hangs(&question, &path));
             questions.insert(path, question);
@@ -90,13 +93,13 @@ fn ask(path: &Path) -> Question {
     }
 }
 
-/// The question as it stands now, and the free bytes that the volume has just answered.
-async fn look_after(question: Question, path: &Path) -> (Question, Option<u64>) {
+/// The question as it stands now, and the room that the volume has just answered.
+async fn look_after(question: Question, path: &Path) -> (Question, Option<VolumeRoom>) {
     match question {
         Question::Asked { answer, .. } if answer.is_finished() => {
             // An error is an answer too: whoever works on the volume meets it and says so.
-            let free = answer.await.ok().and_then(Result::ok);
-            (Question::Answered { at: Instant::now() }, free)
+            let room = answer.await.ok().and_then(Result::ok);
+            (Question::Answered { at: Instant::now() }, room)
         }
         Question::Answered { at } if at.elapsed() >= ASK_EVERY => (ask(path), None),
         waiting => (waiting, None),
@@ -113,11 +116,28 @@ fn hangs(question: &Question, path: &Path) -> Option<HungVolume> {
     }
 }
 
-fn note_free(board: &StatusBoard, path: &Path, bytes: u64) {
-    let path = path.display().to_string();
-    let known = board.read(|s| s.storage.iter().any(|s| s.path == path && s.free_bytes != bytes));
-    if known {
-        board.on(Event::VolumeFree { path, bytes });
+/// How much room each volume had left, and what was said of that.
+#[derive(Debug, Default)]
+struct Levels {
+    known: BTreeMap<String, Level>,
+    findings: BTreeMap<String, Finding>,
+}
+
+impl Levels {
+    fn note(&mut self, board: &StatusBoard, room: VolumeRoom) {
+        let before = self.known.get(&room.path).copied().unwrap_or_default();
+        let level = room::level(&room, before);
+        self.known.insert(room.path.clone(), level);
+        let told = match room::finding(&room, level) {
+            Some(finding) => self.findings.insert(room.path.clone(), finding.clone()) != Some(finding),
+            None => self.findings.remove(&room.path).is_some(),
+        };
+        if board.read(|s| !s.rooms.contains(&room)) {
+            board.on(Event::VolumeRoom(room));
+        }
+        if told {
+            board.findings(FindingSource::Room, self.findings.values().cloned().collect());
+        }
     }
 }
 
@@ -144,7 +164,7 @@ fn finding(volume: &HungVolume) -> Finding {
 mod tests {
     use super::*;
     use gp_agent_core::cluster::state::PodState;
-    use gp_agent_core::cluster::volume::{VolumeFacts, VolumePurpose};
+    use gp_agent_core::cluster::volume::{Space, VolumeFacts, VolumePurpose};
 
     fn board() -> StatusBoard {
         let volume = |path: &str| VolumeFacts {
@@ -155,7 +175,12 @@ mod tests {
             durable: true,
             fsync_p50_seconds: 0.0,
             fsync_p99_seconds: 0.0,
-            free_bytes: 0,
+            space: Space {
+                total_bytes: 100 << 30,
+                free_bytes: 50 << 30,
+                free_inodes: None,
+            },
+            read_only: false,
         };
         let board = StatusBoard::new(PodState::new("x", 0, 0));
         board.on(Event::Volumes(vec![volume("/a"), volume("/b")]));
@@ -180,12 +205,37 @@ mod tests {
         assert!(status.findings.is_empty() && status.hung_volumes.is_empty());
     }
 
+    fn room(path: &str, gib: u64) -> VolumeRoom {
+        VolumeRoom {
+            path: path.into(),
+            space: Space {
+                total_bytes: 100 << 30,
+                free_bytes: gib << 30,
+                free_inodes: None,
+            },
+            read_only: false,
+        }
+    }
+
     #[test]
-    fn the_free_bytes_are_those_of_the_volume_that_answered() {
+    fn the_room_is_that_of_the_volume_that_answered_and_told_while_it_is_low() {
         let board = board();
-        note_free(&board, Path::new("/b"), 7);
-        let free: Vec<u64> = board.snapshot().storage.iter().map(|s| s.free_bytes).collect();
-        assert_eq!(free, [0, 7]);
+        let mut levels = Levels::default();
+        levels.note(&board, room("/b", 7));
+        let status = board.snapshot();
+        let free: Vec<u64> = status.storage.iter().map(|s| s.free_bytes >> 30).collect();
+        assert_eq!(free, [50, 7]);
+        let found = |board: &StatusBoard| -> Vec<String> {
+            let status = board.snapshot();
+            status.findings.iter().map(|f| f.subject.clone()).collect()
+        };
+        assert_eq!(found(&board), ["/b"]);
+        // One that has passed no proof is watched all the same.
+        levels.note(&board, room("/c", 0));
+        assert_eq!(found(&board), ["/c", "/b"]);
+        levels.note(&board, room("/b", 50));
+        levels.note(&board, room("/c", 50));
+        assert!(found(&board).is_empty());
     }
 
     #[tokio::test]
@@ -193,7 +243,7 @@ mod tests {
         let (release, released) = std::sync::mpsc::channel::<()>();
         let answer = tokio::task::spawn_blocking(move || {
             let _ = released.recv();
-            Ok(5)
+            Ok(room("/a", 5))
         });
         let long_ago = Instant::now().checked_sub(HANGS_AFTER).unwrap();
         let question = Question::Asked {
@@ -209,6 +259,6 @@ mod tests {
         let Question::Asked { answer, .. } = question else {
             panic!("asked again");
         };
-        assert_eq!(answer.await.unwrap().unwrap(), 5);
+        assert_eq!(answer.await.unwrap().unwrap(), room("/a", 5));
     }
 }

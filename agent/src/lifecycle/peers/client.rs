@@ -228,8 +228,13 @@ fn partner_of(status: &PodStatus) -> Partner {
         Some(kind) => Partner::Answered {
             writable: status.active_role.is_some_and(|role| role.is_writable()),
             directory: Directory {
-                kind,
-                system_id: status.directory.system_id.clone(),
+                kind: match (kind, &status.directory.remains) {
+                    // It has had a database: that is not the same as never.
+                    (DirectoryKind::Absent, Some(_)) => DirectoryKind::HalfMade,
+                    (kind, _) => kind,
+                },
+                // What a pod only remembers is its own trouble, not a reason for this one.
+                system_id: status.directory.system_id.clone().filter(|_| kind.is_whole()),
                 timeline: status.directory.timeline.unwrap_or(0),
             },
         },

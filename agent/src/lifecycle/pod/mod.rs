@@ -9,15 +9,19 @@ use super::discovery::RecheckHandle;
 use super::kubernetes::role_label::RoleLabel;
 use super::status_board::StatusBoard;
 use crate::engine::Engine;
+use crate::sys::postgres::data_directory::{Examined, Whereabouts};
 use crate::sys::postgres::session::{Session, Target};
 use crate::sys::process::passwd::Account;
 use crate::sys::storage::queue::VolumeQueue;
 use gp_agent_core::cluster::catalog::CatalogAnswer;
+use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::config::Config;
 use gp_agent_core::discovery::peers::PeerMap;
+use gp_agent_core::finding::Finding;
 use gp_agent_core::postgres::standby::Source;
 use settings_memory::SettingsMemory;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +59,8 @@ pub struct Pod {
     pub recheck: Notify,
     /// Work on the volume, which may hang.
     pub volume: VolumeQueue,
+    /// Why the volume did not pass when this agent found a server running on it; nothing is started while it lasts.
+    pub unproven: watch::Sender<Option<Finding>>,
 }
 
 impl Pod {
@@ -66,6 +72,25 @@ impl Pod {
     /// The agent's own folder on the volume.
     pub fn state_dir(&self) -> PathBuf {
         self.config.borrow().storage.path.join(".gp-agent")
+    }
+
+    /// Looks what the data directory is, and puts that on the board.
+    ///
+    /// # Errors
+    /// It cannot be examined; the board is as it was.
+    pub(crate) async fn examine(&self) -> io::Result<Examined> {
+        let examined = self.engine.examine(&self.whereabouts()).await?;
+        self.board.on(Event::DirectoryExamined(examined.facts()));
+        Ok(examined)
+    }
+
+    /// Where the directory is, and what may tell of it.
+    pub(crate) fn whereabouts(&self) -> Whereabouts {
+        Whereabouts {
+            dir: self.dir().to_path_buf(),
+            volume: self.config.borrow().storage.path.clone(),
+            state_dir: self.state_dir(),
+        }
     }
 
     /// The pod on the other end of replication.

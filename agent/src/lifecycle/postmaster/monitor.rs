@@ -1,6 +1,6 @@
 //! Asks the server once a second, on a connection that is kept, what it is and how it does.
 
-use super::connections::Connections;
+use super::shortage::Shortage;
 use crate::lifecycle::peers::client;
 use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::data_directory::has_standby_marker;
@@ -14,6 +14,7 @@ use gp_agent_core::postgres::kept_out::KeptOut;
 use gp_agent_core::postgres::observation;
 use gp_agent_core::postgres::observation::{Answer, Observation, Receiver};
 use gp_agent_core::process::poll_interval::PollInterval;
+use gp_agent_core::process::retry::Retry;
 use gp_agent_core::process::timeouts;
 use std::time::{Duration, Instant};
 
@@ -29,14 +30,14 @@ const TRY_NEW_SESSION: u32 = 5;
 /// Runs as long as the pod.
 pub(crate) async fn watch(pod: &Pod) {
     let mut session = pod.session(ANSWER_WITHIN);
-    let mut connections = Connections::default();
+    let mut shortage = Shortage::default();
     let mut timeouts = 0;
-    let mut slot_made = false;
+    let mut slot = Slot::new();
     let mut starting = STARTING_EVERY;
     let mut turn: u32 = 0;
     loop {
         if !runs(pod) {
-            slot_made = false;
+            slot = Slot::new();
             pod.board.findings(FindingSource::Replay, Vec::new());
             starting.reset();
             turn = 1;
@@ -56,23 +57,48 @@ pub(crate) async fn watch(pod: &Pod) {
             0
         };
         record(pod, &answer, timeouts, asked.elapsed());
-        connections.report(pod, &answer, session.detour());
+        shortage.report(pod, &answer, session.detour());
         doubt_absent(pod, &answer);
         if let Answer::Ok(seen) = &answer
             && !seen.in_recovery
-            && !slot_made
-            && pod.partner().is_some()
         {
-            slot_made = match pod.engine.ensure_slot_sql() {
-                Some(sql) => session.ask(&sql).await.is_ok(),
-                None => true,
-            };
+            slot.ensure(pod, &mut session).await;
         }
         let settled = !matches!(answer, Answer::NotNow(_) | Answer::NoServer | Answer::Refused(_));
         if settled {
             starting.reset();
         }
         tokio::time::sleep(if settled { EVERY } else { starting.pause() }).await;
+    }
+}
+
+/// The slot of the other end. A server whose slots are all taken logs each try as an error.
+struct Slot {
+    made: bool,
+    retry: Retry,
+    begin: Instant,
+}
+
+impl Slot {
+    fn new() -> Slot {
+        Slot {
+            made: false,
+            retry: Retry::new(EVERY, Duration::from_secs(60)),
+            begin: Instant::now(),
+        }
+    }
+
+    async fn ensure(&mut self, pod: &Pod, session: &mut Session) {
+        if self.made || pod.partner().is_none() || !self.retry.is_due(self.begin.elapsed()) {
+            return;
+        }
+        self.made = match pod.engine.ensure_slot_sql() {
+            Some(sql) => session.ask(&sql).await.is_ok(),
+            None => true,
+        };
+        if !self.made {
+            self.retry.failed(self.begin.elapsed());
+        }
     }
 }
 
@@ -121,7 +147,7 @@ async fn explained(pod: &Pod, answer: Answer) -> Answer {
         return answer;
     };
     if let Some(pause) = &seen.pause {
-        let examined = tokio::time::timeout(VOLUME_ANSWERS_WITHIN, pod.engine.examine(pod.dir())).await;
+        let examined = tokio::time::timeout(VOLUME_ANSWERS_WITHIN, pod.engine.examine(&pod.whereabouts())).await;
         // A volume that does not answer leaves the cause as it was known.
         seen.pause_cause = match examined {
             Ok(Ok(examined)) => Some(pause.cause(&examined.control.required)),
@@ -157,11 +183,9 @@ async fn has_marker(pod: &Pod) -> Option<bool> {
 /// A server that was promoted meanwhile cannot say on which timeline it writes: its directory does.
 async fn kept_out(pod: &Pod, why: KeptOut, words: String, replica: bool) -> Answer {
     let was_replica = pod.board.read(|s| s.directory.kind == Some(DirectoryKind::Standby));
-    if was_replica
-        && !replica
-        && let Ok(examined) = pod.engine.examine(pod.dir()).await
-    {
-        pod.board.on(Event::DirectoryExamined(examined.facts()));
+    if was_replica && !replica {
+        // What cannot be looked at now is looked at with the next answer.
+        let _ = pod.examine().await;
     }
     Answer::KeptOut { why, words, replica }
 }

@@ -33,8 +33,9 @@ pub(super) struct LockFile {
 }
 
 impl LockFile {
-    /// Takes in which process it names now.
-    pub(super) fn note(&mut self, dir: &Path, listed: Option<i32>, postmaster: i32) {
+    /// Takes in which process it names now. `full` says what the volume lacks, if it does: a postmaster that starts then
+    /// cannot write the file, and nobody has removed it.
+    pub(super) fn note(&mut self, dir: &Path, listed: Option<i32>, postmaster: i32, full: Option<String>) {
         if listed == Some(postmaster) {
             self.seen = true;
             self.missed = 0;
@@ -42,11 +43,16 @@ impl LockFile {
         }
         let known = self.lost();
         self.missed = self.missed.saturating_add(1);
-        if self.lost() && !known {
-            tracing::error!(
-                path = %dir.join("postmaster.pid").display(),
+        if !self.lost() || known {
+            return;
+        }
+        let path = dir.join("postmaster.pid");
+        match full {
+            Some(full) => tracing::error!(path = %path.display(), "postmaster {postmaster} has no lock file: {full}"),
+            None => tracing::error!(
+                path = %path.display(),
                 "somebody removed or changed the lock file of postmaster {postmaster}: it will stop itself at once when it notices, and is then started again; never touch this file"
-            );
+            ),
         }
     }
 
@@ -70,7 +76,7 @@ mod tests {
                 Some(text) => std::fs::write(&file, text).unwrap(),
                 None => drop(std::fs::remove_file(&file)),
             }
-            lock.note(dir.path(), pidfile::read_pid(dir.path()).unwrap(), 42);
+            lock.note(dir.path(), pidfile::read_pid(dir.path()).unwrap(), 42, None);
             lock.lost()
         };
         assert!(!look(None));
@@ -89,7 +95,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut lock = LockFile::default();
         let mut look = || {
-            lock.note(dir.path(), None, 42);
+            lock.note(dir.path(), None, 42, None);
             lock.lost()
         };
         assert!((1..NEVER_SEEN).all(|_| !look()));

@@ -1,5 +1,6 @@
 //! The supervisor's pod as it really is.
 
+use super::access;
 use super::crash_cause;
 use super::maintenance;
 use super::pidfile_watch;
@@ -11,6 +12,7 @@ use crate::lifecycle::pod::Pod;
 use crate::lifecycle::settings;
 use crate::lifecycle::settings::start_record;
 use crate::sys::log;
+use crate::sys::postgres::database_record;
 use crate::sys::postgres::orphaned_backends;
 use crate::sys::postgres::orphaned_backends::Patience;
 use crate::sys::postgres::pidfile;
@@ -18,7 +20,6 @@ use crate::sys::postgres::pidfile::Occupant;
 use crate::sys::postgres::port_check;
 use crate::sys::process::{Ended, Process};
 use crate::sys::resources::cgroup;
-use crate::sys::storage::fs::set_aside;
 use anyhow::{Context, Result, bail};
 use gp_agent_core::cluster::replay_pause::PauseCause;
 use gp_agent_core::cluster::state::Event;
@@ -27,6 +28,7 @@ use gp_agent_core::finding::{Area, Finding, FindingSource};
 use gp_agent_core::postgres::exit_cause::{Ending, Evidence, Exit};
 use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind};
 use gp_agent_core::postgres::supervisor::Refusal;
+use gp_agent_core::storage::room;
 use rustix::process::Signal;
 use std::io;
 use std::path::Path;
@@ -53,13 +55,24 @@ impl<'a, E> PodPlatform<'a, E> {
         }
     }
 
+    /// Writes down which database this pod has: from then on no empty one is made here.
+    async fn remember_database(&self) -> Result<()> {
+        let Some(system_id) = self.pod.board.read(|s| s.directory.system_id.clone()) else {
+            return Ok(());
+        };
+        let (state_dir, id) = (self.pod.state_dir(), system_id.clone());
+        let keep = move || database_record::keep(&state_dir, &id);
+        let before = self.pod.volume.run(keep).await;
+        if let Some(before) = before.context("cannot write down which database this pod has")? {
+            tracing::warn!("the data directory holds database {system_id}; until now this pod had {before}");
+        }
+        Ok(())
+    }
+
     /// As [`Evidence`] for what kind of end it was.
     async fn judge(&self, how: Ended, lock_file_lost: bool) -> Ending {
         let pod = self.pod;
-        let examined = pod.engine.examine(pod.dir()).await.ok();
-        if let Some(examined) = &examined {
-            pod.board.on(Event::DirectoryExamined(examined.facts()));
-        }
+        let examined = pod.examine().await.ok();
         let control = examined.map(|e| e.control).filter(|c| c.state.is_some());
         Ending::of(Evidence {
             exit: match how {
@@ -133,7 +146,14 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
             true => pidfile::occupant(&dir),
             false => Ok(Occupant::Nobody),
         };
-        self.pod.volume.run(look).await
+        let seen = self.pod.volume.run(look.clone()).await;
+        match seen {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                access::open(self.pod).await?;
+                self.pod.volume.run(look).await
+            }
+            seen => seen,
+        }
     }
 
     fn directory_exists(&self) -> bool {
@@ -149,8 +169,11 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
         if pidfile::occupant(dir)? != Occupant::Postmaster(pid) {
             return Ok(None);
         }
-        let examined = self.pod.engine.examine(dir).await?;
-        self.pod.board.on(Event::DirectoryExamined(examined.facts()));
+        self.pod.examine().await?;
+        // The server runs; what cannot be written down now is written before its next start.
+        if let Err(error) = self.remember_database().await {
+            tracing::warn!("{error:#}");
+        }
         Ok(Some(Arc::new(process)))
     }
 
@@ -163,23 +186,14 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
     async fn examine(&self) -> Result<Directory> {
         let pod = self.pod;
         let dir = pod.dir();
-        let examined = pod.engine.examine(dir).await;
+        access::mend(pod).await?;
+        let examined = pod.examine().await;
         let examined = examined.with_context(|| format!("cannot examine {}", dir.display()))?;
-        pod.board.on(Event::DirectoryExamined(examined.facts()));
         let ours = pod.engine.major_version();
         if let Some(version) = examined.version.as_deref().filter(|v| *v != ours) {
             bail!(
                 "{} was made by PostgreSQL {version}, this image holds {ours}; use an image with version {version}, or upgrade with pg_upgrade",
                 dir.display()
-            );
-        }
-        if examined.directory.kind == DirectoryKind::HalfMade && self.engine.owns_half_made() {
-            let aside = set_aside(dir).with_context(|| format!("cannot set {} aside", dir.display()))?;
-            tracing::warn!(path = %dir.display(), "not a whole data directory; set aside as {}", aside.display());
-            bail!(
-                "{} was half made and is set aside as {}",
-                dir.display(),
-                aside.display()
             );
         }
         Ok(examined.directory)
@@ -196,8 +210,12 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
 
     async fn prepare_start(&self) -> Result<()> {
         let pod = self.pod;
+        if let Some(finding) = &*pod.unproven.borrow() {
+            bail!("{finding}");
+        }
         port_check::check_free(pod.me.port)?;
         settings::write_proven(pod).await?;
+        self.remember_database().await?;
         let options = settings::standby::prepare(pod).await?;
         *self.options.lock().unwrap_or_else(PoisonError::into_inner) = options;
         // An emptyDir at /tmp outlives the container, whose PIDs begin anew.
@@ -238,7 +256,8 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
                 () = &mut came_up => {}
                 how = &mut ended => break how.unwrap_or(Ended::Unknown),
                 pid = &mut listed => {
-                    lock_file.note(self.pod.dir(), pid, server.pid());
+                    let full = self.pod.board.read(|s| room::trouble(&s.rooms));
+                    lock_file.note(self.pod.dir(), pid, server.pid(), full);
                     memory.swap(0, 1);
                     memory[1] = cgroup::memory();
                     listed.set(pidfile_watch::look(self.pod));
@@ -299,8 +318,12 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
         }
     }
 
+    /// A server that finds no room ends with words of its own for it, or without any: the volume knows better.
     fn show(&self, phase: Phase, reason: &str) {
-        crash_cause::show_crash_loop(self.pod, phase, reason);
+        let fails = matches!(phase, Phase::Crashed | Phase::CrashLoop | Phase::Refused);
+        let trouble = self.pod.board.read(|s| room::trouble(&s.rooms)).filter(|_| fails);
+        let reason = trouble.map_or_else(|| reason.to_string(), |trouble| format!("{trouble}; {reason}"));
+        crash_cause::show_crash_loop(self.pod, phase, &reason);
         self.pod.board.phase(phase, reason);
     }
 

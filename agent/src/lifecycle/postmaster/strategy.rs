@@ -13,9 +13,6 @@ pub(crate) trait EngineStrategy {
     /// Whether a creation was begun here and has to be finished before anything is adopted or started.
     fn creation_is_unfinished(&self) -> bool;
 
-    /// Whether a directory that is not whole is this agent's to set aside. Where tools make directories, one may be under way.
-    fn owns_half_made(&self) -> bool;
-
     /// Creates an empty database, or goes on with a creation that was broken off. Can be dropped at any await.
     ///
     /// # Errors

@@ -11,13 +11,16 @@ use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::postgres::hba::Grammar;
 use gp_agent_core::postgres::pgpass;
+use gp_agent_core::process::retry::Retry;
 use postgres_protocol::password::{md5, scram_sha_256};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::sleep;
 use tokio_postgres::NoTls;
 
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Between two tries to set the password: each writes to every server's catalog.
+const LONGEST_BETWEEN_TRIES: Duration = Duration::from_secs(60);
 
 /// Follows the Secret as long as the pod lives; does nothing with `auth: trust`.
 pub(crate) async fn keep(pod: &Pod) {
@@ -26,14 +29,24 @@ pub(crate) async fn keep(pod: &Pod) {
     }
     let file = pod.config.borrow().hba.password_file.clone();
     let mut in_database: Option<String> = None;
+    let mut tried: Option<String> = None;
+    let mut retry = Retry::new(LOOK_EVERY, LONGEST_BETWEEN_TRIES);
+    let begin = Instant::now();
     loop {
         match install(pod, &file) {
             Ok(password) => {
                 pod.board
                     .findings(FindingSource::Password, pod.engine.judge_password(&file, &password));
                 let writable = pod.board.read(|s| s.active_role.is_some_and(|r| r.is_writable()));
-                if writable && in_database.as_ref() != Some(&password) && into_database(pod, &password).await {
-                    in_database = Some(password);
+                if tried.as_ref() != Some(&password) {
+                    retry.reset();
+                }
+                if writable && in_database.as_ref() != Some(&password) && retry.is_due(begin.elapsed()) {
+                    match into_database(pod, &password).await {
+                        true => in_database = Some(password.clone()),
+                        false => retry.failed(begin.elapsed()),
+                    }
+                    tried = Some(password);
                 }
             }
             Err(finding) => pod.board.findings(FindingSource::Password, vec![finding]),

@@ -21,7 +21,7 @@ const FILES: [&str; 2] = ["postgresql.auto.conf", "recovery.conf"];
 /// or an older topology left would be believed by whoever starts the server by hand, so it goes.
 pub(crate) async fn prepare(pod: &Pod) -> Result<Vec<ServerOption>> {
     let dir = pod.dir();
-    let examined = pod.engine.examine(dir).await;
+    let examined = pod.examine().await;
     let examined = examined.with_context(|| format!("cannot examine {}", dir.display()))?;
     if examined.directory.kind != DirectoryKind::Standby {
         return Ok(Vec::new());

@@ -32,6 +32,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
+use volume::OwnVolume;
 
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 
@@ -82,7 +83,7 @@ pub(crate) async fn prepare(
     introduce(board, &config, &topology, &me);
     label.configure(config.kubernetes.labels);
     volumes.over(volume::paths(&config.storage));
-    let lock = volume::wait_for(&config, &me, board, init).await;
+    let OwnVolume { lock, unproven } = volume::wait_for(&config, &me, board, init).await;
     let engine = loop {
         match engine::find(&config).await {
             Ok(engine) => break engine,
@@ -111,6 +112,7 @@ pub(crate) async fn prepare(
         catalog: catalog::unknown("the agent starts"),
         recheck: Notify::new(),
         volume: VolumeQueue::default(),
+        unproven: watch::Sender::new(unproven),
     });
     Ok(Prepared {
         pod,

@@ -1,9 +1,14 @@
 //! The volume: locked, proven, and owned by this pod, before anything else touches it.
 
 use super::volume_owner;
+use super::volume_owner::ClaimError;
+use crate::lifecycle::pod::Pod;
 use crate::lifecycle::status_board::StatusBoard;
+use crate::sys::postgres::pidfile;
+use crate::sys::postgres::pidfile::Occupant;
 use crate::sys::process::init_channel::Heartbeat;
 use crate::sys::storage::fs::VolumeLock;
+use crate::sys::storage::fs::volume_lock::LockError;
 use crate::sys::storage::{prove_all, shm_bytes};
 use gp_agent_core::cluster::phase::Phase;
 use gp_agent_core::cluster::state::Event;
@@ -12,22 +17,34 @@ use gp_agent_core::cluster::volume::VolumeFacts;
 use gp_agent_core::config::{Config, StorageConfig};
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding, Severity};
+use gp_agent_core::process::poll_interval::PollInterval;
 use gp_agent_core::storage::{judge, judge_shm};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
 
+/// Each try writes to the volume, which another pod may be working on.
 const TRY_AGAIN: Duration = Duration::from_secs(3);
+const LONGEST_BETWEEN_TRIES: Duration = Duration::from_secs(15);
 
-/// Waits until the volume is ours and passes; what is wrong stays on the board meanwhile. The lock lasts as long as the
-/// value lives, and as long as init, when there is one.
+/// A volume that is ours.
+pub(crate) struct OwnVolume {
+    /// Lasts as long as the value lives, and as long as init, when there is one.
+    pub lock: VolumeLock,
+    /// Why it does not pass, when a server runs on it all the same.
+    pub unproven: Option<Finding>,
+}
+
+/// Waits until the volume is ours and passes; what is wrong stays on the board meanwhile. A volume on which this pod's server
+/// runs need not pass: the server is looked after whatever becomes of its volume.
 pub(crate) async fn wait_for(
     config: &Config,
     me: &Member,
     board: &StatusBoard,
     init: Option<&Arc<Heartbeat>>,
-) -> VolumeLock {
+) -> OwnVolume {
+    let mut pauses = PollInterval::new(TRY_AGAIN, LONGEST_BETWEEN_TRIES);
     loop {
         let storage = config.storage.clone();
         let taken = tokio::task::spawn_blocking({
@@ -36,23 +53,41 @@ pub(crate) async fn wait_for(
             move || take(&storage, &cluster, &me, init.as_deref())
         })
         .await;
-        let (lock, volumes, findings) = taken.unwrap_or_else(|e| {
+        let (taken, volumes, findings) = taken.unwrap_or_else(|e| {
             let broken = Finding::error(Area::Storage, "volume", e.to_string(), "report this");
-            (None, Vec::new(), vec![broken])
+            (Err(broken.clone()), Vec::new(), vec![broken])
         });
-        let refused = findings.iter().find(|f| f.severity == Severity::Error).cloned();
         board.on(Event::Volumes(volumes));
         board.findings(FindingSource::Storage, findings);
-        match (lock, refused) {
-            (Some(mut lock), None) => {
-                entrust(&mut lock, init.map(Arc::as_ref));
-                return lock;
+        match taken {
+            Ok(mut volume) => {
+                entrust(&mut volume.lock, init.map(Arc::as_ref));
+                return volume;
             }
-            (_, Some(finding)) => board.phase(Phase::Refused, finding.to_string()),
-            (None, None) => {}
+            Err(finding) => board.phase(Phase::Refused, finding.to_string()),
         }
-        sleep(TRY_AGAIN).await;
+        sleep(pauses.pause()).await;
     }
+}
+
+/// Tries a volume again that did not pass, until it does.
+pub(crate) async fn prove_again(pod: &Pod) {
+    while pod.unproven.borrow().is_some() {
+        sleep(TRY_AGAIN).await;
+        let storage = pod.config.borrow().storage.clone();
+        let proof = pod.volume.run(move || prove(&storage, true)).await;
+        let (volumes, mut findings) = proof;
+        findings.extend(judge_shm(shm_bytes()));
+        let error = first_error(&findings);
+        pod.board.on(Event::Volumes(volumes));
+        pod.board.findings(FindingSource::Storage, findings);
+        pod.unproven.send_replace(error);
+    }
+    std::future::pending::<()>().await;
+}
+
+fn first_error(findings: &[Finding]) -> Option<Finding> {
+    findings.iter().find(|f| f.severity == Severity::Error).cloned()
 }
 
 /// The volumes that the pod lives on.
@@ -62,7 +97,8 @@ pub(crate) fn paths(config: &StorageConfig) -> Vec<PathBuf> {
     paths
 }
 
-type Taken = (Option<VolumeLock>, Vec<VolumeFacts>, Vec<Finding>);
+/// The volume or why it is not to be used, what it proved, and all that was found.
+type Taken = (Result<OwnVolume, Finding>, Vec<VolumeFacts>, Vec<Finding>);
 
 /// A postmaster outlives this agent, so the lock has to as well: init keeps it.
 fn entrust(lock: &mut VolumeLock, init: Option<&Heartbeat>) {
@@ -79,29 +115,46 @@ fn take(config: &StorageConfig, cluster: &str, me: &Member, init: Option<&Heartb
     let exists = me.data_dir.join("global/pg_control").exists();
     let (statuses, mut findings) = prove(config, exists);
     findings.extend(judge_shm(shm_bytes()));
-    if findings.iter().any(|f| f.severity == Severity::Error) {
-        return (None, statuses, findings);
+    let serves = || matches!(pidfile::occupant(&me.data_dir), Ok(Occupant::Postmaster(_)));
+    if let Some(error) = first_error(&findings)
+        && !serves()
+    {
+        return (Err(error), statuses, findings);
     }
     let kept = init.map(Heartbeat::kept_locks).unwrap_or_default();
     let lock = match VolumeLock::acquire(&config.path, &me.pod, kept) {
-        Ok(lock) => Some(lock),
+        Ok(lock) => lock,
         Err(error) => {
-            findings.push(Finding::error(
-                Area::Storage,
-                config.path.display().to_string(),
-                error.to_string(),
-                "one volume serves one pod: end the other agent, or mount another volume",
-            ));
-            None
+            let finding = locked(config, &error);
+            findings.push(finding.clone());
+            return (Err(finding), statuses, findings);
         }
     };
-    if lock.is_some()
-        && let Err(finding) =
-            volume_owner::claim(&config.path.join(".gp-agent"), cluster, me).and_then(|()| make_parent(me))
-    {
-        findings.push(finding);
+    if let Err(error) = volume_owner::claim(&config.path.join(".gp-agent"), cluster, me) {
+        let (finding, another) = match error {
+            ClaimError::Another(finding) => (finding, true),
+            ClaimError::Unknown(finding) => (finding, false),
+        };
+        findings.push(finding.clone());
+        if another || !serves() {
+            return (Err(finding), statuses, findings);
+        }
     }
-    (lock, statuses, findings)
+    if let Err(finding) = make_parent(me) {
+        findings.push(finding.clone());
+        return (Err(finding), statuses, findings);
+    }
+    let unproven = first_error(&findings);
+    (Ok(OwnVolume { lock, unproven }), statuses, findings)
+}
+
+fn locked(config: &StorageConfig, error: &LockError) -> Finding {
+    Finding::error(
+        Area::Storage,
+        config.path.display().to_string(),
+        error.to_string(),
+        "one volume serves one pod: end the other agent, or mount another volume",
+    )
 }
 
 /// The folder that the data directory is made in: gpinitsystem and gprecoverseg want it there before they come.

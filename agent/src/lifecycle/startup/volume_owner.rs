@@ -15,8 +15,20 @@ struct Owner {
     content: ContentId,
 }
 
-/// Claims the volume for `me`, or finds that it is another pod's.
-pub(crate) fn claim(state_dir: &Path, cluster: &str, me: &Member) -> Result<(), Finding> {
+/// Why a volume is not claimed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum ClaimError {
+    /// It is another pod's.
+    Another(Finding),
+    /// Whose it is cannot be read or written.
+    Unknown(Finding),
+}
+
+/// Claims the volume for `me`.
+///
+/// # Errors
+/// It is another pod's, or whose it is cannot be read or written.
+pub(crate) fn claim(state_dir: &Path, cluster: &str, me: &Member) -> Result<(), ClaimError> {
     let file = state_dir.join("owner.json");
     let subject = file.display().to_string();
     let mine = Owner {
@@ -26,12 +38,12 @@ pub(crate) fn claim(state_dir: &Path, cluster: &str, me: &Member) -> Result<(), 
         content: me.content,
     };
     let failed = |what: String| {
-        Finding::error(
+        ClaimError::Unknown(Finding::error(
             Area::Storage,
             &subject,
             what,
             "make it readable and writable for this user, or mount the right volume",
-        )
+        ))
     };
     match std::fs::read(&file) {
         Ok(bytes) => {
@@ -40,7 +52,7 @@ pub(crate) fn claim(state_dir: &Path, cluster: &str, me: &Member) -> Result<(), 
             if owner == mine {
                 return Ok(());
             }
-            Err(Finding::error(
+            Err(ClaimError::Another(Finding::error(
                 Area::Storage,
                 subject,
                 format!(
@@ -48,7 +60,7 @@ pub(crate) fn claim(state_dir: &Path, cluster: &str, me: &Member) -> Result<(), 
                     owner.role, owner.pod, owner.cluster, owner.content, me.role, me.pod, me.content
                 ),
                 "mount the volume of this pod; to use this one all the same, move its contents away first",
-            ))
+            )))
         }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             let text = serde_json::to_vec_pretty(&mine).map_err(|e| failed(e.to_string()))?;
@@ -80,8 +92,13 @@ mod tests {
         let a = member("segment-a-0", Role::Primary);
         assert_eq!(claim(dir.path(), "w", &a), Ok(()));
         assert_eq!(claim(dir.path(), "w", &a), Ok(()));
-        let refused = claim(dir.path(), "w", &member("segment-b-0", Role::Mirror)).unwrap_err();
-        assert!(refused.what.contains("primary segment-a-0"), "{refused}");
-        assert!(claim(dir.path(), "other", &a).is_err());
+        let refused = claim(dir.path(), "w", &member("segment-b-0", Role::Mirror));
+        assert!(
+            matches!(&refused, Err(ClaimError::Another(f)) if f.what.contains("primary segment-a-0")),
+            "{refused:?}"
+        );
+        assert!(matches!(claim(dir.path(), "other", &a), Err(ClaimError::Another(_))));
+        std::fs::write(dir.path().join("owner.json"), "{").unwrap();
+        assert!(matches!(claim(dir.path(), "w", &a), Err(ClaimError::Unknown(_))));
     }
 }

@@ -1,3 +1,4 @@
-//! What gpinitsystem needs of a host, looked at on that host.
+//! What Greenplum's tools need of a host, and what they leave there.
 
+pub(crate) mod admin_logs;
 pub(crate) mod preflight;

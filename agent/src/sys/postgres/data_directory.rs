@@ -1,18 +1,22 @@
 //! What a data directory is, from its files.
 
+use super::database_record;
 use super::programs::Tools;
 use crate::sys::text::read_text;
 use gp_agent_core::cluster::state::DirectoryFacts;
 use gp_agent_core::postgres::control_data::ControlData;
-use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind};
+use gp_agent_core::postgres::data_directory::{Look, Place, judge, missing_parts};
+use gp_agent_core::postgres::start_decision::Directory;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Everything that can be told about a data directory without starting it.
 #[derive(Clone, Debug)]
-pub struct Examined {
+pub(crate) struct Examined {
     /// What the start decision needs.
     pub directory: Directory,
+    /// What the volume holds of a database, where the directory is not whole.
+    pub remains: Option<String>,
     /// PG_VERSION.
     pub version: Option<String>,
     /// pg_controldata.
@@ -21,21 +25,34 @@ pub struct Examined {
 
 impl Examined {
     /// The same for the pod's state.
-    pub fn facts(&self) -> DirectoryFacts {
+    pub(crate) fn facts(&self) -> DirectoryFacts {
         DirectoryFacts {
             kind: Some(self.directory.kind),
             version: self.version.clone(),
             system_id: self.directory.system_id.clone(),
             timeline: (self.directory.timeline > 0).then_some(self.directory.timeline),
             state: self.control.state.clone(),
+            remains: self.remains.clone(),
         }
     }
 }
 
-/// Examines `dir`. PG_VERSION and global/pg_control together make a directory whole; a standby marker makes it a
-/// standby's. An unreadable directory is an error, never "absent".
-pub(crate) async fn examine(tools: &Tools, dir: &Path) -> io::Result<Examined> {
-    let absent = !dir.try_exists()? || (dir.is_dir() && std::fs::read_dir(dir)?.next().is_none());
+/// Where the directory is, and what may tell of it where it is not whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Whereabouts {
+    /// The directory.
+    pub dir: PathBuf,
+    /// The volume.
+    pub volume: PathBuf,
+    /// The agent's folder on it.
+    pub state_dir: PathBuf,
+}
+
+/// Examines the directory; [`judge`] says what it is. A standby marker makes it a standby's. An unreadable directory, or where
+/// that matters an unreadable record, is an error, never "absent".
+pub(crate) async fn examine(tools: &Tools, at: &Whereabouts) -> io::Result<Examined> {
+    let dir = &at.dir;
+    let place = place(dir)?;
     let version = read_version(dir)?;
     let standby = has_standby_marker(dir);
     if let Some(version) = &version
@@ -47,32 +64,79 @@ pub(crate) async fn examine(tools: &Tools, dir: &Path) -> io::Result<Examined> {
             standby,
         ));
     }
-    let whole = version.is_some() && dir.join("global/pg_control").try_exists()?;
-    let control = if whole {
-        let text = tools.control_data(dir).await.map_err(io::Error::other)?;
-        // pg_controldata goes on all the same, with whatever it has read.
-        if text.contains("CRC checksum does not match") {
-            return Err(damaged("global/pg_control", "does not match its checksum", standby));
-        }
-        ControlData::parse(&text)
-    } else {
-        ControlData::default()
+    let control = match dir.join("global/pg_control").try_exists() {
+        Ok(true) => control_data(tools, dir, standby).await?,
+        _ => ControlData::default(),
     };
-    let kind = match (absent, whole, standby) {
-        (true, ..) => DirectoryKind::Absent,
-        (_, false, _) => DirectoryKind::HalfMade,
-        (_, _, true) => DirectoryKind::Standby,
-        _ => DirectoryKind::Primary,
-    };
-    Ok(Examined {
-        directory: Directory {
-            kind,
-            system_id: control.system_id.clone(),
-            timeline: control.timeline.unwrap_or(0).max(newest_history(dir)),
-        },
-        version,
+    let whole = matches!(&place, Place::Filled { missing, .. } if missing.is_empty());
+    let look = Look {
+        place,
+        standby,
         control,
+        newest_history: newest_history(dir),
+        remembered: if whole {
+            None
+        } else {
+            database_record::read(&at.state_dir)?
+        },
+        beside: if whole {
+            Vec::new()
+        } else {
+            database_record::beside(&at.volume, dir)?
+        },
+    };
+    let (directory, remains) = judge(&look);
+    Ok(Examined {
+        directory,
+        remains,
+        version,
+        control: look.control,
     })
+}
+
+async fn control_data(tools: &Tools, dir: &Path, standby: bool) -> io::Result<ControlData> {
+    let text = tools.control_data(dir).await.map_err(io::Error::other)?;
+    // pg_controldata goes on all the same, with whatever it has read.
+    if text.contains("CRC checksum does not match") {
+        return Err(damaged("global/pg_control", "does not match its checksum", standby));
+    }
+    Ok(ControlData::parse(&text))
+}
+
+fn place(dir: &Path) -> io::Result<Place> {
+    let meta = match std::fs::symlink_metadata(dir) {
+        Ok(meta) => meta,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Place::Nothing),
+        Err(error) => return Err(error),
+    };
+    if meta.is_symlink() && !dir.try_exists()? {
+        return Ok(Place::Dangling(end_of_link(dir)));
+    }
+    if !dir.is_dir() {
+        return Ok(Place::Strange);
+    }
+    let names = std::fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let mut entries: Vec<String> = names.collect::<io::Result<_>>()?;
+    if entries.is_empty() && !meta.is_symlink() {
+        return Ok(Place::Empty);
+    }
+    entries.sort();
+    let missing = missing_parts(|part| dir.join(part).exists());
+    let missing = missing.iter().map(|part| name_missing(dir, part)).collect();
+    Ok(Place::Filled { missing, entries })
+}
+
+/// A link that leads nowhere is named with its end: what is missing may only not be mounted.
+fn name_missing(dir: &Path, part: &str) -> String {
+    match dir.join(part).is_symlink() {
+        true => format!("{part} (a link to {})", end_of_link(&dir.join(part))),
+        false => part.to_string(),
+    }
+}
+
+fn end_of_link(link: &Path) -> String {
+    let end = std::fs::read_link(link).unwrap_or_default();
+    end.display().to_string()
 }
 
 /// The version of the data directory on a volume (`gpseg-1`, `gpseg0`, ...), so that an image with several servers runs the
@@ -151,16 +215,21 @@ mod tests {
     async fn an_empty_pg_version_is_named_as_damage_with_what_helps() {
         let dir = tempfile::tempdir().unwrap();
         let tools = Tools::new("/nowhere".into(), Vec::new());
+        let at = Whereabouts {
+            dir: dir.path().into(),
+            volume: dir.path().join("none"),
+            state_dir: dir.path().join("none"),
+        };
         for content in ["", "\n", "\0\0", "x", "15.1.2"] {
             fs::write(dir.path().join("PG_VERSION"), content).unwrap();
-            let words = examine(&tools, dir.path()).await.unwrap_err().to_string();
+            let words = examine(&tools, &at).await.unwrap_err().to_string();
             assert!(
                 words.contains("PG_VERSION is damaged") && words.contains("backup"),
                 "{words}"
             );
         }
         fs::write(dir.path().join("standby.signal"), "").unwrap();
-        let words = examine(&tools, dir.path()).await.unwrap_err().to_string();
+        let words = examine(&tools, &at).await.unwrap_err().to_string();
         assert!(words.contains("copied again"), "{words}");
     }
 

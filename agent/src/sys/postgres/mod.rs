@@ -1,7 +1,9 @@
 //! PostgreSQL from outside: its programs, its data directory, its lock file, and a connection that is kept.
 
+pub(crate) mod access;
 pub(crate) mod auth_request;
 pub(crate) mod data_directory;
+pub(crate) mod database_record;
 pub(crate) mod orphaned_backends;
 pub(crate) mod pidfile;
 pub(crate) mod port_check;

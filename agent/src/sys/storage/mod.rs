@@ -6,16 +6,19 @@ pub(crate) mod answer;
 mod error;
 pub(crate) mod fs;
 pub(crate) mod fts_probe;
+pub(crate) mod leftovers;
 pub(crate) mod queue;
 mod write_probe;
 
 pub use error::StorageError;
-use gp_agent_core::cluster::volume::VolumePurpose;
+use gp_agent_core::cluster::volume::{Space, VolumePurpose};
 
 use error::{Failure, Volume};
 use gp_agent_core::storage::mountinfo;
-use gp_agent_core::storage::{Alignment, FileSystem, Observation, Owner, Space, filesystems};
-use rustix::fs::{AtFlags, CWD, FsWord, StatVfsMountFlags, Statx, StatxFlags, fstatvfs, statfs, statvfs, statx};
+use gp_agent_core::storage::{Alignment, FileSystem, Observation, Owner, filesystems};
+use rustix::fs::{
+    AtFlags, CWD, FsWord, StatVfs, StatVfsMountFlags, Statx, StatxFlags, fstatvfs, statfs, statvfs, statx,
+};
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -180,12 +183,15 @@ fn source_device(source: &str) -> Option<String> {
 }
 
 fn space(file: &File) -> io::Result<Space> {
-    let stat = fstatvfs(file)?;
-    Ok(Space {
+    Ok(space_of(&fstatvfs(file)?))
+}
+
+fn space_of(stat: &StatVfs) -> Space {
+    Space {
         total_bytes: stat.f_blocks.saturating_mul(stat.f_frsize),
         free_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
         free_inodes: (stat.f_files > 0).then_some(stat.f_favail),
-    })
+    }
 }
 
 fn alignment(file: &File) -> Alignment {

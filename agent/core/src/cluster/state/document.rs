@@ -63,6 +63,7 @@ fn directory(facts: &DirectoryFacts) -> DirectoryStatus {
         system_id: facts.system_id.clone(),
         timeline: facts.timeline,
         state: facts.state.clone(),
+        remains: facts.remains.clone(),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::cluster::phase::Phase;
 use crate::cluster::server::ServerReport;
 use crate::cluster::status::{HungVolume, PeersStatus, SshStatus};
 use crate::cluster::topology::Member;
-use crate::cluster::volume::VolumeFacts;
+use crate::cluster::volume::{VolumeFacts, VolumeRoom};
 use crate::finding::{Finding, FindingSource};
 
 /// One thing that was learnt or done; each replaces what was known of the same thing.
@@ -71,13 +71,8 @@ pub enum Event {
     Ssh(SshStatus),
     /// Everything that one source finds now.
     Findings(FindingSource, Vec<Finding>),
-    /// A volume has answered how much is free on it.
-    VolumeFree {
-        /// Mount path.
-        path: String,
-        /// Free bytes for this user.
-        bytes: u64,
-    },
+    /// A volume has answered how much room is on it.
+    VolumeRoom(VolumeRoom),
     /// Volumes that do not answer now, all of them.
     VolumesHang(Vec<HungVolume>),
     /// So many processes of this container did the kernel kill for want of memory, since the container started.

@@ -9,7 +9,7 @@ use crate::cluster::replication::Link;
 use crate::cluster::server::ServerAnswer;
 use crate::cluster::status::{HungVolume, PeersStatus, SshStatus, Tablespace};
 use crate::cluster::topology::{Member, Role};
-use crate::cluster::volume::VolumeFacts;
+use crate::cluster::volume::{VolumeFacts, VolumeRoom};
 
 /// Everything that is known of the pod but its findings. Whoever looks gets a shared reference: only [`super::PodState::on`]
 /// changes it.
@@ -45,6 +45,8 @@ pub struct Facts {
     pub peers: PeersStatus,
     /// Volumes.
     pub storage: Vec<VolumeFacts>,
+    /// The room on the volumes as they last answered, whether they have passed a proof or not.
+    pub rooms: Vec<VolumeRoom>,
     /// Volumes that do not answer now.
     pub hung_volumes: Vec<HungVolume>,
     /// Processes of this container that the kernel killed for want of memory, since the container started.
@@ -113,12 +115,14 @@ pub struct DirectoryFacts {
     pub kind: Option<DirectoryKind>,
     /// PG_VERSION, such as `15`.
     pub version: Option<String>,
-    /// "Database system identifier" of pg_controldata.
+    /// "Database system identifier" of pg_controldata; where the directory is gone, of the one that the volume remembers.
     pub system_id: Option<String>,
     /// The newest timeline it knows of.
     pub timeline: Option<u32>,
     /// "Database cluster state" of pg_controldata.
     pub state: Option<String>,
+    /// What the volume holds of a database, or remembers of one, where the directory is not whole.
+    pub remains: Option<String>,
 }
 
 /// The postmaster.

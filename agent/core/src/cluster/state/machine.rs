@@ -7,6 +7,7 @@ use crate::cluster::creation::ClusterState;
 use crate::cluster::phase::Phase;
 use crate::cluster::server::{ServerAnswer, ServerReport};
 use crate::cluster::status::{PeersStatus, SshStatus};
+use crate::cluster::volume::VolumeRoom;
 use crate::finding::{Finding, FindingSource, Severity};
 use std::collections::BTreeMap;
 
@@ -36,6 +37,7 @@ impl PodState {
             pending_restart: Vec::new(),
             peers: PeersStatus::default(),
             storage: Vec::new(),
+            rooms: Vec::new(),
             hung_volumes: Vec::new(),
             oom_kills: 0,
             ssh: SshStatus::default(),
@@ -88,7 +90,7 @@ impl PodState {
             Event::Volumes(volumes) => facts.storage = volumes,
             Event::Ssh(ssh) => facts.ssh = ssh,
             Event::Findings(source, findings) => return self.found(source, findings),
-            Event::VolumeFree { path, bytes } => facts.free(&path, bytes),
+            Event::VolumeRoom(room) => facts.room(room),
             Event::VolumesHang(volumes) => facts.hung_volumes = volumes,
             Event::OomKills(count) => facts.oom_kills = count,
             Event::LoopTurned(at) => facts.loop_turned_at = at,
@@ -197,9 +199,14 @@ impl Facts {
         effects
     }
 
-    fn free(&mut self, path: &str, bytes: u64) {
-        for volume in self.storage.iter_mut().filter(|v| v.path == path) {
-            volume.free_bytes = bytes;
+    fn room(&mut self, room: VolumeRoom) {
+        for volume in self.storage.iter_mut().filter(|v| v.path == room.path) {
+            volume.space = room.space;
+            volume.read_only = room.read_only;
+        }
+        match self.rooms.iter_mut().find(|known| known.path == room.path) {
+            Some(known) => *known = room,
+            None => self.rooms.push(room),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What is known of the peers, and the words for it.
 
+use super::libc_view;
 use super::name_check::NameVerdict;
 use crate::cluster::status::PeersStatus;
 use crate::cluster::topology::{Member, Topology};
@@ -21,6 +22,8 @@ pub struct PeerView {
     pub addresses: Vec<IpAddr>,
     /// Whether pg_hba.conf may use its name.
     pub verdict: NameVerdict,
+    /// How libc differs from DNS about where it is, where that was asked.
+    pub libc_differs: Option<String>,
     /// Unix seconds since when it has these addresses, or, with `error`, since when it could not be looked up.
     pub since: u64,
     /// Why the last lookup failed, if it did.
@@ -33,6 +36,7 @@ impl PeerView {
         PeerView {
             addresses: Vec::new(),
             verdict: NameVerdict::Unchecked,
+            libc_differs: None,
             since: now,
             error: None,
         }
@@ -59,6 +63,12 @@ impl PeerView {
             NameVerdict::Unverified { reason, .. } => Some(name_finding(&member.fqdn, &self.addresses, reason)),
             NameVerdict::Unchecked | NameVerdict::Verified(_) => None,
         }
+    }
+
+    /// That this pod's server would look for the peer, which is `member`, at another place than the agents.
+    pub fn libc_finding(&self, member: &Member) -> Option<Finding> {
+        let difference = self.libc_differs.as_deref()?;
+        Some(libc_view::finding(&member.fqdn, difference))
     }
 
     /// Whether it was found at some time.
@@ -168,6 +178,8 @@ pub fn findings(topology: &Topology, peers: &PeerMap, in_hba: &BTreeSet<String>,
             .iter()
             .filter_map(|pod| peers.get(pod)?.name_finding(topology.member(pod)?)),
     );
+    let differing = peers.iter().filter(|(_, peer)| peer.libc_differs.is_some());
+    list.extend(differing.filter_map(|(pod, peer)| peer.libc_finding(topology.member(pod)?)));
     list
 }
 

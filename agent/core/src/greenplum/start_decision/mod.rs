@@ -32,6 +32,8 @@ pub struct Question<'a> {
     pub not_understood: Option<&'a str>,
     /// How many segments' agents answered when a coordinator's pod asked them.
     pub segments_answered: usize,
+    /// What its volume holds of a database when the directory is not whole; see [`crate::postgres::data_directory::judge`].
+    pub remains: Option<&'a str>,
     /// Why this pod does not know what it remembers of coordinators, when it does not.
     pub memory_lost: Option<&'a str>,
     /// How long the peers have been asked without a decision.
@@ -102,12 +104,7 @@ fn standby(q: &Question<'_>) -> Decision {
 }
 
 fn empty(q: &Question<'_>, row: Option<&Segment>) -> Decision {
-    let half = q.own.kind == DirectoryKind::HalfMade;
-    let what = if half {
-        "the data directory is not whole: a copy is being made, or was broken off"
-    } else {
-        "the volume is empty"
-    };
+    let what = lacking(q);
     match row {
         None => Decision::Wait(format!(
             "{what}, and the catalog does not list this pod; gpexpand or gpaddmirrors fills it"
@@ -123,6 +120,18 @@ fn empty(q: &Question<'_>, row: Option<&Segment>) -> Decision {
             ),
             "bring the lost volume back; with a mirror in sync FTS lets that take over, then gprecoverseg -F copies it back here",
         ),
+    }
+}
+
+/// What is wrong with the place of the data directory.
+fn lacking(q: &Question<'_>) -> String {
+    match (q.own.kind, q.remains) {
+        (DirectoryKind::HalfMade, remains) => format!(
+            "the data directory is not whole ({}): a tool is at work on it, was broken off, or files were lost",
+            remains.unwrap_or("parts of it are missing")
+        ),
+        (_, Some(remains)) => format!("there is no data directory, and {remains}"),
+        (_, None) => "the volume is empty".to_string(),
     }
 }
 
@@ -154,8 +163,8 @@ fn coordinator(q: &Question<'_>) -> Decision {
     match (q.own.kind, q.me.role) {
         (DirectoryKind::Standby, _) => standby(q),
         (DirectoryKind::Primary, _) => acting(q),
-        (kind, Role::Coordinator) => lost_or_new(q, kind),
-        (kind, _) => absent_standby(q, kind),
+        (_, Role::Coordinator) => lost_or_new(q),
+        (_, _) => absent_standby(q),
     }
 }
 
@@ -226,51 +235,51 @@ fn overtaken(q: &Question<'_>) -> Option<String> {
     (q.newest_coordinator > q.own.timeline).then(|| newer("a segment's agent", q.newest_coordinator))
 }
 
-fn lost_or_new(q: &Question<'_>, kind: DirectoryKind) -> Decision {
+fn lost_or_new(q: &Question<'_>) -> Decision {
+    let what = lacking(q);
+    let name = q.partner_name;
     match q.partner {
         Partner::Silent | Partner::NotUnderstood { .. } => Decision::Wait(format!(
-            "the volume is empty; waiting for {} to say that it holds no data either",
-            q.partner_name
+            "{what}; waiting for {name} to say that it holds no data either"
         )),
-        Partner::Answered { directory, .. } if directory.kind == DirectoryKind::Primary => refuse(
-            format!("the volume is empty, and {} holds the coordinator", q.partner_name),
-            gpinitstandby(q),
-        ),
-        Partner::Answered { directory, .. } if directory.kind == DirectoryKind::Standby => refuse(
-            format!(
-                "the coordinator's volume is empty although {} holds a copy of the catalog",
-                q.partner_name
+        Partner::Answered { directory, .. } => match directory.kind {
+            DirectoryKind::Primary => refuse(format!("{what}, and {name} holds the coordinator"), gpinitstandby(q)),
+            DirectoryKind::Standby => refuse(
+                format!("{what}, although {name} holds a copy of the catalog"),
+                format!(
+                    "bring the lost volume back, or activate the copy (in {name}: gpactivatestandby), then gpinitstandby"
+                ),
             ),
-            format!(
-                "bring the lost volume back, or activate the copy (in {}: gpactivatestandby), then gpinitstandby",
-                q.partner_name
+            DirectoryKind::HalfMade => refuse(
+                format!("{what}, and {name} has had this catalog: what its volume holds is not whole"),
+                format!("bring the lost volume back, here or in {name}; nothing is initialised in its place"),
             ),
-        ),
-        _ if q.newest_coordinator > 0 => refuse(
-            format!(
-                "the volume is {} although segments belong to a cluster that was created",
-                if kind == DirectoryKind::Absent {
-                    "empty"
-                } else {
-                    "not whole"
-                }
-            ),
-            "bring the coordinator's lost volume back; nothing is initialised over the segments' data",
-        ),
-        _ => Decision::Create,
+            DirectoryKind::Absent => new(q, what),
+        },
+        Partner::None => new(q, what),
     }
 }
 
-fn absent_standby(q: &Question<'_>, kind: DirectoryKind) -> Decision {
-    match q.catalog {
-        Some(CatalogAnswer::Known(_)) => refuse(
-            if kind == DirectoryKind::Absent {
-                "the standby's volume is empty"
-            } else {
-                "the standby's data directory is not whole: a copy is being made, or was broken off"
-            },
-            gpinitstandby(q),
+/// A cluster is created where nothing of one is, or ever was.
+fn new(q: &Question<'_>, what: String) -> Decision {
+    if q.newest_coordinator > 0 {
+        return refuse(
+            format!("{what}, although segments belong to a cluster that was created"),
+            "bring the coordinator's lost volume back; nothing is initialised over the segments' data",
+        );
+    }
+    match (q.own.kind, q.remains) {
+        (DirectoryKind::Absent, None) => Decision::Create,
+        _ => refuse(
+            what,
+            "bring back what is missing, or restore a backup in its place; only if a new cluster is to be created, move all that is left off the volume and remove .gp-agent/database",
         ),
+    }
+}
+
+fn absent_standby(q: &Question<'_>) -> Decision {
+    match q.catalog {
+        Some(CatalogAnswer::Known(_)) => refuse(lacking(q), gpinitstandby(q)),
         Some(CatalogAnswer::NotCreated { what }) => Decision::Wait(format!(
             "waiting for the coordinator to create the cluster; it says: {what}"
         )),

@@ -76,6 +76,7 @@ fn ask(role: Role, own: &Directory, partner: &Partner, catalog: Option<&CatalogA
         newest_coordinator: 0,
         not_understood: None,
         segments_answered: 0,
+        remains: None,
         memory_lost: None,
         asked_for: PARTNER_SILENT_FOR,
     })
@@ -182,6 +183,7 @@ fn a_cluster_is_created_only_where_nobody_holds_data() {
         newest_coordinator: 1,
         not_understood: None,
         segments_answered: 1,
+        remains: None,
         memory_lost: None,
         asked_for: PARTNER_SILENT_FOR,
     });
@@ -202,6 +204,7 @@ fn an_old_coordinator_is_fenced() {
         newest_coordinator: 2,
         not_understood: None,
         segments_answered: 1,
+        remains: None,
         memory_lost: None,
         asked_for: PARTNER_SILENT_FOR,
     };
@@ -244,6 +247,7 @@ fn a_foreign_directory_over_there_stops_no_coordinator() {
             newest_coordinator: 1,
             not_understood: None,
             segments_answered: 1,
+            remains: None,
             memory_lost: None,
             asked_for: PARTNER_SILENT_FOR,
         })
@@ -267,6 +271,7 @@ fn a_running_primary_steps_down_for_a_live_catalog_alone() {
             newest_coordinator: 0,
             not_understood: None,
             segments_answered: 1,
+            remains: None,
             memory_lost: None,
             asked_for: PARTNER_SILENT_FOR,
         })
@@ -337,6 +342,7 @@ proptest! {
             newest_coordinator: newest,
             not_understood: None,
             segments_answered: 1,
+            remains: None,
             memory_lost: None,
             asked_for: PARTNER_SILENT_FOR,
         };

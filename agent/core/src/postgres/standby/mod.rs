@@ -8,6 +8,7 @@ mod tablespaces;
 
 pub use primary_conninfo::{Source, names_another};
 pub use replay::Pause;
-pub use required_settings::{PARAMETERS, Required, raised, required_by};
+pub(crate) use required_settings::required_by;
+pub use required_settings::{PARAMETERS, Required, raised};
 pub use settings_file::{value_of, without};
 pub use tablespaces::{Place, is_servers, place};

@@ -33,7 +33,7 @@ pub struct Required {
 }
 
 /// What a server needs that replays into the directory of which pg_controldata printed this.
-pub fn required_by(control_data: &str) -> Vec<Required> {
+pub(crate) fn required_by(control_data: &str) -> Vec<Required> {
     let value = |printed: &str| {
         control_data.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;

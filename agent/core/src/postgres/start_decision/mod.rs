@@ -4,6 +4,11 @@
 //! would come up as a second, writable server on its old timeline. So the pods of one content compare
 //! their directories before either postmaster starts.
 
+#[cfg(test)]
+mod histories;
+#[cfg(test)]
+mod tests;
+
 pub use crate::cluster::directory::DirectoryKind;
 use crate::cluster::topology::Role;
 use std::time::Duration;
@@ -21,7 +26,8 @@ pub(crate) const OLDER_STEPS_DOWN_WITHIN: Duration = Duration::from_secs(60);
 pub struct Directory {
     /// What it says it is.
     pub kind: DirectoryKind,
-    /// "Database system identifier"; the same on every copy of one database.
+    /// "Database system identifier"; the same on every copy of one database. Of a directory that is gone, or has lost what says
+    /// so, the one that its volume remembers.
     pub system_id: Option<String>,
     /// The newest timeline it knows of; grows with every promotion.
     pub timeline: u32,
@@ -99,6 +105,8 @@ pub struct Question<'a> {
     pub partner_name: &'a str,
     /// The newest timeline of this database that this pod ever heard of; 0 when of none.
     pub newest_timeline: u32,
+    /// What its volume holds of a database when the directory is not whole; see [`super::data_directory::judge`].
+    pub remains: Option<&'a str>,
     /// How long the partner has been asked without a decision.
     pub asked_for: Duration,
 }
@@ -122,7 +130,7 @@ pub fn decide(q: &Question<'_>) -> Decision {
             ));
         }
     }
-    compare(q.role, q.own, q.partner, q.partner_name)
+    compare(q).withheld(q.own.kind, q.partner.not_understood())
 }
 
 fn overtaken(q: &Question<'_>) -> Decision {
@@ -136,24 +144,34 @@ fn overtaken(q: &Question<'_>) -> Decision {
 }
 
 /// By both directories alone.
-fn compare(role: Role, own: &Directory, partner: &Partner, partner_name: &str) -> Decision {
-    let decision = match own.kind {
-        DirectoryKind::Absent | DirectoryKind::HalfMade => empty(role, partner, partner_name),
-        DirectoryKind::Standby => standby(role, own, partner, partner_name),
-        DirectoryKind::Primary => writable(role, own, partner, partner_name),
-    };
-    decision.withheld(own.kind, partner.not_understood())
+fn compare(q: &Question<'_>) -> Decision {
+    match q.own.kind {
+        DirectoryKind::Absent => absent(q),
+        DirectoryKind::HalfMade => not_whole(q),
+        DirectoryKind::Standby => standby(q.role, q.own, q.partner, q.partner_name),
+        DirectoryKind::Primary => writable(q.role, q.own, q.partner, q.partner_name),
+    }
 }
 
-fn empty(role: Role, partner: &Partner, name: &str) -> Decision {
-    match (role.is_writable(), partner) {
-        (true, Partner::None) => Decision::Create,
-        (true, Partner::Silent | Partner::NotUnderstood { .. }) => Decision::Wait(format!(
-            "the volume is empty; waiting for {name} to say that it holds no data either"
-        )),
-        (_, Partner::Answered { writable: true, .. }) => Decision::Clone,
-        (true, Partner::Answered { directory, .. }) => match directory.kind {
-            DirectoryKind::Absent | DirectoryKind::HalfMade => Decision::Create,
+/// A copy of a server that runs is made where no directory is; an empty database only where none ever was, here or there.
+fn absent(q: &Question<'_>) -> Decision {
+    let name = q.partner_name;
+    match q.partner {
+        Partner::Answered {
+            writable: true,
+            directory,
+        } => match foreign(q.own, directory) {
+            true => had_another(q),
+            false => Decision::Clone,
+        },
+        _ if !q.role.is_writable() => Decision::Wait(format!("waiting for {name} to be up before copying it")),
+        Partner::Silent | Partner::NotUnderstood { .. } => Decision::Wait(match q.remains {
+            Some(remains) => {
+                format!("there is no data directory, and {remains}; waiting for {name} to say what it holds")
+            }
+            None => format!("the volume is empty; waiting for {name} to say that it holds no data either"),
+        }),
+        Partner::Answered { directory, .. } => match directory.kind {
             DirectoryKind::Primary => Decision::Wait(format!(
                 "the volume is empty and {name} holds the data; waiting for its server to start"
             )),
@@ -163,9 +181,65 @@ fn empty(role: Role, partner: &Partner, name: &str) -> Decision {
                     "bring the lost volume back, or promote the copy (in {name}: pg_ctl promote -D <data directory>); this pod then follows it"
                 ),
             ),
+            DirectoryKind::HalfMade => refuse(
+                format!("the volume is empty, and {name} has had this database: what its volume holds is not whole"),
+                format!(
+                    "bring the lost volume back, here or in {name} (gp-agent status there says what is missing); no empty database is made in its place"
+                ),
+            ),
+            DirectoryKind::Absent => create(q),
         },
-        (false, _) => Decision::Wait(format!("waiting for {name} to be up before copying it")),
+        Partner::None => create(q),
     }
+}
+
+fn create(q: &Question<'_>) -> Decision {
+    let Some(remains) = q.remains else {
+        return Decision::Create;
+    };
+    refuse(
+        format!("there is no data directory, and {remains}; no empty database is made in its place"),
+        format!(
+            "bring it back: mount its volume, or gp-agent hold, move it to its name, gp-agent resume; {BEGIN_ANEW}"
+        ),
+    )
+}
+
+/// The one way to an empty database where one has been.
+const BEGIN_ANEW: &str = "only if an empty database is to take its place, move all that is left of it off the volume and remove .gp-agent/database";
+
+fn had_another(q: &Question<'_>) -> Decision {
+    let name = q.partner_name;
+    refuse(
+        format!("this pod has had another database than the one that {name} serves (system identifiers differ)"),
+        format!(
+            "mount the volumes that belong together; if this pod is to follow {name} from now on, remove .gp-agent/database"
+        ),
+    )
+}
+
+/// The agent gives a directory its name when it is whole. So what lies there is what is left of one.
+fn not_whole(q: &Question<'_>) -> Decision {
+    let name = q.partner_name;
+    let remains = q.remains.unwrap_or("parts of it are missing");
+    let aside = "move what is left aside (gp-agent hold; mv; gp-agent resume)";
+    let otherwise = match q.partner {
+        Partner::Answered { directory, .. } if foreign(q.own, directory) => {
+            format!("or restore a backup in its place; {name} holds another database")
+        }
+        Partner::Answered { writable: true, .. } => format!("or {aside}: this pod then copies {name} and follows it"),
+        _ if !q.role.is_writable() => format!("or {aside}: this pod copies {name} as soon as that serves"),
+        Partner::Answered { directory, .. } if directory.kind == DirectoryKind::Standby => {
+            format!(
+                "or promote the copy (in {name}: pg_ctl promote -D <data directory>) and {aside}: this pod then follows it"
+            )
+        }
+        _ => "or restore a backup in its place".to_string(),
+    };
+    refuse(
+        format!("the data directory is not whole: {remains}; nothing is made in its place"),
+        format!("bring back what is missing, {otherwise}"),
+    )
 }
 
 fn standby(role: Role, own: &Directory, partner: &Partner, name: &str) -> Decision {
@@ -249,200 +323,4 @@ pub fn must_step_down(own: &Directory, partner: &Partner) -> bool {
         if directory.kind == DirectoryKind::Primary
             && same_database(own, directory)
             && directory.timeline > own.timeline)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// A decision after the partner had its time to answer, without a memory.
-    fn decide(role: Role, own: &Directory, partner: &Partner, partner_name: &str) -> Decision {
-        super::decide(&Question {
-            role,
-            own,
-            partner,
-            partner_name,
-            newest_timeline: 0,
-            asked_for: PARTNER_SILENT_FOR,
-        })
-    }
-
-    fn dir(kind: DirectoryKind, timeline: u32) -> Directory {
-        Directory {
-            kind,
-            system_id: (kind != DirectoryKind::Absent).then(|| "7".to_string()),
-            timeline,
-        }
-    }
-    fn answered(kind: DirectoryKind, timeline: u32, writable: bool) -> Partner {
-        Partner::Answered {
-            directory: dir(kind, timeline),
-            writable,
-        }
-    }
-    use DirectoryKind::*;
-
-    #[test]
-    fn a_fresh_cluster_is_created() {
-        let both_empty = answered(Absent, 0, false);
-        assert_eq!(
-            decide(Role::Primary, &dir(Absent, 0), &both_empty, "m"),
-            Decision::Create
-        );
-        assert!(matches!(
-            decide(Role::Mirror, &dir(Absent, 0), &both_empty, "p"),
-            Decision::Wait(_)
-        ));
-        assert_eq!(
-            decide(Role::Mirror, &dir(Absent, 0), &answered(Primary, 1, true), "p"),
-            Decision::Clone
-        );
-    }
-
-    #[test]
-    fn a_lost_primary_volume_is_not_initialised_over_its_mirror() {
-        assert!(matches!(
-            decide(Role::Coordinator, &dir(Absent, 0), &answered(Standby, 1, false), "m"),
-            Decision::Refuse { .. }
-        ));
-        assert!(matches!(
-            decide(Role::Coordinator, &dir(Absent, 0), &Partner::Silent, "m"),
-            Decision::Wait(_)
-        ));
-    }
-
-    #[test]
-    fn an_old_primary_does_not_start_beside_a_promoted_mirror() {
-        assert!(matches!(
-            decide(Role::Primary, &dir(Primary, 1), &answered(Primary, 2, false), "m"),
-            Decision::Refuse { .. }
-        ));
-        assert_eq!(
-            decide(Role::Mirror, &dir(Primary, 2), &answered(Primary, 1, false), "p"),
-            Decision::Start
-        );
-    }
-
-    #[test]
-    fn a_primary_waits_for_a_mirror_of_a_newer_version_and_not_for_a_dead_one() {
-        let why = "m speaks format 3, this agent reads up to 1".to_string();
-        let newer = Partner::NotUnderstood { why };
-        let decision = decide(Role::Primary, &dir(Primary, 1), &newer, "m");
-        assert!(matches!(&decision, Decision::Wait(words) if words.contains("m speaks format 3")));
-        let mirror = decide(Role::Mirror, &dir(Standby, 1), &newer, "p");
-        assert_eq!(mirror, Decision::Start, "a replica is not written to");
-    }
-
-    #[test]
-    fn a_cluster_with_a_dead_mirror_starts() {
-        assert_eq!(
-            decide(Role::Primary, &dir(Primary, 1), &Partner::Silent, "m"),
-            Decision::Start
-        );
-    }
-
-    #[test]
-    fn a_refused_old_primary_stays_refused_while_nobody_answers() {
-        let own = dir(Primary, 1);
-        let ask = |newest_timeline, asked_for| {
-            super::decide(&Question {
-                role: Role::Primary,
-                own: &own,
-                partner: &Partner::Silent,
-                partner_name: "m",
-                newest_timeline,
-                asked_for,
-            })
-        };
-        assert!(matches!(ask(2, Duration::from_secs(3600)), Decision::Refuse { .. }));
-        assert_eq!(ask(1, PARTNER_SILENT_FOR), Decision::Start);
-        assert!(matches!(ask(0, Duration::ZERO), Decision::Wait(_)), "not so soon");
-    }
-
-    #[test]
-    fn the_newest_server_lets_an_older_one_step_down_first() {
-        let own = dir(Primary, 2);
-        let older = answered(Primary, 1, true);
-        let ask = |asked_for| {
-            super::decide(&Question {
-                role: Role::Mirror,
-                own: &own,
-                partner: &older,
-                partner_name: "p",
-                newest_timeline: 1,
-                asked_for,
-            })
-        };
-        assert!(matches!(ask(PARTNER_SILENT_FOR), Decision::Wait(_)));
-        assert_eq!(ask(OLDER_STEPS_DOWN_WITHIN), Decision::Start, "it never will");
-    }
-
-    #[test]
-    fn only_a_newer_timeline_of_the_same_database_stops_a_server() {
-        let own = dir(Primary, 1);
-        assert!(must_step_down(&own, &answered(Primary, 2, true)));
-        assert!(must_step_down(&own, &answered(Primary, 2, false)));
-        assert!(!must_step_down(&own, &answered(Standby, 2, false)));
-        assert!(!must_step_down(&own, &answered(Primary, 1, true)));
-        let mut foreign = dir(Primary, 9);
-        foreign.system_id = Some("8".into());
-        let foreign = Partner::Answered {
-            directory: foreign,
-            writable: true,
-        };
-        assert!(!must_step_down(&own, &foreign));
-    }
-
-    fn kinds() -> impl Strategy<Value = DirectoryKind> {
-        prop_oneof![Just(Absent), Just(Primary), Just(Standby), Just(HalfMade)]
-    }
-
-    fn roles() -> impl Strategy<Value = Role> {
-        prop_oneof![
-            Just(Role::Coordinator),
-            Just(Role::Standby),
-            Just(Role::Primary),
-            Just(Role::Mirror)
-        ]
-    }
-
-    proptest! {
-        /// Whatever the directories are: two pods that hear each other never both run writable.
-        #[test]
-        fn never_two_writable(a in kinds(), ta in 1u32..4, b in kinds(), tb in 1u32..4, same in any::<bool>()) {
-            let own = dir(a, ta);
-            let mut other = dir(b, tb);
-            if !same { other.system_id = Some("8".into()); }
-            let view = |d: &Directory| Partner::Answered { directory: d.clone(), writable: false };
-            let one = decide(Role::Primary, &own, &view(&other), "m");
-            let two = decide(Role::Mirror, &other, &view(&own), "p");
-            let runs_writable = |d: &Decision, k: DirectoryKind| matches!(d, Decision::Create)
-                || (matches!(d, Decision::Start) && k == Primary);
-            prop_assert!(!(runs_writable(&one, a) && runs_writable(&two, b)));
-        }
-
-        /// An answer that is not understood allows nothing that silence does not allow, and never a writable server.
-        #[test]
-        fn what_is_not_understood_is_no_permission(kind in kinds(), timeline in 1u32..4, role in roles()) {
-            let own = dir(kind, timeline);
-            let why = "m speaks format 3, this agent reads up to 1".to_string();
-            let unclear = decide(role, &own, &Partner::NotUnderstood { why: why.clone() }, "m");
-            let silent = decide(role, &own, &Partner::Silent, "m");
-            match &unclear {
-                Decision::Start => prop_assert!(kind == Standby && silent == Decision::Start),
-                Decision::Wait(words) => prop_assert!(words.contains(&why)),
-                Decision::Refuse { .. } => prop_assert_eq!(&unclear, &silent),
-                Decision::Create | Decision::Clone => prop_assert!(false, "{:?}", unclear),
-            }
-        }
-
-        /// An empty database is only ever created where no data of that content is known.
-        #[test]
-        fn create_never_beside_data(a in kinds(), b in kinds(), w in any::<bool>(), t in 1u32..4) {
-            if decide(Role::Primary, &dir(a, t), &answered(b, t, w), "m") == Decision::Create {
-                prop_assert!(matches!(a, Absent | HalfMade) && matches!(b, Absent | HalfMade));
-            }
-        }
-    }
 }

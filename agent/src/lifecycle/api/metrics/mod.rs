@@ -172,8 +172,30 @@ fn volumes(registry: &mut Registry, status: &PodStatus) {
     family(
         registry,
         "storage_free_bytes",
-        "Bytes free for this user when the volume was last looked at",
+        "Bytes free for this user; asked every two seconds",
         free.collect(),
+    );
+    let size = status.storage.iter().map(|s| (labels(s), s.total_bytes as f64));
+    family(
+        registry,
+        "storage_size_bytes",
+        "Bytes of the whole volume",
+        size.collect(),
+    );
+    let inodes = status.storage.iter();
+    let inodes = inodes.filter_map(|s| Some((labels(s), s.free_inodes? as f64)));
+    family(
+        registry,
+        "storage_free_inodes",
+        "Files that can still be created on the volume; asked every two seconds",
+        inodes.collect(),
+    );
+    let read_only = status.storage.iter().map(|s| (labels(s), flag(s.read_only)));
+    family(
+        registry,
+        "storage_read_only",
+        "1 while the volume is mounted read-only",
+        read_only.collect(),
     );
     let hung = |path: &str| status.hung_volumes.iter().any(|v| v.path == path);
     let mut paths: Vec<&str> = status.storage.iter().map(|s| s.path.as_str()).collect();

@@ -31,6 +31,9 @@ fn busy() -> PodStatus {
         fsync_p50_seconds: 0.001,
         fsync_p99_seconds: 0.005,
         free_bytes: 1 << 30,
+        total_bytes: 4 << 30,
+        free_inodes: Some(65_536),
+        read_only: false,
     }];
     s.findings = vec![Finding::warning(Area::Dns, "segment-b-0", "a", "b")];
     s

@@ -1,7 +1,7 @@
 //! What the watcher does with the answers that come back.
 
 use super::watcher::{Lookup, Watcher};
-use crate::lifecycle::discovery::name_checks::Round;
+use crate::lifecycle::discovery::name_checks::{Checked, Round};
 use crate::lifecycle::status_board::now as unix;
 use crate::sys::discovery::dns::{Answer, DnsError, Families};
 use gp_agent_core::discovery::name_check::NameVerdict;
@@ -122,7 +122,12 @@ impl Watcher {
         };
         self.map.send_if_modified(|map| {
             let mut modified = false;
-            for (pod, verdict) in verdicts {
+            for Checked {
+                pod,
+                verdict,
+                libc_differs,
+            } in verdicts
+            {
                 let Some(view) = map.get_mut(&pod) else {
                     continue;
                 };
@@ -132,6 +137,10 @@ impl Watcher {
                 if view.verdict != verdict {
                     log_verdict(&pod, coordinator(&pod), &view.verdict, &verdict);
                     view.verdict = verdict;
+                    modified = true;
+                }
+                if view.libc_differs != libc_differs {
+                    view.libc_differs = libc_differs;
                     modified = true;
                 }
             }

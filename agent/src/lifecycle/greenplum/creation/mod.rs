@@ -23,19 +23,21 @@ use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::cluster::report::PodReport;
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::finding::FindingSource;
+use gp_agent_core::greenplum::creation_state::{CreationEvent, CreationState, TakeUp};
 use progress::{show_others, tell};
-use record::{Record, State};
+use record::Record;
 use request::{logs, plan, request_folder};
 use std::time::Duration;
 use tokio::time::sleep;
 
 const ASK_AGAIN: Duration = Duration::from_millis(200);
+const FINISH_AGAIN: Duration = Duration::from_secs(10);
 /// A cluster that was whole when its creation was broken off answers soon.
 const BROKEN_OFF_ANSWERS_WITHIN: Duration = Duration::from_secs(8);
 
 /// Whether this pod's coordinator is half created: then nothing is adopted or started, but the creation taken up again.
 pub(crate) fn is_unfinished(pod: &Pod) -> bool {
-    pod.me.role == Role::Coordinator && Record::load(pod).is_ok_and(|record| record.state == State::Unfinished)
+    pod.me.role == Role::Coordinator && Record::load(pod).is_ok_and(|record| record.state.take_up() == TakeUp::GoOn)
 }
 
 /// Creates the cluster, or takes up a creation that was broken off.
@@ -44,14 +46,19 @@ pub(crate) fn is_unfinished(pod: &Pod) -> bool {
 /// Why it cannot be created now; the next call tries again, `greenplum.attempts` times in all.
 pub(crate) async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
     let mut record = Record::load(pod)?;
-    if record.state == State::Created {
+    if record.state >= CreationState::Whole {
         bail!(
             "{} is gone, although the cluster was created here; bring the lost volume back, or activate the standby (gpactivatestandby in its pod)",
             pod.dir().display()
         );
     }
-    let broken_off = record.state == State::Unfinished;
+    let broken_off = record.state == CreationState::Unfinished;
     let whole = broken_off && complete(pod).await;
+    if whole {
+        tracing::info!("the cluster of the last attempt is whole after all");
+        record.reason = None;
+        record.advance(CreationEvent::ServersThere, pod)?;
+    }
     if broken_off && !whole {
         // Before anything is told: what does not change is said once.
         refuse_exhausted(pod, &record)?;
@@ -60,23 +67,41 @@ pub(crate) async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
     discovered::all_found(pod).await;
     let entries = all_agents(pod).await;
     own_keys(pod).await;
-    if whole {
-        tracing::info!("the cluster of the last attempt is whole after all");
-    } else {
-        if !broken_off {
-            refuse_over_data(&entries)?;
-        }
-        attempt(pod, greenplum, &mut record).await?;
+    if !broken_off {
+        refuse_over_data(&entries)?;
     }
-    complete::finish(pod, greenplum, &request_folder(pod)?).await?;
-    record.state = State::Created;
-    record.reason = None;
-    record.store(pod)?;
+    if !whole {
+        attempt(pod, greenplum, &mut record).await?;
+        // From here on somebody may load data.
+        record.reason = None;
+        record.advance(CreationEvent::ServersThere, pod)?;
+    }
+    finish(pod, greenplum, &mut record).await?;
     catalog::first(pod).await?;
     tracing::info!("the cluster is created");
     pod.board.findings(FindingSource::Preflight, Vec::new());
     pod.board.on(catalog::CREATED);
     Ok(())
+}
+
+/// Adds to a cluster that is whole what it lacks.
+async fn finish(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Result<()> {
+    complete::finish(pod, greenplum, &request_folder(pod)?).await?;
+    record.advance(CreationEvent::Finished, pod)
+}
+
+/// The same for a creation that was broken off when the cluster was whole: its servers were adopted or started like those of
+/// any cluster, and it is finished beside them.
+async fn finish_later(pod: &Pod, greenplum: &Greenplum) {
+    own_keys(pod).await;
+    loop {
+        let finished = async { finish(pod, greenplum, &mut Record::load(pod)?).await };
+        match finished.await {
+            Ok(()) => return tracing::info!("the cluster is created"),
+            Err(error) => tracing::warn!("the creation cannot be finished yet: {error:#}"),
+        }
+        sleep(FINISH_AGAIN).await;
+    }
 }
 
 /// No attempt is left until an administrator says so.
@@ -135,7 +160,7 @@ async fn own_keys(pod: &Pod) {
 fn refuse_over_data(entries: &[PodReport]) -> Result<()> {
     let holds = |entry: &PodReport| {
         let status = &entry.status.as_ref()?.status;
-        let seen = status.seen_coordinator > 0;
+        let seen = status.seen_coordinator > 0 || status.directory.remains.is_some();
         (status.directory.kind() != Some(DirectoryKind::Absent) || seen).then(|| entry.pod.clone())
     };
     let holders: Vec<String> = entries.iter().filter_map(holds).collect();
@@ -159,7 +184,7 @@ async fn complete(pod: &Pod) -> bool {
 /// One run of gpinitsystem, from a clean field to a catalog that lists every server.
 async fn attempt(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Result<()> {
     let most = pod.config.borrow().greenplum.attempts;
-    if record.state == State::Unfinished {
+    if record.state.may_be_cleared() {
         tell(pod, "setting aside what an earlier attempt left");
         remote::clear(pod, pod.topology.members.iter()).await?;
     }
@@ -169,9 +194,8 @@ async fn attempt(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Resul
     tool::keep_old_logs(&logs, record.attempts + 1)
         .with_context(|| format!("cannot rename old logs in {}", logs.display()))?;
     let plan = plan(pod, greenplum, &folder, &locale).await?;
-    record.state = State::Unfinished;
     record.attempts += 1;
-    record.store(pod)?;
+    record.advance(CreationEvent::AttemptBegins, pod)?;
     tell(
         pod,
         &format!("gpinitsystem begins (attempt {} of {most})", record.attempts),

@@ -1,6 +1,7 @@
 //! Once after the creation: a database for gpadmin, and the SQL files of the configuration, in the order of their names.
 
-use super::record::{Record, State};
+use super::finish_later;
+use super::record::Record;
 use super::tool;
 use crate::engine::Greenplum;
 use crate::lifecycle::pod::Pod;
@@ -9,6 +10,7 @@ use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::config::quote;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
+use gp_agent_core::greenplum::creation_state::{CreationState, TakeUp};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -18,8 +20,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Does it when the cluster answers, where it was created; then rests as long as the pod lives.
 pub(crate) async fn keep(pod: &Pod, greenplum: &Greenplum) {
     if pod.me.role == Role::Coordinator {
-        while !answers(pod) {
-            sleep(LOOK_EVERY).await;
+        let state = loop {
+            match answering(pod) {
+                Some(state) => break state,
+                None => sleep(LOOK_EVERY).await,
+            }
+        };
+        if state.take_up() == TakeUp::Finish {
+            finish_later(pod, greenplum).await;
         }
         let found = match once(pod, greenplum).await {
             Ok(()) => Vec::new(),
@@ -35,9 +43,11 @@ pub(crate) async fn keep(pod: &Pod, greenplum: &Greenplum) {
     std::future::pending::<()>().await;
 }
 
-fn answers(pod: &Pod) -> bool {
+/// How far the creation came here, once it is over or may go on beside the server.
+fn answering(pod: &Pod) -> Option<CreationState> {
     let acting = pod.board.read(|s| s.active_role == Some(Role::Coordinator));
-    acting && Record::load(pod).is_ok_and(|r| r.state == State::Created)
+    let record = Record::load(pod).ok().filter(|_| acting)?;
+    Some(record.state).filter(|state| *state >= CreationState::Whole)
 }
 
 async fn once(pod: &Pod, greenplum: &Greenplum) -> Result<()> {

@@ -4,8 +4,13 @@ use crate::lifecycle::pod::Pod;
 use gp_agent_core::cluster::catalog::CatalogAnswer;
 use gp_agent_core::cluster::status::Phase;
 
-/// Shows what the creation does, here and to the pods that wait for it.
+/// Shows what the creation does, here and to the pods that wait for it. Where it is finished beside a cluster that serves, the
+/// log alone says it.
 pub(super) fn tell(pod: &Pod, what: &str) {
+    if pod.board.is_created() {
+        tracing::info!("finishing the creation: {what}");
+        return;
+    }
     show(pod, Phase::Bootstrapping, what);
 }
 

@@ -3,28 +3,16 @@
 use crate::lifecycle::pod::Pod;
 use crate::sys::storage::fs::write_atomically;
 use anyhow::{Context, Result};
+use gp_agent_core::greenplum::creation_state::{CreationEvent, CreationState};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-
-/// How far the creation came.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum State {
-    /// Nothing was touched yet.
-    #[default]
-    Untouched,
-    /// gpinitsystem was begun: what lies on the volumes may be half of a cluster, and holds nobody's data.
-    Unfinished,
-    /// The cluster exists. Whatever lies on the volumes is data.
-    Created,
-}
 
 /// The file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Record {
     /// How far it came.
-    pub state: State,
+    pub state: CreationState,
     /// How often gpinitsystem was begun.
     pub attempts: u32,
     /// Why the last attempt failed.
@@ -53,6 +41,15 @@ impl Record {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Record::default()),
             Err(e) => Err(e).with_context(|| format!("cannot read {}", path.display())),
         }
+    }
+
+    /// Takes in how the creation goes on, and writes it.
+    ///
+    /// # Errors
+    /// Those of the volume.
+    pub(crate) fn advance(&mut self, event: CreationEvent, pod: &Pod) -> Result<()> {
+        self.state = self.state.on(event);
+        self.store(pod)
     }
 
     /// Writes it, durably.

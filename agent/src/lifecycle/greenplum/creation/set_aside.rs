@@ -1,12 +1,14 @@
 //! Clearing one host of what an unfinished creation left there: servers are stopped, the directory gets a dated name.
 //! Nothing is deleted, and nothing is touched that belongs to a cluster that was created.
 
+use crate::sys::postgres::database_record;
 use crate::sys::postgres::pidfile;
 use crate::sys::postgres::pidfile::Occupant;
 use crate::sys::postgres::running_tools::at_work;
 use crate::sys::process::Process;
 use crate::sys::storage::fs::set_aside;
 use anyhow::{Context, Result, bail};
+use gp_agent_core::postgres::data_directory::missing_parts;
 use rustix::process::Signal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,16 +20,21 @@ const ENDS_WITHIN: Duration = Duration::from_secs(20);
 ///
 /// # Errors
 /// The directory belongs to a created cluster, or something that runs on it cannot be stopped.
-pub(crate) async fn clear(dir: &Path, port: u16, seen_coordinator: u32) -> Result<Option<PathBuf>> {
+pub(crate) async fn clear(dir: &Path, state_dir: &Path, port: u16, seen_coordinator: u32) -> Result<Option<PathBuf>> {
     pidfile::remove_stale_socket_lock(Path::new("/tmp"), port)?;
-    if !dir.try_exists()? {
-        return Ok(None);
-    }
-    if seen_coordinator > 0 {
+    let exists = dir.try_exists()?;
+    // What is no whole directory was never started: a copy that was broken off.
+    if exists && seen_coordinator > 0 && is_whole(dir) {
         bail!(
             "{} belongs to a cluster that was created; it is left as it is",
             dir.display()
         );
+    }
+    if seen_coordinator == 0 {
+        database_record::forget(state_dir)?;
+    }
+    if !exists {
+        return Ok(None);
     }
     end_tools(dir).await?;
     stop_server(dir).await?;
@@ -40,6 +47,10 @@ pub(crate) async fn clear(dir: &Path, port: u16, seen_coordinator: u32) -> Resul
     let aside = set_aside(dir).with_context(|| format!("cannot set {} aside", dir.display()))?;
     tracing::warn!(path = %dir.display(), "left by an unfinished creation; set aside as {}", aside.display());
     Ok(Some(aside))
+}
+
+fn is_whole(dir: &Path) -> bool {
+    missing_parts(|part| dir.join(part).exists()).is_empty()
 }
 
 /// What gpinitsystem started here over ssh may outlive it.

@@ -8,6 +8,7 @@ use crate::lifecycle::peers::client;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::settings;
 use crate::lifecycle::status_board::now;
+use crate::sys::postgres::database_record::being_made;
 use crate::sys::process;
 use crate::sys::process::Process;
 use crate::sys::storage::fs::set_aside;
@@ -81,19 +82,24 @@ async fn settle(pod: &Pod, making: &Path) -> Result<()> {
 }
 
 /// Ends programs of an earlier attempt and moves what they left out of the way. Returns the name to work under.
+///
+/// # Errors
+/// Something lies under the directory's own name: that is never touched, and the next look says what it is.
 async fn clear_the_place(pod: &Pod) -> Result<PathBuf> {
     let dir = pod.dir();
-    let making = dir.with_extension("making");
+    let making = being_made(dir);
     end_leftover_tools(&making).await?;
     discard(pod, &making).await?;
-    for path in [dir, &making] {
-        let empty = path.is_dir() && std::fs::read_dir(path)?.next().is_none();
-        if empty {
-            std::fs::remove_dir(path)?;
-        } else if path.try_exists()? {
-            let aside = set_aside(path).with_context(|| format!("cannot set {} aside", path.display()))?;
-            tracing::warn!(path = %path.display(), "half made; set aside as {}", aside.display());
-        }
+    if is_empty(dir)? {
+        std::fs::remove_dir(dir)?;
+    } else if std::fs::symlink_metadata(dir).is_ok() {
+        bail!("{} appeared just now; nothing is made in its place", dir.display());
+    }
+    if is_empty(&making)? {
+        std::fs::remove_dir(&making)?;
+    } else if making.try_exists()? {
+        let aside = set_aside(&making).with_context(|| format!("cannot set {} aside", making.display()))?;
+        tracing::warn!(path = %making.display(), "half made; set aside as {}", aside.display());
     }
     Ok(making)
 }
@@ -106,6 +112,10 @@ async fn discard(pod: &Pod, making: &Path) -> Result<()> {
         tracing::info!(path = %making.display(), "removed what a broken attempt left; no server ever ran on it");
     }
     Ok(())
+}
+
+fn is_empty(path: &Path) -> std::io::Result<bool> {
+    Ok(path.is_dir() && !path.is_symlink() && std::fs::read_dir(path)?.next().is_none())
 }
 
 /// An initdb or pg_basebackup that outlived its agent still writes there.

@@ -37,10 +37,6 @@ impl EngineStrategy for Strategy<'_> {
         false
     }
 
-    fn owns_half_made(&self) -> bool {
-        true
-    }
-
     async fn create(&self) -> Result<()> {
         discovered::all_found(self.pod).await;
         bootstrap::create(self.pod, self.postgres).await
@@ -81,12 +77,14 @@ impl EngineStrategy for Strategy<'_> {
             }
             Err(_) => 0,
         };
+        let remains = self.pod.board.read(|s| s.directory.remains.clone());
         rules::decide(&Question {
             role: self.pod.me.role,
             own,
             partner: &answer.partner,
             partner_name: self.pod.partner().map_or("nobody", |m| m.pod.as_str()),
             newest_timeline,
+            remains: remains.as_deref(),
             asked_for,
         })
     }

@@ -1,6 +1,6 @@
 //! One of the world's pods, as the supervisor sees it. Every decision about a start is the real one.
 
-use super::world::{FakeServer, GRACE, Rules, World, directory};
+use super::world::{FakeServer, GRACE, PodState, Rules, World, directory};
 use crate::lifecycle::postmaster::platform::{Platform, Server, StopMode};
 use crate::lifecycle::postmaster::strategy::EngineStrategy;
 use crate::sys::postgres::pidfile::Occupant;
@@ -50,12 +50,14 @@ impl FakePod {
     }
 
     fn own(&self) -> Directory {
-        let absent = Directory {
-            kind: DirectoryKind::Absent,
-            system_id: None,
-            timeline: 0,
-        };
-        self.world.read(self.i, |pod| pod.directory.clone()).unwrap_or(absent)
+        self.world
+            .read(self.i, |pod| pod.directory.clone())
+            .unwrap_or(absent(DirectoryKind::Absent))
+    }
+
+    fn remains(&self) -> Option<String> {
+        let gone = |pod: &PodState| pod.directory.is_none() && pod.remembered;
+        self.world.read(self.i, gone).then(|| "it has had one".to_string())
     }
 
     fn role(&self) -> Role {
@@ -136,6 +138,15 @@ impl FakePod {
             );
             inner.faults.push(fault);
         }
+    }
+}
+
+/// No directory; one that is remembered is told to peers as what is left of one.
+fn absent(kind: DirectoryKind) -> Directory {
+    Directory {
+        kind,
+        system_id: None,
+        timeline: 0,
     }
 }
 
@@ -229,6 +240,7 @@ impl Platform for FakePod {
     async fn prepare_start(&self) -> Result<()> {
         sleep(TOOL).await;
         self.must_be_free("settings are written");
+        self.world.lock().pods[self.i].remembered = true;
         if self.world.read(self.i, |pod| pod.bad_settings) {
             bail!("the server refuses its settings");
         }
@@ -311,14 +323,15 @@ impl EngineStrategy for FakePod {
         false
     }
 
-    fn owns_half_made(&self) -> bool {
-        true
-    }
-
     async fn create(&self) -> Result<()> {
         sleep(COPY).await;
         self.must_be_free("a database is created");
-        self.world.lock().pods[self.i].directory = Some(directory(DirectoryKind::Primary, 1));
+        let mut inner = self.world.lock();
+        if inner.pods.iter().any(|pod| !pod.starts.is_empty()) {
+            let fault = format!("pod {}: an empty database where one was", self.i);
+            inner.faults.push(fault);
+        }
+        inner.pods[self.i].directory = Some(directory(DirectoryKind::Primary, 1));
         Ok(())
     }
 
@@ -350,11 +363,10 @@ impl EngineStrategy for FakePod {
                 writable: other.writable(),
             },
             None => Partner::Answered {
-                directory: Directory {
-                    kind: DirectoryKind::Absent,
-                    system_id: None,
-                    timeline: 0,
-                },
+                directory: absent(match other.remembered {
+                    true => DirectoryKind::HalfMade,
+                    false => DirectoryKind::Absent,
+                }),
                 writable: false,
             },
         };
@@ -389,6 +401,7 @@ impl EngineStrategy for FakePod {
                 partner: &answers.partner,
                 partner_name: "the other",
                 newest_timeline: answers.newest_timeline,
+                remains: self.remains().as_deref(),
                 asked_for,
             }),
             Rules::Catalog => self.with_question(own, answers, asked_for, by_catalog::decide),
@@ -447,6 +460,7 @@ impl FakePod {
             newest_coordinator: 1,
             not_understood: None,
             segments_answered: 1,
+            remains: self.remains().as_deref(),
             memory_lost: None,
             asked_for,
         })

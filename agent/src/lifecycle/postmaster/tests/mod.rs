@@ -234,3 +234,22 @@ fn a_mirror_that_was_promoted_by_fts_is_the_only_writable_one() {
         assert!(world.read(1, |pod| pod.writable()));
     });
 }
+
+#[test]
+fn a_server_that_has_to_start_anew_does_once_nobody_holds_it() {
+    story(Rules::Partner, async |world| {
+        both_run(world).await;
+        let pid = |world: &World| world.read(1, |pod| pod.server.as_ref().map(|server| server.pid));
+        let before = pid(world);
+        world.administrate(1, Some("h")).await.unwrap();
+        world.lock().pods[1].outgrown = true;
+        sleep(SECOND * 60).await;
+        assert_eq!(pid(world), before, "it is held");
+        world.administrate(1, None).await.unwrap();
+        until(world, "another server", || pid(world) != before).await;
+        both_run(world).await;
+        sleep(SECOND * 60).await;
+        let starts = world.read(1, |pod| pod.starts.len());
+        assert_eq!(starts, 2, "once is enough");
+    });
+}

@@ -80,6 +80,8 @@ pub(super) struct PodState {
     pub stopped: Option<Ending>,
     /// The agent's memory on the volume.
     pub newest_timeline: u32,
+    /// Whether the volume remembers that it has had the database.
+    pub remembered: bool,
     /// What was really said to it, of this database.
     pub told: u32,
     /// What an administrator did: the agent must not start the server.

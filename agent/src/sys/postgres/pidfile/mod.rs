@@ -5,6 +5,7 @@ mod tests;
 
 use crate::sys::process;
 use crate::sys::process::{FileId, ProcessInfo};
+use crate::sys::storage::fs::while_trying;
 use gp_agent_core::postgres::pidfile::Pidfile;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::fs::{File, OpenOptions};
@@ -75,25 +76,25 @@ pub(crate) fn is_backend(p: &ProcessInfo) -> bool {
 
 /// The PID on the first line of postmaster.pid (negative for a standalone backend).
 pub(crate) fn read_pid(dir: &Path) -> io::Result<Option<i32>> {
-    Ok(LockFile::read(&dir.join(FILE))?.and_then(|file| file.pid()))
+    Ok(Snapshot::read(&dir.join(FILE))?.and_then(|file| file.pid()))
 }
 
 /// Whether the postmaster has begun to stop; false before PostgreSQL 10.
 pub(crate) fn is_stopping(dir: &Path) -> bool {
-    let file = LockFile::read(&dir.join(FILE));
+    let file = Snapshot::read(&dir.join(FILE));
     file.is_ok_and(|file| file.is_some_and(|file| Pidfile::parse(&file.contents).stopping))
 }
 
 /// A lock file as it was at one moment. An inode's number alone is given away again at once.
 #[derive(PartialEq, Eq)]
-struct LockFile {
+struct Snapshot {
     id: FileId,
     changed: (i64, i64),
     contents: Vec<u8>,
 }
 
-impl LockFile {
-    fn read(path: &Path) -> io::Result<Option<LockFile>> {
+impl Snapshot {
+    fn read(path: &Path) -> io::Result<Option<Snapshot>> {
         // What is no file at all must not be waited for.
         let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
         match opened {
@@ -103,11 +104,11 @@ impl LockFile {
         }
     }
 
-    fn of(mut file: File) -> io::Result<LockFile> {
+    fn of(mut file: File) -> io::Result<Snapshot> {
         let meta = file.metadata()?;
         let mut contents = Vec::new();
         file.read_to_end(&mut contents)?;
-        Ok(LockFile {
+        Ok(Snapshot {
             id: FileId::from(&meta),
             changed: (meta.mtime(), meta.mtime_nsec()),
             contents,
@@ -138,7 +139,7 @@ pub(crate) fn remove_stale(dir: &Path) -> io::Result<bool> {
 /// `meanwhile` happens after the look and before the removal.
 fn remove_stale_while(dir: &Path, meanwhile: impl FnOnce()) -> io::Result<bool> {
     let path = dir.join(FILE);
-    let Some(stale) = LockFile::read(&path)?.filter(|file| !file.is_overcome()) else {
+    let Some(stale) = Snapshot::read(&path)?.filter(|file| !file.is_overcome()) else {
         return Ok(false);
     };
     // A server that is here after this look finds a lock file and judges it, or brings its own.
@@ -149,15 +150,15 @@ fn remove_stale_while(dir: &Path, meanwhile: impl FnOnce()) -> io::Result<bool> 
     let taken = dir.join(TAKEN);
     match std::fs::rename(&path, &taken) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
-        other => other?,
+        other => other.map_err(while_trying("remove the stale lock file", &path))?,
     }
-    let found = LockFile::read(&taken)?;
+    let found = Snapshot::read(&taken)?;
     if found.as_ref().is_some_and(|found| *found != stale) {
         // Never over the file of somebody who is quicker still.
         let _ = renameat_with(CWD, &taken, CWD, &path, RenameFlags::NOREPLACE);
         return Err(began(found.and_then(|found| found.pid()).unwrap_or_default()));
     }
-    std::fs::remove_file(&taken)?;
+    std::fs::remove_file(&taken).map_err(while_trying("remove", &taken))?;
     Ok(true)
 }
 
@@ -183,6 +184,6 @@ pub(crate) fn remove_stale_socket_lock(folder: &Path, port: u16) -> io::Result<b
     {
         return Ok(false);
     }
-    std::fs::remove_file(&lock)?;
+    std::fs::remove_file(&lock).map_err(while_trying("remove the stale lock file", &lock))?;
     Ok(true)
 }

@@ -43,7 +43,7 @@ fn remedy(error: &io::Error) -> &'static str {
 }
 
 /// For `map_err`: says what was tried on which path.
-fn while_trying(tried: &'static str, path: &Path) -> impl FnOnce(io::Error) -> io::Error {
+pub(crate) fn while_trying(tried: &'static str, path: &Path) -> impl FnOnce(io::Error) -> io::Error {
     move |source| {
         let path = path.to_path_buf();
         io::Error::new(source.kind(), FileError { tried, path, source })

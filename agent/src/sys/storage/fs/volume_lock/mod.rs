@@ -89,15 +89,7 @@ impl VolumeLock {
         let directory = volume.join(STATE_DIR);
         make_private(&directory)?;
         let path = directory.join("lock");
-        // Not truncated: until the lock is ours, the contents are somebody else's.
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(LockError::unusable("open", &path))?;
+        let file = open(&path).map_err(LockError::unusable("open", &path))?;
         let kept = find_same(&file, kept).map_err(LockError::unusable("examine", &path))?;
         let shared = kept.is_some();
         let file = kept.unwrap_or(file);
@@ -112,7 +104,10 @@ impl VolumeLock {
                 return Err(LockError::Unlockable { path, source });
             }
         }
-        write_holder(&file, &describe(holder)).map_err(LockError::unusable("write", &path))?;
+        // The lock is what counts; its holder's name is for people, and a full volume may not take it.
+        if let Err(error) = write_holder(&file, &describe(holder)) {
+            tracing::warn!(path = %path.display(), "cannot write who holds the lock: {error}");
+        }
         Ok(VolumeLock { file, path, shared })
     }
 
@@ -142,6 +137,22 @@ impl Drop for VolumeLock {
             // Nothing is left to do where this fails: closing unlocks as well.
             let _ = flock(&self.file, FlockOperation::Unlock);
         }
+    }
+}
+
+/// Not truncated: until the lock is ours, the contents are somebody else's. On a volume that is read-only, as the kernel makes
+/// it after an error, a lock that is there can be taken all the same.
+fn open(path: &Path) -> io::Result<File> {
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path);
+    match opened {
+        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => File::open(path),
+        opened => opened,
     }
 }
 

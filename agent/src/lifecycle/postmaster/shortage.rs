@@ -1,22 +1,28 @@
-//! What the monitor's questions tell of the server's connections: whether any is left, and whether the agent has one.
+//! What the monitor's questions tell of what the server runs out of: connections, whether the agent has one, and write-ahead
+//! log that slots keep.
 
 use crate::lifecycle::pod::Pod;
+use crate::lifecycle::startup::volume;
 use crate::sys::postgres::session::Detour;
+use gp_agent_core::cluster::state::Facts;
 use gp_agent_core::finding::{Finding, FindingSource};
 use gp_agent_core::postgres::kept_out;
 use gp_agent_core::postgres::kept_out::Room;
 use gp_agent_core::postgres::observation::Answer;
+use gp_agent_core::postgres::slots;
+use gp_agent_core::postgres::slots::Slot;
 
-/// What was seen of them so far.
+/// What was seen of it so far.
 #[derive(Debug, Default)]
-pub(super) struct Connections {
-    /// What the server last said of them.
+pub(super) struct Shortage {
+    /// What the server last said of its connections.
     room: Option<Room>,
     full: bool,
     told: Vec<Finding>,
+    slots_told: Vec<Finding>,
 }
 
-impl Connections {
+impl Shortage {
     /// Says what the answer shows. A server that does not answer leaves what was said.
     pub(super) fn report(&mut self, pod: &Pod, answer: &Answer, detour: Option<&Detour>) {
         let name = &pod.me.pod;
@@ -32,9 +38,23 @@ impl Connections {
             Answer::NoServer => Vec::new(),
             Answer::NotNow(_) | Answer::Refused(_) | Answer::TimedOut(_) | Answer::Stopping => return,
         };
+        if let Answer::Ok(seen) = answer {
+            self.report_slots(pod, &seen.slots);
+        }
         if findings != self.told {
             self.told.clone_from(&findings);
             pod.board.findings(FindingSource::Connections, findings);
+        }
+    }
+    /// The volume of the write-ahead log is the last that the configuration names.
+    fn report_slots(&mut self, pod: &Pod, slots: &[Slot]) {
+        let path = volume::paths(&pod.config.borrow().storage).pop();
+        let path = path.map(|path| path.display().to_string());
+        let room = |s: &Facts| s.rooms.iter().find(|r| Some(&r.path) == path.as_ref()).map(|r| r.space);
+        let findings = slots::judge(slots, pod.board.read(room), &pod.me.pod);
+        if findings != self.slots_told {
+            self.slots_told.clone_from(&findings);
+            pod.board.findings(FindingSource::Slots, findings);
         }
     }
 }
