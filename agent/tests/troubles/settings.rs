@@ -38,7 +38,7 @@ fn until_no_finding_about(pod: &mut Pod, parameter: &str) {
 
 fn pg_ctl(pod: &Pod, words: &[&str]) {
     let mut pg_ctl = as_user(Path::new("pg_ctl"));
-    pg_ctl.env("PATH", programs()).args(words).arg("-D").arg(pod.data_dir());
+    pg_ctl.env("PATH", programs()).args(words).arg("-D").arg(pod.volume.join("gpseg-1"));
     let done = pg_ctl.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
     assert!(done.success(), "pg_ctl {words:?}: {done}");
 }
@@ -222,7 +222,7 @@ fn a_crash_loop_has_its_cause_in_status_and_check_in_any_format() {
         }
         let (code, said) = pod.run(&["check", "postgres"]);
         assert!(code == Some(1) && said.contains(cause), "{format}: {said}");
-        fs::write(pod.data_dir().join("postgresql.auto.conf"), "").unwrap();
+        fs::write(pod.volume.join("gpseg-1").join("postgresql.auto.conf"), "").unwrap();
         pod.wait_until_ready();
         pod.wait_until("no finding", |pod| pod.finding("could not access file").is_none());
     }

@@ -8,10 +8,26 @@ use crate::sys::process::Ended;
 use crate::sys::resources::cgroup;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::finding::{Area, Finding, FindingSource};
+use gp_agent_core::postgres::exit_cause::{Ending, Evidence, Exit};
 use gp_agent_core::resources::oom::Memory;
 use rustix::process::Signal;
 use std::sync::Arc;
 use std::time::SystemTime;
+
+/// What kind of end it was, by what the directory says now.
+pub(super) async fn judge(pod: &Pod, how: Ended, lock_file_lost: bool) -> Ending {
+    let examined = pod.examine().await.ok();
+    let control = examined.map(|e| e.control).filter(|c| c.state.is_some());
+    Ending::of(Evidence {
+        exit: match how {
+            Ended::Exited(code) => Exit::Code(code),
+            Ended::Signaled(_) => Exit::Signal,
+            Ended::Unknown => Exit::Unknown,
+        },
+        shut_down: control.map(|c| c.shut_down_cleanly()),
+        lock_file_lost,
+    })
+}
 
 /// How the server that ran since `began` ended, and why. `memory` is what the cgroup said before.
 pub(super) async fn words(pod: &Pod, how: Ended, memory: &Memory, began: SystemTime) -> String {

@@ -25,7 +25,7 @@ use gp_agent_core::cluster::replay_pause::PauseCause;
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::finding::{Area, Finding, FindingSource};
-use gp_agent_core::postgres::exit_cause::{Ending, Evidence, Exit};
+use gp_agent_core::postgres::exit_cause::Ending;
 use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind};
 use gp_agent_core::postgres::supervisor::Refusal;
 use gp_agent_core::storage::room;
@@ -67,22 +67,6 @@ impl<'a, E> PodPlatform<'a, E> {
             tracing::warn!("the data directory holds database {system_id}; until now this pod had {before}");
         }
         Ok(())
-    }
-
-    /// As [`Evidence`] for what kind of end it was.
-    async fn judge(&self, how: Ended, lock_file_lost: bool) -> Ending {
-        let pod = self.pod;
-        let examined = pod.examine().await.ok();
-        let control = examined.map(|e| e.control).filter(|c| c.state.is_some());
-        Ending::of(Evidence {
-            exit: match how {
-                Ended::Exited(code) => Exit::Code(code),
-                Ended::Signaled(_) => Exit::Signal,
-                Ended::Unknown => Exit::Unknown,
-            },
-            shut_down: control.map(|c| c.shut_down_cleanly()),
-            lock_file_lost,
-        })
     }
 }
 
@@ -266,7 +250,7 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
         };
         // Before the directory is looked at, which takes as long as its volume does.
         self.show_no_server();
-        let ending = self.judge(how, lock_file.lost()).await;
+        let ending = crash_cause::judge(self.pod, how, lock_file.lost()).await;
         let words = match ending {
             Ending::Clean => "stopped cleanly".to_string(),
             Ending::Immediate => "stopped in immediate mode".to_string(),

@@ -12,7 +12,7 @@ use crate::sys::postgres::database_record::being_made;
 use crate::sys::process;
 use crate::sys::process::Process;
 use crate::sys::storage::fs::set_aside;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::config::Auth;
