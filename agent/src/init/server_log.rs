@@ -43,7 +43,7 @@ impl ServerLog {
         };
         made()
             .inspect_err(|why| {
-                error!("cannot make a pipe for the servers' log, which goes to standard error by itself: {why}")
+                error!("cannot make a pipe for the servers' log, which goes to standard error by itself: {why}");
             })
             .ok()
     }

@@ -38,7 +38,11 @@ fn until_no_finding_about(pod: &mut Pod, parameter: &str) {
 
 fn pg_ctl(pod: &Pod, words: &[&str]) {
     let mut pg_ctl = as_user(Path::new("pg_ctl"));
-    pg_ctl.env("PATH", programs()).args(words).arg("-D").arg(pod.volume.join("gpseg-1"));
+    pg_ctl
+        .env("PATH", programs())
+        .args(words)
+        .arg("-D")
+        .arg(pod.volume.join("gpseg-1"));
     let done = pg_ctl.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
     assert!(done.success(), "pg_ctl {words:?}: {done}");
 }
@@ -213,6 +217,17 @@ fn a_crash_loop_has_its_cause_in_status_and_check_in_any_format() {
         let mut pod = Pod::start(plan);
         // Not of cluster.yaml, so nothing can be put in its place.
         pod.ask("alter system set shared_preload_libraries = 'nowhere'");
+        pod.ask("select pg_reload_conf()");
+        // Known before the restart.
+        let line = finding_about(
+            &mut pod,
+            "settings in ",
+            "would not start with them, whatever `parameters` say",
+        );
+        assert!(
+            line.contains("could not access file") && line.contains("ALTER SYSTEM RESET"),
+            "{line}"
+        );
         pod.restart();
         pod.wait_until("a crash loop", |pod| pod.status()["phase"] == "crash-loop");
         let status = pod.status();

@@ -1,6 +1,7 @@
 //! What this pod knows of the settings that its server starts with: the ledger, which is kept on the volume, and what a trial
 //! said since this agent began.
 
+use gp_agent_core::finding::Finding;
 use gp_agent_core::postgres::settings::{Ledger, Parameters};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -16,8 +17,8 @@ pub struct SettingsMemory {
 struct Known {
     /// As the volume has it; nothing until it was read.
     ledger: Option<Ledger>,
-    /// The gp-agent.conf that a trial accepted last.
-    proven: Option<String>,
+    /// The settings files that passed a trial last, and what it left open.
+    proven: Option<(Vec<u8>, Vec<Finding>)>,
     /// The set that gp-agent.conf was written with for the next start; nothing where that is not known.
     chosen: Option<Parameters>,
 }
@@ -27,14 +28,16 @@ impl SettingsMemory {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a trial accepted this gp-agent.conf.
-    pub(crate) fn is_proven(&self, text: &str) -> bool {
-        self.lock().proven.as_deref() == Some(text)
+    /// What a trial of these files left open, when they passed it; nothing when they did not, or were not tried last.
+    pub(crate) fn left_open_by(&self, files: &[u8]) -> Option<Vec<Finding>> {
+        let known = self.lock();
+        let (proven, left_open) = known.proven.as_ref()?;
+        (proven == files).then(|| left_open.clone())
     }
 
-    /// A trial accepted it.
-    pub(crate) fn prove(&self, text: &str) {
-        self.lock().proven = Some(text.to_string());
+    /// They passed it.
+    pub(crate) fn prove(&self, files: Vec<u8>, left_open: Vec<Finding>) {
+        self.lock().proven = Some((files, left_open));
     }
 
     /// The next start is made with this set.

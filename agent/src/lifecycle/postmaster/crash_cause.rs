@@ -64,7 +64,7 @@ pub(super) async fn note_coming_up(pod: &Arc<Pod>) {
     pod.board.until(|s| s.postmaster.serves).await;
     pod.board.findings(FindingSource::Crash, Vec::new());
     start_record::came_up(pod).await;
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// A server that ends again and again is a finding until one answers, or somebody else says where the pod is.

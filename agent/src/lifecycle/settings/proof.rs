@@ -35,6 +35,8 @@ struct Known {
     good: Option<Parameters>,
     /// gp-agent.conf as it is.
     existing: Option<String>,
+    /// What others wrote, which servers read too.
+    others: Vec<u8>,
 }
 
 /// Finds it. `starting` says that no server runs, and one will be started with it.
@@ -54,23 +56,27 @@ pub(super) async fn prove(pod: &Arc<Pod>, starting: bool) -> Result<Proven> {
         return Ok(use_set(&good));
     }
     let text = own_file(pod, &wanted);
-    if known.good.as_ref() == Some(&wanted) {
+    if starting && known.good.as_ref() == Some(&wanted) {
         report(pod, Vec::new());
         return Ok(use_set(&wanted));
     }
-    if pod.settings.is_proven(&text) {
+    // What others wrote counts too: it may keep the next start from coming up as well.
+    let files = [text.as_bytes(), &known.others].concat();
+    if let Some(left_open) = pod.settings.left_open_by(&files) {
+        report(pod, left_open);
         return Ok(use_set(&wanted));
     }
-    let good = known.good.as_ref().map(|good| own_file(pod, good));
+    let good = known.good.filter(|good| *good != wanted);
     let other = known.existing.filter(|existing| *existing != text);
-    let control = good.or_else(|| other.clone());
+    let control = good.as_ref().map(|good| own_file(pod, good));
+    let control = control.or_else(|| other.clone());
     let control = control.unwrap_or_else(|| own_file(pod, &Parameters::new()));
     match try_out(pod, &text, &control).await {
         Verdict::Refused(words) => {
-            let finding = refused(&words, known.good.as_ref(), &wanted);
+            let finding = refused(&words, good.as_ref(), &wanted);
             let said = finding.to_string();
             report(pod, vec![finding]);
-            match known.good {
+            match good {
                 Some(good) if starting => Ok(use_set(&good)),
                 None if starting && other.is_none() => bail!("{said}"),
                 _ => Ok(Proven {
@@ -80,8 +86,11 @@ pub(super) async fn prove(pod: &Arc<Pod>, starting: bool) -> Result<Proven> {
             }
         }
         verdict => {
-            pod.settings.prove(&text);
-            report(pod, doubt(&verdict, known.good.as_ref(), &wanted).into_iter().collect());
+            let left_open: Vec<Finding> = doubt(pod, &verdict, good.as_ref(), &wanted).into_iter().collect();
+            if !matches!(verdict, Verdict::Others(_)) {
+                pod.settings.prove(files, left_open.clone());
+            }
+            report(pod, left_open);
             Ok(use_set(&wanted))
         }
     }
@@ -112,6 +121,8 @@ async fn look(pod: &Arc<Pod>, wanted: &Parameters) -> Known {
     let (looked, wanted) = (pod.clone(), wanted.clone());
     let look = move || {
         let existing = std::fs::read_to_string(looked.dir().join(conf::FILE)).ok();
+        let read = |name: &str| std::fs::read(looked.dir().join(name)).unwrap_or_default();
+        let others = [read("postgresql.conf"), read("postgresql.auto.conf")].concat();
         let of = |ledger: &mut Ledger| Known {
             instead: match ledger.choose(&wanted) {
                 Choice::Wanted => None,
@@ -119,6 +130,7 @@ async fn look(pod: &Arc<Pod>, wanted: &Parameters) -> Known {
             },
             good: ledger.good().cloned(),
             existing,
+            others,
         };
         with_ledger(&looked, of)
     };
@@ -165,7 +177,7 @@ fn refused(words: &str, good: Option<&Parameters>, wanted: &Parameters) -> Findi
 }
 
 /// What the trial left open.
-fn doubt(verdict: &Verdict, good: Option<&Parameters>, wanted: &Parameters) -> Option<Finding> {
+fn doubt(pod: &Pod, verdict: &Verdict, good: Option<&Parameters>, wanted: &Parameters) -> Option<Finding> {
     match verdict {
         Verdict::NoMemory(words) => Some(Finding::warning(
             Area::Config,
@@ -174,6 +186,14 @@ fn doubt(verdict: &Verdict, good: Option<&Parameters>, wanted: &Parameters) -> O
                 "a trial start beside the running server got too little memory ({words}), so only a restart will tell"
             ),
             "restart one pod and look; if the server does not start with it, it starts with the parameters that it last ran with",
+        )),
+        Verdict::Others(words) => Some(Finding::error(
+            Area::Postgres,
+            format!("settings in {}", pod.dir().display()),
+            format!(
+                "a server would not start with them, whatever `parameters` say: {words}; one that runs goes on until its next restart"
+            ),
+            "mend postgresql.conf, or undo the ALTER SYSTEM that wrote it into postgresql.auto.conf (ALTER SYSTEM RESET name;)",
         )),
         Verdict::Unknown(words) => {
             tracing::debug!("settings could not be tried: {words}");

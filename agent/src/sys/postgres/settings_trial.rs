@@ -3,9 +3,8 @@
 
 use super::programs::Tools;
 use gp_agent_core::postgres::conf;
-use gp_agent_core::postgres::settings::{Verdict, verdict};
+use gp_agent_core::postgres::settings::{Verdict, beside_control, verdict};
 use gp_agent_core::process::timeouts;
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, symlink};
@@ -50,16 +49,9 @@ pub(crate) async fn try_settings(
     let words = match once(tools, ground, candidate, more).await {
         Verdict::Accepted => return Verdict::Accepted,
         Verdict::NoMemory(words) => return Verdict::NoMemory(words),
-        Verdict::Refused(words) | Verdict::Unknown(words) => words,
+        Verdict::Refused(words) | Verdict::Others(words) | Verdict::Unknown(words) => words,
     };
-    match once(tools, ground, control, more).await {
-        Verdict::Accepted => Verdict::Refused(words),
-        // What it cannot even read is wrong beyond doubt.
-        _ => match readable(tools, ground, candidate).await {
-            Ok(()) => Verdict::Unknown(words),
-            Err(error) => Verdict::Refused(error),
-        },
-    }
+    beside_control(words, once(tools, ground, control, more).await)
 }
 
 async fn once(tools: &Tools, ground: Ground<'_>, text: &str, more: &[String]) -> Verdict {
@@ -111,21 +103,6 @@ async fn start(tools: &Tools, scratch: &Path, more: &[String]) -> io::Result<Str
         .wait_with_output()
         .await?;
     Ok(String::from_utf8_lossy(&output.stderr).into_owned())
-}
-
-/// Whether the program reads the files at all; its words when not.
-async fn readable(tools: &Tools, ground: Ground<'_>, text: &str) -> Result<(), String> {
-    let made = in_scratch(ground, Some(text)).await;
-    made.map_err(|error| error.to_string())?;
-    let args = [
-        OsStr::new("-D"),
-        ground.scratch.as_os_str(),
-        OsStr::new("-C"),
-        OsStr::new("port"),
-    ];
-    let read = tools.run("postgres", args, &[]).await.map(drop);
-    let _ = in_scratch(ground, None).await;
-    read.map_err(|error| as_of(ground, &error.to_string()))
 }
 
 /// Makes the scratch directory anew with `text` as gp-agent.conf, or with `None` removes it.

@@ -8,4 +8,4 @@ mod trial;
 pub use auto_conf::assignments;
 pub use ledger::{Choice, Ledger, Parameters, Refused, blamed};
 pub use overrides::{Overriding, overridden};
-pub use trial::{Verdict, verdict};
+pub use trial::{Verdict, beside_control, verdict};
