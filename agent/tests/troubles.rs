@@ -21,3 +21,5 @@ mod live_pod;
 mod markers;
 #[path = "troubles/memory.rs"]
 mod memory;
+#[path = "troubles/settings.rs"]
+mod settings;

@@ -12,11 +12,14 @@ pub(crate) use postgres::{Clone, Create, Postgres};
 use crate::sys::postgres::data_directory;
 use crate::sys::postgres::data_directory::{Examined, Whereabouts, examine};
 use crate::sys::postgres::programs::{ToolError, Tools, major};
+use crate::sys::postgres::settings_trial;
+use crate::sys::postgres::settings_trial::Ground;
 use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::config::{Config, EngineKind};
 use gp_agent_core::finding::Finding;
 use gp_agent_core::postgres::major::{Feature, Major};
 use gp_agent_core::postgres::observation::Receiver;
+use gp_agent_core::postgres::settings::Verdict;
 use gp_agent_core::postgres::standby::{Required, Source, raised};
 use std::collections::BTreeMap;
 use std::io;
@@ -147,9 +150,14 @@ impl Engine {
         examine(self.tools(), at).await
     }
 
-    /// Whether the server program accepts the settings files in `dir`; its words when not.
-    pub async fn check_settings(&self, dir: &Path) -> Result<(), ToolError> {
-        self.tools().check_settings(dir).await
+    /// What a start of the server program says to `candidate` as gp-agent.conf, beside `control`, with which servers ran.
+    pub async fn try_settings(&self, ground: Ground<'_>, candidate: &str, control: &str) -> Verdict {
+        let more: Vec<String> = match self {
+            Engine::Postgres(_) => Vec::new(),
+            // Alone: it neither looks for its cluster nor recovers distributed transactions.
+            Engine::Greenplum(greenplum) => vec![greenplum.version().family.utility_setting().to_string()],
+        };
+        settings_trial::try_settings(self.tools(), ground, candidate, control, &more).await
     }
 
     /// The postmaster of `content` in the foreground. `-D` comes first and the program's path ends in `/postgres`, since

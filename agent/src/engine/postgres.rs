@@ -157,9 +157,12 @@ pub(super) const FOLLOWS: &str = "select current_setting('primary_conninfo', tru
     where pg_is_in_recovery()";
 
 /// The port is given on the command line, and a copied postgresql.conf holds the other end's.
+/// A parameter waits for a restart when a file sets it, or when the value that it has came from a file. Once it is taken out of
+/// the files again while it never took effect, the server goes on calling it pending (guc-file.l, ProcessConfigFile).
 /// Lines that are valid and match nobody, such as hostssl while ssl is off, carry a remark in the column for errors
 /// (hba.c, parse_hba_line).
-pub(super) const SETTINGS: &str = "select 'pending', name, '' from pg_settings where pending_restart and name <> 'port' order by 2; \
+pub(super) const SETTINGS: &str = "select 'pending', name, '' from pg_settings s where pending_restart and name <> 'port' \
+        and (source = 'configuration file' or exists (select from pg_file_settings f where lower(f.name) = s.name)) order by 2; \
     select 'hba', line_number::text, error from pg_hba_file_rules \
         where error is not null and error !~ 'cannot match because (SSL is disabled|SSL is not supported|GSSAPI is not supported)' \
         order by line_number; \

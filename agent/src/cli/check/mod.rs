@@ -2,6 +2,7 @@
 
 pub(super) mod config;
 pub(super) mod limits;
+mod server;
 
 use super::args::CheckArea;
 use crate::lifecycle::peers::discovered;
@@ -22,13 +23,14 @@ use gp_agent_core::storage::room;
 use gp_agent_core::storage::room::Level;
 use std::path::Path;
 
-const ALL: [CheckArea; 6] = [
+const ALL: [CheckArea; 7] = [
     CheckArea::Config,
     CheckArea::Storage,
     CheckArea::Limits,
     CheckArea::Dns,
     CheckArea::Hba,
     CheckArea::Ssh,
+    CheckArea::Postgres,
 ];
 
 struct Subject {
@@ -69,6 +71,7 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
                 let setup = startup::ssh_setup(&subject.config, &subject.account, &subject.topology, &subject.me);
                 (ssh::check(&setup).await, "keys are right and every peer answers".into())
             }
+            CheckArea::Postgres => server::check(&subject.config, &subject.me).await,
         };
         code = code.max(report(*area, &findings, &good));
     }
@@ -91,6 +94,7 @@ async fn check_config(s: &Subject) -> Vec<Finding> {
     let mut findings = config::check_place(&s.config, &config_file::host_name(), own.as_deref());
     let grammar = hba_verification::grammar(&s.config).await;
     findings.extend(hba_verification::judge_hba(&s.config.hba, grammar));
+    findings.extend(server::try_parameters(&s.config, &s.me).await);
     findings
 }
 
