@@ -37,7 +37,7 @@ impl Drop for Mounted {
 fn fill(volume: &Path) -> std::path::PathBuf {
     let path = volume.join("filler");
     let mut file = fs::File::create(&path).unwrap();
-    while file.write_all(&[0; 1 << 16]).is_ok() {}
+    while file.write_all(&[0; 1 << 12]).is_ok() {}
     while file.write_all(&[0]).is_ok() {}
     path
 }
