@@ -31,6 +31,6 @@ pub use postgres_parameters::{GUARDED, Guarded, Setter, guarded};
 pub use reference::{reference, value_schemas, variables_reference};
 pub use schema::{
     Config, CoordinatorConfig, GreenplumConfig, HbaConfig, HttpConfig, KubernetesConfig, SegmentsConfig,
-    ShutdownConfig, SshConfig, StorageConfig,
+    ShutdownConfig, SshConfig, StorageConfig, TlsConfig,
 };
 pub use yaml::MAX_BYTES;

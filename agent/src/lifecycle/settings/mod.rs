@@ -7,6 +7,7 @@ pub(crate) mod hba_verification;
 pub(crate) mod password;
 mod reload;
 pub(crate) mod standby;
+pub(crate) mod tls;
 
 use super::pod::Pod;
 use crate::engine::limits::judge_limits;
@@ -40,11 +41,12 @@ pub(crate) fn write(pod: &Pod, dir: &Path) -> Result<()> {
 
 fn write_with(pod: &Pod, dir: &Path, lines: &ExtraLines) -> Result<Written> {
     let config = pod.config.borrow().clone();
+    let other_certificate = tls::refresh(pod);
     let conf = own_file(pod, &config);
     let main = dir.join("postgresql.conf");
     let included = conf::with_include(&read(&main)?);
     let mut changed = !pod.was_refused(&conf) && write_atomically(&dir.join(conf::FILE), conf.as_bytes(), MODE)?;
-    changed |= write_atomically(&main, &included, MODE)?;
+    changed |= write_atomically(&main, &included, MODE)? || other_certificate;
     let hba = hba::write(pod, &config, dir, lines)?;
     changed |= hba.changed;
     Ok(Written {
@@ -64,6 +66,8 @@ fn own_file(pod: &Pod, config: &Config) -> String {
     if pod.engine.logs_to_standard_error() {
         own.extend(log::server_parameters());
     }
+    let certificate = tls::parameters(pod);
+    own.extend(certificate.iter().map(|(name, value)| (*name, value.as_str())));
     conf::render(&own, &derived, &config.parameters)
 }
 

@@ -10,4 +10,5 @@ pub(crate) mod port_check;
 pub(crate) mod programs;
 pub(crate) mod running_tools;
 pub(crate) mod session;
+pub(crate) mod tls;
 pub(crate) mod walreceiver;
