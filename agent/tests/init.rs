@@ -154,7 +154,8 @@ fn a_stuck_agent_does_not_keep_init_from_its_ladder() {
     let start = fake.start("");
     let helper = "(trap 'echo helper TERM; exit' TERM; echo helper up; while :; do sleep 0.02; done) &";
     let script = format!("trap '' TERM; {start} {helper} echo up; {STAY}");
-    let mut init = bash(&["--grace", "4"], &script);
+    // Long enough for 0.2 s between init's SIGINT and SIGQUIT, and 0.5 s from there to SIGKILL.
+    let mut init = bash(&["--grace", "8"], &script);
     for part in ["postmaster ", "helper up", "up"] {
         init.line(part);
     }

@@ -17,5 +17,9 @@ mod disk;
 mod http_get;
 #[path = "live_pod/mod.rs"]
 mod live_pod;
+#[path = "troubles/markers.rs"]
+mod markers;
 #[path = "troubles/memory.rs"]
 mod memory;
+#[path = "troubles/settings.rs"]
+mod settings;

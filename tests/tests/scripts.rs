@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use cluster_tests::helm::root;
+use cluster_tests::{docker, greenplum};
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -60,4 +62,112 @@ fn a_policy_of_somebody_else_stays() {
         run(&policy, ends);
         assert_eq!(fs::read_to_string(&policy).unwrap(), "#!/bin/sh\nexit 101\n");
     }
+}
+
+/// Why `image/up` cannot be called here: its containers and volumes have fixed names, and may be somebody's.
+fn hindrance(image: &str) -> Option<String> {
+    docker::missing(image).or_else(|| {
+        let containers = docker::docker(&["ps", "--all", "--format", "{{.Names}}"]).unwrap();
+        let volumes = docker::docker(&["volume", "ls", "--quiet"]).unwrap();
+        let is_ours = |name: &&str| {
+            let pod = name.trim_start_matches("gp-").trim_start_matches("greenplum-");
+            ["coordinator-", "segment-a-", "segment-b-"]
+                .iter()
+                .any(|group| pod.starts_with(group))
+        };
+        let there = containers.lines().chain(volumes.lines()).find(is_ours)?;
+        Some(format!(
+            "a local cluster is there ({there}); image/down --volumes takes it away"
+        ))
+    })
+}
+
+/// Files in `image/.build` by which the scripts remember what they were called with. As they were, in the end.
+struct Remembered(Vec<(std::path::PathBuf, Option<Vec<u8>>)>);
+
+impl Remembered {
+    fn take() -> Remembered {
+        let build = root().join("image/.build");
+        let files = ["engine", "port"].map(|name| build.join(name));
+        Remembered(files.map(|file| (file.clone(), fs::read(file).ok())).into())
+    }
+}
+
+impl Drop for Remembered {
+    fn drop(&mut self) {
+        call("image/down", &["--volumes", "--yes"], &[]);
+        for (file, text) in &self.0 {
+            let _ = match text {
+                Some(text) => fs::write(file, text),
+                None => fs::remove_file(file),
+            };
+        }
+    }
+}
+
+/// Calls a script of the repository as README does; whether it ended well, and all that it said.
+fn call(script: &str, words: &[&str], environment: &[(&str, &str)]) -> (bool, String) {
+    // A file, since Docker's engine, should the script start it, keeps a pipe open.
+    let said = tempfile::NamedTempFile::new().unwrap();
+    let file = said.reopen().unwrap();
+    let status = Command::new(root().join(script))
+        .args(words)
+        .envs(environment.iter().copied())
+        .stdin(std::process::Stdio::null())
+        .stdout(file.try_clone().unwrap())
+        .stderr(file)
+        .status()
+        .unwrap();
+    let said = fs::read(said.path()).unwrap();
+    (status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
+/// The commands of README's "Two commands", and of docs/greenplum.md, with the files as they are.
+fn brings_a_cluster_up(image: &str, words: &[&str], packages: Option<&str>) {
+    if let Some(why) = hindrance(image) {
+        let _ = writeln!(std::io::stderr(), "SKIPPED: image/up {}: {why}", words.join(" "));
+        return;
+    }
+    let mut environment = vec![("GP_IMAGE", image)];
+    environment.extend(packages.map(|packages| ("EXTRA_PACKAGES", packages)));
+    let _remembered = Remembered::take();
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let port = port.to_string();
+    let words = [words, &["--port", &port, "--timeout", "900"]].concat();
+    let (well, said) = call("image/up", &words, &environment);
+    assert!(well && said.contains("6 of 6 pods ready"), "{said}");
+    for command in [
+        &["gp-agent", "status"][..],
+        &["gp-agent", "status", "--json"],
+        &["gp-agent", "check", "config"],
+        &["psql", "-c", "select 1"],
+    ] {
+        docker::docker(&[&["exec", "coordinator-0"], command].concat()).unwrap();
+    }
+    // Later calls need no option.
+    let (well, said) = call("image/up", &[], &environment[..1]);
+    assert!(well && said.contains("6 of 6 pods ready"), "{said}");
+}
+
+#[test]
+fn the_documented_commands_bring_clusters_up() {
+    brings_a_cluster_up(&docker::image(), &["--engine", "postgres"], None);
+    let Some(home) = greenplum::home() else {
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED: image/up --gphome DIR: Greenplum is in the image"
+        );
+        return;
+    };
+    let home = home.display().to_string();
+    let stand_in = (greenplum::kind() == greenplum::Kind::StandIn).then_some("postgresql-15");
+    brings_a_cluster_up(
+        &greenplum::image(),
+        &["--engine", "greenplum", "--gphome", &home],
+        stand_in,
+    );
 }

@@ -58,6 +58,8 @@ pub enum FindingSource {
     Config,
     /// What the creation of the cluster left undone.
     Creation,
+    /// Whoever watches a server that ends again and again.
+    Crash,
     /// Discovery.
     Dns,
     /// Whoever writes Kubernetes Events.
@@ -76,6 +78,8 @@ pub enum FindingSource {
     Leftovers,
     /// The container's limits.
     Limits,
+    /// Whoever looks who else sets what the agent sets.
+    Overrides,
     /// Whoever watches for processes that the kernel kills for want of memory.
     Memory,
     /// What the pod on the other end of replication says.

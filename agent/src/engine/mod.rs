@@ -12,11 +12,14 @@ pub(crate) use postgres::{Clone, Create, Postgres};
 use crate::sys::postgres::data_directory;
 use crate::sys::postgres::data_directory::{Examined, Whereabouts, examine};
 use crate::sys::postgres::programs::{ToolError, Tools, major};
+use crate::sys::postgres::settings_trial;
+use crate::sys::postgres::settings_trial::Ground;
 use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::config::{Config, EngineKind};
 use gp_agent_core::finding::Finding;
-use gp_agent_core::greenplum::version::Family;
+use gp_agent_core::postgres::major::{Feature, Major};
 use gp_agent_core::postgres::observation::Receiver;
+use gp_agent_core::postgres::settings::Verdict;
 use gp_agent_core::postgres::standby::{Required, Source, raised};
 use std::collections::BTreeMap;
 use std::io;
@@ -53,6 +56,12 @@ pub enum EngineError {
     /// Greenplum's are.
     #[error(transparent)]
     Greenplum(#[from] GreenplumError),
+    /// It does not know what the agent asks.
+    #[error("{version} is too old; use an image with PostgreSQL 13 or later")]
+    TooOld {
+        /// What it says of itself.
+        version: String,
+    },
     /// The configuration says PostgreSQL, and the image has Greenplum: its segments would be started past their catalog.
     #[error(
         "engine: postgres, but {program} is Greenplum's ({version}); set engine: greenplum (in the chart with every `helm upgrade`), or use an image with PostgreSQL"
@@ -93,6 +102,9 @@ async fn postgres(tools: Tools) -> Result<Engine, EngineError> {
         return Err(EngineError::IsGreenplum { program, version });
     }
     let major = major(&version).unwrap_or_default();
+    if !Major::of(&major).has(Feature::FlushedLsn) {
+        return Err(EngineError::TooOld { version });
+    }
     Ok(Engine::Postgres(Postgres::new(tools, major)))
 }
 
@@ -138,9 +150,14 @@ impl Engine {
         examine(self.tools(), at).await
     }
 
-    /// Whether the server program accepts the settings files in `dir`; its words when not.
-    pub async fn check_settings(&self, dir: &Path) -> Result<(), ToolError> {
-        self.tools().check_settings(dir).await
+    /// What a start of the server program says to `candidate` as gp-agent.conf, beside `control`, with which servers ran.
+    pub async fn try_settings(&self, ground: Ground<'_>, candidate: &str, control: &str) -> Verdict {
+        let more: Vec<String> = match self {
+            Engine::Postgres(_) => Vec::new(),
+            // Alone: it neither looks for its cluster nor recovers distributed transactions.
+            Engine::Greenplum(greenplum) => vec![greenplum.version().family.utility_setting().to_string()],
+        };
+        settings_trial::try_settings(self.tools(), ground, candidate, control, &more).await
     }
 
     /// The postmaster of `content` in the foreground. `-D` comes first and the program's path ends in `/postgres`, since
@@ -239,12 +256,9 @@ impl Engine {
         }
     }
 
-    /// Whether postmaster.pid says that the server stops; PostgreSQL before 10 does not write that.
+    /// Whether postmaster.pid says that the server stops.
     pub fn tells_that_it_stops(&self) -> bool {
-        match self {
-            Engine::Postgres(_) => true,
-            Engine::Greenplum(greenplum) => greenplum.version().family > Family::G6,
-        }
+        Major::of(self.major_version()).has(Feature::PidfileStatus)
     }
 
     /// The one question behind readiness and status; see [`gp_agent_core::postgres::observation`].
@@ -294,6 +308,14 @@ mod tests {
         assert!(sh.status().unwrap().success());
         let tools = Tools::new(dir.path().into(), Vec::new());
         postgres(tools).await.map_err(|e| e.to_string())
+    }
+
+    #[tokio::test]
+    async fn what_is_too_old_is_refused() {
+        let version = |number: &str| format!("[ \"$1\" = --version ] && echo 'postgres (PostgreSQL) {number}'");
+        let refused = found(&version("12.22")).await.unwrap_err();
+        assert!(refused.contains("12.22 is too old"), "{refused}");
+        assert!(found(&version("13.23")).await.is_ok());
     }
 
     #[tokio::test]

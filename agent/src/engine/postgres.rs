@@ -3,6 +3,7 @@
 use crate::sys::postgres::programs::{ToolError, Tools};
 use gp_agent_core::config::Auth;
 use gp_agent_core::config::quote;
+use gp_agent_core::postgres::major::{Feature, Major};
 use gp_agent_core::postgres::standby::{PARAMETERS, Source};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -28,9 +29,9 @@ pub struct Postgres {
 /// An empty database to be made.
 #[derive(Debug)]
 pub struct Create<'a> {
-    /// The directory to make; must not exist.
+    /// The directory to make, empty.
     pub dir: &'a Path,
-    /// Where the write-ahead log goes, when not into `dir`; must not exist.
+    /// Where the write-ahead log goes, when not into `dir`; empty too.
     pub wal: Option<PathBuf>,
     /// The first role, a superuser.
     pub user: &'a str,
@@ -43,9 +44,9 @@ pub struct Create<'a> {
 /// A copy of a running server to be made.
 #[derive(Debug)]
 pub struct Clone<'a> {
-    /// The directory to make; must not exist.
+    /// The directory to make, empty.
     pub dir: &'a Path,
-    /// Where the write-ahead log goes, when not into `dir`.
+    /// Where the write-ahead log goes, when not into `dir`; empty too.
     pub wal: Option<PathBuf>,
     /// The running server.
     pub source: Source<'a>,
@@ -98,15 +99,9 @@ impl Postgres {
     /// initdb, with data checksums.
     pub async fn create(&self, wanted: &Create<'_>) -> Result<(), ToolError> {
         let mut args: Vec<OsString> = vec!["-D".into(), wanted.dir.into()];
-        args.extend(
-            [
-                "--encoding=UTF8",
-                "--data-checksums",
-                "--auth-local=peer",
-                "--no-instructions",
-            ]
-            .map(OsString::from),
-        );
+        args.extend(["--encoding=UTF8", "--data-checksums", "--auth-local=peer"].map(OsString::from));
+        let quiet = Major::of(&self.major).has(Feature::NoInstructions);
+        args.extend(quiet.then(|| "--no-instructions".into()));
         args.push(format!("--username={}", wanted.user).into());
         args.push(format!("--auth-host={}", wanted.auth.method()).into());
         args.extend(wanted.wal.iter().map(|wal| option("--waldir=", wal)));
@@ -162,9 +157,12 @@ pub(super) const FOLLOWS: &str = "select current_setting('primary_conninfo', tru
     where pg_is_in_recovery()";
 
 /// The port is given on the command line, and a copied postgresql.conf holds the other end's.
+/// A parameter waits for a restart when a file sets it, or when the value that it has came from a file. Once it is taken out of
+/// the files again while it never took effect, the server goes on calling it pending (guc-file.l, ProcessConfigFile).
 /// Lines that are valid and match nobody, such as hostssl while ssl is off, carry a remark in the column for errors
 /// (hba.c, parse_hba_line).
-pub(super) const SETTINGS: &str = "select 'pending', name, '' from pg_settings where pending_restart and name <> 'port' order by 2; \
+pub(super) const SETTINGS: &str = "select 'pending', name, '' from pg_settings s where pending_restart and name <> 'port' \
+        and (source = 'configuration file' or exists (select from pg_file_settings f where lower(f.name) = s.name)) order by 2; \
     select 'hba', line_number::text, error from pg_hba_file_rules \
         where error is not null and error !~ 'cannot match because (SSL is disabled|SSL is not supported|GSSAPI is not supported)' \
         order by line_number; \

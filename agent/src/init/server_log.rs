@@ -2,11 +2,9 @@
 
 use super::log;
 use super::log::{error, warning};
-use crate::sys::log::format;
 use crate::sys::log::forward::{Passed, Passer};
 use crate::sys::log::pipe::{FDS_VARIABLE, LogPipe};
 use crate::sys::log::sink::ReaderWatch;
-use gp_agent_core::log::record::Format;
 use rustix::io::{FdFlags, fcntl_setfd};
 use std::io;
 use std::process::Command;
@@ -28,11 +26,8 @@ pub(crate) struct ServerLog {
 }
 
 impl ServerLog {
-    /// A new pipe, where the log is JSON. Without one servers write to the container's standard error.
+    /// A new pipe. Without one servers write to the container's standard error.
     pub(crate) fn create() -> Option<ServerLog> {
-        if format() == Format::Text {
-            return None;
-        }
         let made = || -> io::Result<ServerLog> {
             let pipe = LogPipe::create()?;
             for end in pipe.ends() {
@@ -47,7 +42,9 @@ impl ServerLog {
             })
         };
         made()
-            .inspect_err(|why| error!("cannot make a pipe for the servers' log, which goes on as text: {why}"))
+            .inspect_err(|why| {
+                error!("cannot make a pipe for the servers' log, which goes to standard error by itself: {why}");
+            })
             .ok()
     }
 

@@ -86,7 +86,7 @@ async fn pod(dns: &FakeDns, port: u16) -> Option<(Pod, Discovery)> {
         peers: discovery.peers(),
         doubts: discovery.doubts(),
         shutdown,
-        refused_settings: Default::default(),
+        settings: Default::default(),
         unproven: Default::default(),
         volume: Default::default(),
         settings_changed: Default::default(),

@@ -34,15 +34,18 @@ pub(crate) fn bash(options: &[&str], script: &str) -> Init {
 
 impl Init {
     pub(crate) fn spawn(command: &mut Command) -> Init {
-        let mut child = command
+        // One pipe: lines come in the order in which they were written.
+        let (reader, writer) = std::io::pipe().unwrap();
+        let child = command
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(writer.try_clone().unwrap())
+            .stderr(writer)
             .spawn()
             .unwrap();
+        // The command holds the ends that it gave away.
+        command.stdout(Stdio::null()).stderr(Stdio::null());
         let (into, lines) = channel();
-        pump(child.stdout.take().unwrap(), into.clone());
-        pump(child.stderr.take().unwrap(), into);
+        pump(reader, into);
         Init {
             child,
             lines,
@@ -55,7 +58,7 @@ impl Init {
         self.child.id().cast_signed()
     }
 
-    /// Waits for a line that holds `part`; each line is given once. stdout and stderr come in no fixed order.
+    /// Waits for a line that holds `part`; each line is given once.
     pub(crate) fn line(&mut self, part: &str) -> String {
         self.wait_for(part, |line| line.contains(part))
     }
@@ -173,13 +176,14 @@ impl FakePostgres {
     /// A shell command that starts a fake postmaster in the background: it says `postmaster <pid>`, then `pm <signal>`
     /// for each signal that it gets, and ends at those in `obeys`.
     ///
-    /// A shell ignores SIGINT and SIGQUIT in what it puts in the background; env(1) undoes that.
+    /// A shell ignores SIGINT and SIGQUIT in what it puts in the background; env(1) undoes that. Traps interrupt `wait` at
+    /// once: on a busy machine a program in the foreground may take longer than init leaves between two signals.
     pub(crate) fn start(&self, obeys: &str) -> String {
         let script = format!(
             "for s in INT QUIT TERM HUP USR1 USR2; do \
                case \" {obeys} \" in *\" $s \"*) e=exit;; *) e=:;; esac; \
                trap \"echo pm $s; $e\" $s; \
-             done; echo postmaster $$; while :; do {} 0.02; done",
+             done; echo postmaster $$; while :; do {} 0.1 & wait $!; done",
             self.directory.path().join("backend").display()
         );
         format!(

@@ -81,6 +81,7 @@ pub(crate) struct Pod {
     lines: Receiver<String>,
     said: Vec<String>,
     port: u16,
+    environment: Vec<(String, OsString)>,
     pub volume: PathBuf,
     pub base: TempDir,
 }
@@ -88,25 +89,44 @@ pub(crate) struct Pod {
 impl Pod {
     /// Starts it and waits until it is ready.
     pub(crate) fn start(plan: Plan) -> Pod {
+        let mut pod = Pod::begin(plan);
+        pod.wait_until_ready();
+        pod
+    }
+
+    /// Starts it.
+    pub(crate) fn begin(plan: Plan) -> Pod {
         make_database(&plan.volume.join("gpseg-1"));
         let port = free_ports();
         let mut init = start_init(&plan, port);
-        let stderr = init.stderr.take().unwrap();
-        let (into, lines) = channel();
-        std::thread::spawn(move || {
-            let lines = BufReader::new(stderr).lines().map_while(Result::ok);
-            lines.map(|line| into.send(line)).all(|sent| sent.is_ok())
-        });
-        let mut pod = Pod {
+        Pod {
+            lines: lines_of(&mut init),
             init,
-            lines,
             said: Vec::new(),
             port,
+            environment: plan.environment,
             volume: plan.volume,
             base: plan.base,
-        };
-        pod.wait_until("it is ready", |pod| pod.readiness().0 == 200);
-        pod
+        }
+    }
+
+    pub(crate) fn wait_until_ready(&mut self) {
+        self.wait_until("it is ready", |pod| pod.readiness().0 == 200);
+    }
+
+    /// Changes the lines for cluster.yaml.
+    pub(crate) fn configure(&self, more: &str) {
+        let text = configuration(&self.volume, more, self.port);
+        fs::write(self.base.path().join("cluster.yaml"), text).unwrap();
+    }
+
+    /// The container ends, and another one begins.
+    pub(crate) fn restart(&mut self) {
+        self.end();
+        self.log();
+        let mut command = agent(self.base.path());
+        self.init = spawn_init(&mut command, &self.environment);
+        self.lines = lines_of(&mut self.init);
     }
 
     /// The database's port.
@@ -225,7 +245,7 @@ fn start_init(plan: &Plan, port: u16) -> Child {
     folder(&base.join("run"));
     // Where the repository lies the other user may not look.
     fs::copy(env!("CARGO_BIN_EXE_gp-agent"), base.join("gp-agent")).unwrap();
-    fs::write(base.join("cluster.yaml"), configuration(plan, port)).unwrap();
+    fs::write(base.join("cluster.yaml"), configuration(&plan.volume, &plan.more, port)).unwrap();
     let mut command = agent(base);
     if let Some((program, arguments)) = plan.through.split_first() {
         let mut outer = Command::new(program);
@@ -235,13 +255,28 @@ fn start_init(plan: &Plan, port: u16) -> Child {
         }
         command = outer;
     }
+    spawn_init(&mut command, &plan.environment)
+}
+
+fn spawn_init(command: &mut Command, environment: &[(String, OsString)]) -> Child {
     command
         .args(["init", "--grace", "10"])
-        .envs(plan.environment.iter().map(|(name, value)| (name, value)))
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap()
+}
+
+/// What it says, a line at a time.
+fn lines_of(init: &mut Child) -> Receiver<String> {
+    let stderr = init.stderr.take().unwrap();
+    let (into, lines) = channel();
+    std::thread::spawn(move || {
+        let lines = BufReader::new(stderr).lines().map_while(Result::ok);
+        lines.map(|line| into.send(line)).all(|sent| sent.is_ok())
+    });
+    lines
 }
 
 fn agent(base: &Path) -> Command {
@@ -255,8 +290,7 @@ fn agent(base: &Path) -> Command {
     command
 }
 
-fn configuration(plan: &Plan, port: u16) -> String {
-    let Plan { volume, more, .. } = plan;
+fn configuration(volume: &Path, more: &str, port: u16) -> String {
     format!(
         "cluster: w\nengine: postgres\ndomain: w.test\ncoordinator: {{ port: {} }}\nsegments: {{ count: 1 }}\n\
          http: {{ port: {port} }}\nshutdown: {{ graceSeconds: 10 }}\nstorage: {{ path: {}, require: any }}\n{more}\n",
@@ -277,7 +311,7 @@ fn make_database(directory: &Path) {
 }
 
 /// PATH with the directory first that holds all of PostgreSQL's programs, where others have links to some of them.
-fn programs() -> OsString {
+pub(crate) fn programs() -> OsString {
     let postgres = fs::canonicalize(Tools::find(None).unwrap().path("postgres")).unwrap();
     let mut path = OsString::from(postgres.parent().unwrap());
     path.push(":");

@@ -3,7 +3,7 @@
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -227,16 +227,20 @@ fn a_message_that_is_longer_than_the_pipe_comes_through_in_parts() {
 }
 
 #[test]
-fn in_text_servers_write_to_standard_error_themselves() {
+fn in_text_the_servers_lines_come_through_as_they_are() {
     let dir = tempfile::tempdir().unwrap();
+    let script = r#"
+        IFS=, read -r r w <<< "$GP_AGENT_LOG_FDS"
+        printf '2026-11-28 22:27:12.603 UTC [7] u@d FATAL:  the end\n\tof it\nhalf a line' >&"$w"
+    "#;
     let output = Command::new(GP_AGENT)
-        .args(["init", "--", "sh", "-c", "echo \"fds=$GP_AGENT_LOG_FDS\" >&2"])
+        .args(["init", "--", "bash", "-c", script])
         .current_dir(dir.path())
         .env("GP_AGENT_LOG_FORMAT", "text")
         .output()
         .unwrap();
-    let mut text = String::new();
-    output.stderr.as_slice().read_to_string(&mut text).unwrap();
-    assert!(text.contains("fds=\n"), "{text}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    let whole = "\n2026-11-28 22:27:12.603 UTC [7] u@d FATAL:  the end\n\tof it\nhalf a line\n";
+    assert!(text.contains(whole), "{text}");
     assert!(text.contains(" INFO gp_agent::init: init ends"), "{text}");
 }

@@ -265,12 +265,35 @@ fn expect_left_out(cluster: &Cluster, pod: &str, lines: &[&str; 5]) -> Result<()
     })
 }
 
+/// Whatever kept the statement that set it, kept a verifier.
+fn nowhere_in_clear(cluster: &Cluster, pod: &str, password: &str) -> Result<()> {
+    let statements = cluster.sql(pod, "select query from pg_stat_statements where query ~* 'alter role'")?;
+    ensure!(
+        statements.contains("alter role") && !statements.contains(password),
+        "{statements}"
+    );
+    let log = cluster.logs(pod);
+    ensure!(
+        log.contains("statement: ") && !log.contains(password) && !log.contains("SCRAM-SHA-256$"),
+        "{log}"
+    );
+    Ok(())
+}
+
 pub(crate) fn scram(_: &Shared) -> Result<()> {
-    let settings = Settings {
+    let mut settings = Settings {
         standby: false,
         segments: 1,
         ..Settings::default()
     };
+    // Everything that could keep a statement.
+    for (name, value) in [
+        ("shared_preload_libraries", "pg_stat_statements"),
+        ("log_statement", "all"),
+        ("log_min_duration_statement", "0"),
+    ] {
+        settings.parameters.push((name.into(), value.into()));
+    }
     let cluster = Cluster::new(settings)?;
     let secret = tempfile::tempdir()?;
     std::fs::set_permissions(secret.path(), std::fs::Permissions::from_mode(0o755))?;
@@ -298,6 +321,9 @@ pub(crate) fn scram(_: &Shared) -> Result<()> {
         !cluster.try_exec(mirror, &without)?.status.success(),
         "no password was needed"
     );
+    cluster.sql(primary, "create extension pg_stat_statements")?;
+    let verifier = "select rolpassword from pg_authid where rolname = 'gpadmin'";
+    let first = cluster.sql(primary, verifier)?;
     // The Secret rotates: both ends follow, and the old password opens nothing.
     std::fs::write(&file, "another one\n")?;
     let old = [&["env", "PGPASSWORD=with:colon\\and'quote"][..], &login].concat();
@@ -305,5 +331,8 @@ pub(crate) fn scram(_: &Shared) -> Result<()> {
         ensure!(!cluster.try_exec(mirror, &old)?.status.success());
         Ok(())
     })?;
-    wait::until("the new password opens", || cluster.exec(mirror, &login).map(drop))
+    wait::until("the new password opens", || cluster.exec(mirror, &login).map(drop))?;
+    let second = cluster.sql(primary, verifier)?;
+    ensure!(second.starts_with("SCRAM-SHA-256$") && second != first, "{second}");
+    nowhere_in_clear(&cluster, primary, "another one")
 }

@@ -1,6 +1,6 @@
 //! Single processes that die.
 
-use crate::support::{changes, check, coordinator, fill};
+use crate::support::{changes, check, coordinator, fill, is_greenplum_6};
 use anyhow::{Context, Result, ensure};
 use cluster_tests::cluster::postmaster;
 use cluster_tests::suite::Shared;
@@ -71,5 +71,41 @@ pub(crate) fn silent_replicas(shared: &Shared) -> Result<()> {
         cluster.sql(head, "delete from meanwhile where id < 0")?;
         check(cluster, head, "meanwhile")?;
         cluster.sql(head, "drop table meanwhile").map(drop)
+    })
+}
+
+/// An emptied postgresql.auto.conf ends the stream; the tool of the finding brings it back.
+pub(crate) fn lost_conninfo(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        if is_greenplum_6(cluster)? {
+            eprintln!("SKIPPED: Greenplum 6 keeps primary_conninfo in recovery.conf, without which a mirror is no mirror");
+            return Ok(());
+        }
+        let (head, pod) = (coordinator(cluster), cluster.pod("segment-b-1"));
+        let has = |s: &serde_json::Value| s["findings"].to_string().contains("receives no stream, and it is empty");
+        cluster.exec(pod, &["gp-agent", "hold", "emptying the file"])?;
+        let pid = postmaster(&cluster.status(pod)?).context("no postmaster")?;
+        cluster.signal(pod, "INT", pid)?;
+        cluster.wait_status(pod, "stopped", |s| postmaster(s).is_none())?;
+        let file = format!("{}/postgresql.auto.conf", cluster.data_dir(pod));
+        cluster.exec(pod, &["truncate", "-s", "0", &file])?;
+        cluster.exec(pod, &["gp-agent", "resume"])?;
+        cluster.wait_status(pod, "says that it follows nobody", has)?;
+        wait::until("FTS calls it down", || {
+            let query = "select gp_request_fts_probe_scan(); select count(*) from gp_segment_configuration where status = 'd'";
+            let down = cluster.sql(head, query)?;
+            ensure!(down.ends_with('1'), "{down}");
+            Ok(())
+        })?;
+        cluster.exec(head, &["gprecoverseg", "-a"])?;
+        cluster.wait_status(pod, "follows its primary", |s| !has(s) && s["activeRole"] == "mirror")?;
+        cluster.wait_all_ready()?;
+        wait::until("FTS finds it in sync", || {
+            let query = "select gp_request_fts_probe_scan(); select count(*) from gp_segment_configuration where content >= 0 and (status <> 'u' or mode <> 's')";
+            let behind = cluster.sql(head, query)?;
+            ensure!(behind.ends_with('0'), "{behind}");
+            Ok(())
+        })?;
+        cluster.wait_in_place(head)
     })
 }

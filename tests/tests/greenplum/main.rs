@@ -6,6 +6,8 @@ mod bring_up;
 mod creation;
 mod failover;
 mod failures;
+mod passwords;
+mod remedies;
 mod restarts;
 mod support;
 mod surroundings;
@@ -33,6 +35,10 @@ const TESTS: &[(&str, Test)] = &[
     (
         "silent_standby_and_mirror_hold_nobody_up_for_long",
         failures::silent_replicas,
+    ),
+    (
+        "mirror_that_does_not_know_its_primary_is_named",
+        failures::lost_conninfo,
     ),
     ("stopped_pods_come_back_in_their_places", restarts::all_stopped),
     ("killed_pods_come_back_in_any_order", restarts::all_killed),
@@ -67,6 +73,15 @@ const TESTS: &[(&str, Test)] = &[
         creation::hosts_not_ready,
     ),
     ("shell_characters_are_refused", creation::shell_characters),
+    ("what_is_said_of_a_lost_standby_helps", remedies::standby),
+    ("what_is_said_of_a_lost_mirror_helps", remedies::mirror),
+    ("what_is_said_of_mirrors_that_come_later_helps", remedies::mirrors_later),
+];
+
+/// What the stand-in has not.
+const REAL_ALONE: &[(&str, Test)] = &[
+    ("what_is_said_of_more_segments_helps", remedies::more_segments),
+    ("one_verifier_is_the_same_on_every_server", passwords::same_everywhere),
 ];
 
 /// What a real engine cannot be told to do.
@@ -80,6 +95,10 @@ const STAND_IN_ALONE: &[(&str, Test)] = &[
     ("greenplum_6_is_created", creation::greenplum_6),
     ("cloudberry_is_created", creation::cloudberry),
     ("skewed_clock_is_reported", surroundings::clock_skew),
+    (
+        "what_the_creation_left_is_finished_by_hand",
+        remedies::left_by_the_creation,
+    ),
 ];
 
 fn settings() -> Settings {
@@ -104,6 +123,7 @@ fn main() -> ExitCode {
             eprintln!("SKIPPED: the Greenplum tests against a real engine: none is given (tests/run --gphome DIR)");
         }
         Kind::Real => {
+            tests.extend(REAL_ALONE);
             for (name, _) in STAND_IN_ALONE {
                 eprintln!("SKIPPED: {name}: a real engine cannot be told to fail");
             }

@@ -124,6 +124,12 @@ impl Catalog {
         rows.iter().map(|row| Segment::from_row(row)).collect()
     }
 
+    /// Whether there is a row of a standby.
+    pub(crate) fn lists_a_standby(&self) -> bool {
+        let mut rows = self.segments.iter();
+        rows.any(|row| row.content.is_coordinator() && row.role == CatalogRole::Mirror)
+    }
+
     /// The pod's row.
     pub(crate) fn of(&self, member: &Member) -> Option<&Segment> {
         self.segments.iter().find(|s| s.is(member))

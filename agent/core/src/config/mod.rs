@@ -27,7 +27,9 @@ pub use diagnostic::{ConfigFinding, SourceLocation};
 pub use diff::{Change, diff};
 pub use load::load;
 pub use model::{Auth, EngineKind, Require, UseApi};
-pub use postgres_parameters::{GUARDED, Guarded, Setter, guarded};
+#[cfg(test)]
+pub(crate) use postgres_parameters::GUARDED;
+pub(crate) use postgres_parameters::{Guarded, Setter, guarded};
 pub use reference::{reference, value_schemas, variables_reference};
 pub use schema::{
     Config, CoordinatorConfig, GreenplumConfig, HbaConfig, HttpConfig, KubernetesConfig, SegmentsConfig,

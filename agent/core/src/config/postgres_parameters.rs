@@ -4,7 +4,7 @@ use super::diagnostic::Fault;
 
 /// Who may set a parameter of [`GUARDED`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Setter {
+pub(crate) enum Setter {
     /// The agent alone.
     Agent,
     /// The agent, and tools of the database: pg_basebackup, gpinitstandby and others write it.
@@ -15,7 +15,7 @@ pub enum Setter {
 
 /// A parameter that the agent sets itself or relies on.
 #[derive(Debug)]
-pub struct Guarded {
+pub(crate) struct Guarded {
     /// Its name.
     pub name: &'static str,
     /// Who may set it.
@@ -97,7 +97,7 @@ fn at_least(value: &str, least: u32) -> bool {
 
 /// Parameters that the agent sets itself or relies on: which of them cluster.yaml may not set, and what ALTER SYSTEM and
 /// postgresql.conf must leave alone.
-pub const GUARDED: &[Guarded] = &[
+pub(crate) const GUARDED: &[Guarded] = &[
     own(
         "port",
         "set coordinator.port, segments.primaryPort or segments.mirrorPort",
@@ -175,7 +175,7 @@ pub(super) fn name(text: &str) -> Result<String, Fault> {
 }
 
 /// The entry of a parameter in [`GUARDED`].
-pub fn guarded(name: &str) -> Option<&'static Guarded> {
+pub(crate) fn guarded(name: &str) -> Option<&'static Guarded> {
     GUARDED.iter().find(|guarded| name.eq_ignore_ascii_case(guarded.name))
 }
 

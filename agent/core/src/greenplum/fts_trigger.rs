@@ -17,6 +17,9 @@ pub(crate) const PATIENCE_MS: u64 = 3_000;
 /// Milliseconds that a mirror may be without its stream: a receiver that was refused tries again after 5 s
 /// (wal_retrieve_retry_interval), and FTS gives a mirror 30 s (gp_fts_mark_mirror_down_grace_period).
 pub(crate) const MIRROR_PATIENCE_MS: u64 = 10_000;
+/// Milliseconds that the catalog may call a mirror that streams not in sync. FTS takes that back when it looks: what of a
+/// cluster that comes up whole came last stays so until then, and commits do not wait for it.
+pub(crate) const BEHIND_PATIENCE_MS: u64 = 60_000;
 /// Milliseconds between two requests.
 pub(crate) const AGAIN_MS: u64 = 5_000;
 
@@ -83,6 +86,10 @@ impl Watch {
                 continue;
             };
             let (patience, words) = match sight(row, entry) {
+                ServerState::Serving if row.role == CatalogRole::Mirror && !row.in_sync => (
+                    BEHIND_PATIENCE_MS,
+                    "streams, but the catalog calls it not in sync".into(),
+                ),
                 ServerState::Serving => {
                     self.missing_since.remove(&row.dbid);
                     continue;
@@ -97,6 +104,10 @@ impl Watch {
                 pair.all(|m| m.pod == entry.pod || !nameless.contains(&m.pod))
             };
             if now_ms - since >= patience && can_change(&pairing, row) && other_named() {
+                if patience == BEHIND_PATIENCE_MS {
+                    // It may have much to catch up with; FTS looks at everything, whoever has it look.
+                    self.missing_since.insert(row.dbid, now_ms);
+                }
                 why.get_or_insert(format!("{}: {words}", entry.pod));
             }
         }
@@ -189,6 +200,23 @@ mod tests {
                 None
             );
         }
+    }
+
+    #[test]
+    fn a_mirror_that_streams_is_noted() {
+        let all = [serving("a", Role::Primary), serving("b", Role::Mirror)];
+        let behind = catalog("3|0|m|m|n|u|1|b.gp|b.gp|/g");
+        let mut watch = Watch::default();
+        let mut ask = |now| watch.look(&behind, &topology(), &all, &BTreeSet::new(), now);
+        assert_eq!(ask(0), None);
+        assert_eq!(ask(BEHIND_PATIENCE_MS - 1), None);
+        assert!(ask(BEHIND_PATIENCE_MS).unwrap().starts_with("b: streams"));
+        assert_eq!(
+            ask(2 * BEHIND_PATIENCE_MS - 1),
+            None,
+            "it may have much to catch up with"
+        );
+        assert!(ask(2 * BEHIND_PATIENCE_MS).is_some());
     }
 
     #[test]

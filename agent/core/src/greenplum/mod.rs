@@ -7,6 +7,7 @@ pub mod creation_state;
 pub mod fts_trigger;
 pub mod gpinitsystem;
 pub mod preflight;
+mod remedy;
 pub mod start_decision;
 pub mod startup_order;
 pub mod tool_environment;

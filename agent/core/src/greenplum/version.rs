@@ -3,6 +3,7 @@
 //! Judged by the PostgreSQL that the server program is made of, never by a brand: Greengage and WarehousePG are families 6
 //! and 7, and Cloudberry's successors keep its words.
 
+use crate::postgres::major::Major;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -40,6 +41,15 @@ impl Family {
             7 => Some(Family::G7),
             _ => None,
         }
+    }
+
+    /// The PostgreSQL inside; of Cloudberry the oldest.
+    pub fn postgres(self) -> Major {
+        Major::of(match self {
+            Family::G6 => "9.4",
+            Family::G7 => "12",
+            Family::Cloudberry => "14",
+        })
     }
 
     /// The variables that tell the tools the coordinator's data directory. Greenplum 7 before its release knew the

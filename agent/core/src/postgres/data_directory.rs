@@ -4,13 +4,13 @@ use super::control_data::ControlData;
 use super::start_decision::{Directory, DirectoryKind};
 
 /// Parts that every directory of PostgreSQL 9.4 (Greenplum 6) to 17 has. Not all of them are missed by the server: without
-/// `base` or `pg_tblspc` it starts and serves what is left (tried with 15).
-const PARTS: [&[&str]; 16] = [
+/// `base` or `pg_tblspc` it starts and serves what is left (tried with 15). No database's own folder is among them: even
+/// template1 may have been made anew under another number.
+const PARTS: [&[&str]; 15] = [
     &["PG_VERSION"],
     &["global/pg_control"],
     &["global/pg_filenode.map"],
     &["base"],
-    &["base/1"],
     &["pg_wal", "pg_xlog"],
     &["pg_xact", "pg_clog"],
     &["pg_multixact/members"],

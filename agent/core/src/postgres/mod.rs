@@ -7,6 +7,7 @@ pub mod data_directory;
 pub mod exit_cause;
 pub mod hba;
 pub mod kept_out;
+pub mod major;
 pub mod observation;
 pub mod pgpass;
 pub mod pidfile;

@@ -80,7 +80,7 @@ mod tests {
             while !retry.is_due(now) {
                 now += second(1);
             }
-            pauses.push((now - failed_at).as_secs());
+            pauses.push(now.saturating_sub(failed_at).as_secs());
         }
         assert_eq!(pauses, [2, 4, 8, 10, 10]);
         retry.failed(now);

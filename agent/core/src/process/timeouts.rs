@@ -94,6 +94,9 @@ bounds! {
     STATUS_ANSWERS = Duration::from_secs(20),
         "`gp-agent status`, for the agent",
         "longer than `CLUSTER_ANSWERS`; shorter than `HTTP_CONNECTION_ENDS`";
+    SETTINGS_TRIED = Duration::from_secs(20),
+        "the agent, for a trial start with new settings",
+        "shorter than `LIBC_ANSWERS_ALL`; a server that runs waits for nobody meanwhile";
     LIBC_ANSWERS_ALL = Duration::from_secs(30),
         "the agent, for all names at once",
         "several times `LIBC_ANSWERS`";

@@ -202,6 +202,8 @@ pub(crate) enum CheckArea {
     Hba,
     /// Keys, sshd, known_hosts.
     Ssh,
+    /// The server, as the running agent sees it: why it does not run, who else sets its parameters.
+    Postgres,
 }
 
 const RENDER: &str = "\

@@ -2,6 +2,7 @@
 
 pub(super) mod config;
 pub(super) mod limits;
+mod server;
 
 use super::args::CheckArea;
 use crate::lifecycle::peers::discovered;
@@ -10,7 +11,7 @@ use crate::lifecycle::startup::volume;
 use crate::lifecycle::{ssh, startup};
 use crate::sys::config::config_file;
 use crate::sys::process::passwd::Account;
-use crate::sys::storage::{fts_probe, shm_bytes};
+use crate::sys::storage::{fts_probe, leftovers, shm_bytes};
 use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::cluster::volume::VolumeFacts;
 use gp_agent_core::config::Config;
@@ -22,13 +23,14 @@ use gp_agent_core::storage::room;
 use gp_agent_core::storage::room::Level;
 use std::path::Path;
 
-const ALL: [CheckArea; 6] = [
+const ALL: [CheckArea; 7] = [
     CheckArea::Config,
     CheckArea::Storage,
     CheckArea::Limits,
     CheckArea::Dns,
     CheckArea::Hba,
     CheckArea::Ssh,
+    CheckArea::Postgres,
 ];
 
 struct Subject {
@@ -69,6 +71,7 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
                 let setup = startup::ssh_setup(&subject.config, &subject.account, &subject.topology, &subject.me);
                 (ssh::check(&setup).await, "keys are right and every peer answers".into())
             }
+            CheckArea::Postgres => server::check(&subject.config, &subject.me).await,
         };
         code = code.max(report(*area, &findings, &good));
     }
@@ -91,6 +94,7 @@ async fn check_config(s: &Subject) -> Vec<Finding> {
     let mut findings = config::check_place(&s.config, &config_file::host_name(), own.as_deref());
     let grammar = hba_verification::grammar(&s.config).await;
     findings.extend(hba_verification::judge_hba(&s.config.hba, grammar));
+    findings.extend(server::try_parameters(&s.config, &s.me).await);
     findings
 }
 
@@ -103,8 +107,21 @@ fn whoami(s: &Subject) -> String {
 
 async fn storage(subject: &Subject) -> (Vec<Finding>, String) {
     let config = subject.config.storage.clone();
-    let exists = subject.me.data_dir.join("global/pg_control").exists();
-    let looked = tokio::task::spawn_blocking(move || volume::prove(&config, exists)).await;
+    let dir = subject.me.data_dir.clone();
+    let exists = dir.join("global/pg_control").exists();
+    let looked = tokio::task::spawn_blocking(move || {
+        let (statuses, mut findings) = volume::prove(&config, exists);
+        if exists {
+            let found = leftovers::find(&dir, config.wal.as_deref()).unwrap_or_default();
+            findings.extend(
+                found
+                    .into_iter()
+                    .map(|(kind, path)| kind.finding(&path, leftovers::bytes(&path))),
+            );
+        }
+        (statuses, findings)
+    })
+    .await;
     let (statuses, mut findings) = looked.unwrap_or_default();
     let rooms = statuses.iter().map(VolumeFacts::room);
     findings.extend(rooms.filter_map(|room| room::finding(&room, room::level(&room, Level::Enough))));

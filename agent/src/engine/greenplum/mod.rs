@@ -10,7 +10,9 @@ pub(super) use walreceiver::receiver;
 
 use crate::sys::postgres::programs::Tools;
 use gp_agent_core::cluster::content::ContentId;
-use gp_agent_core::greenplum::version::{Family, GpVersion};
+use gp_agent_core::greenplum::version::GpVersion;
+use gp_agent_core::postgres::hba::Grammar;
+use gp_agent_core::postgres::major::{Feature, Major};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -75,12 +77,16 @@ impl Greenplum {
         }
     }
 
-    /// PostgreSQL 9.5 and 10 brought two of the parameters; a mirror of Greenplum 6 waits for 5 s.
+    fn has(&self, feature: Feature) -> bool {
+        Major::of(&self.version.postgres).has(feature)
+    }
+
+    /// A mirror of Greenplum 6 waits for 5 s.
     pub(super) fn own_parameters(&self) -> Vec<(&'static str, &'static str)> {
         let mut parameters = vec![GIVE_UP];
-        if self.version.family > Family::G6 {
-            parameters.extend([super::postgres::SCRAM, super::postgres::RETRY_SOON]);
-        }
+        let scram = Grammar::of(&self.version.postgres).knows_scram();
+        parameters.extend(scram.then_some(super::postgres::SCRAM));
+        parameters.extend(self.has(Feature::RetryInterval).then_some(super::postgres::RETRY_SOON));
         parameters
     }
 
@@ -89,9 +95,8 @@ impl Greenplum {
         format!("-c {}", self.version.family.utility_setting())
     }
 
-    /// PostgreSQL 10 renamed xlog to wal and location to lsn.
     pub(super) fn observe_sql(&self) -> &'static str {
-        if self.version.family > Family::G6 {
+        if self.has(Feature::WalNames) {
             "select 'self', pg_is_in_recovery()::text, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), current_setting('gp_role'); \
              select 'room', count(*)::text, current_setting('max_connections'), current_setting('superuser_reserved_connections') \
                 from pg_stat_activity where backend_type = 'client backend'; \
@@ -110,9 +115,8 @@ impl Greenplum {
         }
     }
 
-    /// The views are those of PostgreSQL 9.5 and 10; Greenplum 6 has neither.
     pub(super) fn settings_sql(&self) -> &'static str {
-        if self.version.family > Family::G6 {
+        if self.has(Feature::SettingsViews) {
             super::postgres::SETTINGS
         } else {
             "select 'none' where false"

@@ -162,6 +162,33 @@ pub async fn first(pod: &Pod) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Of a cluster whose creation is not finished yet: should all pods go down in the next moment, the coordinator lets its
+/// primaries start first, and they know that they may. Without it they wait for the coordinator's server, and FTS may fail one
+/// over that was only slow.
+pub(crate) async fn remember(pod: &Pod) {
+    let mut session = pod.utility_session(SERVER_ANSWERS_WITHIN);
+    let Some(segments) = read(&mut session).await else {
+        return;
+    };
+    let kept = match pod.examine().await {
+        Ok(_) => keep_snapshot(pod, &snapshot(pod, segments)).await.map(drop),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = kept {
+        tracing::warn!("cannot keep the catalog in {}: {error}", snapshot_file(pod).display());
+    }
+}
+
+fn snapshot(pod: &Pod, segments: Vec<Segment>) -> Catalog {
+    Catalog {
+        segments,
+        coordinator: pod.me.pod.clone(),
+        timeline: pod.board.read(|s| s.directory.timeline.unwrap_or(0)),
+        read_at: clock::wall(),
+        live: true,
+    }
+}
+
 async fn read(session: &mut Session) -> Option<Vec<Segment>> {
     let rows = session.ask(catalog::SQL).await.ok()?;
     Catalog::segments_from_rows(&rows).filter(|segments| !segments.is_empty())
@@ -197,13 +224,7 @@ async fn refresh(pod: &Pod, session: &mut Session) {
 /// Tells what was just read, and keeps it on the volume when it is new. Returns whether this coordinator is new itself: on
 /// a timeline that nothing was known of.
 async fn publish(pod: &Pod, segments: Vec<Segment>) -> bool {
-    let catalog = Catalog {
-        segments,
-        coordinator: pod.me.pod.clone(),
-        timeline: pod.board.read(|s| s.directory.timeline.unwrap_or(0)),
-        read_at: clock::wall(),
-        live: true,
-    };
+    let catalog = snapshot(pod, segments);
     let old = match &*pod.catalog.borrow() {
         CatalogAnswer::Known(old) => Some((old.segments.clone(), old.timeline)),
         _ => None,

@@ -264,3 +264,27 @@ pub(crate) async fn status_within(pod: &Pod, member: &Member, limit: Duration) -
 pub async fn ask_each(pod: &Pod, members: impl Iterator<Item = &Member>, limits: FanOutLimits) -> Vec<PodReport> {
     PeerClient::of(pod).statuses(members, limits).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gp_agent_core::cluster::state::PodState;
+
+    #[test]
+    fn a_partner_that_has_had_a_database_is_not_one_that_never_had() {
+        let mut status = PodState::new("segment-b-0", 0, 0).status();
+        let mut seen = |kind: &str, remains: Option<&str>| {
+            status.directory.kind = kind.into();
+            status.directory.system_id = Some("7".into());
+            status.directory.remains = remains.map(String::from);
+            match partner_of(&status) {
+                Partner::Answered { directory, .. } => (directory.kind, directory.system_id),
+                other => unreachable!("{other:?}"),
+            }
+        };
+        assert_eq!(seen("absent", None), (DirectoryKind::Absent, None));
+        assert_eq!(seen("absent", Some("it had one")), (DirectoryKind::HalfMade, None));
+        assert_eq!(seen("half-made", Some("no base")), (DirectoryKind::HalfMade, None));
+        assert_eq!(seen("standby", None), (DirectoryKind::Standby, Some("7".into())));
+    }
+}

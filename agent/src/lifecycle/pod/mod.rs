@@ -2,6 +2,7 @@
 
 pub(crate) mod log_identity;
 pub(crate) mod paths;
+pub(crate) mod settings_memory;
 pub(crate) mod signals;
 
 use super::discovery::RecheckHandle;
@@ -19,9 +20,10 @@ use gp_agent_core::config::Config;
 use gp_agent_core::discovery::peers::PeerMap;
 use gp_agent_core::finding::Finding;
 use gp_agent_core::postgres::standby::Source;
+use settings_memory::SettingsMemory;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
@@ -47,8 +49,8 @@ pub struct Pod {
     pub label: RoleLabel,
     /// Turns true once, when the pod has to end.
     pub shutdown: watch::Receiver<bool>,
-    /// The last gp-agent.conf that the server program refused; not tried again.
-    pub refused_settings: Mutex<Option<String>>,
+    /// Which settings servers ran with, and which not.
+    pub settings: SettingsMemory,
     /// Rung when the settings files should be looked at again.
     pub settings_changed: Arc<Notify>,
     /// What this pod can tell others of the catalog.
@@ -62,18 +64,6 @@ pub struct Pod {
 }
 
 impl Pod {
-    /// Whether the server program refused these very settings before.
-    pub fn was_refused(&self, settings: &str) -> bool {
-        let refused = self.refused_settings.lock();
-        refused.unwrap_or_else(PoisonError::into_inner).as_deref() == Some(settings)
-    }
-
-    /// Remembers settings that the server program refused.
-    pub fn refuse(&self, settings: String) {
-        let mut refused = self.refused_settings.lock().unwrap_or_else(PoisonError::into_inner);
-        *refused = Some(settings);
-    }
-
     /// The data directory.
     pub fn dir(&self) -> &Path {
         &self.me.data_dir

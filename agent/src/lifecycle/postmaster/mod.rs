@@ -2,6 +2,7 @@
 
 mod access;
 mod activities;
+mod crash_cause;
 pub(crate) mod leftovers;
 mod maintenance;
 pub(crate) mod monitor;

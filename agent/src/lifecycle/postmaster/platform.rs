@@ -118,6 +118,9 @@ pub(crate) trait Platform {
     /// Returns when a peer has news: it says so, or its address changed.
     async fn news(&self);
 
+    /// Returns when the parameters of the configuration change: what failed with the old ones may work now.
+    async fn mended(&self);
+
     /// Shows a phase and why.
     fn show(&self, phase: Phase, reason: &str);
 

@@ -1,6 +1,7 @@
 //! The supervisor's pod as it really is.
 
 use super::access;
+use super::crash_cause;
 use super::maintenance;
 use super::pidfile_watch;
 use super::pidfile_watch::LockFile;
@@ -9,6 +10,7 @@ use super::strategy::EngineStrategy;
 use crate::engine::ServerOption;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::settings;
+use crate::lifecycle::settings::start_record;
 use crate::sys::log;
 use crate::sys::postgres::database_record;
 use crate::sys::postgres::orphaned_backends;
@@ -23,16 +25,15 @@ use gp_agent_core::cluster::replay_pause::PauseCause;
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::finding::{Area, Finding, FindingSource};
-use gp_agent_core::postgres::exit_cause::{Ending, Evidence, Exit};
+use gp_agent_core::postgres::exit_cause::Ending;
 use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind};
 use gp_agent_core::postgres::supervisor::Refusal;
-use gp_agent_core::resources::oom::Memory;
 use gp_agent_core::storage::room;
 use rustix::process::Signal;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Where the server's socket is; so Greenplum's tools expect it.
 const SOCKETS: &str = "/tmp";
@@ -66,32 +67,6 @@ impl<'a, E> PodPlatform<'a, E> {
             tracing::warn!("the data directory holds database {system_id}; until now this pod had {before}");
         }
         Ok(())
-    }
-
-    /// As [`Evidence`] for what kind of end it was.
-    async fn judge(&self, how: Ended, lock_file_lost: bool) -> Ending {
-        let pod = self.pod;
-        let examined = pod.examine().await.ok();
-        let control = examined.map(|e| e.control).filter(|c| c.state.is_some());
-        Ending::of(Evidence {
-            exit: match how {
-                Ended::Exited(code) => Exit::Code(code),
-                Ended::Signaled(_) => Exit::Signal,
-                Ended::Unknown => Exit::Unknown,
-            },
-            shut_down: control.map(|c| c.shut_down_cleanly()),
-            lock_file_lost,
-        })
-    }
-}
-
-/// How the kernel's killer is told from anybody else who sends that signal: its count has risen. An adopted server's end is
-/// not told by a signal.
-fn out_of_memory(how: Ended, before: &Memory) -> String {
-    let killed = matches!(how, Ended::Signaled(9) | Ended::Unknown);
-    match cgroup::memory() {
-        now if killed && now.has_killed_since(before) => format!("; {}", now.words()),
-        _ => String::new(),
     }
 }
 
@@ -223,9 +198,7 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
             bail!("{finding}");
         }
         port_check::check_free(pod.me.port)?;
-        if settings::write_proven(pod).await?.stands_unproven {
-            pod.engine.check_settings(pod.dir()).await?;
-        }
+        settings::write_proven(pod).await?;
         self.remember_database().await?;
         let options = settings::standby::prepare(pod).await?;
         *self.options.lock().unwrap_or_else(PoisonError::into_inner) = options;
@@ -241,6 +214,8 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
         if pidfile::remove_stale(pod.dir())? {
             tracing::info!(path = %pod.dir().display(), "removed a stale postmaster.pid: no process of this pod runs there");
         }
+        start_record::begin(pod);
+        log::forget_last_words();
         let options = self.options.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut command = pod
             .engine
@@ -252,13 +227,17 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
 
     async fn ended(&self, server: &Process) -> (Ending, String) {
         let mut lock_file = LockFile::default();
+        let began = SystemTime::now();
         // As of two looks, since a look may come between the kill and the end that it brings.
         let mut memory = [cgroup::memory(), cgroup::memory()];
         let ended = server.ended();
         let listed = pidfile_watch::look(self.pod);
-        tokio::pin!(ended, listed);
+        let came_up = crash_cause::note_coming_up(self.pod);
+        tokio::pin!(ended, listed, came_up);
         let how = loop {
             tokio::select! {
+                biased;
+                () = &mut came_up => {}
                 how = &mut ended => break how.unwrap_or(Ended::Unknown),
                 pid = &mut listed => {
                     let full = self.pod.board.read(|s| room::trouble(&s.rooms));
@@ -271,12 +250,16 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
         };
         // Before the directory is looked at, which takes as long as its volume does.
         self.show_no_server();
-        let ending = self.judge(how, lock_file.lost()).await;
+        let ending = crash_cause::judge(self.pod, how, lock_file.lost()).await;
         let words = match ending {
             Ending::Clean => "stopped cleanly".to_string(),
             Ending::Immediate => "stopped in immediate mode".to_string(),
-            Ending::Crash => format!("ended: {how}{}", out_of_memory(how, &memory[0])),
+            Ending::Crash => crash_cause::words(self.pod, how, &memory[0], began).await,
         };
+        match ending {
+            Ending::Crash => start_record::failed(self.pod, &words).await,
+            Ending::Clean | Ending::Immediate => start_record::stopped(self.pod).await,
+        }
         (ending, words)
     }
 
@@ -294,6 +277,13 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
 
     async fn withdraw_role(&self, within: Duration) {
         self.pod.label.withdraw(within).await;
+    }
+
+    async fn mended(&self) {
+        let mut config = self.pod.config.clone();
+        let before = config.borrow().parameters.clone();
+        // The sender lives as long as the pod.
+        let _ = config.wait_for(|config| config.parameters != before).await;
     }
 
     async fn news(&self) {
@@ -316,10 +306,9 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
     fn show(&self, phase: Phase, reason: &str) {
         let fails = matches!(phase, Phase::Crashed | Phase::CrashLoop | Phase::Refused);
         let trouble = self.pod.board.read(|s| room::trouble(&s.rooms)).filter(|_| fails);
-        match trouble {
-            Some(trouble) => self.pod.board.phase(phase, format!("{trouble}; {reason}")),
-            None => self.pod.board.phase(phase, reason),
-        }
+        let reason = trouble.map_or_else(|| reason.to_string(), |trouble| format!("{trouble}; {reason}"));
+        crash_cause::show_crash_loop(self.pod, phase, &reason);
+        self.pod.board.phase(phase, reason);
     }
 
     fn show_server(&self, server: &Process, starts: u64) {

@@ -7,6 +7,7 @@ use super::pod_platform::PodPlatform;
 use super::stop;
 use super::strategy::EngineStrategy;
 use crate::lifecycle::pod::Pod;
+use crate::lifecycle::settings::start_record;
 use gp_agent_core::postgres::supervisor as machine;
 use gp_agent_core::postgres::supervisor::{Activity, Effect, Event, State};
 use std::pin::Pin;
@@ -27,6 +28,8 @@ pub(crate) enum Command {
 pub(crate) async fn supervise<E: EngineStrategy>(pod: &Arc<Pod>, engine: E, commands: mpsc::Receiver<Command>) {
     let platform = PodPlatform::new(pod, engine);
     Supervisor::new(&platform, commands).run().await;
+    // That the pod ends says nothing of the settings of a server that had not come up yet.
+    start_record::stopped(pod).await;
 }
 
 type Evidence<P> = <<P as Platform>::Engine as EngineStrategy>::Evidence;

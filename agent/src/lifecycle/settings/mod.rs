@@ -4,26 +4,31 @@
 pub(crate) mod config_watch;
 mod hba;
 pub(crate) mod hba_verification;
+mod overrides;
+mod own_file;
 pub(crate) mod password;
+mod proof;
 mod reload;
 pub(crate) mod standby;
+pub(crate) mod start_record;
 
 use super::pod::Pod;
-use crate::engine::limits::judge_limits;
+use crate::engine::Engine;
 use crate::lifecycle::pod::paths::SERVER_FILE_MODE as MODE;
-use crate::sys::log;
 use crate::sys::postgres::session::Session;
-use crate::sys::resources::cgroup;
 use crate::sys::storage::fs::write_atomically;
 use anyhow::{Context, Result};
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::Phase;
-use gp_agent_core::config::Config;
+use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::postgres::conf;
 use gp_agent_core::postgres::hba::LoadMark;
+use gp_agent_core::postgres::settings::Parameters;
 use hba::{ExtraLines, Refusals};
+use own_file::own_file;
+use proof::Proven;
 use reload::{tell_postmaster, wait_for_reload};
 use std::path::Path;
 use std::sync::Arc;
@@ -32,100 +37,75 @@ use tokio::sync::watch;
 
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
-/// Writes the files below `dir` for a server that will be started, without the lines of `hba.extra` that might keep it from
-/// starting: those come in by the first reload.
+/// Writes the files of a directory that was just made, as cluster.yaml says: whether a server starts with them is found out
+/// before it is started ([`write_proven`]).
 pub(crate) fn write(pod: &Pod, dir: &Path) -> Result<()> {
-    write_with(pod, dir, &ExtraLines::Certain).map(drop)
+    let text = own_file(pod, &pod.config.borrow().parameters);
+    write_files(pod, dir, Some(&text), &ExtraLines::Certain).map(drop)
 }
 
-fn write_with(pod: &Pod, dir: &Path, lines: &ExtraLines) -> Result<Written> {
+/// Writes `conf` as gp-agent.conf, unless it is to stay as it is, and the agent's part of the other two files.
+fn write_files(pod: &Pod, dir: &Path, conf: Option<&str>, lines: &ExtraLines) -> Result<Written> {
     let config = pod.config.borrow().clone();
-    let conf = own_file(pod, &config);
     let main = dir.join("postgresql.conf");
     let included = conf::with_include(&read(&main)?);
-    let mut changed = !pod.was_refused(&conf) && write_atomically(&dir.join(conf::FILE), conf.as_bytes(), MODE)?;
+    let mut changed = match conf {
+        Some(text) => write_atomically(&dir.join(conf::FILE), text.as_bytes(), MODE)?,
+        None => false,
+    };
     changed |= write_atomically(&main, &included, MODE)?;
     let hba = hba::write(pod, &config, dir, lines)?;
     changed |= hba.changed;
     Ok(Written {
         changed,
         mark: hba.mark,
-        stands_unproven: false,
     })
 }
 
-/// gp-agent.conf as it should be. The limits are read each time: a container can be resized while it runs.
-fn own_file(pod: &Pod, config: &Config) -> String {
-    let limits = cgroup::limits();
-    let judged = judge_limits(config.engine, &limits);
-    pod.board.findings(FindingSource::Limits, judged.into_iter().collect());
-    let derived = pod.engine.derive(&limits, &config.parameters);
-    let mut own = pod.engine.own_parameters(&pod.me.pod);
-    if pod.engine.logs_to_standard_error() {
-        own.extend(log::server_parameters());
-    }
-    conf::render(&own, &derived, &config.parameters)
+/// What a start of the server would say to `parameters`, for whoever looks once, beside an agent that may run.
+pub(crate) async fn check_parameters(engine: &Engine, me: &Member, parameters: &Parameters) -> Vec<Finding> {
+    proof::check(engine, me, parameters).await
+}
+
+/// Who else sets what the agent sets in the directory, for whoever looks once.
+pub(crate) fn check_overrides(engine: &Engine, dir: &Path) -> Vec<Finding> {
+    overrides::look(engine, dir)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// What [`write_proven`] did.
+/// What was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Written {
     /// A file is not what it was.
     changed: bool,
     /// Tells whether a server has read pg_hba.conf.
     mark: LoadMark,
-    /// The server program was not asked about the files as they are now.
-    pub stands_unproven: bool,
 }
 
-/// Writes the files for a server that will be started, as [`write`], and proves them with the server program; a setting that
-/// would keep the server from starting is taken back and reported, so that a bad ConfigMap never survives into the next
-/// restart.
-pub(crate) async fn write_proven(pod: &Arc<Pod>) -> Result<Written> {
-    write_proven_with(pod, ExtraLines::Certain).await
+/// Writes the files for a server that will be started: without the lines of `hba.extra` that might keep it from starting,
+/// which come in by the first reload, and with parameters that a server starts with.
+///
+/// # Errors
+/// The files cannot be written, or no server would start with them.
+pub(crate) async fn write_proven(pod: &Arc<Pod>) -> Result<()> {
+    let proven = proof::prove(pod, true).await?;
+    pod.settings.choose(proven.parameters.clone());
+    write_as(pod, proven, ExtraLines::Certain).await.map(drop)
 }
 
-async fn write_proven_with(pod: &Arc<Pod>, lines: ExtraLines) -> Result<Written> {
-    let conf = pod.dir().join(conf::FILE);
-    let (path, writer) = (conf.clone(), pod.clone());
-    let write_all = move || {
-        let before = std::fs::read(&path).ok();
-        (before, write_with(&writer, writer.dir(), &lines))
-    };
-    let (before, written) = pod.volume.run(write_all).await;
-    let written = written?;
-    let wanted = own_file(pod, &pod.config.borrow());
-    let unproven = |changed| Written {
-        changed,
-        stands_unproven: true,
-        ..written.clone()
-    };
-    if pod.was_refused(&wanted) {
-        return Ok(unproven(written.changed));
-    }
-    let Err(error) = pod.engine.check_settings(pod.dir()).await else {
-        pod.board.findings(FindingSource::Settings, Vec::new());
-        return Ok(written);
-    };
-    let finding = Finding::error(
-        Area::Postgres,
-        conf.display().to_string(),
-        format!("the server would refuse its settings: {error}"),
-        "mend `parameters` in cluster.yaml (or postgresql.conf, postgresql.auto.conf); the last good file stays in use",
-    );
-    pod.board.findings(FindingSource::Settings, vec![finding]);
-    match before {
-        Some(before) if before != wanted.as_bytes() => {
-            pod.refuse(wanted);
-            pod.volume.run(move || write_atomically(&conf, &before, MODE)).await?;
-            Ok(unproven(false))
-        }
-        _ => Ok(unproven(written.changed)),
-    }
+async fn write_as(pod: &Arc<Pod>, proven: Proven, lines: ExtraLines) -> Result<Written> {
+    let writer = pod.clone();
+    let write = move || write_files(&writer, writer.dir(), proven.text.as_deref(), &lines);
+    pod.volume.run(write).await
+}
+
+/// Writes the files for a server that runs, with these lines of `hba.extra`.
+async fn write_for_running(pod: &Arc<Pod>, lines: ExtraLines) -> Result<Written> {
+    let proven = proof::prove(pod, false).await?;
+    write_as(pod, proven, lines).await
 }
 
 /// Keeps the files right while the pod lives.
@@ -194,7 +174,7 @@ impl Keeper {
             return Ok(());
         }
         let lines = self.refusals.lines(pod).await;
-        let written = write_proven_with(pod, lines).await?;
+        let written = write_for_running(pod, lines).await?;
         self.unread |= written.changed;
         self.refusals.report(pod);
         if self.unread && tell_postmaster(pod).await? {
@@ -204,7 +184,11 @@ impl Keeper {
             self.refusals.settle(pod, &written.mark).await?;
         }
         let verified = pod.clone();
-        pod.volume.run(move || hba_verification::report_hba(&verified)).await;
+        let verify = move || {
+            hba_verification::report_hba(&verified);
+            overrides::report(&verified);
+        };
+        pod.volume.run(verify).await;
         ask_server(pod, &mut self.session).await;
         standby::report(pod, &mut self.session).await;
         Ok(())

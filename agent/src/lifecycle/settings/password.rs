@@ -22,36 +22,80 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Between two tries to set the password: each writes to every server's catalog.
 const LONGEST_BETWEEN_TRIES: Duration = Duration::from_secs(60);
 
+/// A segment may set its own verifier after the coordinator's was compared: its agent saw the Secret late, or its statement
+/// waited for a mirror that was silent.
+const COMPARE_EVERY: Duration = Duration::from_secs(30);
+
 /// Follows the Secret as long as the pod lives; does nothing with `auth: trust`.
 pub(crate) async fn keep(pod: &Pod) {
     if pod.config.borrow().hba.auth == Auth::Trust {
         return std::future::pending().await;
     }
     let file = pod.config.borrow().hba.password_file.clone();
-    let mut in_database: Option<String> = None;
-    let mut tried: Option<String> = None;
-    let mut retry = Retry::new(LOOK_EVERY, LONGEST_BETWEEN_TRIES);
-    let begin = Instant::now();
+    let mut known = InDatabase::new();
     loop {
         match install(pod, &file) {
             Ok(password) => {
                 pod.board
                     .findings(FindingSource::Password, pod.engine.judge_password(&file, &password));
-                let writable = pod.board.read(|s| s.active_role.is_some_and(|r| r.is_writable()));
-                if tried.as_ref() != Some(&password) {
-                    retry.reset();
-                }
-                if writable && in_database.as_ref() != Some(&password) && retry.is_due(begin.elapsed()) {
-                    match into_database(pod, &password).await {
-                        true => in_database = Some(password.clone()),
-                        false => retry.failed(begin.elapsed()),
-                    }
-                    tried = Some(password);
+                if pod.board.read(|s| s.active_role.is_some_and(|r| r.is_writable())) {
+                    known.follow(pod, password).await;
                 }
             }
             Err(finding) => pod.board.findings(FindingSource::Password, vec![finding]),
         }
         sleep(LOOK_EVERY).await;
+    }
+}
+
+/// What is known of the password in the database.
+struct InDatabase {
+    password: Option<String>,
+    /// When the verifiers of all servers were last compared, where there are several.
+    compared: Option<Instant>,
+    tried: Option<String>,
+    retry: Retry,
+    begin: Instant,
+}
+
+impl InDatabase {
+    fn new() -> InDatabase {
+        InDatabase {
+            password: None,
+            compared: None,
+            tried: None,
+            retry: Retry::new(LOOK_EVERY, LONGEST_BETWEEN_TRIES),
+            begin: Instant::now(),
+        }
+    }
+
+    async fn follow(&mut self, pod: &Pod, password: String) {
+        self.compare(pod).await;
+        if self.tried.as_ref() != Some(&password) {
+            self.retry.reset();
+        }
+        if self.password.as_ref() == Some(&password) || !self.retry.is_due(self.begin.elapsed()) {
+            return;
+        }
+        match into_database(pod, &password).await {
+            true => {
+                self.password = Some(password.clone());
+                self.compared = dispatching(pod).then(Instant::now);
+            }
+            false => self.retry.failed(self.begin.elapsed()),
+        }
+        self.tried = Some(password);
+    }
+
+    async fn compare(&mut self, pod: &Pod) {
+        if self.compared.is_none_or(|at| at.elapsed() < COMPARE_EVERY) {
+            return;
+        }
+        self.compared = Some(Instant::now());
+        if verifiers(pod).await == Ok(false) {
+            self.password = None;
+            self.tried = None;
+        }
     }
 }
 
@@ -86,6 +130,11 @@ pub(crate) fn install(pod: &Pod, file: &Path) -> Result<String, Finding> {
 /// SQLSTATEs of a password that does not open: invalid_password, and of a role that has none yet.
 const PASSWORD_REFUSED: [&str; 2] = ["28P01", "28000"];
 
+/// Whether what is set here is set on the segments too.
+fn dispatching(pod: &Pod) -> bool {
+    pod.me.content.is_coordinator() && matches!(pod.engine.making(), Making::Coordinator(_))
+}
+
 /// Every server's verifier of a role; gp_dist_random asks every primary.
 const VERIFIERS: &str = "select count(distinct verifier) = 1 and count(verifier) = count(*) from ( \
      select rolpassword as verifier from pg_authid where rolname = ROLE \
@@ -97,7 +146,7 @@ const VERIFIERS: &str = "select count(distinct verifier) = 1 and count(verifier)
 /// Greenplum sends the very statement to its segments, so that one verifier is the same everywhere, as gpcheckcat wants it;
 /// each server would salt a password in clear in its own way.
 async fn into_database(pod: &Pod, password: &str) -> bool {
-    let coordinator = pod.me.content.is_coordinator() && matches!(pod.engine.making(), Making::Coordinator(_));
+    let coordinator = dispatching(pod);
     let Some(open) = opens(pod, password).await else {
         return false;
     };
@@ -129,9 +178,14 @@ async fn dispatches(pod: &Pod) -> bool {
     is_true(pod, "select current_setting('gp_role') = 'dispatch'").await == Ok(true)
 }
 
-async fn same_everywhere(pod: &Pod) -> bool {
+/// Whether they are one and the same.
+async fn verifiers(pod: &Pod) -> Result<bool, NoAnswer> {
     let role = quote::sql_literal(&pod.account.name);
-    match is_true(pod, &VERIFIERS.replace("ROLE", &role)).await {
+    is_true(pod, &VERIFIERS.replace("ROLE", &role)).await
+}
+
+async fn same_everywhere(pod: &Pod) -> bool {
+    match verifiers(pod).await {
         Ok(same) => same,
         // It does not know the question; nothing can be told then.
         Err(NoAnswer::Refused(words)) => {

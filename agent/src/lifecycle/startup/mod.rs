@@ -107,7 +107,7 @@ pub(crate) async fn prepare(
         doubts: discovery.doubts(),
         label,
         shutdown,
-        refused_settings: Default::default(),
+        settings: Default::default(),
         settings_changed: board.settings_due(),
         catalog: catalog::unknown("the agent starts"),
         recheck: Notify::new(),

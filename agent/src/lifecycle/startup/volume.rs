@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// Each try writes to the volume, which another pod may be working on.
+/// Each try writes to the volume, which a server may be working on.
 const TRY_AGAIN: Duration = Duration::from_secs(3);
 const LONGEST_BETWEEN_TRIES: Duration = Duration::from_secs(15);
 
@@ -71,8 +71,9 @@ pub(crate) async fn wait_for(
 
 /// Tries a volume again that did not pass, until it does.
 pub(crate) async fn prove_again(pod: &Pod) {
+    let mut pauses = PollInterval::new(TRY_AGAIN, LONGEST_BETWEEN_TRIES);
     while pod.unproven.borrow().is_some() {
-        sleep(TRY_AGAIN).await;
+        sleep(pauses.pause()).await;
         let storage = pod.config.borrow().storage.clone();
         let proof = pod.volume.run(move || prove(&storage, true)).await;
         let (volumes, mut findings) = proof;

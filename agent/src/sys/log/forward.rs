@@ -1,13 +1,15 @@
-//! Passes on what servers write into the pipe, as records on the container's standard error.
+//! Passes on what servers write into the pipe to the container's standard error: as records, or in text as it is.
 //!
 //! A record is taken out of the pipe only after it has been written, so a forwarder that is killed loses nothing; at worst
 //! its last few records are written once more by the next one. While nobody reads standard error, servers wait for it once
 //! the pipe is full, and that must not last: what [`Passer::relieve`] takes out is lost, and counted.
 
+use super::last_words;
 use super::line;
 use super::pipe::Peeker;
 use super::sink::{Batch, PIPE_BUF, Sink};
 use gp_agent_core::log::postgres::take;
+use gp_agent_core::log::record::Format;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
@@ -195,7 +197,12 @@ fn batch(seen: &[u8], whole: bool) -> (String, usize) {
     let (who, now) = (line::identity(), line::now());
     let (mut lines, mut bytes) = (String::new(), 0);
     while let Some(taken) = take(seen.get(bytes..).unwrap_or_default(), now, whole) {
-        let line = taken.record.map_or(String::new(), |r| r.lines(&who));
+        let raw = seen.get(bytes..bytes + taken.bytes).unwrap_or_default();
+        taken.record.iter().for_each(last_words::note);
+        let line = match (line::format(), taken.record) {
+            (Format::Text, _) => as_text(raw),
+            (Format::Json, record) => record.map_or(String::new(), |r| r.lines(&who)),
+        };
         if bytes > 0 && lines.len() + line.len() > PIPE_BUF {
             break;
         }
@@ -203,6 +210,15 @@ fn batch(seen: &[u8], whole: bool) -> (String, usize) {
         bytes += taken.bytes;
     }
     (lines, bytes)
+}
+
+/// A line that was cut off is ended, so that the next one is not taken for more of it.
+fn as_text(raw: &[u8]) -> String {
+    let mut text = String::from_utf8_lossy(raw).into_owned();
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
 }
 
 /// Records, and the bytes that they take.

@@ -1,13 +1,14 @@
 //! The log of the container: the agent's own lines, and those of the servers below it.
 //!
-//! In text the servers write to the container's standard error themselves. In JSON they write into a pipe that init holds open
-//! ([`pipe`]), and whoever lives, the agent or else init, turns their lines into records ([`forward`]).
+//! Servers write into a pipe that init holds open ([`pipe`]), and whoever lives, the agent or else init, passes their lines on,
+//! in text as they are, in JSON as records ([`forward`]). What they say last before they end is kept ([`last_words`]).
 //!
 //! Nobody waits for whoever reads standard error: the agent's records go through a bounded queue to a thread of their own
 //! ([`writer`]), init's through one that it empties as it can, and both write without waiting ([`sink`]).
 
 pub(crate) mod forward;
 mod json;
+mod last_words;
 mod line;
 pub(crate) mod pipe;
 pub(crate) mod queue;
@@ -25,6 +26,7 @@ use std::io;
 use std::io::{IsTerminal, Write};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 use tracing_subscriber::EnvFilter;
 use writer::{Dropped, LogQueue, LogWriter};
 
@@ -33,6 +35,10 @@ static QUEUE: OnceLock<Arc<LogQueue>> = OnceLock::new();
 
 /// What is logged when GP_AGENT_LOG says nothing.
 const FILTER: &str = "info,hickory_resolver=error,hickory_net=error,hickory_proto=error,kube_client=off";
+
+/// Longer than a message waits in the pipe for its next line. Nobody's server is kept down by a reader that has stopped.
+const WORDS_WITHIN: Duration = Duration::from_millis(500);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Takes the agent's records, one write each, to the thread that writes them.
 struct IntoQueue(Arc<LogQueue>);
@@ -63,7 +69,7 @@ pub(crate) fn start() -> io::Result<LogWriter> {
     let writer = LogWriter::start(passer)?;
     subscribe(writer.queue());
     if let Some(error) = failed {
-        tracing::error!("cannot forward the servers' log, which goes on as text: {error}");
+        tracing::error!("cannot forward the servers' log, which goes to standard error by itself: {error}");
     } else if let Some(pipe) = pipe {
         // Only once: start() is called by the one `run`.
         let _ = PIPE.set(pipe);
@@ -117,8 +123,23 @@ pub(crate) fn attach(command: &mut Command) {
 
 /// Parameters that servers need so that their lines are understood.
 pub(crate) fn server_parameters() -> &'static [(&'static str, &'static str)] {
-    match PIPE.get() {
-        Some(_) => &[("log_line_prefix", postgres::PREFIX)],
-        None => &[],
+    match format() {
+        Format::Json => &[("log_line_prefix", postgres::PREFIX)],
+        Format::Text => &[("log_line_prefix", postgres::TEXT_PREFIX)],
     }
+}
+
+/// A server begins: what others said before is not its word.
+pub(crate) fn forget_last_words() {
+    last_words::take();
+}
+
+/// Why the server that has just ended did so, as far as it said that here. Waits until what it wrote has been passed on.
+pub(crate) async fn last_words() -> Option<String> {
+    let begun = Instant::now();
+    // Its last line may not have been looked at yet.
+    while PIPE.get().is_some_and(LogPipe::holds_something) && begun.elapsed() < WORDS_WITHIN {
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    last_words::take()
 }

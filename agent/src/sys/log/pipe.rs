@@ -62,6 +62,11 @@ impl LogPipe {
         self.write.try_clone()
     }
 
+    /// Whether something waits to be passed on.
+    pub(crate) fn holds_something(&self) -> bool {
+        ioctl_fionread(&self.read).is_ok_and(|bytes| bytes > 0)
+    }
+
     /// Looks into the pipe.
     ///
     /// # Errors

@@ -121,9 +121,15 @@ fn place(dir: &Path) -> io::Result<Place> {
         return Ok(Place::Empty);
     }
     entries.sort();
-    let missing = missing_parts(|part| dir.join(part).exists());
+    let missing = missing_parts(|part| is_there(&dir.join(part)));
     let missing = missing.iter().map(|part| name_missing(dir, part)).collect();
     Ok(Place::Filled { missing, entries })
+}
+
+/// A part that is an empty `base` is none: every directory has databases.
+fn is_there(part: &Path) -> bool {
+    let emptied = part.ends_with("base") && std::fs::read_dir(part).is_ok_and(|mut entries| entries.next().is_none());
+    part.exists() && !emptied
 }
 
 /// A link that leads nowhere is named with its end: what is missing may only not be mounted.

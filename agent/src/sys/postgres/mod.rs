@@ -9,5 +9,7 @@ pub(crate) mod pidfile;
 pub(crate) mod port_check;
 pub(crate) mod programs;
 pub(crate) mod running_tools;
+pub(crate) mod server_log;
 pub(crate) mod session;
+pub(crate) mod settings_trial;
 pub(crate) mod walreceiver;

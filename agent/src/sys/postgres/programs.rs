@@ -97,16 +97,6 @@ impl Tools {
         self.run("pg_controldata", [dir.as_os_str()], &[]).await
     }
 
-    /// Asks the server program itself whether it could read its settings files: the cheapest way to find a parameter
-    /// that would keep it from starting (`postgres -C`, postgres-ref.sgml).
-    ///
-    /// # Errors
-    /// As [`Tools::run`]; a parameter that the server refuses is one.
-    pub async fn check_settings(&self, dir: &Path) -> Result<(), ToolError> {
-        let args = [OsStr::new("-D"), dir.as_os_str(), OsStr::new("-C"), OsStr::new("port")];
-        self.run("postgres", args, &[]).await.map(drop)
-    }
-
     /// What the settings files in `dir` say of one parameter; `None` when the program cannot tell.
     pub async fn setting(&self, dir: &Path, name: &str) -> Option<String> {
         let args = [OsStr::new("-D"), dir.as_os_str(), OsStr::new("-C"), OsStr::new(name)];

@@ -16,6 +16,7 @@ use crate::cluster::pairing::Pairing;
 use crate::cluster::report::{Listing, PodReport};
 use crate::cluster::topology::{Member, Topology};
 use crate::finding::{Area, Finding, Severity};
+use crate::greenplum::remedy::Listed;
 use std::collections::BTreeMap;
 
 /// Gives every entry its row of the catalog, and the contradictions that concern it.
@@ -37,12 +38,13 @@ pub fn annotate(entries: &mut [PodReport], topology: &Topology, catalog: &Catalo
 
 /// All contradictions, in the order of the topology. A snapshot says nothing of who is up now.
 fn find(entries: &[PodReport], topology: &Topology, catalog: &Catalog, pairing: &Pairing) -> Vec<Contradiction> {
+    let listed = Listed::of(catalog);
     let by_pod: BTreeMap<&str, &PodReport> = entries.iter().map(|e| (e.pod.as_str(), e)).collect();
     let mut found = Vec::new();
     for member in &topology.members {
         let entry = by_pod.get(member.pod.as_str()).copied();
         let findings = match pairing.row_of(member) {
-            None => vec![row::not_listed(member, catalog)],
+            None => vec![row::not_listed(member, catalog, &listed, entry)],
             Some(row) => row::judge(member, row, entry, catalog.live),
         };
         let pod = member.pod.clone();
@@ -95,7 +97,7 @@ fn strangers(topology: &Topology, catalog: &Catalog, pairing: &Pairing) -> Vec<C
                     "the catalog lists content {} there ({row}), and cluster.yaml has no such pod",
                     row.content
                 ),
-                "after gpexpand raise segments.count; otherwise put the pod back into cluster.yaml, or move the segment to one that is there (gprecoverseg -i)",
+                "raise segments.count when gpexpand made it; otherwise put the pod back into cluster.yaml, or do what the pod that it should be in says",
             ),
         })
         .collect()

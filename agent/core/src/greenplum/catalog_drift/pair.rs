@@ -45,7 +45,7 @@ fn rivals(entries: &[PodReport], pairing: &Pairing) -> Vec<Contradiction> {
                 Area::Postgres,
                 pods.join(", "),
                 what.clone(),
-                "find out which one is the older (gp-agent status --json: directory.timeline), gp-agent hold there, and stop its server at once",
+                "find out which one is the older (gp-agent status --json: directory.timeline); there, at once: gp-agent hold, and pg_ctl stop -m immediate",
             ),
         }));
     }
@@ -58,15 +58,15 @@ fn swap(pairing: &Pairing, row: &Segment) -> Option<Contradiction> {
     let (what, remedy) = match (row.content, whole) {
         (ContentId::COORDINATOR, _) => (
             format!("{} is the coordinator, made as the standby", pod.pod),
-            "nothing has to be done; to change back: gpinitstandby for the other pod, stop this coordinator, gpactivatestandby there",
+            "nothing has to be done; to change back, once the other pod is the standby and streams: stop this coordinator (pg_ctl stop -m fast), gpactivatestandby -a there, then make this pod the standby as its finding says",
         ),
         (content, true) => (
             format!("content {content} is served by {}, made as its mirror", pod.pod),
-            "gprecoverseg -r in the coordinator's pod brings it back; it ends the sessions of that content",
+            "in the active coordinator's pod: gprecoverseg -a -r brings it back; it ends the sessions of that content",
         ),
         (content, false) => (
             format!("content {content} is served by {}, made as its mirror", pod.pod),
-            "gprecoverseg in the coordinator's pod brings the other one back as its mirror, then gprecoverseg -r changes them back",
+            "in the active coordinator's pod: gprecoverseg -a brings the other one back as its mirror once its pod is there, then gprecoverseg -a -r changes them back",
         ),
     };
     Some(Contradiction {

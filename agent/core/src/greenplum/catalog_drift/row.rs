@@ -7,6 +7,7 @@ use crate::cluster::report::PodReport;
 use crate::cluster::status::{Phase, PodStatus};
 use crate::cluster::topology::{Member, Role};
 use crate::finding::{Area, Finding, Severity};
+use crate::greenplum::remedy::{self, Listed};
 use crate::postgres::start_decision::DirectoryKind;
 
 /// Everything between the two. `live`: whether the coordinator's server says so at this moment.
@@ -34,27 +35,25 @@ pub(super) fn judge(member: &Member, row: &Segment, entry: Option<&PodReport>, l
 }
 
 /// A pod without a row.
-pub(super) fn not_listed(member: &Member, catalog: &Catalog) -> Finding {
-    let coordinating = matches!(member.role, Role::Coordinator | Role::Standby);
-    let remedy = match member.role {
-        _ if coordinating => format!(
-            "gpinitstandby -a -s {} -P {} -S {} in the active coordinator's pod makes it the standby",
-            member.fqdn,
-            member.port,
-            member.data_dir.display()
-        ),
-        Role::Mirror => "gpaddmirrors in the coordinator's pod adds all mirrors of a cluster without any; gprecoverseg -i one that is gone".into(),
-        _ => "gpexpand in the coordinator's pod adds it, or lower segments.count".into(),
-    };
-    let severity = match coordinating && catalog.coordinator != member.pod {
+pub(super) fn not_listed(
+    member: &Member,
+    catalog: &Catalog,
+    listed: &Listed<'_>,
+    entry: Option<&PodReport>,
+) -> Finding {
+    let severity = match member.content.is_coordinator() && catalog.coordinator != member.pod {
         true => Severity::Warning,
         false => Severity::Error,
     };
+    let directory = entry
+        .and_then(|e| e.status.as_ref())
+        .and_then(|r| r.status.directory.kind());
+    let occupied = directory.is_some_and(|kind| kind != DirectoryKind::Absent);
     finding(
         severity,
         member,
         format!("the catalog of {} does not list this pod", catalog.coordinator),
-        remedy,
+        remedy::add(member, listed, occupied),
     )
 }
 
@@ -65,13 +64,18 @@ fn finding(severity: Severity, member: &Member, what: impl Into<String>, remedy:
 /// Of the standby the catalog says `u` whatever happens to it.
 fn silent(member: &Member, row: &Segment, why: &str) -> Finding {
     if !row.up {
-        return down(member, row, "its agent does not answer either");
+        return finding(
+            Severity::Error,
+            member,
+            format!("the catalog says down ({row}); its agent does not answer either"),
+            format!("bring the pod back first, then {}", remedy::recover(row)),
+        );
     }
     finding(
         Severity::Error,
         member,
         format!("the catalog says up ({row}), but its agent is silent: {why}"),
-        "see whether the pod runs; FTS decides by itself, and gprecoverseg brings a segment back that was marked down",
+        "bring the pod back; FTS decides by itself meanwhile, and what it has marked down is then to be brought back by gprecoverseg -a",
     )
 }
 
@@ -99,11 +103,7 @@ fn lie(member: &Member, row: &Segment, status: &PodStatus) -> Option<Finding> {
                 Severity::Error,
                 member,
                 format!("the directory is a {other}'s{runs}, but the catalog says {row}: the other one took over"),
-                match (writable, row.content) {
-                    (true, _) => "gp-agent hold in this pod and stop the server at once (pg_ctl stop -m immediate), then gprecoverseg or gpinitstandby".to_string(),
-                    (_, ContentId::COORDINATOR) => "set the directory aside, then gpinitstandby in the active coordinator's pod".to_string(),
-                    _ => "gprecoverseg in the coordinator's pod brings it back as a mirror".to_string(),
-                },
+                old_primary(member, row, writable),
             ))
         }
         (CatalogRole::Primary, DirectoryKind::Standby) => Some(finding(
@@ -114,11 +114,13 @@ fn lie(member: &Member, row: &Segment, status: &PodStatus) -> Option<Finding> {
                 role_of(row).partner()
             ),
             match row.content {
-                ContentId::COORDINATOR => {
-                    "if the other coordinator pod is lost, gpactivatestandby in this pod; otherwise set this directory aside and gpinitstandby there"
-                }
+                ContentId::COORDINATOR => format!(
+                    "if the other coordinator pod is lost, gpactivatestandby -a -d {} in this pod; otherwise {}",
+                    member.data_dir.display(),
+                    remedy::make_standby(member, None, true)
+                ),
                 _ => {
-                    "FTS promotes it when it next looks: select gp_request_fts_probe_scan(); if that does not help, see the server's log"
+                    "FTS promotes it when it next looks: select gp_request_fts_probe_scan(); if that does not help, see the server's log".into()
                 }
             },
         )),
@@ -126,17 +128,42 @@ fn lie(member: &Member, row: &Segment, status: &PodStatus) -> Option<Finding> {
             Severity::Error,
             member,
             format!("there is no data directory, but the catalog says {row}"),
-            match (row.role, row.content) {
-                (_, ContentId::COORDINATOR) => {
-                    "bring the lost volume back, or gpinitstandby -r and gpinitstandby in the coordinator's pod"
-                }
-                (CatalogRole::Mirror, _) => "gprecoverseg -F in the coordinator's pod copies it from its primary",
-                (CatalogRole::Primary, _) => {
-                    "bring the lost volume back; with a mirror in sync FTS lets that take over, then gprecoverseg -F"
-                }
-            },
+            lost(member, row),
         )),
         _ => None,
+    }
+}
+
+/// What becomes of a directory whose mirror, or standby, took over.
+fn old_primary(member: &Member, row: &Segment, writable: bool) -> String {
+    let dir = member.data_dir.display();
+    match (row.content, writable) {
+        // gpinitstandby wants the directory out of the way, and the hold for that stops nothing.
+        (ContentId::COORDINATOR, true) => format!(
+            "at once, in this pod: gp-agent hold; pg_ctl stop -D {dir} -m immediate; then {}",
+            remedy::make_standby(member, Some(true), true)
+        ),
+        (ContentId::COORDINATOR, false) => remedy::make_standby(member, Some(true), true),
+        (_, true) => format!(
+            "at once, in this pod: gp-agent hold; pg_ctl stop -D {dir} -m immediate; then {}, and gp-agent resume in this pod",
+            remedy::recover(row)
+        ),
+        (_, false) => remedy::recover(row),
+    }
+}
+
+/// What brings a directory back that is not there.
+fn lost(member: &Member, row: &Segment) -> String {
+    match (row.content, row.role) {
+        (ContentId::COORDINATOR, CatalogRole::Mirror) => format!(
+            "bring the lost volume back, or {}",
+            remedy::make_standby(member, Some(true), false)
+        ),
+        (ContentId::COORDINATOR, CatalogRole::Primary) => format!(
+            "bring the lost volume back, or activate the standby: gpactivatestandby -a -d {} in its pod",
+            member.data_dir.display()
+        ),
+        _ => remedy::copy(row),
     }
 }
 
@@ -152,17 +179,21 @@ fn presence(member: &Member, row: &Segment, status: &PodStatus) -> Option<Findin
             format!("the catalog says down ({row}), but the server streams"),
             "FTS marks it up when it next looks: select gp_request_fts_probe_scan()",
         )),
-        (false, false) => Some(down(member, row, &format!("its agent says {words}"))),
+        (false, false) => Some(down(member, row, status, &words)),
         (true, false) => Some(absent(member, row, status, &words)),
     }
 }
 
-fn down(member: &Member, row: &Segment, besides: &str) -> Finding {
+fn down(member: &Member, row: &Segment, status: &PodStatus, words: &str) -> Finding {
+    let first = match status.phase {
+        Phase::CrashLoop | Phase::Hung => "mend what the agent says, then ",
+        _ => "",
+    };
     finding(
         Severity::Error,
         member,
-        format!("the catalog says down ({row}); {besides}"),
-        "gprecoverseg in the coordinator's pod brings it back",
+        format!("the catalog says down ({row}); its agent says {words}"),
+        format!("{first}{}", remedy::recover(row)),
     )
 }
 
@@ -172,12 +203,13 @@ fn absent(member: &Member, row: &Segment, status: &PodStatus, words: &str) -> Fi
         let (severity, remedy) = match row.content {
             ContentId::COORDINATOR => (
                 Severity::Error,
-                "see its log; if the write-ahead log that it lacks is gone: gpinitstandby -r, then gpinitstandby",
+                format!(
+                    "see its log; if the write-ahead log that it lacks is gone, {}",
+                    // gpinitstandby -r removes the directory itself, when its server answers.
+                    remedy::make_standby(member, Some(true), false)
+                ),
             ),
-            _ => (
-                Severity::Warning,
-                "see its log; FTS marks it down after gp_fts_mark_mirror_down_grace_period, and gprecoverseg brings it back",
-            ),
+            _ => (Severity::Warning, format!("see its log; {}", remedy::recover(row))),
         };
         return finding(
             severity,
@@ -197,7 +229,7 @@ fn absent(member: &Member, row: &Segment, status: &PodStatus, words: &str) -> Fi
         match row.content {
             ContentId::COORDINATOR => "the catalog does not follow coordinator and standby: mend what the agent says",
             _ => {
-                "mend what the agent says; FTS marks the segment down if it stays away, and gprecoverseg brings it back then"
+                "mend what the agent says; FTS marks the segment down if it stays away, and gprecoverseg -a brings it back then"
             }
         },
     )
@@ -211,7 +243,12 @@ fn behind(member: &Member, row: &Segment) -> Option<Finding> {
             Severity::Warning,
             member,
             format!("this mirror is not in sync ({row})"),
-            "it catches up by itself while write-ahead log streams: gpstate -e shows how far it is; if it stays behind, gprecoverseg",
+            format!(
+                "it catches up by itself while write-ahead log streams: gpstate -e shows how far it is; if it stays behind, \
+                 in this pod: pg_ctl stop -D {} -m fast; then {}",
+                member.data_dir.display(),
+                remedy::copy(row)
+            ),
         )
     })
 }

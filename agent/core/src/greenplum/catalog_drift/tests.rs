@@ -114,9 +114,9 @@ fn the_catalog_says_up_and_the_pod_is_gone() {
         entries[3].error = Some("cannot reach 10.0.0.9:8008".into());
     });
     insta::assert_snapshot!(said, @r"
-    coordinator-1: error postgres coordinator-1: no write-ahead log streams to it, but the catalog says m/m s u; see its log; if the write-ahead log that it lacks is gone: gpinitstandby -r, then gpinitstandby
-    segment-a-0: error postgres segment-a-0: the catalog says up (p/p s u), but its agent says crash-loop: signal 11; mend what the agent says; FTS marks the segment down if it stays away, and gprecoverseg brings it back then
-    segment-b-0: error postgres segment-b-0: the catalog says up (m/m s u), but its agent is silent: cannot reach 10.0.0.9:8008; see whether the pod runs; FTS decides by itself, and gprecoverseg brings a segment back that was marked down
+    coordinator-1: error postgres coordinator-1: no write-ahead log streams to it, but the catalog says m/m s u; see its log; if the write-ahead log that it lacks is gone, in the active coordinator's pod: gpinitstandby -a -r, and gpinitstandby -a -s coordinator-1.gp -P 5432 -S /greenplum/gpseg-1
+    segment-a-0: error postgres segment-a-0: the catalog says up (p/p s u), but its agent says crash-loop: signal 11; mend what the agent says; FTS marks the segment down if it stays away, and gprecoverseg -a brings it back then
+    segment-b-0: error postgres segment-b-0: the catalog says up (m/m s u), but its agent is silent: cannot reach 10.0.0.9:8008; bring the pod back; FTS decides by itself meanwhile, and what it has marked down is then to be brought back by gprecoverseg -a
     ");
 }
 
@@ -141,8 +141,8 @@ fn what_passes_is_a_warning() {
     });
     insta::assert_snapshot!(said, @r"
     coordinator-0: warning postgres coordinator-0: the catalog says up (p/p n u), but its agent says draining: fast shutdown; the catalog does not follow coordinator and standby: mend what the agent says
-    segment-a-0: warning postgres segment-a-0: the catalog says up (p/p s u), but its agent says starting: the database system is starting up; mend what the agent says; FTS marks the segment down if it stays away, and gprecoverseg brings it back then
-    segment-b-0: warning postgres segment-b-0: no write-ahead log streams to it, but the catalog says m/m s u; see its log; FTS marks it down after gp_fts_mark_mirror_down_grace_period, and gprecoverseg brings it back
+    segment-a-0: warning postgres segment-a-0: the catalog says up (p/p s u), but its agent says starting: the database system is starting up; mend what the agent says; FTS marks the segment down if it stays away, and gprecoverseg -a brings it back then
+    segment-b-0: warning postgres segment-b-0: no write-ahead log streams to it, but the catalog says m/m s u; see its log; once FTS has marked it down (select gp_request_fts_probe_scan(), gp_fts_mark_mirror_down_grace_period after its stream ended), in the active coordinator's pod: gprecoverseg -a makes it the mirror again
     ");
 }
 
@@ -169,8 +169,8 @@ fn after_a_failover_the_old_primary_waits() {
         );
     };
     insta::assert_snapshot!(found(&catalog(&rows), promote), @r"
-    segment-a-0: error postgres segment-a-0: the directory is a primary's, but the catalog says m/p n d: the other one took over; gprecoverseg in the coordinator's pod brings it back as a mirror
-    segment-b-0: warning postgres segment-b-0: content 0 is served by segment-b-0, made as its mirror; gprecoverseg in the coordinator's pod brings the other one back as its mirror, then gprecoverseg -r changes them back
+    segment-a-0: error postgres segment-a-0: the directory is a primary's, but the catalog says m/p n d: the other one took over; in the active coordinator's pod: gprecoverseg -a makes it the mirror again
+    segment-b-0: warning postgres segment-b-0: content 0 is served by segment-b-0, made as its mirror; in the active coordinator's pod: gprecoverseg -a brings the other one back as its mirror once its pod is there, then gprecoverseg -a -r changes them back
     ");
     // Started by hand: both take writes.
     let said = found(&catalog(&rows), |entries| {
@@ -184,10 +184,10 @@ fn after_a_failover_the_old_primary_waits() {
         );
     });
     insta::assert_snapshot!(said, @r"
-    segment-a-0: error postgres segment-a-0: the directory is a primary's, and its server runs as one: two servers take writes, but the catalog says m/p n d: the other one took over; gp-agent hold in this pod and stop the server at once (pg_ctl stop -m immediate), then gprecoverseg or gpinitstandby
-    segment-a-0: error postgres segment-a-0, segment-b-0: content 0 has two primaries that run: segment-a-0 and segment-b-0; find out which one is the older (gp-agent status --json: directory.timeline), gp-agent hold there, and stop its server at once
-    segment-b-0: error postgres segment-a-0, segment-b-0: content 0 has two primaries that run: segment-a-0 and segment-b-0; find out which one is the older (gp-agent status --json: directory.timeline), gp-agent hold there, and stop its server at once
-    segment-b-0: warning postgres segment-b-0: content 0 is served by segment-b-0, made as its mirror; gprecoverseg in the coordinator's pod brings the other one back as its mirror, then gprecoverseg -r changes them back
+    segment-a-0: error postgres segment-a-0: the directory is a primary's, and its server runs as one: two servers take writes, but the catalog says m/p n d: the other one took over; at once, in this pod: gp-agent hold; pg_ctl stop -D /greenplum/gpseg0 -m immediate; then in the active coordinator's pod: gprecoverseg -a makes it the mirror again, and gp-agent resume in this pod
+    segment-a-0: error postgres segment-a-0, segment-b-0: content 0 has two primaries that run: segment-a-0 and segment-b-0; find out which one is the older (gp-agent status --json: directory.timeline); there, at once: gp-agent hold, and pg_ctl stop -m immediate
+    segment-b-0: error postgres segment-a-0, segment-b-0: content 0 has two primaries that run: segment-a-0 and segment-b-0; find out which one is the older (gp-agent status --json: directory.timeline); there, at once: gp-agent hold, and pg_ctl stop -m immediate
+    segment-b-0: warning postgres segment-b-0: content 0 is served by segment-b-0, made as its mirror; in the active coordinator's pod: gprecoverseg -a brings the other one back as its mirror once its pod is there, then gprecoverseg -a -r changes them back
     ");
     // Recovered, not yet changed back.
     rows[2] = "2|0|m|p|s|u|40000|segment-a-0.gp|segment-a-0.gp|/greenplum/gpseg0";
@@ -203,7 +203,7 @@ fn after_a_failover_the_old_primary_waits() {
         );
         status(entries, "segment-a-0").directory.kind = "standby".into();
     });
-    insta::assert_snapshot!(said, @"segment-b-0: warning postgres segment-b-0: content 0 is served by segment-b-0, made as its mirror; gprecoverseg -r in the coordinator's pod brings it back; it ends the sessions of that content");
+    insta::assert_snapshot!(said, @"segment-b-0: warning postgres segment-b-0: content 0 is served by segment-b-0, made as its mirror; in the active coordinator's pod: gprecoverseg -a -r brings it back; it ends the sessions of that content");
 }
 
 #[test]
@@ -223,11 +223,11 @@ fn mirrors_that_are_down_or_behind() {
     rows[3] = "3|0|m|m|n|u|50000|segment-b-0.gp|segment-b-0.gp|/greenplum/mirror/gpseg0";
     let behind = found(&catalog(&rows), |_| {});
     insta::assert_snapshot!([down, back, behind].join("--\n"), @r"
-    segment-b-0: error postgres segment-b-0: the catalog says down (m/m n d); its agent says stopped: stopped by an administrator; gprecoverseg in the coordinator's pod brings it back
+    segment-b-0: error postgres segment-b-0: the catalog says down (m/m n d); its agent says stopped: stopped by an administrator; in the active coordinator's pod: gprecoverseg -a makes it the mirror again
     --
     segment-b-0: warning postgres segment-b-0: the catalog says down (m/m n d), but the server streams; FTS marks it up when it next looks: select gp_request_fts_probe_scan()
     --
-    segment-b-0: warning postgres segment-b-0: this mirror is not in sync (m/m n u); it catches up by itself while write-ahead log streams: gpstate -e shows how far it is; if it stays behind, gprecoverseg
+    segment-b-0: warning postgres segment-b-0: this mirror is not in sync (m/m n u); it catches up by itself while write-ahead log streams: gpstate -e shows how far it is; if it stays behind, in this pod: pg_ctl stop -D /greenplum/mirror/gpseg0 -m fast; then once FTS has marked it down (select gp_request_fts_probe_scan(), gp_fts_mark_mirror_down_grace_period after its stream ended), in the active coordinator's pod: gprecoverseg -a -F copies it from its primary
     ");
 }
 
@@ -246,11 +246,11 @@ fn directories_that_say_something_else() {
         );
     });
     insta::assert_snapshot!(said, @r"
-    coordinator-1: error postgres coordinator-1: the directory is a coordinator's, and its server runs as one: two servers take writes, but the catalog says m/m s u: the other one took over; gp-agent hold in this pod and stop the server at once (pg_ctl stop -m immediate), then gprecoverseg or gpinitstandby
+    coordinator-1: error postgres coordinator-1: the directory is a coordinator's, and its server runs as one: two servers take writes, but the catalog says m/m s u: the other one took over; at once, in this pod: gp-agent hold; pg_ctl stop -D /greenplum/gpseg-1 -m immediate; then set the directory aside (in this pod: gp-agent hold; mv /greenplum/gpseg-1 /greenplum/gpseg-1.old; gp-agent resume); then in the active coordinator's pod: gpinitstandby -a -r, and gpinitstandby -a -s coordinator-1.gp -P 5432 -S /greenplum/gpseg-1
     segment-a-0: error postgres segment-a-0: the directory is a mirror's, but the catalog says p/p s u; FTS promotes it when it next looks: select gp_request_fts_probe_scan(); if that does not help, see the server's log
-    segment-b-0: error postgres segment-b-0: there is no data directory, but the catalog says m/m s u; gprecoverseg -F in the coordinator's pod copies it from its primary
-    coordinator-0: error postgres coordinator-0, coordinator-1: two coordinators run: coordinator-0 and coordinator-1; their catalogs drift apart; find out which one is the older (gp-agent status --json: directory.timeline), gp-agent hold there, and stop its server at once
-    coordinator-1: error postgres coordinator-0, coordinator-1: two coordinators run: coordinator-0 and coordinator-1; their catalogs drift apart; find out which one is the older (gp-agent status --json: directory.timeline), gp-agent hold there, and stop its server at once
+    segment-b-0: error postgres segment-b-0: there is no data directory, but the catalog says m/m s u; once FTS has marked it down (select gp_request_fts_probe_scan(), gp_fts_mark_mirror_down_grace_period after its stream ended), in the active coordinator's pod: gprecoverseg -a -F copies it from its primary
+    coordinator-0: error postgres coordinator-0, coordinator-1: two coordinators run: coordinator-0 and coordinator-1; their catalogs drift apart; find out which one is the older (gp-agent status --json: directory.timeline); there, at once: gp-agent hold, and pg_ctl stop -m immediate
+    coordinator-1: error postgres coordinator-0, coordinator-1: two coordinators run: coordinator-0 and coordinator-1; their catalogs drift apart; find out which one is the older (gp-agent status --json: directory.timeline); there, at once: gp-agent hold, and pg_ctl stop -m immediate
     ");
 }
 
@@ -261,12 +261,12 @@ fn rows_without_pods_and_pods_without_rows() {
         "2|0|p|p|n|u|40001|segment-a-0.gp|segment-a-0.gp|/greenplum/primary/gpseg0",
         "5|1|p|p|n|u|40000|segment-a-1.gp|segment-a-1.gp|/greenplum/gpseg1",
     ];
-    insta::assert_snapshot!(found(&catalog(&rows), |_| {}), @r"
-    coordinator-1: warning postgres coordinator-1: the catalog of coordinator-0 does not list this pod; gpinitstandby -a -s coordinator-1.gp -P 5432 -S /greenplum/gpseg-1 in the active coordinator's pod makes it the standby
+    insta::assert_snapshot!(found(&catalog(&rows), |_| {}), @r#"
+    coordinator-1: warning postgres coordinator-1: the catalog of coordinator-0 does not list this pod; set the directory aside (in this pod: gp-agent hold; mv /greenplum/gpseg-1 /greenplum/gpseg-1.old; gp-agent resume); then in the active coordinator's pod: gpinitstandby -a -s coordinator-1.gp -P 5432 -S /greenplum/gpseg-1
     segment-a-0: error postgres segment-a-0: the catalog has port 40001 and not 40000, directory /greenplum/primary/gpseg0 and not /greenplum/gpseg0; ports and directories of a cluster that exists cannot be changed in cluster.yaml: put the old values back
-    segment-b-0: error postgres segment-b-0: the catalog of coordinator-0 does not list this pod; gpaddmirrors in the coordinator's pod adds all mirrors of a cluster without any; gprecoverseg -i one that is gone
-    coordinator-0: warning postgres segment-a-1.gp:40000: the catalog lists content 1 there (p/p n u), and cluster.yaml has no such pod; after gpexpand raise segments.count; otherwise put the pod back into cluster.yaml, or move the segment to one that is there (gprecoverseg -i)
-    ");
+    segment-b-0: error postgres segment-b-0: the catalog of coordinator-0 does not list this pod; mount the right volume, or set the directory aside (in this pod: gp-agent hold; mv /greenplum/mirror/gpseg0 /greenplum/mirror/gpseg0.old; gp-agent resume); then in the active coordinator's pod: gpaddmirrors -a -i FILE, with a line for each mirror, for this one "0|segment-b-0.gp|50000|/greenplum/mirror/gpseg0"
+    coordinator-0: warning postgres segment-a-1.gp:40000: the catalog lists content 1 there (p/p n u), and cluster.yaml has no such pod; raise segments.count when gpexpand made it; otherwise put the pod back into cluster.yaml, or do what the pod that it should be in says
+    "#);
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn after_the_standby_was_activated() {
             None,
         );
     });
-    insta::assert_snapshot!(said, @"coordinator-0: warning postgres coordinator-0: the catalog of coordinator-1 does not list this pod; gpinitstandby -a -s coordinator-0.gp -P 5432 -S /greenplum/gpseg-1 in the active coordinator's pod makes it the standby");
+    insta::assert_snapshot!(said, @"coordinator-0: warning postgres coordinator-0: the catalog of coordinator-1 does not list this pod; set the directory aside (in this pod: gp-agent hold; mv /greenplum/gpseg-1 /greenplum/gpseg-1.old; gp-agent resume); then in the active coordinator's pod: gpinitstandby -a -s coordinator-0.gp -P 5432 -S /greenplum/gpseg-1");
 }
 
 #[test]

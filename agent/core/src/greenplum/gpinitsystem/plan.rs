@@ -5,7 +5,7 @@ use super::{hosts, parameters, shell};
 use crate::cluster::topology::Role;
 use crate::config::quote;
 use crate::finding::Finding;
-use crate::greenplum::version::Family;
+use crate::postgres::major::Feature;
 
 /// The input file's name in [`Request::folder`].
 pub const INPUT_FILE: &str = "gpinitsystem.conf";
@@ -72,7 +72,7 @@ fn input(request: &Request<'_>) -> String {
         ("HEAP_CHECKSUM", "on"),
         ("HBA_HOSTNAMES", switch),
     ];
-    if request.family == Family::G6 {
+    if request.family.postgres().has(Feature::CheckpointSegments) {
         // Greenplum 6 warns without it, and then ends with exit code 1.
         settings.push(("CHECK_POINT_SEGMENTS", "8"));
     }

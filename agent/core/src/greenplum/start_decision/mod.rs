@@ -6,6 +6,7 @@
 
 use crate::cluster::catalog::{Catalog, CatalogAnswer, CatalogRole, Segment};
 use crate::cluster::topology::{Member, Role};
+use crate::greenplum::remedy::{self, Listed};
 use crate::postgres::start_decision::{
     Decision, Directory, DirectoryKind, OLDER_STEPS_DOWN_WITHIN, PARTNER_SILENT_FOR, Partner, foreign, other_database,
     runs_behind, same_database,
@@ -79,11 +80,11 @@ fn segment(q: &Question<'_>) -> Decision {
         Some(CatalogAnswer::Known(catalog)) => catalog,
     };
     match (catalog.of(q.me), q.own.kind) {
-        (row, DirectoryKind::Absent | DirectoryKind::HalfMade) => empty(q, row),
+        (row, DirectoryKind::Absent | DirectoryKind::HalfMade) => empty(q, catalog, row),
         (Some(row), _) => writable(q, catalog, row),
         (None, _) => refuse(
             format!("the catalog of {} does not list this pod", catalog.coordinator),
-            "add it there (gpexpand for new contents, gpaddmirrors for mirrors), or mount the right volume",
+            remedy::add(q.me, &Listed::of_one_content(catalog), true),
         ),
     }
 }
@@ -103,22 +104,23 @@ fn standby(q: &Question<'_>) -> Decision {
     }
 }
 
-fn empty(q: &Question<'_>, row: Option<&Segment>) -> Decision {
+fn empty(q: &Question<'_>, catalog: &Catalog, row: Option<&Segment>) -> Decision {
     let what = lacking(q);
     match row {
         None => Decision::Wait(format!(
-            "{what}, and the catalog does not list this pod; gpexpand or gpaddmirrors fills it"
+            "{what}, and the catalog does not list this pod; {}",
+            remedy::add(q.me, &Listed::of_one_content(catalog), occupied(q))
         )),
         Some(row) if row.role == CatalogRole::Mirror => refuse(
             format!("{what}, and the catalog lists a mirror here ({row})"),
-            "gprecoverseg -F in the coordinator pod copies it from its primary",
+            remedy::copy(row),
         ),
         Some(row) => refuse(
             format!(
                 "{what}, although the catalog lists the primary of content {} here ({row})",
                 row.content
             ),
-            "bring the lost volume back; with a mirror in sync FTS lets that take over, then gprecoverseg -F copies it back here",
+            remedy::copy(row),
         ),
     }
 }
@@ -154,7 +156,7 @@ fn writable(q: &Question<'_>, catalog: &Catalog, row: &Segment) -> Decision {
                 "this directory is a primary's, but the catalog calls it a mirror ({row}): {} took over",
                 q.partner_name
             ),
-            "gprecoverseg in the coordinator pod brings it back as a mirror; it is started then",
+            remedy::recover(row),
         ),
     }
 }
@@ -182,10 +184,7 @@ fn wait_for_older(q: &Question<'_>) -> Decision {
 /// An old coordinator beside an activated standby would write to the same segments with another catalog.
 fn acting(q: &Question<'_>) -> Decision {
     if let Some(what) = overtaken(q) {
-        return refuse(
-            what,
-            "gp-agent hold; move this directory away; gp-agent resume; then gpinitstandby in the active coordinator's pod makes this one its standby",
-        );
+        return refuse(what, make_standby(q));
     }
     match q.partner {
         Partner::Answered { directory, .. } if foreign(q.own, directory) => other_database(q.partner_name),
@@ -199,7 +198,10 @@ fn acting(q: &Question<'_>) -> Decision {
                     "this directory and that of {} both say that they are the coordinator's, on the same timeline {}",
                     q.partner_name, q.own.timeline
                 ),
-                "one of them lost its standby.signal: set one of the two aside",
+                format!(
+                    "the one that was the standby lost its standby.signal (Greenplum 6: recovery.conf); if it is this one, {}",
+                    make_standby(q)
+                ),
             )
         }
         _ if older_still_runs(q) => wait_for_older(q),
@@ -243,11 +245,12 @@ fn lost_or_new(q: &Question<'_>) -> Decision {
             "{what}; waiting for {name} to say that it holds no data either"
         )),
         Partner::Answered { directory, .. } => match directory.kind {
-            DirectoryKind::Primary => refuse(format!("{what}, and {name} holds the coordinator"), gpinitstandby(q)),
+            DirectoryKind::Primary => refuse(format!("{what}, and {name} holds the coordinator"), make_standby(q)),
             DirectoryKind::Standby => refuse(
                 format!("{what}, although {name} holds a copy of the catalog"),
                 format!(
-                    "bring the lost volume back, or activate the copy (in {name}: gpactivatestandby), then gpinitstandby"
+                    "bring the lost volume back, or activate the copy (in {name}: gpactivatestandby -a -d {}); then this pod says how it becomes the standby",
+                    q.me.data_dir.display()
                 ),
             ),
             DirectoryKind::HalfMade => refuse(
@@ -279,7 +282,7 @@ fn new(q: &Question<'_>, what: String) -> Decision {
 
 fn absent_standby(q: &Question<'_>) -> Decision {
     match q.catalog {
-        Some(CatalogAnswer::Known(_)) => refuse(lacking(q), gpinitstandby(q)),
+        Some(CatalogAnswer::Known(_)) => refuse(lacking(q), make_standby(q)),
         Some(CatalogAnswer::NotCreated { what }) => Decision::Wait(format!(
             "waiting for the coordinator to create the cluster; it says: {what}"
         )),
@@ -287,13 +290,16 @@ fn absent_standby(q: &Question<'_>) -> Decision {
     }
 }
 
-fn gpinitstandby(q: &Question<'_>) -> String {
-    format!(
-        "in the coordinator's pod, gpinitstandby -a -s {} -P {} -S {} makes this pod its standby (gpinitstandby -r first when the catalog lists one)",
-        q.me.fqdn,
-        q.me.port,
-        q.me.data_dir.display()
-    )
+fn occupied(q: &Question<'_>) -> bool {
+    q.own.kind != DirectoryKind::Absent
+}
+
+fn make_standby(q: &Question<'_>) -> String {
+    let listed = match q.catalog {
+        Some(CatalogAnswer::Known(catalog)) if catalog.live => Some(catalog.lists_a_standby()),
+        _ => None,
+    };
+    remedy::make_standby(q.me, listed, occupied(q))
 }
 
 /// While running writable: why this server must stop, when the catalog of a coordinator that answers, or a coordinator on

@@ -4,9 +4,12 @@
 //! with the prefix, DETAIL, HINT, QUERY, CONTEXT, LOCATION, BACKTRACE and STATEMENT; line breaks within a text are followed by
 //! a tab.
 
+mod last_words;
 mod prefix;
 #[cfg(test)]
 mod tests;
+
+pub use last_words::last_words;
 
 use super::record::{Level, Moment, Record};
 use prefix::{Head, Tag};
@@ -15,6 +18,9 @@ use serde_json::{Map, Value};
 /// What `log_line_prefix` has to be for everything to be understood: Unix time with milliseconds, PID, SQLSTATE, and for
 /// sessions user and database. With another prefix severity and text are still found.
 pub const PREFIX: &str = "%n [%p] %e %q%u@%d ";
+
+/// The same for people: its end tells whether a session speaks.
+pub const TEXT_PREFIX: &str = "%m [%p] %q%u@%d ";
 
 /// What stands at the beginning of the bytes.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,9 +2,10 @@
 //! `parse_hba_auth_opt`, `next_token`).
 
 use super::model::{ConnType, Method, Rule};
+use crate::postgres::major::Major;
 
-/// The newest version whose file was compared.
-const NEWEST: u32 = 17;
+/// Before this version a `hostssl` line needed `ssl = on`.
+const SSL_MAY_BE_OFF: u32 = 10;
 
 /// No later version has taken the word away.
 const STAYS: u32 = u32::MAX;
@@ -67,23 +68,16 @@ const WORDS: &[Word] = &[
 ];
 
 /// How a server of one major version reads pg_hba.conf.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Grammar {
-    major: u32,
-}
-
-impl Default for Grammar {
-    /// The newest one.
-    fn default() -> Grammar {
-        Grammar { major: NEWEST }
-    }
+    major: Major,
 }
 
 impl Grammar {
     /// That of a server whose PG_VERSION is `version` (`15`, `9.4`); the newest one when it is no number.
     pub fn of(version: &str) -> Grammar {
-        let major = version.split('.').next().and_then(|major| major.parse().ok());
-        major.map_or_else(Grammar::default, |major| Grammar { major })
+        let major = Major::of(version);
+        Grammar { major }
     }
 
     /// Whether it has the method scram-sha-256.
@@ -94,7 +88,7 @@ impl Grammar {
     /// Whether `word` means anything there. Words that no version ever lost or gained are not in the table.
     pub(super) fn knows(self, place: Place, word: &str) -> bool {
         let mut entries = WORDS.iter().filter(|entry| entry.place == place && entry.text == word);
-        entries.all(|entry| (entry.since..entry.until).contains(&self.major))
+        entries.all(|entry| self.major.is_within(entry.since, entry.until))
     }
 
     /// The same for a word that has to be in the table.
@@ -116,7 +110,7 @@ impl Grammar {
                 | Method::Md5
                 | Method::ScramSha256
         );
-        let needs_ssl = rule.kind == ConnType::HostSsl && self.major < 10;
+        let needs_ssl = rule.kind == ConnType::HostSsl && self.major.is_within(0, SSL_MAY_BE_OFF);
         plain && rule.options.is_empty() && !needs_ssl
     }
 }

@@ -4,6 +4,7 @@
 //! with something new fails, the next one is made with that. Neither is believed blindly: when both fail it is not the
 //! settings, and they take turns until one comes up.
 
+use super::trial::is_about_memory;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -95,20 +96,17 @@ impl Ledger {
         }
     }
 
-    /// A start is decided on. An earlier one with the same set that never ended in anybody's sight is counted; too many make
-    /// it refused, so this comes before [`Ledger::choose`].
-    pub fn count_unseen(&mut self, wanted: &Parameters) {
-        let Some(attempt) = self.attempt.as_mut().filter(|attempt| attempt.parameters == *wanted) else {
-            self.attempt = None;
-            return;
-        };
+    /// An agent begins, and a start that an earlier one made has not ended in anybody's sight. Too many of these make its set
+    /// refused, unless the server is found to answer after all.
+    pub fn count_unseen(&mut self) {
+        let Some(attempt) = &mut self.attempt else { return };
         attempt.unseen_ends = attempt.unseen_ends.saturating_add(1);
-        if attempt.unseen_ends < UNSEEN_ENDS || self.good.as_ref().is_none_or(|good| good == wanted) {
+        let is_good = self.good.as_ref().is_none_or(|good| *good == attempt.parameters);
+        if attempt.unseen_ends < UNSEEN_ENDS || is_good {
             return;
         }
-        self.attempt = None;
         self.refused = Some(Refused {
-            parameters: wanted.clone(),
+            parameters: attempt.parameters.clone(),
             words: format!(
                 "{UNSEEN_ENDS} starts ended together with their container before the server answered, as for want of memory"
             ),
@@ -165,12 +163,32 @@ impl Ledger {
 }
 
 /// The names whose values differ.
-pub fn changed<'a>(one: &'a Parameters, other: &'a Parameters) -> BTreeSet<&'a str> {
+fn changed<'a>(one: &'a Parameters, other: &'a Parameters) -> BTreeSet<&'a str> {
     let names = one.keys().chain(other.keys());
     names
         .filter(|name| one.get(*name) != other.get(*name))
         .map(String::as_str)
         .collect()
+}
+
+/// Which parameters the server's `words` are about: of those that are not as in the set that is `good`, the ones whose name or
+/// value is among the words, or else all. Want of memory has no one parameter, whatever the server's hint says.
+pub fn blamed<'a>(words: &str, good: Option<&'a Parameters>, wanted: &'a Parameters) -> Vec<&'a str> {
+    let changed = match good {
+        Some(good) => changed(good, wanted),
+        None => wanted.keys().map(String::as_str).collect(),
+    };
+    // A value of one or two characters is among any words.
+    let is_named = |name: &&str| {
+        let values = wanted.get(*name).map(String::as_str).unwrap_or_default();
+        let mut values = values.split(',').map(|value| value.trim().trim_matches('"'));
+        words.contains(*name) || values.any(|value| value.len() > 2 && words.contains(value))
+    };
+    let named: Vec<&str> = changed.iter().copied().filter(is_named).collect();
+    match named.is_empty() || is_about_memory(words) {
+        true => changed.into_iter().collect(),
+        false => named,
+    }
 }
 
 #[cfg(test)]
@@ -190,8 +208,7 @@ mod tests {
     }
 
     /// What the next start takes.
-    fn takes(ledger: &mut Ledger, wanted: &Parameters) -> Parameters {
-        ledger.count_unseen(wanted);
+    fn takes(ledger: &Ledger, wanted: &Parameters) -> Parameters {
         match ledger.choose(wanted) {
             Choice::Wanted => wanted.clone(),
             Choice::Good { parameters, .. } => parameters.clone(),
@@ -201,16 +218,16 @@ mod tests {
     #[test]
     fn the_last_good_set_comes_back_and_a_mended_one_is_tried() {
         let mut ledger = with_good(1);
-        assert_eq!(takes(&mut ledger, &set(2)), set(2));
+        assert_eq!(takes(&ledger, &set(2)), set(2));
         ledger.begin(&set(2));
         ledger.failed("FATAL: no");
-        assert_eq!(takes(&mut ledger, &set(2)), set(1));
+        assert_eq!(takes(&ledger, &set(2)), set(1));
         ledger.begin(&set(1));
         ledger.came_up();
-        assert_eq!(takes(&mut ledger, &set(2)), set(1), "not again in this container");
-        assert_eq!(takes(&mut ledger, &set(3)), set(3));
+        assert_eq!(takes(&ledger, &set(2)), set(1), "not again in this container");
+        assert_eq!(takes(&ledger, &set(3)), set(3));
         ledger.new_container();
-        assert_eq!(takes(&mut ledger, &set(2)), set(2), "the image may be another");
+        assert_eq!(takes(&ledger, &set(2)), set(2), "the image may be another");
     }
 
     #[test]
@@ -218,7 +235,7 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.begin(&set(2));
         ledger.failed("x");
-        assert_eq!(takes(&mut ledger, &set(2)), set(2));
+        assert_eq!(takes(&ledger, &set(2)), set(2));
         assert_eq!(with_good(1).for_version("16").good(), None);
     }
 
@@ -228,7 +245,8 @@ mod tests {
         let mut tried = Vec::new();
         for _ in 0..5 {
             ledger.new_container();
-            let taken = takes(&mut ledger, &set(2));
+            ledger.count_unseen();
+            let taken = takes(&ledger, &set(2));
             ledger.begin(&taken);
             tried.push(taken == set(2));
             if taken == set(1) {
@@ -239,7 +257,7 @@ mod tests {
             ledger = serde_json::from_str(&written).unwrap();
         }
         assert_eq!(tried, [true, true, false, false, false]);
-        assert_eq!(takes(&mut ledger, &set(3)), set(3));
+        assert_eq!(takes(&ledger, &set(3)), set(3));
     }
 
     #[test]
@@ -247,6 +265,30 @@ mod tests {
         let one = BTreeMap::from([("a".to_string(), "1".to_string()), ("b".into(), "1".into())]);
         let other = BTreeMap::from([("b".to_string(), "2".to_string()), ("c".into(), "1".into())]);
         assert_eq!(changed(&one, &other), BTreeSet::from(["a", "b", "c"]));
+    }
+
+    #[test]
+    fn the_parameter_that_the_words_are_about() {
+        let set = |pairs: &[(&str, &str)]| -> Parameters {
+            let own = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());
+            pairs.iter().map(own).collect()
+        };
+        let good = set(&[("work_mem", "4MB")]);
+        let wanted = set(&[
+            ("shared_preload_libraries", "auto_explain, pg_stat_statments"),
+            ("ssl", "on"),
+            ("work_mem", "4MB"),
+        ]);
+        let library = "could not access file \"pg_stat_statments\": No such file or directory";
+        assert_eq!(blamed(library, Some(&good), &wanted), ["shared_preload_libraries"]);
+        let certificate = "could not load server certificate file \"server.crt\": No such file or directory";
+        assert_eq!(
+            blamed(certificate, Some(&good), &wanted),
+            ["shared_preload_libraries", "ssl"]
+        );
+        assert_eq!(blamed("work_mem is odd", None, &wanted), ["work_mem"]);
+        let memory = "could not map anonymous shared memory (reduce work_mem)";
+        assert_eq!(blamed(memory, None, &wanted).len(), 3);
     }
 
     #[derive(Clone, Copy, Debug)]
@@ -279,7 +321,7 @@ mod tests {
     impl World {
         /// Whether it came up.
         fn start(&mut self) -> bool {
-            let taken = takes(&mut self.ledger, &set(self.wanted));
+            let taken = takes(&self.ledger, &set(self.wanted));
             self.ledger.begin(&taken);
             let works = !self.broken && (0..3).any(|value| set(value) == taken);
             if works {

@@ -6,6 +6,6 @@ mod overrides;
 mod trial;
 
 pub use auto_conf::assignments;
-pub use ledger::{Choice, Ledger, Parameters, Refused, changed};
+pub use ledger::{Choice, Ledger, Parameters, Refused, blamed};
 pub use overrides::{Overriding, overridden};
-pub use trial::{Verdict, verdict};
+pub use trial::{Verdict, beside_control, verdict};

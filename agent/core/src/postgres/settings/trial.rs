@@ -14,6 +14,8 @@ pub enum Verdict {
     Refused(String),
     /// It did not get its memory. Beside a running server, and with what a trial may take, that says little; its words.
     NoMemory(String),
+    /// It does not, and not with others either: something else is wrong; the server's words.
+    Others(String),
     /// The trial itself did not work; its words.
     Unknown(String),
 }
@@ -30,8 +32,17 @@ pub fn verdict(came_through: bool, said: &str) -> Verdict {
     }
 }
 
+/// What follows when a set is refused, from the same trial of a set with which servers ran.
+pub fn beside_control(refused: String, control: Verdict) -> Verdict {
+    match control {
+        Verdict::Accepted => Verdict::Refused(refused),
+        Verdict::Refused(words) | Verdict::Others(words) => Verdict::Others(words),
+        Verdict::NoMemory(words) | Verdict::Unknown(words) => Verdict::Unknown(words),
+    }
+}
+
 /// pg_shmem.c, posix_sema.c, dsm_impl.c: what the kernel answers when memory is short.
-fn is_about_memory(words: &str) -> bool {
+pub(super) fn is_about_memory(words: &str) -> bool {
     let words = words.to_ascii_lowercase();
     [
         "could not map anonymous shared memory",
@@ -93,5 +104,14 @@ mod tests {
         let said = "FATAL:  could not map anonymous shared memory: Cannot allocate memory\n";
         assert!(matches!(verdict(false, said), Verdict::NoMemory(_)));
         assert_eq!(verdict(false, "sh: no\n\n"), Verdict::Unknown("sh: no".into()));
+    }
+
+    #[test]
+    fn a_set_is_at_fault_only_where_another_one_is_not() {
+        let beside = |control| beside_control("w".into(), control);
+        assert_eq!(beside(Verdict::Accepted), Verdict::Refused("w".into()));
+        assert_eq!(beside(Verdict::Refused("c".into())), Verdict::Others("c".into()));
+        assert_eq!(beside(Verdict::Unknown("c".into())), Verdict::Unknown("c".into()));
+        assert_eq!(beside(Verdict::NoMemory("c".into())), Verdict::Unknown("c".into()));
     }
 }

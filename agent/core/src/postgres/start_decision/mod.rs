@@ -255,7 +255,7 @@ fn standby(role: Role, own: &Directory, partner: &Partner, name: &str) -> Decisi
         )),
         _ => refuse(
             format!("this pod is a {role}, but its data directory is a standby's and {name} is no primary"),
-            "mount the right volume, or promote this directory by hand (pg_ctl promote) once it runs as the newest copy",
+            "mount the right volume; or, if this is the newest copy, gp-agent hold; pg_ctl start -D <data directory> -o '-p <port>'; pg_ctl promote -D <data directory>; gp-agent resume",
         ),
     }
 }

@@ -308,9 +308,7 @@ impl Supervisor {
             format!("in {} s", time.as_secs())
         };
         let crashes = self.backoff.crashes();
-        let reason = format!(
-            "the postmaster {words} (crash {crashes} in a row); starting it again {again}; its own log lines above say why"
-        );
+        let reason = format!("the postmaster {words} (crash {crashes} in a row); starting it again {again}");
         self.pause(State::Crashed, time, phase, reason)
     }
 }

@@ -56,7 +56,8 @@ pub enum Activity {
     Watch,
     /// Stop it: [`Event::ServerGone`].
     Stop,
-    /// Let so much time pass: [`Event::Due`]. News from a peer end it early where it `listens`.
+    /// Let so much time pass: [`Event::Due`]. Other parameters in cluster.yaml end it early, and news from a peer where it
+    /// `listens`.
     Pause {
         /// How long at most.
         time: Duration,

@@ -8,6 +8,7 @@ use crate::engine::Greenplum;
 use crate::lifecycle::pod::Pod;
 use crate::sys::storage::fs::write_atomically;
 use anyhow::{Context, Result, bail};
+use gp_agent_core::cluster::catalog::CatalogAnswer;
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::config::Auth;
 use gp_agent_core::config::quote;
@@ -47,11 +48,26 @@ pub(super) async fn finish(pod: &Pod, greenplum: &Greenplum, folder: &Path) -> R
             Area::Postgres,
             &pod.topology.cluster,
             format!("the cluster is created, but {}", lacks.summary()),
-            "gpstate -e and the log above say more; gprecoverseg brings mirrors, gpinitstandby the standby",
+            "the first error of the tool in the log above says why; mend that, then do what gp-agent status says of each of these pods",
         )],
     };
     pod.board.findings(FindingSource::Creation, left);
     Ok(())
+}
+
+/// Takes the finding of [`finish`] back when somebody has done the rest; returns then.
+pub(super) async fn finished_by_hand(pod: &Pod) {
+    let mut catalog = pod.catalog.subscribe();
+    let whole = |answer: &CatalogAnswer| match answer {
+        // Whether the standby streams is judged all the time, by what its agent sees.
+        CatalogAnswer::Known(catalog) if catalog.live => {
+            CreationGaps::of(&pod.topology, &catalog.segments, true).nothing()
+        }
+        _ => false,
+    };
+    if catalog.wait_for(whole).await.is_ok() {
+        pod.board.findings(FindingSource::Creation, Vec::new());
+    }
 }
 
 /// gpinitsystem gives gpadmin the password `gparray` (SET_GP_USER_PW); with `auth: scram-sha-256` the Secret's follows.

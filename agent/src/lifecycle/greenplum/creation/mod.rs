@@ -56,8 +56,7 @@ pub(crate) async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
     let whole = broken_off && complete(pod).await;
     if whole {
         tracing::info!("the cluster of the last attempt is whole after all");
-        record.reason = None;
-        record.advance(CreationEvent::ServersThere, pod)?;
+        servers_there(pod, &mut record).await?;
     }
     if broken_off && !whole {
         // Before anything is told: what does not change is said once.
@@ -72,15 +71,21 @@ pub(crate) async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
     }
     if !whole {
         attempt(pod, greenplum, &mut record).await?;
-        // From here on somebody may load data.
-        record.reason = None;
-        record.advance(CreationEvent::ServersThere, pod)?;
+        servers_there(pod, &mut record).await?;
     }
     finish(pod, greenplum, &mut record).await?;
     catalog::first(pod).await?;
     tracing::info!("the cluster is created");
     pod.board.findings(FindingSource::Preflight, Vec::new());
     pod.board.on(catalog::CREATED);
+    Ok(())
+}
+
+/// From here on somebody may load data.
+async fn servers_there(pod: &Pod, record: &mut Record) -> Result<()> {
+    record.reason = None;
+    record.advance(CreationEvent::ServersThere, pod)?;
+    catalog::remember(pod).await;
     Ok(())
 }
 
@@ -93,6 +98,7 @@ async fn finish(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Result
 /// The same for a creation that was broken off when the cluster was whole: its servers were adopted or started like those of
 /// any cluster, and it is finished beside them.
 async fn finish_later(pod: &Pod, greenplum: &Greenplum) {
+    tracing::info!("the cluster is whole; its creation was broken off and is finished now");
     own_keys(pod).await;
     loop {
         let finished = async { finish(pod, greenplum, &mut Record::load(pod)?).await };

@@ -1,8 +1,7 @@
 //! Once after the creation: a database for gpadmin, and the SQL files of the configuration, in the order of their names.
 
-use super::finish_later;
 use super::record::Record;
-use super::tool;
+use super::{complete, finish_later, tool};
 use crate::engine::Greenplum;
 use crate::lifecycle::pod::Pod;
 use anyhow::{Context, Result};
@@ -39,6 +38,7 @@ pub(crate) async fn keep(pod: &Pod, greenplum: &Greenplum) {
             )],
         };
         pod.board.findings(FindingSource::PostCreate, found);
+        complete::finished_by_hand(pod).await;
     }
     std::future::pending::<()>().await;
 }

@@ -5,10 +5,10 @@ use gp_agent_core::cluster::catalog::CatalogAnswer;
 use gp_agent_core::cluster::status::Phase;
 
 /// Shows what the creation does, here and to the pods that wait for it. Where it is finished beside a cluster that serves, the
-/// log alone says it.
+/// tools' own lines say enough.
 pub(super) fn tell(pod: &Pod, what: &str) {
     if pod.board.is_created() {
-        tracing::info!("finishing the creation: {what}");
+        tracing::debug!("finishing the creation: {what}");
         return;
     }
     show(pod, Phase::Bootstrapping, what);

@@ -39,9 +39,27 @@ fn file(state_dir: &Path) -> PathBuf {
 /// # Errors
 /// A directory cannot be made, or is not empty, or the record cannot be written.
 pub(super) fn begin(state_dir: &Path, making: &Path, beside: &[PathBuf]) -> Result<()> {
+    let mut made = Vec::new();
+    let written = begin_with(state_dir, making, beside, &mut made);
+    if written.is_err() {
+        // Empty as they are; one that is not is not ours.
+        for folder in made.iter().rev().filter(|folder| !folder.found) {
+            let _ = std::fs::remove_dir(&folder.path);
+        }
+    }
+    written
+}
+
+fn begin_with(state_dir: &Path, making: &Path, beside: &[PathBuf], made: &mut Vec<Folder>) -> Result<()> {
+    for path in [making].into_iter().chain(beside.iter().map(PathBuf::as_path)) {
+        made.push(folder(path)?);
+    }
+    let Some((making, beside)) = made.split_first() else {
+        return Ok(());
+    };
     let record = Record {
-        making: folder(making)?,
-        beside: beside.iter().map(|path| folder(path)).collect::<Result<_>>()?,
+        making: making.clone(),
+        beside: beside.to_vec(),
     };
     let text = serde_json::to_vec(&record)?;
     write_atomically(&file(state_dir), &text, 0o600)?;
@@ -197,6 +215,21 @@ mod tests {
             ] {
                 assert!(volume.path(kept).exists(), "{i}: {kept}");
             }
+        }
+    }
+
+    #[test]
+    fn an_attempt_that_cannot_begin_leaves_nothing() {
+        let volume = Volume::new();
+        fs::write(volume.path("file"), "").unwrap();
+        let beside = [volume.path("wal"), volume.path("file/ts")];
+        let error = begin(&volume.path("state"), &volume.path("d.making"), &beside).unwrap_err();
+        assert!(
+            error.to_string().contains("file/ts; the volume that holds it"),
+            "{error}"
+        );
+        for gone in ["d.making", "wal", "state/making"] {
+            assert!(!volume.path(gone).exists(), "{gone}");
         }
     }
 

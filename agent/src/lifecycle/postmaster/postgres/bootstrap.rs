@@ -35,7 +35,7 @@ pub(crate) async fn create(pod: &Pod, postgres: &Postgres) -> Result<()> {
         password_file: (config.hba.auth == Auth::ScramSha256).then_some(config.hba.password_file.as_path()),
     };
     postgres.create(&wanted).await?;
-    settle(pod, &making).await
+    settle(pod, &making)
 }
 
 /// pg_basebackup from the partner, for a standby, a mirror, or an old primary whose volume was emptied.
@@ -56,7 +56,7 @@ pub(crate) async fn clone_partner(pod: &Pod, postgres: &Postgres, partner: &Memb
         tablespaces,
     };
     postgres.clone_from(&wanted).await?;
-    settle(pod, &making).await
+    settle(pod, &making)
 }
 
 /// Writes down what the attempt may write into, after it was made.
@@ -68,11 +68,8 @@ async fn begin(pod: &Pod, making: &Path, beside: Vec<PathBuf>) -> Result<()> {
 }
 
 /// Gives the directory its settings while nobody else can see it, then its name.
-async fn settle(pod: &Pod, making: &Path) -> Result<()> {
+fn settle(pod: &Pod, making: &Path) -> Result<()> {
     settings::write(pod, making)?;
-    if let Err(error) = pod.engine.check_settings(making).await {
-        bail!("the server refuses its settings; mend `parameters` in cluster.yaml: {error}");
-    }
     let dir = pod.dir();
     std::fs::rename(making, dir).with_context(|| format!("cannot rename {} to {}", making.display(), dir.display()))?;
     let parent = dir.parent().unwrap_or(dir);

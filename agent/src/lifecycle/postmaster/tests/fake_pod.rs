@@ -281,6 +281,10 @@ impl Platform for FakePod {
         self.world.news[self.i].notified().await;
     }
 
+    async fn mended(&self) {
+        self.world.mended[self.i].notified().await;
+    }
+
     fn show(&self, phase: Phase, _reason: &str) {
         let mut inner = self.world.lock();
         let before = inner.pods[self.i].phase.unwrap_or(Phase::Preparing);

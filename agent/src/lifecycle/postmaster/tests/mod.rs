@@ -202,6 +202,22 @@ fn a_crash_loop_backs_off_and_is_shown() {
 }
 
 #[test]
+fn a_mended_configuration_is_tried_at_once() {
+    story(Rules::Partner, async |world| {
+        world.lock().pods[0].crashes_after = Some(Duration::ZERO);
+        sleep(SECOND * 100).await;
+        let starts = world.read(0, |pod| pod.starts.len());
+        sleep(SECOND).await;
+        assert_eq!(world.read(0, |pod| pod.starts.len()), starts, "it waits");
+        world.lock().pods[0].crashes_after = None;
+        world.mended[0].notify_waiters();
+        let mended = Instant::now();
+        until(world, "runs", || world.read(0, |pod| pod.runs())).await;
+        assert!(mended.elapsed() < SECOND, "{:?}", mended.elapsed());
+    });
+}
+
+#[test]
 fn a_mirror_that_was_promoted_by_fts_is_the_only_writable_one() {
     story(Rules::Catalog, async |world| {
         both_run(world).await;

@@ -140,6 +140,8 @@ pub(super) struct World {
     kill: [Notify; 2],
     /// Somebody tells the pod to look again.
     pub news: [Notify; 2],
+    /// Somebody changes the parameters.
+    pub mended: [Notify; 2],
     shutdown: [Mutex<watch::Sender<bool>>; 2],
 }
 
@@ -172,6 +174,7 @@ impl World {
             commands: Default::default(),
             kill: Default::default(),
             news: Default::default(),
+            mended: Default::default(),
             shutdown: [(); 2].map(|()| Mutex::new(watch::Sender::new(false))),
         })
     }

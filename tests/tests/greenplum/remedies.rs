@@ -1,0 +1,203 @@
+//! What findings say is done, word for word, and has to help.
+
+use crate::support::{coordinator, one_pair};
+use anyhow::{Context, Result, ensure};
+use cluster_tests::cluster::{Cluster, postmaster};
+use cluster_tests::settings::Settings;
+use cluster_tests::suite::Shared;
+use cluster_tests::wait;
+use serde_json::Value;
+
+const THERE: &str = "in the active coordinator's pod: ";
+
+/// What `gp-agent status` says to do about a pod whose row and agent contradict each other in these words.
+fn remedy(cluster: &Cluster, about: &str, words: &str) -> Result<String> {
+    let said = cluster.try_exec(coordinator(cluster), &["gp-agent", "status", "--json"])?;
+    let entries: Vec<Value> = serde_json::from_slice(&said.stdout).context("gp-agent status --json")?;
+    let entry = entries
+        .iter()
+        .find(|e| e["pod"] == about)
+        .context("the pod is missing")?;
+    let found = entry["contradictions"].as_array().map_or(&[][..], Vec::as_slice);
+    let finding = found
+        .iter()
+        .find(|f| f["what"].as_str().is_some_and(|what| what.contains(words)));
+    let finding = finding.with_context(|| format!("nothing says {words:?} of {about}: {found:?}"))?;
+    Ok(finding["remedy"].as_str().context("no remedy")?.to_string())
+}
+
+fn wait_remedy(cluster: &Cluster, about: &str, words: &str) -> Result<String> {
+    wait::until(words, || remedy(cluster, about, words))
+}
+
+/// The command lines of tools in a remedy, which ends with them.
+fn tools(remedy: &str) -> Result<Vec<&str>> {
+    let (_, lines) = remedy.split_once(THERE).context("no tool is named")?;
+    Ok(lines
+        .split([',', ';'])
+        .map(|line| line.trim().trim_start_matches("and "))
+        .map(|line| line.split(" makes ").next().unwrap_or(line))
+        .map(|line| line.split(" copies ").next().unwrap_or(line))
+        .filter(|line| line.starts_with("gp"))
+        .collect())
+}
+
+fn follow(cluster: &Cluster, remedy: &str) -> Result<()> {
+    let lines = tools(remedy)?;
+    ensure!(!lines.is_empty(), "no tool in {remedy:?}");
+    lines
+        .iter()
+        .try_for_each(|line| cluster.tool(coordinator(cluster), line).map(drop))
+        .with_context(|| remedy.to_string())
+}
+
+/// The line between the quotes of a remedy that wants a file.
+fn quoted(remedy: &str) -> Result<&str> {
+    remedy
+        .split('"')
+        .nth(1)
+        .with_context(|| format!("no line in {remedy:?}"))
+}
+
+fn nothing_is_left(cluster: &Cluster, about: &str) -> Result<()> {
+    cluster.wait_all_ready()?;
+    cluster.wait_in_place(coordinator(cluster))?;
+    wait::until("nothing contradicts", || {
+        let left = remedy(cluster, about, "");
+        ensure!(left.is_err(), "{left:?}");
+        Ok(())
+    })
+}
+
+/// What the standby's directory lost makes it a coordinator's.
+pub(crate) fn standby(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let standby = cluster.pod("coordinator-1");
+        cluster.lose_volume(standby)?;
+        cluster.create(standby, &[])?;
+        let told = wait_remedy(cluster, standby, "there is no data directory")?;
+        ensure!(told.contains("gpinitstandby -a -r"), "{told}");
+        follow(cluster, &told)?;
+        nothing_is_left(cluster, standby)?;
+        cluster.exec(standby, &["gp-agent", "hold", "the test"])?;
+        cluster.exec(standby, &["pg_ctl", "stop", "-D", "/greenplum/gpseg-1", "-m", "fast"])?;
+        cluster.wait_status(standby, "stopped", |s| postmaster(s).is_none())?;
+        let markers = "rm -f /greenplum/gpseg-1/standby.signal /greenplum/gpseg-1/recovery.conf";
+        cluster.exec(standby, &["bash", "-c", markers])?;
+        cluster.exec(standby, &["gp-agent", "resume"])?;
+        let told = wait_remedy(cluster, standby, "the directory is a coordinator's")?;
+        let (_, rest) = told.split_once("in this pod: ").context("nothing to set aside")?;
+        let (aside, _) = rest.split_once(')').context("nothing to set aside")?;
+        ensure!(aside.contains("mv /greenplum/gpseg-1 "), "{told}");
+        cluster.exec(standby, &["bash", "-ec", aside])?;
+        follow(cluster, &told)?;
+        nothing_is_left(cluster, standby)
+    })
+}
+
+/// gprecoverseg finds nothing to do before FTS has marked the row down, and the finding says so.
+pub(crate) fn mirror(shared: &Shared) -> Result<()> {
+    shared.with(|cluster| {
+        let (head, mirror) = (coordinator(cluster), cluster.pod("segment-b-1"));
+        cluster.lose_volume(mirror)?;
+        cluster.create(mirror, &[])?;
+        cluster.wait_status(mirror, "refused", |s| s["phase"] == "refused")?;
+        let told = wait::until("FTS marks it down when it is asked", || {
+            let told = remedy(cluster, mirror, "there is no data directory")?;
+            if told.contains("select gp_request_fts_probe_scan()") {
+                cluster.sql(head, "select gp_request_fts_probe_scan()")?;
+            }
+            ensure!(!told.contains("once FTS has marked it down"), "{told}");
+            Ok(told)
+        })?;
+        follow(cluster, &told)?;
+        nothing_is_left(cluster, mirror)
+    })
+}
+
+/// A pair of pods that cluster.yaml gets after the cluster was made.
+fn grown(from: Settings, to: &Settings, late: &[&str]) -> Result<Cluster> {
+    let cluster = Cluster::new(to.clone())?;
+    cluster.configure(&from)?;
+    let is_late = |pod: &&String| late.iter().any(|short| pod.ends_with(short));
+    let early: Vec<&String> = cluster.pods.iter().filter(|pod| !is_late(pod)).collect();
+    for pod in &early {
+        cluster.create(pod, &[])?;
+    }
+    for pod in &early {
+        cluster.wait_ready(pod)?;
+    }
+    cluster.configure(to)?;
+    for pod in &early {
+        cluster.container_do(&["restart", "--time", "60"], pod)?;
+    }
+    for pod in cluster.pods.iter().filter(is_late) {
+        cluster.create(pod, &[])?;
+    }
+    for pod in &early {
+        cluster.wait_ready(pod)?;
+    }
+    Ok(cluster)
+}
+
+pub(crate) fn mirrors_later(_: &Shared) -> Result<()> {
+    let with = one_pair();
+    let without = Settings {
+        mirrors: false,
+        ..with.clone()
+    };
+    let cluster = grown(without, &with, &["segment-b-0"])?;
+    let (head, mirror) = (coordinator(&cluster), cluster.pod("segment-b-0"));
+    let told = wait_remedy(&cluster, mirror, "does not list this pod")?;
+    ensure!(told.contains("gpaddmirrors -a -i FILE"), "{told}");
+    let line = quoted(&told)?;
+    cluster.tool(
+        head,
+        &format!("echo '{line}' >/tmp/mirrors && gpaddmirrors -a -i /tmp/mirrors"),
+    )?;
+    nothing_is_left(&cluster, mirror)
+}
+
+/// New contents; their pods' lines, numbered as the findings say.
+pub(crate) fn more_segments(_: &Shared) -> Result<()> {
+    let more = Settings {
+        segments: 2,
+        ..one_pair()
+    };
+    let late = ["segment-a-1", "segment-b-1"];
+    let cluster = grown(one_pair(), &more, &late)?;
+    let head = coordinator(&cluster);
+    let mut file = String::new();
+    let next: u32 = cluster
+        .sql(head, "select max(dbid) + 1 from gp_segment_configuration")?
+        .parse()?;
+    for (short, dbid) in late.iter().zip(next..) {
+        let told = wait_remedy(&cluster, cluster.pod(short), "does not list this pod")?;
+        ensure!(
+            told.contains("gpexpand -i FILE") && told.contains(&format!("from {next} on")),
+            "{told}"
+        );
+        file.push_str(&quoted(&told)?.replace("|DBID|", &format!("|{dbid}|")));
+        file.push('\n');
+    }
+    cluster.tool(
+        head,
+        &format!("printf %s '{file}' >/tmp/expand && gpexpand -i /tmp/expand"),
+    )?;
+    nothing_is_left(&cluster, cluster.pod("segment-b-1"))
+}
+
+/// The finding that the creation leaves behind goes when somebody has done the rest.
+pub(crate) fn left_by_the_creation(_: &Shared) -> Result<()> {
+    let cluster = Cluster::new(one_pair())?;
+    let (head, standby) = (coordinator(&cluster), cluster.pod("coordinator-1"));
+    cluster.switch_on("fail-standby", "")?;
+    cluster.create_all()?;
+    let named = |s: &Value| s["findings"].to_string().contains("standby not in the catalog: ");
+    cluster.wait_status(head, "names what it lacks", named)?;
+    cluster.switch_off("fail-standby")?;
+    let told = wait_remedy(&cluster, standby, "does not list this pod")?;
+    follow(&cluster, &told)?;
+    nothing_is_left(&cluster, standby)?;
+    cluster.wait_status(head, "no longer says so", |s| !named(s)).map(drop)
+}
