@@ -11,6 +11,7 @@ mod proof;
 mod reload;
 pub(crate) mod standby;
 pub(crate) mod start_record;
+pub(crate) mod tls;
 
 use super::pod::Pod;
 use crate::engine::Engine;
@@ -40,6 +41,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// Writes the files of a directory that was just made, as cluster.yaml says: whether a server starts with them is found out
 /// before it is started ([`write_proven`]).
 pub(crate) fn write(pod: &Pod, dir: &Path) -> Result<()> {
+    tls::refresh(pod);
     let text = own_file(pod, &pod.config.borrow().parameters);
     write_files(pod, dir, Some(&text), &ExtraLines::Certain).map(drop)
 }
@@ -91,6 +93,7 @@ pub(crate) struct Written {
 /// # Errors
 /// The files cannot be written, or no server would start with them.
 pub(crate) async fn write_proven(pod: &Arc<Pod>) -> Result<()> {
+    renew_certificate(pod).await;
     let proven = proof::prove(pod, true).await?;
     pod.settings.choose(proven.parameters.clone());
     write_as(pod, proven, ExtraLines::Certain).await.map(drop)
@@ -104,8 +107,20 @@ async fn write_as(pod: &Arc<Pod>, proven: Proven, lines: ExtraLines) -> Result<W
 
 /// Writes the files for a server that runs, with these lines of `hba.extra`.
 async fn write_for_running(pod: &Arc<Pod>, lines: ExtraLines) -> Result<Written> {
+    let other_certificate = renew_certificate(pod).await;
     let proven = proof::prove(pod, false).await?;
-    write_as(pod, proven, lines).await
+    let written = write_as(pod, proven, lines).await?;
+    Ok(Written {
+        changed: written.changed || other_certificate,
+        ..written
+    })
+}
+
+/// Before the files that name it. True when the server has to read it again.
+async fn renew_certificate(pod: &Arc<Pod>) -> bool {
+    let renewed = pod.clone();
+    let renew = move || tls::refresh(&renewed);
+    tokio::task::spawn_blocking(renew).await.unwrap_or(false)
 }
 
 /// Keeps the files right while the pod lives.

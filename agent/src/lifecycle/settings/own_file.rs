@@ -1,5 +1,6 @@
 //! gp-agent.conf, as it should be.
 
+use super::tls;
 use crate::engine::Engine;
 use crate::engine::limits::judge_limits;
 use crate::lifecycle::pod::Pod;
@@ -11,16 +12,22 @@ use gp_agent_core::postgres::settings::Parameters;
 
 /// The file with these parameters. The limits are read each time: a container can be resized while it runs.
 pub(super) fn own_file(pod: &Pod, parameters: &Parameters) -> String {
-    render(&pod.engine, &pod.me.pod, parameters)
+    render(&pod.engine, &pod.me.pod, &tls::parameters(pod), parameters)
 }
 
-/// The same for whoever looks once.
-pub(super) fn render(engine: &Engine, pod: &str, parameters: &Parameters) -> String {
+/// The same for whoever looks once; `certificate`: what is said of it.
+pub(super) fn render(
+    engine: &Engine,
+    pod: &str,
+    certificate: &[(&'static str, String)],
+    parameters: &Parameters,
+) -> String {
     let derived = engine.derive(&cgroup::limits(), parameters);
     let mut own = engine.own_parameters(pod);
     if engine.logs_to_standard_error() {
         own.extend(log::server_parameters());
     }
+    own.extend(certificate.iter().map(|(name, value)| (*name, value.as_str())));
     conf::render(&own, &derived, parameters)
 }
 

@@ -101,10 +101,10 @@ pub(super) async fn check(engine: &Engine, me: &Member, wanted: &Parameters) -> 
     if !me.data_dir.join("global/pg_control").exists() {
         return Vec::new();
     }
-    let text = render(engine, &me.pod, wanted);
+    let text = render(engine, &me.pod, &[], wanted);
     let existing = std::fs::read_to_string(me.data_dir.join(conf::FILE)).ok();
     let control = existing.filter(|existing| *existing != text);
-    let control = control.unwrap_or_else(|| render(engine, &me.pod, &Parameters::new()));
+    let control = control.unwrap_or_else(|| render(engine, &me.pod, &[], &Parameters::new()));
     // The agent may be trying something itself.
     let scratch = run_dir().join(format!("trial-{}", std::process::id()));
     let ground = Ground {

@@ -23,6 +23,7 @@ pub(crate) fn render(status: &PodStatus, dropped: Dropped, now: u64) -> String {
     database(&mut registry, status, now);
     findings(&mut registry, status);
     volumes(&mut registry, status);
+    certificate(&mut registry, status);
     agent(&mut registry, status);
     log(&mut registry, dropped);
     let mut text = String::new();
@@ -217,6 +218,16 @@ fn volumes(registry: &mut Registry, status: &PodStatus) {
         "storage_durable",
         "1 when the volume passed as durable",
         durable.collect(),
+    );
+}
+
+fn certificate(registry: &mut Registry, status: &PodStatus) {
+    let ends = status.tls.iter().map(|tls| (Labels::new(), tls.not_after as f64));
+    family(
+        registry,
+        "tls_not_after_seconds",
+        "End of the certificate that clients are shown, in Unix seconds; nothing without TLS",
+        ends.collect(),
     );
 }
 
