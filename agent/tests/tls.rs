@@ -31,7 +31,7 @@ fn clients_verify_the_server_and_a_rotated_certificate_is_followed() {
     pod.wait_until("the certificate is shown", |pod| !pod.status()["tls"].is_null());
     let before = pod.status();
     assert_eq!(before["tls"]["notAfter"], 4_102_444_800_u64);
-    let ends = http_get::metric(pod.port, "gp_agent_tls_not_after_seconds");
+    let ends = http_get::metric(pod.port, "gp_agent_tls_not_after_seconds ");
     assert_eq!(ends, Some(4_102_444_800.0));
     pod.key_is_private();
 

@@ -222,13 +222,14 @@ fn volumes(registry: &mut Registry, status: &PodStatus) {
 }
 
 fn certificate(registry: &mut Registry, status: &PodStatus) {
-    let ends = status.tls.iter().map(|tls| (Labels::new(), tls.not_after as f64));
-    family(
-        registry,
-        "tls_not_after_seconds",
-        "End of the certificate that clients are shown, in Unix seconds; nothing without TLS",
-        ends.collect(),
-    );
+    if let Some(tls) = &status.tls {
+        gauge(
+            registry,
+            "tls_not_after_seconds",
+            "End of the certificate that clients are shown, in Unix seconds; left out without TLS",
+            tls.not_after as f64,
+        );
+    }
 }
 
 fn agent(registry: &mut Registry, status: &PodStatus) {
