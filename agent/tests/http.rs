@@ -7,6 +7,8 @@
     reason = "helpers of tests are tests"
 )]
 
+#[path = "http/crowd.rs"]
+mod crowd;
 #[path = "http/door.rs"]
 mod door;
 #[path = "http/hostile.rs"]

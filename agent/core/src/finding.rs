@@ -108,6 +108,8 @@ pub enum FindingSource {
     Start,
     /// The volumes.
     Storage,
+    /// The server's certificate.
+    Tls,
 }
 
 /// How bad a finding is.

@@ -105,6 +105,7 @@ async fn live(prepared: Prepared, config_path: &Path, signals: &Signals, command
             postmaster::leftovers::watch(&pod),
             settings::keep(&pod),
             settings::password::keep(&pod),
+            settings::tls::keep(&pod),
             settings::config_watch::follow(config_path, &pod.board, config, &signals.reload),
         )
     };

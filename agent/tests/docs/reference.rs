@@ -5,7 +5,7 @@ use super::tables::{expect, table};
 use super::{expect_none, root};
 use gp_agent::internals::reference::{ENDPOINTS, EXIT_CODES, Endpoint, metrics};
 use gp_agent_core::cluster::phase::MAY_FOLLOW;
-use gp_agent_core::cluster::status::{Phase, PodStatus, ReplicationStatus, StorageStatus};
+use gp_agent_core::cluster::status::{Phase, PodStatus, ReplicationStatus, StorageStatus, TlsStatus};
 use gp_agent_core::config;
 use gp_agent_core::postgres::supervisor::{TRANSITIONS, Transition};
 use gp_agent_core::process::timeouts::{BOUNDS, Bound};
@@ -87,6 +87,7 @@ fn busy() -> PodStatus {
             free_inodes: Some(0),
             ..StorageStatus::default()
         }],
+        tls: Some(TlsStatus::default()),
         ..PodStatus::unknown("segment-a-0")
     }
 }

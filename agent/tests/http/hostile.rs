@@ -135,35 +135,6 @@ async fn a_connection_has_a_last_request_and_an_end() {
     assert!(said.starts_with(b"HTTP/1.1 200 OK"));
 }
 
-#[tokio::test]
-async fn two_hundred_idle_connections_do_not_starve_the_unix_socket() {
-    let server = Server::start();
-    let mut idle = Vec::new();
-    for _ in 0..200 {
-        idle.push(server.tcp().await);
-    }
-    // The 129th and later are closed at once; the others keep their places.
-    for late in idle.drain(128..) {
-        assert!(until_closed(late, b"").await.is_empty());
-    }
-    assert!(
-        until_closed(server.tcp().await, get("/livez").as_bytes())
-            .await
-            .is_empty()
-    );
-    assert_eq!(server.ask_unix(&get("/livez")).await.code, 200);
-    assert_eq!(server.ask_unix(&get("/cluster")).await.code, 200);
-    // Places are given back.
-    drop(idle);
-    loop {
-        let said = until_closed(server.tcp().await, get("/livez").as_bytes()).await;
-        if said.starts_with(b"HTTP/1.1 200") {
-            break;
-        }
-        tokio::task::yield_now().await;
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 

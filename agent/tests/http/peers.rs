@@ -304,7 +304,10 @@ async fn stranger(head: &'static str, body: &'static str, times: usize) -> u16 {
         let mut request = [0; 1024];
         let _ = stream.read(&mut request).await;
         let _ = stream.write_all(head.as_bytes()).await;
-        for _ in 0..times {
+        // In large parts: a busy machine has the same two seconds.
+        let part = times.clamp(1, 1 << 16);
+        let body = body.repeat(part);
+        for _ in 0..times / part {
             if stream.write_all(body.as_bytes()).await.is_err() {
                 return;
             }

@@ -1,7 +1,6 @@
 //! The verbs that ask this pod's agent: the real program against a real server.
 
 use crate::support::{Peers, Server};
-use gp_agent::internals::http::Limits;
 use gp_agent_core::cluster::status::Phase;
 use std::io::Read;
 use std::path::Path;
@@ -73,13 +72,13 @@ fn probe_of_no_agent_and_wrong_usage() {
     assert!(said.out.contains("64 wrong command line"));
 }
 
-#[tokio::test]
-async fn probe_of_an_agent_without_a_free_place() {
-    let server = Server::with(Limits {
-        connections: 0,
-        ..Limits::default()
-    });
-    let said = ask(&server, &["probe", "live"]).await;
+#[test]
+fn probe_of_an_agent_that_closes_the_connection() {
+    let dir = tempfile::tempdir().unwrap();
+    let listener = std::os::unix::net::UnixListener::bind(dir.path().join("agent.sock")).unwrap();
+    let closes = std::thread::spawn(move || drop(listener.accept().unwrap()));
+    let said = run(dir.path(), &["probe", "live"]);
+    closes.join().unwrap();
     assert_eq!(said.code, Some(1));
     assert!(said.out.contains("cannot be read"), "{}", said.out);
 }

@@ -29,6 +29,63 @@
 {{- .Values.serviceAccount.name | default (include "gp-agent.name" (list . "gp-agent")) -}}
 {{- end -}}
 
+{{/* The segments' own account, whose token can do less. An account that others made is the coordinators' alone. */}}
+{{- define "gp-agent.segment-account" -}}
+{{- if (.Values.serviceAccount).segmentName -}}
+{{- .Values.serviceAccount.segmentName -}}
+{{- else if .Values.serviceAccount.create -}}
+{{- printf "%s-segment" (include "gp-agent.service-account" .) -}}
+{{- else -}}
+{{- include "gp-agent.service-account" . -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether the segments have an account that is not the coordinators'. */}}
+{{- define "gp-agent.segments-apart" -}}
+{{- ternary "yes" "" (ne (include "gp-agent.segment-account" .) (include "gp-agent.service-account" .)) -}}
+{{- end -}}
+
+{{/* Whether an admission policy holds the accounts to the label: Kubernetes 1.30 knows them (v1). */}}
+{{- define "gp-agent.admission-policy" -}}
+{{- $wanted := ne ((.Values.admissionPolicy) | default "auto") "never" -}}
+{{- ternary "yes" "" (and .Values.roleLabels $wanted (semverCompare ">=1.30-0" .Capabilities.KubeVersion.Version)) -}}
+{{- end -}}
+
+{{/* Whether segments carry the label of their role. RBAC cannot say "its own pod", so by itself it is the policy that makes
+     this safe. */}}
+{{- define "gp-agent.segment-labels" -}}
+{{- $wanted := (.Values.segmentLabels) | default "auto" -}}
+{{- $apart := and .Values.roleLabels (include "gp-agent.segments-apart" .) -}}
+{{- ternary "yes" "" (and $apart (or (eq $wanted "always") (and (eq $wanted "auto") (include "gp-agent.admission-policy" .))) | not | not) -}}
+{{- end -}}
+
+{{/* The Secret with the certificate; empty without TLS. */}}
+{{- define "gp-agent.tls-secret" -}}
+{{- $tls := .Values.tls | default dict -}}
+{{- if $tls.secret -}}
+{{- $tls.secret -}}
+{{- else if ($tls.certManager).issuer -}}
+{{- include "gp-agent.name" (list . "greenplum-tls") -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The type of the clients' Service. What was a load balancer by the default of 0.1.0 does not lose its address unasked. */}}
+{{- define "gp-agent.service-type" -}}
+{{- $name := include "gp-agent.client-service" . -}}
+{{- $type := .Values.service.type -}}
+{{- if not $type -}}
+{{- $there := lookup "v1" "Service" .Release.Namespace $name -}}
+{{- if eq (dig "spec" "type" "" $there) "LoadBalancer" -}}
+{{- fail (printf "Service %s is a load balancer, by the default of version 0.1.0; now the default is ClusterIP. Set service.type=LoadBalancer and service.sourceRanges to keep its address, or service.type=ClusterIP to give it up" $name) -}}
+{{- end -}}
+{{- $type = "ClusterIP" -}}
+{{- end -}}
+{{- if and (eq $type "LoadBalancer") (not .Values.service.sourceRanges) -}}
+{{- fail "service.type LoadBalancer needs service.sourceRanges, the networks that may connect, such as [203.0.113.0/24]; [0.0.0.0/0] is everybody" -}}
+{{- end -}}
+{{- $type -}}
+{{- end -}}
+
 {{- define "gp-agent.image" -}}
 {{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) -}}
 {{- end -}}
@@ -51,17 +108,20 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
-{{/* Every pod of the topology, one a line. */}}
-{{- define "gp-agent.pods" -}}
+{{/* The coordinator pods, one a line. */}}
+{{- define "gp-agent.coordinators" -}}
 {{- $root := . -}}
-{{- $groups := list (dict "name" "coordinator" "count" (ternary 2 1 .Values.coordinator.standby)) -}}
-{{- $groups = append $groups (dict "name" "segment-a" "count" .Values.segments.count) -}}
-{{- if .Values.mirrors.enabled -}}
-{{- $groups = append $groups (dict "name" "segment-b" "count" .Values.segments.count) -}}
+{{- range $i := until (ternary 2 1 .Values.coordinator.standby) }}
+{{ include "gp-agent.name" (list $root "coordinator") }}-{{ $i }}
 {{- end -}}
-{{- range $group := $groups -}}
-{{- range $i := until (int $group.count) }}
-{{ include "gp-agent.name" (list $root $group.name) }}-{{ $i }}
+{{- end -}}
+
+{{/* The segments' pods, one a line. */}}
+{{- define "gp-agent.segments" -}}
+{{- $root := . -}}
+{{- range $group := ternary (list "segment-a" "segment-b") (list "segment-a") .Values.mirrors.enabled -}}
+{{- range $i := until (int $root.Values.segments.count) }}
+{{ include "gp-agent.name" (list $root $group) }}-{{ $i }}
 {{- end -}}
 {{- end -}}
 {{- end -}}

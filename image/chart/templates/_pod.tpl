@@ -2,8 +2,10 @@
 {{- define "gp-agent.pod" -}}
 {{- $root := .root -}}
 {{- $values := $root.Values -}}
-serviceAccountName: {{ include "gp-agent.service-account" $root }}
-automountServiceAccountToken: {{ $values.roleLabels }}
+{{- $coordinator := eq .group "coordinator" -}}
+{{- $apart := include "gp-agent.segments-apart" $root }}
+serviceAccountName: {{ include (ternary "gp-agent.service-account" "gp-agent.segment-account" $coordinator) $root }}
+automountServiceAccountToken: {{ and $values.roleLabels (or $coordinator (not (empty $apart))) }}
 enableServiceLinks: false
 {{- with $values.image.pullSecrets }}
 imagePullSecrets:
@@ -27,6 +29,10 @@ containers:
       - name: {{ $name }}
         valueFrom: { fieldRef: { apiVersion: v1, fieldPath: {{ $field }} } }
       {{- end }}
+      {{- if and $values.roleLabels (not $coordinator) $apart (not (include "gp-agent.segment-labels" $root)) }}
+      # It has no right to.
+      - { name: GP_AGENT_KUBERNETES_LABELS, value: "off" }
+      {{- end }}
       {{- with $values.extraEnv }}
       {{- toYaml . | nindent 6 }}
       {{- end }}
@@ -49,6 +55,9 @@ containers:
       {{- if eq $values.hba.auth "scram-sha-256" }}
       - { name: password, mountPath: /etc/greenplum-password }
       {{- end }}
+      {{- if include "gp-agent.tls-here" . }}
+      - { name: tls, mountPath: /etc/greenplum-tls }
+      {{- end }}
       - { name: run, mountPath: /run/gp-agent }
       - { name: home, mountPath: /home/gpadmin }
       - { name: tmp, mountPath: /tmp }
@@ -65,6 +74,10 @@ volumes:
   - name: password
     secret: { secretName: {{ include "gp-agent.password-secret" $root }}, defaultMode: 0440 }
   {{- end }}
+  {{- if include "gp-agent.tls-here" . }}
+  - name: tls
+    secret: { secretName: {{ include "gp-agent.tls-secret" $root }}, defaultMode: 0440 }
+  {{- end }}
   # Keys and the password lie in the first two: in memory only.
   - name: run
     emptyDir: { medium: Memory, sizeLimit: 16Mi }
@@ -77,6 +90,13 @@ volumes:
   {{- with $values.extraVolumes }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- end -}}
+
+{{/* Whether the pod gets the certificate: Greenplum's clients connect to the coordinator alone. */}}
+{{- define "gp-agent.tls-here" -}}
+{{- if or (eq .group "coordinator") (ne .root.Values.engine "greenplum") -}}
+{{- include "gp-agent.tls-secret" .root -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Passes the restricted Pod Security Standard. */}}

@@ -28,6 +28,7 @@ pub fn values() -> Value {
         "storage": { "minFreeMib": 64 },
         "shutdown": { "graceSeconds": 20 },
         "probes": { "readiness": { "periodSeconds": 1 } },
+        "service": { "type": "LoadBalancer", "sourceRanges": ["0.0.0.0/0"] },
         "networkPolicy": { "monitoring": [{ "ipBlock": { "cidr": "0.0.0.0/0" } }] },
     })
 }

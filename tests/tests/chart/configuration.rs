@@ -28,6 +28,10 @@ const MADE: &[(&str, &str)] = &[
         "storage.wal",
         "where the templates mount the second volume, if the value says so",
     ),
+    (
+        "tls.secret",
+        "where the templates mount the Secret that the value of this name, or cert-manager, names",
+    ),
 ];
 
 /// Keys for which the chart has another default than the agent.

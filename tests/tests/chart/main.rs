@@ -18,6 +18,7 @@ mod rights;
 mod security;
 mod services;
 mod snapshots;
+mod tls;
 mod topology;
 mod typed;
 

@@ -59,6 +59,16 @@ fn wrong_values_are_refused_by_name() {
             "/podDisruptionBudget/maxUnavailable",
         ),
         (json!({ "roleLabels": "false" }), "/roleLabels"),
+        (json!({ "segmentLabels": true }), "/segmentLabels"),
+        (json!({ "admissionPolicy": "always" }), "/admissionPolicy"),
+        (json!({ "tls": { "secret": "A_B" } }), "/tls/secret"),
+        (json!({ "tls": { "existingSecret": "a" } }), "existingSecret"),
+        (
+            json!({ "tls": { "certManager": { "issuerKind": "Anybody" } } }),
+            "/tls/certManager/issuerKind",
+        ),
+        // Nobody opens a database to everybody by leaving something out.
+        (json!({ "service": { "type": "LoadBalancer" } }), "service.sourceRanges"),
     ];
     for (values, named) in wrong {
         let words = refusal(&values);

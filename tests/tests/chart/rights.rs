@@ -1,55 +1,141 @@
 //! The rights of the pods are the least that they need.
 
 use crate::objects::{list, object, of_kind, text};
-use crate::{OLDEST, can_render, cases};
-use serde_json::json;
+use crate::{NEWEST, OLDEST, can_render, cases};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
+/// The account of a StatefulSet's pods, if they get its token.
+fn account<'a>(objects: &'a [Value], set: &str) -> Option<&'a str> {
+    let spec = &object(objects, set)["spec"]["template"]["spec"];
+    let mounted = spec["automountServiceAccountToken"].as_bool().unwrap();
+    mounted.then(|| text(&spec["serviceAccountName"]))
+}
+
+/// The rules that an account gets by the release's bindings.
+fn rules<'a>(objects: &'a [Value], account: &str) -> Vec<&'a Value> {
+    let bound = |binding: &&Value| binding["subjects"][0]["name"] == account;
+    let bindings = of_kind(objects, "RoleBinding").filter(bound);
+    let roles = bindings.map(|binding| {
+        assert_eq!(binding["subjects"][0]["namespace"], "prod");
+        object(objects, &format!("Role/{}", text(&binding["roleRef"]["name"])))
+    });
+    roles.flat_map(|role| list(&role["rules"])).collect()
+}
+
+/// The pods that the rules let somebody change.
+fn patched(rules: &[&Value]) -> BTreeSet<String> {
+    let on_pods = rules.iter().filter(|rule| rule["resources"] == json!(["pods"]));
+    let named = on_pods.flat_map(|rule| {
+        assert_eq!(rule["verbs"], json!(["get", "patch"]));
+        assert!(rule["resourceNames"].is_array(), "all pods of the namespace");
+        list(&rule["resourceNames"])
+    });
+    named.map(|name| text(name).to_string()).collect()
+}
+
+fn pods_of(objects: &[Value], sets: &[&str]) -> BTreeSet<String> {
+    let sets = of_kind(objects, "StatefulSet").filter(|set| {
+        let component = text(&set["metadata"]["labels"]["app.kubernetes.io/component"]);
+        sets.contains(&component)
+    });
+    let pods = sets.flat_map(|set| {
+        let (name, replicas) = (text(&set["metadata"]["name"]), &set["spec"]["replicas"]);
+        (0..replicas.as_u64().unwrap()).map(move |i| format!("{name}-{i}"))
+    });
+    pods.collect()
+}
+
+fn set_of(objects: &[Value], component: &str) -> String {
+    let mut sets = of_kind(objects, "StatefulSet");
+    let set = sets.find(|set| set["metadata"]["labels"]["app.kubernetes.io/component"] == component);
+    format!("StatefulSet/{}", text(&set.unwrap()["metadata"]["name"]))
+}
+
+const SEGMENTS: [&str; 2] = ["segment-a", "segment-b"];
+
 #[test]
-fn pods_may_touch_themselves_and_write_events() {
+fn coordinators_may_label_each_other_and_nobody_else() {
     if !can_render() {
         return;
     }
     for (name, objects) in cases::rendered() {
-        let Some(role) = of_kind(objects, "Role").next() else {
+        let Some(account) = account(objects, &set_of(objects, "coordinator")) else {
             assert!(name.starts_with("without role labels"), "{name}");
+            assert_eq!(of_kind(objects, "Role").count(), 0, "{name}");
             continue;
         };
-        let rules: Vec<_> = list(&role["rules"]).collect();
-        let pods = rules[0];
-        assert_eq!(
-            (&pods["resources"], &pods["verbs"]),
-            (&json!(["pods"]), &json!(["get", "patch"]))
-        );
-        let named: BTreeSet<String> = list(&pods["resourceNames"]).map(|n| text(n).into()).collect();
-        let sets = of_kind(objects, "StatefulSet");
-        let all = sets.flat_map(|set| {
-            let (name, replicas) = (text(&set["metadata"]["name"]), &set["spec"]["replicas"]);
-            (0..replicas.as_u64().unwrap()).map(move |i| format!("{name}-{i}"))
-        });
-        assert_eq!(named, all.collect::<BTreeSet<String>>(), "{name}");
+        let rules = rules(objects, account);
+        assert_eq!(patched(&rules), pods_of(objects, &["coordinator"]), "{name}");
         let events = json!({ "apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"] });
         assert_eq!(rules[1..], [&events], "{name}");
     }
 }
 
+/// RBAC cannot say "its own pod": only where the admission policy says it may segments label pods at all, unless asked for.
 #[test]
-fn the_binding_is_between_the_role_and_the_account_of_the_pods() {
+fn segments_may_label_no_pod_but_their_own() {
     if !can_render() {
         return;
     }
     for (name, objects) in cases::rendered() {
-        let account = of_kind(objects, "StatefulSet").next().unwrap();
-        let spec = &account["spec"]["template"]["spec"];
-        let with_role = of_kind(objects, "Role").next().is_some();
-        assert_eq!(spec["automountServiceAccountToken"], with_role, "{name}");
-        let Some(binding) = of_kind(objects, "RoleBinding").next() else {
-            continue;
-        };
-        object(objects, &format!("Role/{}", text(&binding["roleRef"]["name"])));
-        let subject = &binding["subjects"][0];
-        assert_eq!(subject["name"], spec["serviceAccountName"], "{name}");
-        assert_eq!(subject["namespace"], "prod", "{name}");
+        let held_to_own = of_kind(objects, "ValidatingAdmissionPolicy").next().is_some();
+        let asked_for = name.starts_with("everything");
+        for set in SEGMENTS.iter().filter(|set| !pods_of(objects, &[set]).is_empty()) {
+            let set = set_of(objects, set);
+            let Some(account) = account(objects, &set) else {
+                let own = name.starts_with("without role labels") || name.starts_with("with what others made");
+                assert!(own, "{name}");
+                continue;
+            };
+            assert_ne!(
+                Some(account),
+                self::account(objects, &set_of(objects, "coordinator")),
+                "{name}"
+            );
+            let labels = held_to_own || asked_for;
+            let pods = if labels {
+                pods_of(objects, &SEGMENTS)
+            } else {
+                BTreeSet::new()
+            };
+            assert_eq!(patched(&rules(objects, account)), pods, "{name}");
+            // An agent that may not says so in a finding; this one is told not to try.
+            let env = &object(objects, &set)["spec"]["template"]["spec"]["containers"][0]["env"];
+            let off = list(env).any(|e| e["name"] == "GP_AGENT_KUBERNETES_LABELS" && e["value"] == "off");
+            assert_eq!(off, !labels, "{name}");
+        }
+    }
+}
+
+#[test]
+fn where_kubernetes_knows_it_a_policy_holds_the_accounts_to_the_label() {
+    if !can_render() {
+        return;
+    }
+    let objects = cases::default().render(NEWEST);
+    let policy = object(&objects, "ValidatingAdmissionPolicy/gp-agent.prod");
+    let spec = &policy["spec"];
+    assert_eq!(spec["failurePolicy"], "Fail");
+    let rule = &spec["matchConstraints"]["resourceRules"][0];
+    assert_eq!(
+        (&rule["resources"], &rule["operations"]),
+        (&json!(["pods"]), &json!(["UPDATE"]))
+    );
+    let condition = text(&spec["matchConditions"][0]["expression"]);
+    for set in of_kind(&objects, "StatefulSet") {
+        let account = text(&set["spec"]["template"]["spec"]["serviceAccountName"]);
+        assert!(
+            condition.contains(&format!("'system:serviceaccount:prod:{account}'")),
+            "{condition}"
+        );
+    }
+    let binding = object(&objects, "ValidatingAdmissionPolicyBinding/gp-agent.prod");
+    assert_eq!(binding["spec"]["policyName"], policy["metadata"]["name"]);
+    assert_eq!(binding["spec"]["validationActions"], json!(["Deny"]));
+    for version in [OLDEST, "1.29.9"] {
+        let older = cases::default().render(version);
+        assert_eq!(of_kind(&older, "ValidatingAdmissionPolicy").count(), 0, "{version}");
     }
 }
 

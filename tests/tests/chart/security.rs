@@ -100,7 +100,7 @@ fn private_files_are_in_memory_and_not_for_everybody() {
             for keys in ["run", "home", "shm"] {
                 assert_eq!(volume(keys).unwrap()["emptyDir"]["medium"], "Memory", "{name}: {keys}");
             }
-            for secret in ["ssh-key", "password"].into_iter().filter_map(volume) {
+            for secret in ["ssh-key", "password", "tls"].into_iter().filter_map(volume) {
                 // 0440
                 assert_eq!(secret["secret"]["defaultMode"], 288, "{name}: {secret}");
             }

@@ -53,13 +53,14 @@ fn clients_reach_the_pod_that_says_it_is_the_coordinator() {
     }
     let objects = cases::default().render(OLDEST);
     let service = object(&objects, "Service/greenplum");
-    assert_eq!(service["spec"]["type"], "LoadBalancer");
+    assert_eq!(service["spec"]["type"], "ClusterIP");
     let coordinator = |role| selected(service, &labels(&objects, "StatefulSet/coordinator", role));
     assert!(coordinator("coordinator") && !coordinator("standby"));
-    assert!(!selected(
-        service,
-        &labels(&objects, "StatefulSet/segment-a", "primary")
-    ));
+    // Whatever a segment's agent calls its pod.
+    for role in ["primary", "coordinator"] {
+        let segment = labels(&objects, "StatefulSet/segment-a", role);
+        assert!(!selected(service, &segment), "{role}");
+    }
     let readiness = |objects: &[Value]| {
         let set = object(objects, "StatefulSet/coordinator");
         set["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]["httpGet"]["path"].clone()
@@ -92,6 +93,30 @@ fn without_labels_readiness_tells_the_coordinator_from_the_standby() {
         .unwrap();
     let set = object(&alone.render(OLDEST), "StatefulSet/coordinator").clone();
     assert_eq!(set["spec"]["updateStrategy"]["type"], "RollingUpdate");
+}
+
+#[test]
+fn what_reaches_in_from_outside_keeps_the_clients_addresses() {
+    if !can_render() {
+        return;
+    }
+    let service = |service: Value| {
+        let objects = helm::render(&[], &json!({ "service": service }), OLDEST).unwrap();
+        object(&objects, "Service/greenplum")["spec"].clone()
+    };
+    let inside = service(json!({}));
+    assert!(inside["externalTrafficPolicy"].is_null() && inside["loadBalancerSourceRanges"].is_null());
+    let ranges = json!(["192.0.2.0/24"]);
+    let outside = service(json!({ "type": "LoadBalancer", "sourceRanges": ranges }));
+    assert_eq!(outside["loadBalancerSourceRanges"], ranges);
+    assert_eq!(outside["externalTrafficPolicy"], "Local");
+    // A client has to find the node of the coordinator otherwise.
+    assert_eq!(
+        service(json!({ "type": "NodePort" }))["externalTrafficPolicy"],
+        "Cluster"
+    );
+    let asked_for = json!({ "type": "LoadBalancer", "sourceRanges": ranges, "externalTrafficPolicy": "Cluster" });
+    assert_eq!(service(asked_for)["externalTrafficPolicy"], "Cluster");
 }
 
 /// A primary that is replaced alone may hand over to its mirror, and waits for gprecoverseg then.

@@ -21,7 +21,7 @@ fn wrong<T: DeserializeOwned>(object: &Value) -> Vec<String> {
 
 /// The types of one version.
 macro_rules! types {
-    ($name:ident, $api:ident, $policy:ident, $budget:literal) => {
+    ($name:ident, $api:ident, $policy:ident, $budget:literal $(, $admission:ident)?) => {
         fn $name(version: &str, kind: &str) -> Option<Check> {
             use $api::api::{apps, core, networking, policy, rbac};
             Some(match (version, kind) {
@@ -35,6 +35,15 @@ macro_rules! types {
                 ("rbac.authorization.k8s.io/v1", "Role") => wrong::<rbac::v1::Role>,
                 ("rbac.authorization.k8s.io/v1", "RoleBinding") => wrong::<rbac::v1::RoleBinding>,
                 ($budget, "PodDisruptionBudget") => wrong::<policy::$policy::PodDisruptionBudget>,
+                ("cert-manager.io/v1", "Certificate") => wrong::<Certificate>,
+                $(
+                    ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy") => {
+                        wrong::<$api::api::$admission::v1::ValidatingAdmissionPolicy>
+                    }
+                    ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding") => {
+                        wrong::<$api::api::$admission::v1::ValidatingAdmissionPolicyBinding>
+                    }
+                )?
                 _ => return None,
             })
         }
@@ -42,7 +51,46 @@ macro_rules! types {
 }
 
 types!(oldest, k8s_openapi_1_20, v1beta1, "policy/v1beta1");
-types!(newest, k8s_openapi_latest, v1, "policy/v1");
+types!(newest, k8s_openapi_latest, v1, "policy/v1", admissionregistration);
+
+/// cert-manager's, as far as the chart uses it (cert-manager.io, API reference of version 1).
+#[derive(serde::Deserialize)]
+#[expect(dead_code, reason = "only the names and types of the fields count")]
+struct Certificate {
+    #[serde(rename = "apiVersion")]
+    api_version: String,
+    kind: String,
+    metadata: k8s_openapi_latest::apimachinery::pkg::apis::meta::v1::ObjectMeta,
+    spec: CertificateSpec,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only the names and types of the fields count")]
+struct CertificateSpec {
+    secret_name: String,
+    issuer_ref: Issuer,
+    dns_names: Vec<String>,
+    usages: Vec<String>,
+    private_key: PrivateKey,
+}
+
+#[derive(serde::Deserialize)]
+#[expect(dead_code, reason = "only the names and types of the fields count")]
+struct Issuer {
+    group: String,
+    kind: String,
+    name: String,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only the names and types of the fields count")]
+struct PrivateKey {
+    algorithm: String,
+    size: u32,
+    rotation_policy: String,
+}
 
 fn check(objects: &[Value], types: fn(&str, &str) -> Option<Check>) -> Vec<String> {
     let problems = objects.iter().flat_map(|object| {

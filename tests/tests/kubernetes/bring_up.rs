@@ -2,7 +2,7 @@
 
 use crate::shared::{PAIRS, Shared};
 use anyhow::{Result, ensure};
-use cluster_tests::kube::Client;
+use cluster_tests::kube::{Client, Release};
 use cluster_tests::wait;
 use serde_json::json;
 
@@ -40,31 +40,79 @@ pub(crate) fn comes_up(shared: &Shared) -> Result<()> {
 
 pub(crate) fn labels(shared: &Shared) -> Result<()> {
     shared.with(|release| {
-        let roles = [
-            ("coordinator-0", "coordinator"),
-            ("coordinator-1", "standby"),
-            ("segment-a-0", "primary"),
-            ("segment-a-1", "primary"),
-            ("segment-b-0", "mirror"),
-            ("segment-b-1", "mirror"),
-        ];
-        for (pod, role) in roles {
+        for (pod, role) in [("coordinator-0", "coordinator"), ("coordinator-1", "standby")] {
             wait::until(&format!("{pod} is labelled {role}"), || {
-                let labels = release.pod(pod)?["metadata"]["labels"].clone();
-                ensure!(labels["greenplum.io/role"] == role, "{labels}");
+                ensure!(role_label(release, pod)? == role);
                 Ok(())
             })?;
         }
+        segments_labels(release)?;
         // A pod that does not serve any more says so first.
-        release.exec("segment-b-0", &["gp-agent", "hold", "looking at labels"])?;
-        release.exec("segment-b-0", &["pg_ctl", "stop", "-s", "-D", "/greenplum/gpseg0"])?;
+        release.exec("coordinator-1", &["gp-agent", "hold", "looking at labels"])?;
+        release.exec("coordinator-1", &["pg_ctl", "stop", "-s", "-D", "/greenplum/gpseg-1"])?;
         let unlabelled = wait::until("the label is gone", || {
-            let labels = release.pod("segment-b-0")?["metadata"]["labels"].clone();
-            ensure!(labels["greenplum.io/role"].is_null(), "{labels}");
+            ensure!(role_label(release, "coordinator-1")?.is_null());
             Ok(())
         });
-        release.exec("segment-b-0", &["gp-agent", "resume"])?;
+        release.exec("coordinator-1", &["gp-agent", "resume"])?;
         unlabelled
+    })
+}
+
+fn role_label(release: &Release, pod: &str) -> Result<serde_json::Value> {
+    Ok(release.pod(pod)?["metadata"]["labels"]["greenplum.io/role"].clone())
+}
+
+/// They carry it where the admission policy keeps each to its own; elsewhere they do not try, and nothing is wrong.
+fn segments_labels(release: &Release) -> Result<()> {
+    let policies = release.kubectl(&["get", "validatingadmissionpolicies", "--output", "name"]);
+    let held_to_own = policies.is_ok_and(|names| names.contains(&release.namespace));
+    for (pod, role) in [("segment-a-0", "primary"), ("segment-b-1", "mirror")] {
+        if held_to_own {
+            wait::until(&format!("{pod} is labelled {role}"), || {
+                ensure!(role_label(release, pod)? == role);
+                Ok(())
+            })?;
+        } else {
+            ensure!(role_label(release, pod)?.is_null(), "{pod} has a label");
+            let findings = release.status(pod)?["findings"].to_string();
+            ensure!(!findings.contains("\"kubernetes\""), "{pod}: {findings}");
+        }
+    }
+    Ok(())
+}
+
+/// Asks the API server itself what the pods' tokens are good for.
+pub(crate) fn rights(shared: &Shared) -> Result<()> {
+    shared.with(|release| {
+        let may = |account: &str, verb: &str, what: &str| {
+            let who = format!("--as=system:serviceaccount:{}:{account}", release.namespace);
+            let said = release.output(&["auth", "can-i", verb, what, &who])?;
+            Ok::<_, anyhow::Error>(said.status.success())
+        };
+        let coordinators = ["pods/coordinator-0", "pods/coordinator-1"];
+        for pod in coordinators {
+            ensure!(may("gp-agent", "patch", pod)?, "a coordinator may not patch {pod}");
+            ensure!(!may("gp-agent-segment", "patch", pod)?, "a segment may patch {pod}");
+        }
+        for account in ["gp-agent", "gp-agent-segment"] {
+            ensure!(may(account, "create", "events")?, "{account} may not write Events");
+            for (verb, what) in [
+                ("get", "secrets"),
+                ("list", "pods"),
+                ("create", "pods"),
+                ("delete", "pods/coordinator-0"),
+                ("create", "pods/exec"),
+                ("patch", "pods/another"),
+            ] {
+                ensure!(!may(account, verb, what)?, "{account} may {verb} {what}");
+            }
+        }
+        ensure!(
+            !may("gp-agent", "patch", "pods/segment-a-0")?,
+            "a coordinator may patch a segment"
+        );
+        Ok(())
     })
 }
 

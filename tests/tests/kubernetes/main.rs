@@ -29,6 +29,7 @@ type Test = fn(&Shared) -> anyhow::Result<()>;
 const TESTS: &[(&str, &[Need], Test)] = &[
     ("comes_up_with_pairs_on_different_nodes", &[Nodes], bring_up::comes_up),
     ("pods_carry_the_label_of_their_role", &[], bring_up::labels),
+    ("tokens_reach_no_more_than_they_have_to", &[], bring_up::rights),
     ("helm_test_writes_through_the_service", &[], bring_up::helm_test),
     ("volumes_in_memory_are_refused", &[MemoryVolumes], storage::in_memory),
     ("samenet_hides_a_wrong_name_on_one_node_only", &[Nodes], names::samenet),

@@ -136,6 +136,16 @@ pub struct SshStatus {
     pub pid: Option<i32>,
 }
 
+/// The certificate that the server shows to its clients.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TlsStatus {
+    /// SHA-256 of the certificate, in hexadecimal digits.
+    pub fingerprint: String,
+    /// Unix seconds of its end.
+    pub not_after: u64,
+}
+
 /// Which peers have been found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeersStatus {
@@ -202,6 +212,9 @@ pub struct PodStatus {
     pub oom_kills: u64,
     /// SSH.
     pub ssh: SshStatus,
+    /// The certificate in use; none without TLS, and from agents of 0.1.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsStatus>,
     /// What an administrator should know.
     pub findings: Vec<Finding>,
     /// Seconds that the configuration gives this pod to end; 0 until it has been read.
@@ -243,6 +256,7 @@ impl PodStatus {
             hung_volumes: Vec::new(),
             oom_kills: 0,
             ssh: SshStatus::default(),
+            tls: None,
             findings: Vec::new(),
             grace_seconds: 0,
             version: env!("CARGO_PKG_VERSION").to_string(),

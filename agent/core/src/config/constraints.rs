@@ -1,6 +1,7 @@
 //! What has to hold between values that are right by themselves.
 
 use super::diagnostic::Fault;
+use super::postgres_parameters::OF_TLS;
 use super::reader::Reader;
 use super::schema::draft::Config as Draft;
 use super::value_rules::{LABEL_MAX, NAME_MAX};
@@ -12,6 +13,7 @@ impl Draft {
         self.check_groups(r);
         self.check_names(r);
         self.check_ports(r);
+        self.check_tls(r);
         if let (Some(path), Some(wal)) = (&self.storage.path, &self.storage.wal)
             && path.value == wal.value
         {
@@ -66,6 +68,18 @@ impl Draft {
         {
             let what = format!("{longest}.{} is longer than {NAME_MAX} characters", domain.value);
             report(r, domain, Fault::new(what, "shorten the domain"));
+        }
+    }
+
+    /// What follows from the Secret is nobody else's to set.
+    fn check_tls(&self, r: &mut Reader) {
+        let Some(secret) = &self.tls.secret else {
+            return;
+        };
+        let owned = |name: &&String| OF_TLS.iter().any(|owned| name.eq_ignore_ascii_case(owned));
+        for name in self.parameters.keys().filter(owned) {
+            let what = format!("sets parameters.{name}, which is given as well");
+            report(r, secret, Fault::new(what, "remove one of the two"));
         }
     }
 

@@ -33,6 +33,6 @@ pub(crate) use postgres_parameters::{Guarded, Setter, guarded};
 pub use reference::{reference, value_schemas, variables_reference};
 pub use schema::{
     Config, CoordinatorConfig, GreenplumConfig, HbaConfig, HttpConfig, KubernetesConfig, SegmentsConfig,
-    ShutdownConfig, SshConfig, StorageConfig,
+    ShutdownConfig, SshConfig, StorageConfig, TlsConfig,
 };
 pub use yaml::MAX_BYTES;

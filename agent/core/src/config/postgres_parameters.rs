@@ -154,6 +154,9 @@ pub(crate) const GUARDED: &[Guarded] = &[
     needed("log_destination", LOG, |value| names(value, "stderr"), false),
 ];
 
+/// What the agent sets itself as soon as `tls.secret` is given.
+pub(super) const OF_TLS: [&str; 4] = ["ssl", "ssl_cert_file", "ssl_key_file", "ssl_ca_file"];
+
 /// A parameter's name, `[A-Za-z_][A-Za-z0-9_.]*`, which the agent does not set itself.
 pub(super) fn name(text: &str) -> Result<String, Fault> {
     let mut chars = text.chars();

@@ -55,6 +55,12 @@ configuration! {
                 "File with gpadmin's password, for `scram-sha-256`";
         }
 
+        tls: struct TlsConfig "TLS for the clients of the database." {
+            secret: Option<PathBuf> = PATH.absent("no TLS").live(),
+                "Where the Secret with the server's certificate and key is mounted (tls.crt, tls.key, or server.crt, server.key; \
+                 perhaps ca.crt)";
+        }
+
         parameters: BTreeMap<String, String> =
             mapping(PARAMETER, PARAMETER_VALUE, "the database's own defaults").live(),
             "Parameters of postgresql.conf for every postmaster";

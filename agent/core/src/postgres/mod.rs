@@ -16,4 +16,5 @@ pub mod slots;
 pub mod standby;
 pub mod start_decision;
 pub mod supervisor;
+pub mod tls;
 mod withheld;

@@ -7,6 +7,7 @@
 mod cgroup;
 pub mod greenplum;
 pub mod oom;
+pub mod places;
 pub mod postgres;
 #[cfg(test)]
 mod tests;

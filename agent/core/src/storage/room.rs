@@ -10,6 +10,7 @@ const GIB: u64 = 1 << 30;
 /// Below these many the number of files that can still be created is told. A new PostgreSQL cluster is about 3,000 files.
 const FEW_INODES: u64 = 10_000;
 const VERY_FEW_INODES: u64 = 1_000;
+const NO_INODES: u64 = 10;
 
 /// Where even an existing database will soon stop: four write-ahead log segments of 16 MiB.
 const FOUR_SEGMENTS: u64 = 64 * MIB;
@@ -112,22 +113,27 @@ const READ_ONLY: &str = "the volume is mounted read-only: nothing can be written
 const READ_ONLY_REMEDY: &str = "mount it read-write; where the kernel remounted it after an error, its log (dmesg) says why: mend the file \
      system, or restore on another volume";
 
-/// Why a server on these volumes cannot run, as the end of a line that says that it does not; with the figures of now.
+/// Why a server on these volumes cannot run, as the beginning of a line that says that it does not; with the figures of now.
+/// A server that ends while more is free ends for another reason.
 pub fn trouble(volumes: &[VolumeRoom]) -> Option<String> {
-    let worst = volumes.iter().max_by_key(|volume| level(volume, Level::Enough))?;
-    let (path, space) = (&worst.path, worst.space);
-    let (free, total) = (space.free_bytes / MIB, space.total_bytes / MIB);
-    let left = match space.free_inodes {
-        Some(files) if files < VERY_FEW_INODES => {
-            format!("{files} more files can be created, {free} of {total} MiB are free")
-        }
-        _ => format!("{free} of {total} MiB are free"),
-    };
-    match level(worst, Level::Enough) {
-        Level::Enough | Level::Low => None,
-        Level::VeryLow | Level::None => Some(format!("no space left on the volume at {path} ({left}): {FREE_SOME}")),
-        Level::ReadOnly => Some(format!("the volume at {path} is mounted read-only: {READ_ONLY_REMEDY}")),
+    if let Some(VolumeRoom { path, .. }) = volumes.iter().find(|volume| volume.read_only) {
+        return Some(format!("the volume at {path} is mounted read-only: {READ_ONLY_REMEDY}"));
     }
+    let VolumeRoom { path, space, .. } = volumes.iter().find(|volume| has_none(volume.space))?;
+    let (free, total) = (space.free_bytes / MIB, space.total_bytes / MIB);
+    let files = match space.free_inodes {
+        Some(files) if files < NO_INODES => format!(", {files} more files can be created"),
+        _ => String::new(),
+    };
+    Some(format!(
+        "no space left on the volume at {path} ({free} of {total} MiB are free{files}): {FREE_SOME}"
+    ))
+}
+
+/// Whether a server that needs a segment of write-ahead log (16 MiB, Greenplum 7's 64 MiB) or a few files finds none.
+fn has_none(space: Space) -> bool {
+    space.free_bytes < FOUR_SEGMENTS.min(low(space.total_bytes))
+        || space.free_inodes.is_some_and(|files| files < NO_INODES)
 }
 
 #[cfg(test)]
@@ -188,6 +194,13 @@ mod tests {
             "{why}"
         );
         assert_eq!(trouble(&[enough]), None);
+        // Little, and yet not why a server ends.
+        assert_eq!(trouble(&[room(100 * GIB, GIB / 2, Some(500))]), None);
+        let no_files = trouble(&[room(100 * GIB, 50 * GIB, Some(0))]).unwrap();
+        assert!(
+            no_files.contains("(51200 of 102400 MiB are free, 0 more files can be created)"),
+            "{no_files}"
+        );
     }
 
     proptest! {

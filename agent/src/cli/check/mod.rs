@@ -6,7 +6,7 @@ mod server;
 
 use super::args::CheckArea;
 use crate::lifecycle::peers::discovered;
-use crate::lifecycle::settings::hba_verification;
+use crate::lifecycle::settings::{hba_verification, tls};
 use crate::lifecycle::startup::volume;
 use crate::lifecycle::{ssh, startup};
 use crate::sys::config::config_file;
@@ -56,7 +56,7 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
     let mut code = 0;
     for area in areas {
         let (findings, good) = match area {
-            CheckArea::Config => (check_config(&subject).await, whoami(&subject)),
+            CheckArea::Config => check_config(&subject).await,
             CheckArea::Storage => storage(&subject).await,
             CheckArea::Limits => limits::check(&subject.config),
             CheckArea::Dns => (
@@ -89,13 +89,19 @@ fn look(path: &Path) -> Result<Subject, Vec<Finding>> {
     })
 }
 
-async fn check_config(s: &Subject) -> Vec<Finding> {
+async fn check_config(s: &Subject) -> (Vec<Finding>, String) {
     let own = config_file::own_fqdn();
     let mut findings = config::check_place(&s.config, &config_file::host_name(), own.as_deref());
     let grammar = hba_verification::grammar(&s.config).await;
     findings.extend(hba_verification::judge_hba(&s.config.hba, grammar));
     findings.extend(server::try_parameters(&s.config, &s.me).await);
-    findings
+    let mut good = whoami(s);
+    if let Some(secret) = tls::secret_of(&s.config, &s.me) {
+        let (wrong, until) = tls::check(&secret);
+        findings.extend(wrong);
+        good.extend(until.map(|until| format!("; its certificate holds until {until}")));
+    }
+    (findings, good)
 }
 
 fn whoami(s: &Subject) -> String {

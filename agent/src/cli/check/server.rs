@@ -12,7 +12,7 @@ use gp_agent_core::process::timeouts;
 /// What a start of the server would say to `parameters`; nothing where there is no engine or no database to try it with.
 pub(super) async fn try_parameters(config: &Config, me: &Member) -> Vec<Finding> {
     match engine::find(config).await {
-        Ok(engine) => settings::check_parameters(&engine, me, &config.parameters).await,
+        Ok(engine) => settings::check_parameters(&engine, me, config).await,
         Err(_) => Vec::new(),
     }
 }

@@ -45,6 +45,7 @@ impl Shortage {
             pod.board.findings(FindingSource::Connections, findings);
         }
     }
+
     /// The volume of the write-ahead log is the last that the configuration names.
     fn report_slots(&mut self, pod: &Pod, slots: &[Slot]) {
         let path = pod.config.borrow().storage.volumes().pop();

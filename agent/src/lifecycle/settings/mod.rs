@@ -11,6 +11,7 @@ mod proof;
 mod reload;
 pub(crate) mod standby;
 pub(crate) mod start_record;
+pub(crate) mod tls;
 
 use super::pod::Pod;
 use crate::engine::Engine;
@@ -21,11 +22,11 @@ use anyhow::{Context, Result};
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::Member;
+use gp_agent_core::config::Config;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::postgres::conf;
 use gp_agent_core::postgres::hba::LoadMark;
-use gp_agent_core::postgres::settings::Parameters;
 use hba::{ExtraLines, Refusals};
 use own_file::own_file;
 use proof::Proven;
@@ -40,7 +41,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// Writes the files of a directory that was just made, as cluster.yaml says: whether a server starts with them is found out
 /// before it is started ([`write_proven`]).
 pub(crate) fn write(pod: &Pod, dir: &Path) -> Result<()> {
-    let text = own_file(pod, &pod.config.borrow().parameters);
+    tls::refresh(pod);
+    let parameters = pod.config.borrow().parameters.clone();
+    let text = own_file(pod, &parameters);
     write_files(pod, dir, Some(&text), &ExtraLines::Certain).map(drop)
 }
 
@@ -63,8 +66,8 @@ fn write_files(pod: &Pod, dir: &Path, conf: Option<&str>, lines: &ExtraLines) ->
 }
 
 /// What a start of the server would say to `parameters`, for whoever looks once, beside an agent that may run.
-pub(crate) async fn check_parameters(engine: &Engine, me: &Member, parameters: &Parameters) -> Vec<Finding> {
-    proof::check(engine, me, parameters).await
+pub(crate) async fn check_parameters(engine: &Engine, me: &Member, config: &Config) -> Vec<Finding> {
+    proof::check(engine, me, config).await
 }
 
 /// Who else sets what the agent sets in the directory, for whoever looks once.
@@ -91,6 +94,8 @@ pub(crate) struct Written {
 /// # Errors
 /// The files cannot be written, or no server would start with them.
 pub(crate) async fn write_proven(pod: &Arc<Pod>) -> Result<()> {
+    // Before the proof, which is about files that name it.
+    tls::renew(pod).await;
     let proven = proof::prove(pod, true).await?;
     pod.settings.choose(proven.parameters.clone());
     write_as(pod, proven, ExtraLines::Certain).await.map(drop)
@@ -104,8 +109,11 @@ async fn write_as(pod: &Arc<Pod>, proven: Proven, lines: ExtraLines) -> Result<W
 
 /// Writes the files for a server that runs, with these lines of `hba.extra`.
 async fn write_for_running(pod: &Arc<Pod>, lines: ExtraLines) -> Result<Written> {
+    let other_certificate = tls::renew(pod).await;
     let proven = proof::prove(pod, false).await?;
-    write_as(pod, proven, lines).await
+    let mut written = write_as(pod, proven, lines).await?;
+    written.changed |= other_certificate;
+    Ok(written)
 }
 
 /// Keeps the files right while the pod lives.

@@ -12,6 +12,7 @@ use crate::lifecycle::pod::paths::run_dir;
 use crate::sys::postgres::settings_trial::Ground;
 use anyhow::{Result, bail};
 use gp_agent_core::cluster::topology::Member;
+use gp_agent_core::config::Config;
 use gp_agent_core::finding::{Area, Finding, FindingSource};
 use gp_agent_core::postgres::conf;
 use gp_agent_core::postgres::settings::{Choice, Ledger, Parameters, Verdict, blamed};
@@ -97,14 +98,15 @@ pub(super) async fn prove(pod: &Arc<Pod>, starting: bool) -> Result<Proven> {
 }
 
 /// The same for whoever looks once: only what a server would certainly not start with.
-pub(super) async fn check(engine: &Engine, me: &Member, wanted: &Parameters) -> Vec<Finding> {
+pub(super) async fn check(engine: &Engine, me: &Member, config: &Config) -> Vec<Finding> {
     if !me.data_dir.join("global/pg_control").exists() {
         return Vec::new();
     }
-    let text = render(engine, &me.pod, wanted);
+    let wanted = &config.parameters;
+    let text = render(engine, me, wanted, config);
     let existing = std::fs::read_to_string(me.data_dir.join(conf::FILE)).ok();
     let control = existing.filter(|existing| *existing != text);
-    let control = control.unwrap_or_else(|| render(engine, &me.pod, &Parameters::new()));
+    let control = control.unwrap_or_else(|| render(engine, me, &Parameters::new(), config));
     // The agent may be trying something itself.
     let scratch = run_dir().join(format!("trial-{}", std::process::id()));
     let ground = Ground {

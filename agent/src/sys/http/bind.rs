@@ -7,7 +7,9 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tokio::net::{TcpListener, UnixListener};
 
-const BACKLOG: i32 = 128;
+/// Connections that the kernel keeps until they are accepted. The first thing that a crowd overflows, and then a probe's too
+/// are lost; the kernel has a bound of its own besides (net.core.somaxconn, 4096).
+const BACKLOG: i32 = 1024;
 
 /// Why the server could not open its door.
 #[derive(Debug, thiserror::Error)]

@@ -1,15 +1,19 @@
 //! An HTTP server, on TCP and on a unix socket, that does not know what it serves.
 //!
 //! Everything a client can make it do is bounded: connections, header size and time, total time. Each socket has bounds of its
-//! own, so nobody on the network can keep `gp-agent probe` from its answer.
+//! own, so nobody on the network can keep `gp-agent probe` from its answer. Connections that wait give way to newcomers, so
+//! nobody on the network can keep others from theirs.
 
+mod admission;
 pub(crate) mod bind;
 pub(crate) mod client;
 pub(crate) mod unix_client;
 
 pub use bind::{bind_tcp, bind_unix};
 
+use admission::{Admission, Admitted};
 use gp_agent_core::process::timeouts;
+use gp_agent_core::resources::places::Client;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
@@ -19,6 +23,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::io;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,7 +31,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 /// How much a client may ask of the server.
@@ -36,8 +41,10 @@ pub struct Limits {
     pub header: Duration,
     /// Time for a whole connection; a request that is being answered then gets as long as a header to end.
     pub connection: Duration,
-    /// Connections at once, on each of the two sides; more are closed as soon as they come.
+    /// Connections at once, on each of the two sides. For one more, one that waits is closed.
     pub connections: usize,
+    /// How many of them one address on the network may hold, or one /64 of IPv6.
+    pub share: usize,
     /// Requests on one connection.
     pub requests: u32,
 }
@@ -48,6 +55,7 @@ impl Default for Limits {
             header: timeouts::HTTP_HEADER_COMES,
             connection: timeouts::HTTP_CONNECTION_ENDS,
             connections: 128,
+            share: 16,
             requests: 100,
         }
     }
@@ -76,15 +84,15 @@ pub(crate) trait Handler: Send + Sync {
 struct Server {
     handler: Arc<dyn Handler>,
     limits: Limits,
-    places: Arc<Semaphore>,
+    admission: Arc<Admission>,
 }
 
 impl Server {
-    fn new(handler: Arc<dyn Handler>, limits: Limits) -> Arc<Server> {
+    fn new(handler: Arc<dyn Handler>, limits: Limits, share: usize) -> Arc<Server> {
         Arc::new(Server {
             handler,
             limits,
-            places: Arc::new(Semaphore::new(limits.connections)),
+            admission: Admission::new(limits.connections, share),
         })
     }
 }
@@ -96,7 +104,7 @@ pub(crate) async fn serve_tcp(
     limits: Limits,
     stop: watch::Receiver<bool>,
 ) {
-    let server = Server::new(handler, limits);
+    let server = Server::new(handler, limits, limits.share);
     let doors = listeners.into_iter().map(|listener| {
         let (server, stop) = (server.clone(), stop.clone());
         async move { accept_tcp(&listener, &server, stop).await }
@@ -111,7 +119,7 @@ async fn accept_tcp(listener: &TcpListener, server: &Arc<Server>, mut stop: watc
             _ = stop.wait_for(|stop| *stop) => return,
         };
         match accepted {
-            Ok((stream, _)) => welcome(stream, server),
+            Ok((stream, peer)) => welcome(stream, server, Client::at(peer.ip())).await,
             Err(error) => pause_after(&error).await,
         }
     }
@@ -125,14 +133,16 @@ pub(crate) async fn serve_unix(
     limits: Limits,
     mut stop: watch::Receiver<bool>,
 ) {
-    let server = Server::new(handler, limits);
+    // All who may open it are one user.
+    let server = Server::new(handler, limits, limits.connections);
+    let user = Client::at(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => break,
         };
         match accepted {
-            Ok((stream, _)) => welcome(stream, &server),
+            Ok((stream, _)) => welcome(stream, &server, user).await,
             Err(error) => pause_after(&error).await,
         }
     }
@@ -147,19 +157,24 @@ async fn pause_after(error: &io::Error) {
     tokio::time::sleep(Duration::from_millis(200)).await;
 }
 
-fn welcome<S>(stream: S, server: &Arc<Server>)
+/// Begins the conversation before the next one is accepted, so that a request that has come counts before it could be cut off.
+async fn welcome<S>(stream: S, server: &Arc<Server>, client: Client)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Ok(place) = server.places.clone().try_acquire_owned() else {
-        tracing::debug!("too many HTTP connections; closed one");
-        return;
-    };
-    let server = server.clone();
-    tokio::spawn(async move {
-        let limits = server.limits;
-        let (retire, retired) = mpsc::channel(1);
-        let talk = converse(stream, server, retired);
+    let (admitted, cut) = server.admission.enter(client);
+    tokio::spawn(serve(stream, server.clone(), admitted, cut));
+    tokio::task::yield_now().await;
+}
+
+async fn serve<S>(stream: S, server: Arc<Server>, admitted: Admitted, cut: oneshot::Receiver<()>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let limits = server.limits;
+    let (retire, retired) = mpsc::channel(1);
+    let talk = converse(stream, server, Arc::new(admitted), retired);
+    let bounded = async {
         tokio::pin!(talk);
         if timeout(limits.connection, &mut talk).await.is_err() {
             // The receiver lives as long as the conversation.
@@ -168,20 +183,26 @@ where
                 tracing::debug!("HTTP connection cut off after {:?}", limits.connection);
             }
         }
-        drop(place);
-    });
+    };
+    tokio::select! {
+        () = bounded => {}
+        _ = cut => {}
+    }
 }
 
 /// One connection. When `retired` speaks it ends after the response that is under way.
-async fn converse<S>(stream: S, server: Arc<Server>, mut retired: mpsc::Receiver<()>)
+async fn converse<S>(stream: S, server: Arc<Server>, admitted: Arc<Admitted>, mut retired: mpsc::Receiver<()>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = server.limits;
     let served = Arc::new(AtomicU32::new(0));
+    // The place itself is held until this function ends, also while the rest of a refused request is read.
+    let held = admitted.clone();
     let service = service_fn(move |request| {
-        let (server, served) = (server.clone(), served.clone());
+        let (server, served, admitted) = (server.clone(), served.clone(), held.clone());
         async move {
+            let _at_work = admitted.at_work();
             let mut response = server.handler.answer(request).await;
             if served.fetch_add(1, Ordering::Relaxed) + 1 >= server.limits.requests {
                 let close = HeaderValue::from_static("close");

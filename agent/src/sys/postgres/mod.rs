@@ -12,4 +12,5 @@ pub(crate) mod running_tools;
 pub(crate) mod server_log;
 pub(crate) mod session;
 pub(crate) mod settings_trial;
+pub(crate) mod tls;
 pub(crate) mod walreceiver;

@@ -40,6 +40,7 @@ impl PodState {
             hung_volumes: facts.hung_volumes.clone(),
             oom_kills: facts.oom_kills,
             ssh: facts.ssh.clone(),
+            tls: facts.tls.clone(),
             findings: self.gravest_first(),
             grace_seconds: facts.grace_seconds,
             version: env!("CARGO_PKG_VERSION").to_string(),

@@ -3,7 +3,7 @@
 use super::facts::DirectoryFacts;
 use crate::cluster::phase::Phase;
 use crate::cluster::server::ServerReport;
-use crate::cluster::status::{HungVolume, PeersStatus, SshStatus};
+use crate::cluster::status::{HungVolume, PeersStatus, SshStatus, TlsStatus};
 use crate::cluster::topology::Member;
 use crate::cluster::volume::{VolumeFacts, VolumeRoom};
 use crate::finding::{Finding, FindingSource};
@@ -69,6 +69,8 @@ pub enum Event {
     Volumes(Vec<VolumeFacts>),
     /// What SSH shows.
     Ssh(SshStatus),
+    /// The certificate in use.
+    Tls(Option<TlsStatus>),
     /// Everything that one source finds now.
     Findings(FindingSource, Vec<Finding>),
     /// A volume has answered how much room is on it.

@@ -7,7 +7,7 @@ use crate::cluster::phase::Phase;
 use crate::cluster::replay_pause::PauseCause;
 use crate::cluster::replication::Link;
 use crate::cluster::server::ServerAnswer;
-use crate::cluster::status::{HungVolume, PeersStatus, SshStatus, Tablespace};
+use crate::cluster::status::{HungVolume, PeersStatus, SshStatus, Tablespace, TlsStatus};
 use crate::cluster::topology::{Member, Role};
 use crate::cluster::volume::{VolumeFacts, VolumeRoom};
 
@@ -53,6 +53,8 @@ pub struct Facts {
     pub oom_kills: u64,
     /// SSH.
     pub ssh: SshStatus,
+    /// The certificate in use.
+    pub tls: Option<TlsStatus>,
     /// Seconds that the configuration gives this pod to end; 0 until it has been read.
     pub grace_seconds: u32,
     /// Times that init had to start the agent again.

@@ -56,6 +56,11 @@ fn judge(found: &Override<'_>, read: &Overriding<'_>) -> Option<Finding> {
     if own == Some(found.value) {
         return None;
     }
+    // Tools write the port into the copies that they make, and the command line wins. An ALTER SYSTEM is somebody's mistake:
+    // pg_ctl goes by it.
+    if found.name == "port" && !found.by_statement {
+        return None;
+    }
     let guarded = guarded(found.name);
     let severity = match guarded.map(|guarded| (guarded.setter, (guarded.harmless)(found.value))) {
         Some((Setter::Tools, _) | (Setter::Agent, true)) => return None,
@@ -148,6 +153,8 @@ mod tests {
             found.len() == 1 && found[0].contains("remove its line from /d/postgresql.conf"),
             "{found:?}"
         );
+        let copied = format!("{main}port = 50000\ngp_contentid = 0\n");
+        assert!(look("", &copied).is_empty());
         // ALTER SYSTEM wins.
         assert!(look("work_mem = 4MB", &later).is_empty());
     }

@@ -23,6 +23,7 @@ pub(crate) fn render(status: &PodStatus, dropped: Dropped, now: u64) -> String {
     database(&mut registry, status, now);
     findings(&mut registry, status);
     volumes(&mut registry, status);
+    certificate(&mut registry, status);
     agent(&mut registry, status);
     log(&mut registry, dropped);
     let mut text = String::new();
@@ -218,6 +219,17 @@ fn volumes(registry: &mut Registry, status: &PodStatus) {
         "1 when the volume passed as durable",
         durable.collect(),
     );
+}
+
+fn certificate(registry: &mut Registry, status: &PodStatus) {
+    if let Some(tls) = &status.tls {
+        gauge(
+            registry,
+            "tls_not_after_seconds",
+            "End of the certificate that clients are shown, in Unix seconds; left out without TLS",
+            tls.not_after as f64,
+        );
+    }
 }
 
 fn agent(registry: &mut Registry, status: &PodStatus) {

@@ -1,5 +1,5 @@
 use super::*;
-use gp_agent_core::cluster::status::ReplicationStatus;
+use gp_agent_core::cluster::status::{ReplicationStatus, TlsStatus};
 use gp_agent_core::finding::Finding;
 use gp_agent_core::fixtures::status;
 use proptest::prelude::*;
@@ -35,6 +35,10 @@ fn busy() -> PodStatus {
         free_inodes: Some(65_536),
         read_only: false,
     }];
+    s.tls = Some(TlsStatus {
+        fingerprint: "ab".into(),
+        not_after: 1_800_000_000,
+    });
     s.findings = vec![Finding::warning(Area::Dns, "segment-b-0", "a", "b")];
     s
 }

@@ -67,18 +67,20 @@ fn begin_with(state_dir: &Path, making: &Path, beside: &[PathBuf], made: &mut Ve
 }
 
 fn folder(path: &Path) -> Result<Folder> {
-    let found = path.try_exists()?;
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.with_context(|| {
+    make(path).with_context(|| {
         format!(
             "cannot make {}; the volume that holds it has to be mounted in this pod too, and be writable",
             path.display()
         )
-    })?;
-    let inode = std::fs::metadata(path)?.ino();
+    })
+}
+
+fn make(path: &Path) -> io::Result<Folder> {
+    let found = path.try_exists()?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
     Ok(Folder {
         path: path.to_path_buf(),
-        inode,
+        inode: std::fs::metadata(path)?.ino(),
         found,
     })
 }
