@@ -182,7 +182,7 @@ pub(crate) fn more_segments(_: &Shared) -> Result<()> {
     }
     cluster.tool(
         head,
-        &format!("printf %s '{file}' >/tmp/expand && gpexpand -i /tmp/expand"),
+        &format!("printf %s '{file}' >/tmp/expand && cd /greenplum && gpexpand -i /tmp/expand"),
     )?;
     nothing_is_left(&cluster, cluster.pod("segment-b-1"))
 }

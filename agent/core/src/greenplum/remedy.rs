@@ -119,7 +119,8 @@ fn move_here(member: &Member, row: &Segment) -> String {
 }
 
 /// A line of gpexpand's file. It takes the numbers that follow the highest one alone, without a gap (gparray.py,
-/// `validateExpansionSegs`: "Expansion segments have incorrect dbids").
+/// `validateExpansionSegs`: "Expansion segments have incorrect dbids"), and packs a segment's directory into the one that it is
+/// called in, which in a pod is read-only at first.
 fn expand(member: &Member, listed: &Listed<'_>) -> String {
     let (host, port, dir, content) = (&member.fqdn, member.port, member.data_dir.display(), member.content);
     let role = made_as(member).letter();
@@ -128,7 +129,7 @@ fn expand(member: &Member, listed: &Listed<'_>) -> String {
         false => "the number after the highest one".into(),
     };
     format!(
-        "{THERE}: gpexpand -i FILE, with a line for each new pod, for this one \
+        "{THERE}, in a directory on its volume, since the tool writes where it is: gpexpand -i FILE, with a line for each new pod, for this one \
          \"{host}|{host}|{port}|{dir}|DBID|{content}|{role}\"; DBID counts up from line to line, from {next} on; \
          or lower segments.count"
     )
@@ -223,8 +224,8 @@ mod tests {
             said("coordinator-1", &replaced, true),
         ];
         insta::assert_snapshot!(told.join("\n"), @r#"
-        in the active coordinator's pod: gpexpand -i FILE, with a line for each new pod, for this one "segment-a-2.gp|segment-a-2.gp|40000|/greenplum/gpseg2|DBID|2|p"; DBID counts up from line to line, from 6 on; or lower segments.count
-        in the active coordinator's pod: gpexpand -i FILE, with a line for each new pod, for this one "segment-b-2.gp|segment-b-2.gp|50000|/greenplum/mirror/gpseg2|DBID|2|m"; DBID counts up from line to line, from 6 on; or lower segments.count
+        in the active coordinator's pod, in a directory on its volume, since the tool writes where it is: gpexpand -i FILE, with a line for each new pod, for this one "segment-a-2.gp|segment-a-2.gp|40000|/greenplum/gpseg2|DBID|2|p"; DBID counts up from line to line, from 6 on; or lower segments.count
+        in the active coordinator's pod, in a directory on its volume, since the tool writes where it is: gpexpand -i FILE, with a line for each new pod, for this one "segment-b-2.gp|segment-b-2.gp|50000|/greenplum/mirror/gpseg2|DBID|2|m"; DBID counts up from line to line, from 6 on; or lower segments.count
         in the active coordinator's pod: gpaddmirrors -a -i FILE, with a line for each mirror, for this one "0|segment-b-0.gp|50000|/greenplum/mirror/gpseg0"
         in the active coordinator's pod: psql -c "select gp_add_segment_mirror(0::int2, 'segment-b-0.gp', 'segment-b-0.gp', 50000, '/greenplum/mirror/gpseg0')" -c "select gp_request_fts_probe_scan()", then gprecoverseg -a -F
         in the active coordinator's pod: gpmovemirrors -i FILE moves it here, FILE with the line "segment-c-0.gp|50000|/greenplum/mirror/gpseg0 segment-b-0.gp|50000|/greenplum/mirror/gpseg0"
