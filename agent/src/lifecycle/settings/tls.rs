@@ -5,7 +5,7 @@ use crate::lifecycle::pod::Pod;
 use crate::lifecycle::pod::paths::run_dir;
 use crate::sys::postgres::tls::shown::{Shown, shown};
 use crate::sys::postgres::tls::{Pair, in_force, install, is_in_force, read};
-use crate::sys::process::clock::now;
+use crate::sys::process::clock::wall;
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::{Phase, TlsStatus};
 use gp_agent_core::cluster::topology::Member;
@@ -82,10 +82,10 @@ impl Look {
         let (offered, in_force) = (read(&secret), read(&in_force(&dir())).ok());
         let old = in_force.as_ref().map(|pair| pair.validity);
         let validity = offered.as_ref().map(|pair| pair.validity).map_err(Clone::clone);
-        let findings = tls::judge(&secret, old, &validity, now());
+        let findings = tls::judge(&secret, old, &validity, wall());
         let due = offered
             .ok()
-            .filter(|pair| tls::replaces(old, pair.validity, now()) && !is_in_force(&dir(), pair));
+            .filter(|pair| tls::replaces(old, pair.validity, wall()) && !is_in_force(&dir(), pair));
         Look {
             secret,
             in_force,
@@ -111,7 +111,7 @@ pub(crate) fn check(secret: &Path) -> (Vec<Finding>, Option<String>) {
     let until = offered.as_ref().ok().map(|validity| tls::day(validity.until));
     // As if it were in use: what does not hold is an error then.
     let used = offered.as_ref().ok().copied();
-    (tls::judge(secret, used, &offered, now()), until)
+    (tls::judge(secret, used, &offered, wall()), until)
 }
 
 /// Follows the Secret as long as the pod lives.
