@@ -279,7 +279,7 @@ mod tests {
             status.directory.remains = remains.map(String::from);
             match partner_of(&status) {
                 Partner::Answered { directory, .. } => (directory.kind, directory.system_id),
-                other => unreachable!("{other:?}"),
+                other => panic!("{other:?}"),
             }
         };
         assert_eq!(seen("absent", None), (DirectoryKind::Absent, None));
