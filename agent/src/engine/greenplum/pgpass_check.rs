@@ -22,7 +22,7 @@ pub(crate) fn judge(home: &Path, file: &Path, password: &str) -> Vec<Finding> {
             Area::Hba,
             dbconn.display().to_string(),
             "takes every ~/.pgpass for one that others can read, so with scram-sha-256 gprecoverseg and other tools cannot log in to segments",
-            "a release with that mended, or `hba.auth: trust` between the pods",
+            "use a release with that mended, or `hba.auth: trust` between the pods; or let the tool find no such file: HOME=/tmp PGPASSWORD=... gprecoverseg -a",
         ));
     }
     findings

@@ -160,17 +160,23 @@ async fn into_database(pod: &Pod, password: &str) -> bool {
         true => scram_sha_256(password.as_bytes()),
         false => md5(password.as_bytes(), &pod.account.name),
     };
-    let sql = format!(
-        "set log_statement = none; set log_min_duration_statement = -1; set log_min_error_statement = panic; \
-         alter role {} password {}",
-        quote::sql_identifier(&pod.account.name),
-        quote::sql_literal(&verifier)
-    );
-    match pod.session(Duration::from_secs(5)).ask(&sql).await {
-        Ok(_) => tracing::info!("the password of {} was set from the Secret", pod.account.name),
+    match set(pod, &verifier).await {
+        Ok(()) => tracing::info!("the password of {} was set from the Secret", pod.account.name),
         Err(error) => tracing::error!("cannot set the password of {}: {error}", pod.account.name),
     }
     false
+}
+
+/// With statements that come together log_statement would log all of them before the first is in force.
+const UNSEEN: &str =
+    "set log_statement = none; set log_min_duration_statement = -1; set log_min_error_statement = panic";
+
+async fn set(pod: &Pod, verifier: &str) -> Result<(), NoAnswer> {
+    let role = quote::sql_identifier(&pod.account.name);
+    let mut session = pod.session(Duration::from_secs(5));
+    session.ask(UNSEEN).await?;
+    let sql = format!("alter role {role} password {}", quote::sql_literal(verifier));
+    session.ask(&sql).await.map(drop)
 }
 
 /// A coordinator in utility mode, as Greenplum's tools start it at times, would change itself alone.
