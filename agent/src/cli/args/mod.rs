@@ -202,7 +202,7 @@ pub(crate) enum CheckArea {
     Hba,
     /// Keys, sshd, known_hosts.
     Ssh,
-    /// The server, as the agent sees it: why it does not run, who else sets its parameters.
+    /// The server, as the agent sees it: why it does not run, who else sets what.
     Postgres,
 }
 
