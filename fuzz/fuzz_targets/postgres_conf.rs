@@ -4,7 +4,8 @@
 #![no_main]
 
 use gp_agent_core::postgres::conf::with_include;
-use gp_agent_core::postgres::standby::{names_another, value_of, without};
+use gp_agent_core::postgres::settings::{value_of, without};
+use gp_agent_core::postgres::standby::names_another;
 
 libfuzzer_sys::fuzz_target!(|text: &[u8]| {
     let once = with_include(text);

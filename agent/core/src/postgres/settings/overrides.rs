@@ -1,7 +1,7 @@
 //! Who else sets what the agent sets or relies on: ALTER SYSTEM, whose file the server reads last, and lines of
 //! postgresql.conf behind the include of gp-agent.conf.
 
-use super::auto_conf::assignments;
+use super::assignments::assignments;
 use crate::config::{Guarded, Setter, guarded};
 use crate::finding::{Area, Finding, Severity};
 use crate::postgres::conf;

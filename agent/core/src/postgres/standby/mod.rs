@@ -3,12 +3,10 @@
 mod primary_conninfo;
 mod replay;
 mod required_settings;
-mod settings_file;
 mod tablespaces;
 
 pub use primary_conninfo::{Source, names_another};
 pub use replay::Pause;
 pub(crate) use required_settings::required_by;
 pub use required_settings::{PARAMETERS, Required, raised};
-pub use settings_file::{value_of, without};
 pub use tablespaces::{Place, is_servers, place};

@@ -6,6 +6,28 @@ pub fn assignments(file: &[u8]) -> Vec<(String, String)> {
     String::from_utf8_lossy(file).lines().filter_map(assignment).collect()
 }
 
+/// What the last line that sets `name` sets it to.
+pub fn value_of(file: &[u8], name: &str) -> Option<String> {
+    let mut all = assignments(file).into_iter();
+    all.rfind(|(found, _)| found.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
+}
+
+/// The file without the lines that set one of `names`: the other lines are somebody else's, may be in any encoding, and stay
+/// as they are.
+pub fn without(file: &[u8], names: &[&str]) -> Vec<u8> {
+    let sets = |line: &&[u8]| names.iter().any(|name| is_of(line, name));
+    let lines = file.split_inclusive(|byte| *byte == b'\n');
+    lines.filter(|line| !sets(line)).flatten().copied().collect()
+}
+
+fn is_of(line: &[u8], name: &str) -> bool {
+    let line = line.trim_ascii_start();
+    let is_name = |b: &u8| b.is_ascii_alphanumeric() || b"_.$".contains(b);
+    let end = line.iter().position(|b| !is_name(b)).unwrap_or(line.len());
+    line.split_at(end).0.eq_ignore_ascii_case(name.as_bytes())
+}
+
 /// `name = value`, `name value`, the value bare or in quotes, and perhaps a remark.
 fn assignment(line: &str) -> Option<(String, String)> {
     let line = line.trim_start();
@@ -70,6 +92,25 @@ mod tests {
         );
     }
 
+    #[test]
+    fn only_the_lines_of_a_name_count_and_go() {
+        let file = b"# primary_conninfo\nprimary_conninfo = 'host=x'\nprimary_conninfo_too = 1\n\
+            PRIMARY_SLOT_NAME='s'\n\xff = 1\nport=1 # 2";
+        let names = ["primary_conninfo", "primary_slot_name"];
+        assert_eq!(
+            without(file, &names),
+            b"# primary_conninfo\nprimary_conninfo_too = 1\n\xff = 1\nport=1 # 2"
+        );
+        assert_eq!(value_of(file, "primary_conninfo").as_deref(), Some("host=x"));
+        assert_eq!(value_of(file, "port").as_deref(), Some("1"));
+        assert_eq!(value_of(file, "host"), None);
+        assert_eq!(
+            value_of(b"a = 1\na '2'\n", "a").as_deref(),
+            Some("2"),
+            "the last line wins"
+        );
+    }
+
     proptest! {
         #[test]
         fn what_is_quoted_is_read_back(name in "[a-z_][a-z0-9_.]{0,10}", value in "[^\\n\\r\\x00]{0,20}") {
@@ -83,6 +124,13 @@ mod tests {
         fn any_bytes_are_read(file in proptest::collection::vec(any::<u8>(), 0..200)) {
             let all = assignments(&file);
             prop_assert!(all.iter().all(|(name, _)| !name.is_empty()));
+        }
+
+        #[test]
+        fn no_file_is_too_strange(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let once = without(&bytes, &["a", "b"]);
+            prop_assert_eq!(value_of(&once, "a"), None);
+            prop_assert_eq!(without(&once, &["a", "b"]), once);
         }
     }
 }
