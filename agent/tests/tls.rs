@@ -11,6 +11,8 @@
 mod harness;
 #[path = "http_get/mod.rs"]
 mod http_get;
+#[path = "programs/mod.rs"]
+mod programs;
 #[path = "tls/secret.rs"]
 mod secret;
 

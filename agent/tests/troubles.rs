@@ -21,5 +21,7 @@ mod live_pod;
 mod markers;
 #[path = "troubles/memory.rs"]
 mod memory;
+#[path = "programs/mod.rs"]
+mod programs;
 #[path = "troubles/settings.rs"]
 mod settings;

@@ -107,7 +107,7 @@ impl Namespace {
         let cluster = &config["clusters"][0]["cluster"];
         let ca = self.directory.path().join("ca.crt");
         match cluster["certificate-authority"].as_str() {
-            Some(file) => drop(std::fs::copy(file, &ca).unwrap()),
+            Some(file) => std::fs::write(&ca, std::fs::read(file).unwrap()).unwrap(),
             None => {
                 let data = cluster["certificate-authority-data"].as_str().unwrap();
                 let pem = base64::engine::general_purpose::STANDARD.decode(data).unwrap();

@@ -1,6 +1,7 @@
 //! A pod of this machine: init, agent and a PostgreSQL on a directory of the test's choice.
 
 use crate::http_get::{get, metric};
+use crate::programs::copy_program;
 use gp_agent::internals::engine::Tools;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -244,7 +245,7 @@ fn start_init(plan: &Plan, port: u16) -> Child {
     let base = plan.base.path();
     folder(&base.join("run"));
     // Where the repository lies the other user may not look.
-    fs::copy(env!("CARGO_BIN_EXE_gp-agent"), base.join("gp-agent")).unwrap();
+    copy_program(env!("CARGO_BIN_EXE_gp-agent"), base.join("gp-agent"));
     fs::write(base.join("cluster.yaml"), configuration(&plan.volume, &plan.more, port)).unwrap();
     let mut command = agent(base);
     if let Some((program, arguments)) = plan.through.split_first() {

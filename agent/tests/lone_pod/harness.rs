@@ -1,6 +1,7 @@
 //! A coordinator's pod of one, with a PostgreSQL of this machine: init, agent and server on a directory that a test gives.
 
 use crate::http_get::{get, metric};
+use crate::programs::copy_program;
 use gp_agent::internals::engine::Tools;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -50,7 +51,7 @@ impl Place {
             give(folder);
         }
         let program = base.path().join("gp-agent");
-        fs::copy(env!("CARGO_BIN_EXE_gp-agent"), &program).unwrap();
+        copy_program(env!("CARGO_BIN_EXE_gp-agent"), &program);
         let place = Place {
             volume,
             base,

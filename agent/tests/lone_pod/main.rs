@@ -7,3 +7,5 @@ mod harness;
 #[path = "../http_get/mod.rs"]
 mod http_get;
 mod lost_files;
+#[path = "../programs/mod.rs"]
+mod programs;

@@ -1,6 +1,7 @@
 //! A pod with a PostgreSQL of this machine, and psql as its client.
 
 use crate::http_get::get;
+use crate::programs::copy_program;
 use crate::secret::{Authority, Mounted};
 use gp_agent::internals::engine::Tools;
 use rustix::process::{Pid, Signal, kill_process};
@@ -165,7 +166,7 @@ fn start_agent(base: &Path, port: u16) -> Child {
     );
     fs::write(&config, text).unwrap();
     let program = base.join("gp-agent");
-    fs::copy(env!("CARGO_BIN_EXE_gp-agent"), &program).unwrap();
+    copy_program(env!("CARGO_BIN_EXE_gp-agent"), &program);
     as_user(&program)
         .arg("run")
         .env("GP_AGENT_CONFIG", &config)

@@ -121,6 +121,7 @@ async fn in_scratch(ground: Ground<'_>, text: Option<&str>) -> io::Result<()> {
 
 /// What a server reads, as links, so that certificates, keys and included files are found by any relative name; what it writes
 /// to, empty.
+#[expect(clippy::disallowed_methods, reason = "no programs")]
 fn furnish(dir: &Path, scratch: &Path, text: &str) -> io::Result<()> {
     fs::DirBuilder::new().mode(0o700).create(scratch)?;
     for made in ["global", "base"] {
