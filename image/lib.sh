@@ -224,7 +224,7 @@ need_compose() {
         COMPOSE=(docker compose)
     fi
     if [[ ${DOCKER[0]} == sudo ]]; then
-        COMPOSE=(sudo "--preserve-env=GP_IMAGE,GP_PORT,GP_VOLUMES,GP_UID,GP_GID,GP_AGENT_ENGINE,GP_HOME" "${COMPOSE[@]}")
+        COMPOSE=(sudo "--preserve-env=GP_IMAGE,GP_PORT,GP_STANDBY_PORT,GP_VOLUMES,GP_UID,GP_GID,GP_AGENT_ENGINE,GP_HOME" "${COMPOSE[@]}")
     fi
 }
 
@@ -310,4 +310,32 @@ build_image() {
         --build-arg "BASE_IMAGE=$BASE_IMAGE" --build-arg "ENGINE=$ENGINE" \
         --build-arg "GPHOME=$GP_HOME" --build-arg "EXTRA_PACKAGES=$EXTRA_PACKAGES" "$BUILD/context" ||
         die "docker build failed (see above)"
+}
+
+# The image GP_IMAGE with a real Greenplum: of a directory of this machine, which is mounted, or of a base image.
+# Usage: build_greenplum_image DIRECTORY BASE_IMAGE, one of them empty.
+build_greenplum_image() {
+    # Read by build_image and what it calls.
+    # shellcheck disable=SC2034
+    local ENGINE=greenplum GP_HOME=$1
+    if [[ -n $2 ]]; then
+        local BASE_IMAGE=$2
+        need_base_image
+        GP_HOME=$(find_greenplum)
+        [[ -n $GP_HOME ]] || die "$2 has no Greenplum"
+    fi
+    build_image
+}
+
+# Pods mount a directory of this machine under its own path, and in them only root may enter /root.
+entered_by_pods() { [[ $1 != /root/* ]]; }
+
+# The directory of a Greenplum, or of Apache Cloudberry, on this machine.
+greenplum_directory() {
+    local dir
+    [[ -e $1/greenplum_path.sh || -e $1/cloudberry-env.sh ]] || die "there is no greenplum_path.sh in '$1'"
+    dir=$(cd "$1" && pwd)
+    entered_by_pods "$dir" ||
+        die "the pods, which mount '$dir' under the same path, cannot enter /root; put Greenplum somewhere else, for example below /opt"
+    printf '%s\n' "$dir"
 }

@@ -5,7 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "an example may fail by panicking")]
 
-#[path = "../tests/fake_dns/mod.rs"]
+#[path = "../tests/support/fake_dns.rs"]
 mod fake_dns;
 
 use fake_dns::FakeDns;
@@ -54,6 +54,7 @@ async fn discover(server: SocketAddr, count: usize) {
         Resolver::from_server(server),
         NssResolver::system(),
         LookupIntervals::default(),
+        None,
     );
     discovery.all_found().await;
     let time = start.elapsed().as_secs_f64();

@@ -2,8 +2,10 @@
 
 /// Names and addresses.
 pub mod discovery {
+    pub use crate::lifecycle::discovery::HostsKeeper;
     pub use crate::lifecycle::discovery::{Discovery, look};
     pub use crate::sys::discovery::dns::{DnsError, Families, Resolver};
+    pub use crate::sys::discovery::hosts_file::HostsFile;
     pub use crate::sys::discovery::nss::{Limits, NssResolver};
 }
 
@@ -13,9 +15,17 @@ pub mod engine {
     pub use crate::sys::postgres::programs::Tools;
 }
 
+/// Where the record of leadership lives.
+pub mod failover {
+    pub use crate::sys::failover::authority::{Authority, AuthorityError, AuthorityKind, WriteError};
+    pub use crate::sys::failover::file::FileAuthority;
+    pub use crate::sys::process::clock::boottime;
+    pub use crate::sys::process::inherit::with_inherited;
+}
+
 /// The HTTP server.
 pub mod http {
-    pub use crate::lifecycle::api::routes::{Agent, Reply, serve_tcp, serve_unix};
+    pub use crate::lifecycle::api::routes::{Agent, Done, Reply, serve_tcp, serve_unix};
     pub use crate::sys::http::bind::BindError;
     pub use crate::sys::http::{Limits, bind_tcp, bind_unix};
 }
@@ -24,6 +34,7 @@ pub mod http {
 pub mod kubernetes {
     pub use crate::lifecycle::kubernetes::events::Events;
     pub use crate::lifecycle::kubernetes::role_label::{RoleLabel, WITHDRAW_WITHIN};
+    pub use crate::sys::kubernetes::lease::LeaseAuthority;
     pub use crate::sys::kubernetes::{InClusterConfig, Kubernetes};
 }
 
@@ -38,6 +49,7 @@ pub mod peers {
 /// This pod.
 pub mod pod {
     pub use crate::lifecycle::pod::Pod;
+    pub use crate::lifecycle::pod::leadership::Leadership;
     pub use crate::lifecycle::status_board::{StatusBoard, now};
 }
 
@@ -50,6 +62,7 @@ pub mod process {
 
 /// What the documents are compared with.
 pub mod reference {
+    use crate::lifecycle::api::metrics::{Format, render};
     use clap::CommandFactory;
     use gp_agent_core::cluster::status::PodStatus;
 
@@ -61,9 +74,14 @@ pub mod reference {
         crate::cli::args::Cli::command()
     }
 
-    /// The exposition of a pod.
+    /// The exposition of a pod as OpenMetrics.
     pub fn metrics(status: &PodStatus) -> String {
-        crate::lifecycle::api::metrics::render(status, Default::default(), 0)
+        render(status, Default::default(), 0, Format::OpenMetrics)
+    }
+
+    /// The same in Prometheus' text format.
+    pub fn prometheus_metrics(status: &PodStatus) -> String {
+        render(status, Default::default(), 0, Format::Prometheus)
     }
 }
 

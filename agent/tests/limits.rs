@@ -7,9 +7,13 @@
     reason = "helpers of tests are tests"
 )]
 
+#[path = "support/skipped.rs"]
+mod skipped;
+
 use gp_agent::internals::engine::Tools;
 use gp_agent_core::postgres::conf;
 use gp_agent_core::resources::{Limit, Limits, MIB, Resource, postgres};
+use skipped::skipped;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -74,7 +78,7 @@ fn the_limits_of_a_real_cgroup_are_found_and_explained() {
     let config = dir.path().join("cluster.yaml");
     std::fs::write(&config, CONFIG).unwrap();
     let Some(group) = Group::with(512 * MIB, 500) else {
-        eprintln!("SKIPPED: limits of a real cgroup: this process may not make cgroups");
+        skipped("limits of a real cgroup: this process may not make cgroups");
         return;
     };
     let output = group.check_limits(&config);

@@ -13,6 +13,11 @@ impl Names {
     }
 }
 
+/// Whether `tests/run` comes back to the tests that need a cluster when all others are done.
+pub fn come_later() -> bool {
+    std::env::var("GP_TESTS_CLUSTERS").is_ok_and(|when| when == "later")
+}
+
 /// The options and the names that this process was given. Its tests share a cluster: they run one after the other.
 pub fn of_this_process() -> (Arguments, Names) {
     let (options, names) = split(std::env::args());

@@ -6,6 +6,7 @@
 #![allow(clippy::panic, reason = "helpers of tests are tests")]
 
 pub mod arguments;
+pub mod chaos;
 pub mod cluster;
 pub mod docker;
 pub mod greenplum;

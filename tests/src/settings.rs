@@ -42,6 +42,10 @@ pub struct Settings {
     pub parameters: Vec<(String, String)>,
     /// `shutdown.graceSeconds`.
     pub grace_seconds: u32,
+    /// Whether the coordinators share a directory for the record of who writes.
+    pub failover: bool,
+    /// Whether each pod has a file of its own at /etc/hosts that its agent may write, as `image/up` gives it.
+    pub hosts: bool,
     /// Further lines of the file.
     pub lines: Vec<String>,
 }
@@ -58,6 +62,8 @@ impl Default for Settings {
             primary_port: None,
             parameters: vec![("shared_buffers".into(), "32MB".into())],
             grace_seconds: 15,
+            failover: false,
+            hosts: false,
             lines: Vec::new(),
         }
     }
@@ -68,6 +74,7 @@ impl Settings {
     pub fn greenplum() -> Settings {
         Settings {
             engine: Engine::Greenplum,
+            hosts: true,
             grace_seconds: 30,
             parameters: shipped_parameters(),
             lines: shipped_hba(),
@@ -119,6 +126,10 @@ impl Settings {
              shutdown: {{ graceSeconds: {} }}\n",
             self.standby, self.segments, self.grace_seconds
         );
+        if self.engine == Engine::Greenplum {
+            // What tests lose stays lost until they bring it back.
+            yaml.push_str("recovery: { segments: manual }\n");
+        }
         if !self.parameters.is_empty() {
             yaml.push_str("parameters:\n");
         }

@@ -1,4 +1,4 @@
-//! Clients that write until their server goes away, and remember what it acknowledged.
+//! Clients that write until their server goes away or refuses, and remember what it acknowledged.
 
 use crate::cluster::Cluster;
 use crate::docker;
@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::JoinHandle;
 
-/// psql as a session for programs.
-pub const PSQL: [&str; 2] = ["psql", "-XAtq"];
+/// psql as a session for programs. It ends with the first error, since nobody would hear of it.
+pub const PSQL: [&str; 4] = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1"];
 
 /// Running writers; every row is a transaction of its own.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Writers {
         self.acknowledged.load(Ordering::Relaxed)
     }
 
-    /// Waits until the server has ended every session; the rows that it acknowledged.
+    /// Waits until every session has ended, with its server or with an error; the rows that were acknowledged.
     ///
     /// # Errors
     /// When a writer panicked.

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use cluster_tests::helm::root;
-use cluster_tests::{docker, greenplum};
+use cluster_tests::{arguments, docker, greenplum};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -155,6 +155,9 @@ fn brings_a_cluster_up(image: &str, words: &[&str], packages: Option<&str>) {
 
 #[test]
 fn the_documented_commands_bring_clusters_up() {
+    if arguments::come_later() {
+        return;
+    }
     brings_a_cluster_up(&docker::image(), &["--engine", "postgres"], None);
     let Some(home) = greenplum::home() else {
         let _ = writeln!(

@@ -23,9 +23,26 @@ pub enum Area {
     Limits,
     /// The Kubernetes API, as this pod may use it.
     Kubernetes,
+    /// High availability: whether the standby can take over, and mirrors are there.
+    Ha,
     /// What only a later version has a word for, in a peer's document.
     #[serde(other)]
     Other,
+}
+
+impl Area {
+    /// Those that this version finds something about.
+    pub const ALL: [Area; 9] = [
+        Area::Config,
+        Area::Storage,
+        Area::Dns,
+        Area::Hba,
+        Area::Ssh,
+        Area::Postgres,
+        Area::Limits,
+        Area::Kubernetes,
+        Area::Ha,
+    ];
 }
 
 impl fmt::Display for Area {
@@ -39,6 +56,7 @@ impl fmt::Display for Area {
             Area::Postgres => "postgres",
             Area::Limits => "limits",
             Area::Kubernetes => "kubernetes",
+            Area::Ha => "ha",
             Area::Other => "other",
         })
     }
@@ -64,6 +82,8 @@ pub enum FindingSource {
     Dns,
     /// Whoever writes Kubernetes Events.
     Events,
+    /// Failover of the coordinator.
+    Failover,
     /// The verification of pg_hba.conf.
     HbaVerification,
     /// Whoever writes the marked block of pg_hba.conf.
@@ -76,6 +96,8 @@ pub enum FindingSource {
     Identity,
     /// What lies on the volumes that no server uses.
     Leftovers,
+    /// Whether a replica is left behind.
+    LeftBehind,
     /// The container's limits.
     Limits,
     /// Whoever looks who else sets what the agent sets.
@@ -88,6 +110,8 @@ pub enum FindingSource {
     Password,
     /// What gpinitsystem needs on every host.
     Preflight,
+    /// Whoever looks for the engine's programs.
+    Programs,
     /// Whether a replica replays what it receives.
     Replay,
     /// Whoever keeps the label of the active role.
@@ -96,6 +120,8 @@ pub enum FindingSource {
     Server,
     /// The server program, asked about its settings.
     Settings,
+    /// Whoever brings segments back.
+    Recovery,
     /// The room on the volumes, while the pod lives.
     Room,
     /// Replication slots that keep write-ahead log.
@@ -136,6 +162,7 @@ impl fmt::Display for Severity {
 
 /// One thing that an administrator should know.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
@@ -147,6 +174,59 @@ pub struct Finding {
     pub what: String,
     /// What to do about it.
     pub remedy: String,
+}
+
+/// A finding in a document. Agents of 0.1.0 read no document with an area that they have no word for: one that came later
+/// stands beside the nearest that they know.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    severity: Severity,
+    area: Area,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    subarea: Option<Area>,
+    subject: String,
+    what: String,
+    remedy: String,
+}
+
+impl From<Finding> for Written {
+    fn from(finding: Finding) -> Written {
+        let (area, subarea) = match finding.area {
+            Area::Ha => (Area::Postgres, Some(Area::Ha)),
+            area => (area, None),
+        };
+        let Finding {
+            severity,
+            subject,
+            what,
+            remedy,
+            ..
+        } = finding;
+        Written {
+            severity,
+            area,
+            subarea,
+            subject,
+            what,
+            remedy,
+        }
+    }
+}
+
+impl From<Written> for Finding {
+    fn from(written: Written) -> Finding {
+        let area = match written.subarea {
+            None | Some(Area::Other) => written.area,
+            Some(subarea) => subarea,
+        };
+        Finding {
+            severity: written.severity,
+            area,
+            subject: written.subject,
+            what: written.what,
+            remedy: written.remedy,
+        }
+    }
 }
 
 impl Finding {
@@ -165,6 +245,11 @@ impl Finding {
             what: what.into(),
             remedy: remedy.into(),
         }
+    }
+
+    /// A finding that nobody has to do anything about.
+    pub fn info(area: Area, subject: impl Into<String>, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(Severity::Info, area, subject, what, remedy)
     }
 
     /// A finding that keeps this pod from its work.
@@ -186,5 +271,23 @@ impl fmt::Display for Finding {
             "{} {} {}: {}; {}",
             self.severity, self.area, self.subject, self.what, self.remedy
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_area_that_came_later_stands_beside_one_that_every_version_knows() {
+        let written = serde_json::to_string(&Finding::warning(Area::Ha, "s", "w", "r")).unwrap();
+        assert_eq!(
+            written,
+            r#"{"severity":"warning","area":"postgres","subarea":"ha","subject":"s","what":"w","remedy":"r"}"#
+        );
+        let area = |text: &str| serde_json::from_str::<Finding>(text).unwrap().area;
+        assert_eq!(area(&written), Area::Ha);
+        assert_eq!(area(&written.replace(r#""ha""#, r#""weather""#)), Area::Postgres);
+        assert_eq!(area(&written.replace(r#""subarea":"ha","#, "")), Area::Postgres);
     }
 }

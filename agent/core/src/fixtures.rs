@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "values for tests")]
 
 use crate::cluster::catalog::{Catalog, Segment};
+use crate::cluster::content::ContentId;
 use crate::cluster::replication::Link;
 use crate::cluster::server::{ServerAnswer, ServerReport};
 use crate::cluster::state::Event;
@@ -19,6 +20,27 @@ use base64::prelude::BASE64_STANDARD as STANDARD;
 pub fn row(text: &str) -> Segment {
     let cells: Vec<Option<String>> = text.split('|').map(|c| Some(c.to_string())).collect();
     Segment::from_row(&cells).unwrap()
+}
+
+/// A pod of the cluster of [`pair`].
+pub fn member_of_pair(pod: &str, role: Role) -> Member {
+    Member {
+        pod: pod.into(),
+        fqdn: format!("{pod}.gp"),
+        role,
+        content: ContentId::new(0),
+        port: 1,
+        data_dir: "/g".into(),
+    }
+}
+
+/// A cluster of one content alone: its primary `a` and its mirror `b`.
+pub fn pair() -> Topology {
+    Topology {
+        cluster: "c".into(),
+        domain: "gp".into(),
+        members: vec![member_of_pair("a", Role::Primary), member_of_pair("b", Role::Mirror)],
+    }
 }
 
 /// A mirrored cluster of that many contents.

@@ -3,6 +3,7 @@
 pub mod cluster;
 pub mod config;
 pub mod discovery;
+pub mod failover;
 pub mod finding;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
@@ -11,6 +12,7 @@ pub mod kubernetes;
 pub mod log;
 pub mod postgres;
 pub mod process;
+pub mod recovery;
 pub mod resources;
 pub mod ssh;
 pub mod storage;

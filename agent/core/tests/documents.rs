@@ -14,6 +14,7 @@ use gp_agent_core::cluster::catalog::{CatalogAnswer, CatalogReply};
 use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::document;
 use gp_agent_core::cluster::document::{Document, Format, Misread};
+use gp_agent_core::cluster::failover_status::FailoverStatus;
 use gp_agent_core::cluster::peer_error::PeerError;
 use gp_agent_core::cluster::report::{PodReport, Report};
 use gp_agent_core::cluster::status::{Phase, PodStatus};
@@ -202,7 +203,9 @@ fn areas_of_0_1_0() -> Vec<Area> {
             Area::Ssh => Area::Postgres,
             Area::Postgres => Area::Limits,
             Area::Limits => Area::Kubernetes,
-            Area::Kubernetes | Area::Other => return areas,
+            // 0.1.0 finds it under another one: see `a_finding_of_failover_is_read_by_0_1_0`.
+            Area::Kubernetes => Area::Ha,
+            Area::Ha | Area::Other => return areas,
         });
     }
 }
@@ -219,7 +222,8 @@ fn every_word_of_today_is_one_that_0_1_0_reads() {
     ];
     let severities = [Severity::Info, Severity::Warning, Severity::Error].into_iter().cycle();
     let areas = areas_of_0_1_0();
-    for phase in Phase::ALL {
+    // That one is told as `bootstrapping` (Phase::on_the_wire).
+    for phase in Phase::ALL.into_iter().filter(|phase| *phase != Phase::Rejoining) {
         for role in roles {
             let mut status = PodStatus::unknown("segment-a-0");
             status.phase = phase;
@@ -251,6 +255,25 @@ fn what_0_1_0_has_no_word_for_it_passes_over() {
     ] {
         let reply = CatalogReply::new("warehouse", "segment-b-0.gp", answer);
         let _: frozen_0_1_0::Told = read_by_0_1_0(&reply, "a catalog");
+    }
+}
+
+/// What came after 0.1.0 is passed over there: it sees a finding of the database, and no failover.
+#[test]
+fn a_finding_of_failover_is_read_by_0_1_0() {
+    let mut status = PodStatus::unknown("coordinator-0");
+    status.findings = vec![Finding::error(Area::Ha, "coordinator-1", "w", "r")];
+    status.failover = Some(FailoverStatus::off("no place for the record"));
+    let read: frozen_0_1_0::Report = read_by_0_1_0(&Report::new(status, 100), "coordinator-0");
+    assert_eq!(read.status.findings[0].area, frozen_0_1_0::Area::Postgres);
+}
+
+/// An agent of 0.1.0 says nothing of failover: it is not taken for one with which it runs.
+#[test]
+fn no_document_of_0_1_0_speaks_of_failover() {
+    for (name, document) in golden("status-") {
+        let report: Report = read(&document).unwrap();
+        assert_eq!(report.status.failover, None, "{name}");
     }
 }
 

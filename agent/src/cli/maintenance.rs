@@ -17,6 +17,16 @@ pub(super) fn resume() -> u8 {
     change("/resume", "", "resumed")
 }
 
+/// Does something while the postmaster is out of supervision; the worse of the exit codes.
+pub(super) fn held(reason: &str, work: impl FnOnce() -> u8) -> u8 {
+    let held = change("/hold", reason, HELD);
+    if held != 0 {
+        return held;
+    }
+    let done = work();
+    done.max(resume())
+}
+
 fn change(path: &str, body: &str, done: &str) -> u8 {
     match ask_agent("POST", path, body, ANSWER_WITHIN) {
         Ok((200, _)) => {

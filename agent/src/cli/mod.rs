@@ -2,9 +2,11 @@
 
 pub(crate) mod args;
 mod check;
+mod failover;
 mod maintenance;
 mod preflight;
 pub(crate) mod probe;
+mod recover;
 mod render;
 mod set_aside;
 mod status;
@@ -12,6 +14,7 @@ pub(crate) mod status_table;
 pub(crate) mod tool;
 
 use crate::lifecycle;
+use crate::lifecycle::greenplum::creation::set_aside::Whole;
 use crate::sys::log;
 use args::{Cli, Verb};
 use clap::Parser;
@@ -37,9 +40,16 @@ pub(crate) fn main() -> u8 {
         Verb::Render { what } => block_on(render::render(&cli.config, what)),
         Verb::Hold { reason } => maintenance::hold(&reason.join(" ")),
         Verb::Resume => maintenance::resume(),
+        Verb::Switchover { when_idle } => failover::switchover(when_idle),
+        Verb::Failover(wanted) => failover::failover(&wanted),
+        Verb::Recover(wanted) => recover::recover(&wanted),
+        Verb::Rebalance => recover::rebalance(),
         Verb::Env => tool::env(),
         Verb::Preflight(wanted) => block_on(preflight::preflight(wanted)),
-        Verb::SetAside { cluster } => block_on(set_aside::set_aside(&cli.config, &cluster)),
+        Verb::SetAside { cluster, copy: false } => block_on(set_aside::set_aside(&cli.config, &cluster, Whole::Kept)),
+        Verb::SetAside { cluster, copy: true } => maintenance::held("gpaddmirrors begins anew", || {
+            block_on(set_aside::set_aside(&cli.config, &cluster, Whole::IfStandby))
+        }),
         Verb::Init(_) | Verb::Probe { .. } => USAGE,
     }
 }

@@ -2,14 +2,15 @@
 
 use crate::lifecycle::greenplum::coordinator_timeline;
 use crate::lifecycle::greenplum::creation::set_aside;
+use crate::lifecycle::greenplum::creation::set_aside::Whole;
 use crate::lifecycle::startup;
 use crate::sys::config::config_file;
 use anyhow::{Result, ensure};
 use std::path::Path;
 
 /// Clears this pod's data directory for the cluster of that name. Prints where its contents are now.
-pub(super) async fn set_aside(config: &Path, cluster: &str) -> u8 {
-    match clear(config, cluster).await {
+pub(super) async fn set_aside(config: &Path, cluster: &str, whole: Whole) -> u8 {
+    match clear(config, cluster, whole).await {
         Ok(said) => {
             println!("{said}");
             0
@@ -21,7 +22,7 @@ pub(super) async fn set_aside(config: &Path, cluster: &str) -> u8 {
     }
 }
 
-async fn clear(config: &Path, cluster: &str) -> Result<String> {
+async fn clear(config: &Path, cluster: &str, whole: Whole) -> Result<String> {
     let config = config_file::read(config)?;
     ensure!(
         config.cluster == cluster,
@@ -32,7 +33,7 @@ async fn clear(config: &Path, cluster: &str) -> Result<String> {
     let state_dir = config.storage.path.join(".gp-agent");
     let remembered = coordinator_timeline::read(&state_dir)?;
     Ok(
-        match set_aside::clear(&me.data_dir, &state_dir, me.port, remembered).await? {
+        match set_aside::clear(&me.data_dir, &state_dir, me.port, remembered, whole).await? {
             Some(aside) => aside.display().to_string(),
             None => "nothing was there".into(),
         },

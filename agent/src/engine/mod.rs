@@ -1,11 +1,17 @@
 //! What differs between database engines: how to start one, how to tell a role, how to create a cluster. Nothing outside
 //! this folder asks which engine it is; what follows from the difference has names of its own ([`Making`]).
 
+mod coordinator_role;
+mod failover_sql;
 mod greenplum;
+mod greenplum_standby;
+pub(crate) mod left_behind;
 pub(crate) mod limits;
+mod memory;
 mod postgres;
 mod tool_environment;
 
+pub(crate) use failover_sql::FailoverSql;
 pub(crate) use greenplum::{Greenplum, GreenplumError};
 pub(crate) use postgres::{Clone, Create, Postgres};
 
@@ -17,6 +23,7 @@ use crate::sys::postgres::settings_trial::Ground;
 use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::config::{Config, EngineKind};
 use gp_agent_core::finding::Finding;
+use gp_agent_core::postgres::conf;
 use gp_agent_core::postgres::major::{Feature, Major};
 use gp_agent_core::postgres::observation::Receiver;
 use gp_agent_core::postgres::settings::Verdict;
@@ -117,8 +124,8 @@ impl Engine {
         }
     }
 
-    /// Whether the coordinator's catalog lists every postmaster, and FTS watches over them.
-    pub fn has_catalog(&self) -> bool {
+    /// Whether FTS connects to every server from the pods of the coordinator.
+    pub(crate) fn fts_connects(&self) -> bool {
         matches!(self, Engine::Greenplum(_))
     }
 
@@ -135,14 +142,6 @@ impl Engine {
             Engine::Postgres(postgres) => postgres.major_version(),
             Engine::Greenplum(greenplum) => greenplum.major_version(),
         }
-    }
-
-    /// Whether a group may read data directories: since PostgreSQL 11.
-    pub fn group_may_read(&self) -> bool {
-        let major = self.major_version().split('.').next();
-        major
-            .and_then(|m| m.parse::<u32>().ok())
-            .is_some_and(|major| major >= 11)
     }
 
     /// What a data directory is.
@@ -256,6 +255,15 @@ impl Engine {
         }
     }
 
+    /// The file of the agent's that gp-agent.conf includes as its last word: for whom commits wait, where failover has the agent
+    /// say so, or what makes the server give up soon on another one that is lost.
+    pub(crate) fn last_word(&self, failover: bool) -> Option<&'static str> {
+        match self {
+            Engine::Postgres(_) => failover.then_some(conf::SYNC_FILE),
+            Engine::Greenplum(_) => Some(conf::HURRY_FILE),
+        }
+    }
+
     /// Whether postmaster.pid says that the server stops.
     pub fn tells_that_it_stops(&self) -> bool {
         Major::of(self.major_version()).has(Feature::PidfileStatus)
@@ -277,7 +285,8 @@ impl Engine {
         }
     }
 
-    /// Makes the slot for the other end, where that is the agent's to do; it holds nothing back until it is first used.
+    /// Makes the slot for the other end, or makes it anew when it is lost, where that is the agent's to do; it holds nothing back
+    /// until it is first used.
     pub fn ensure_slot_sql(&self) -> Option<String> {
         match self {
             Engine::Postgres(_) => Some(postgres::ensure_slot_sql()),

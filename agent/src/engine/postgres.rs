@@ -111,6 +111,34 @@ impl Postgres {
         self.tools.run("initdb", args, &[]).await.map(drop)
     }
 
+    /// The replication slot of the other end.
+    pub fn slot(&self) -> &'static str {
+        SLOT
+    }
+
+    /// Keeps the log that the other end needs from now on, where its slot is not there.
+    pub(crate) fn keep_log_sql() -> String {
+        let slot = quote::sql_literal(SLOT);
+        format!(
+            "select pg_create_physical_replication_slot({slot}, true) \
+                where not exists (select from pg_replication_slots where slot_name = {slot})"
+        )
+    }
+
+    /// pg_ctl promote, which does not wait: the server says itself when it takes writes.
+    pub async fn promote(&self, dir: &Path) -> Result<(), ToolError> {
+        let args: [OsString; 4] = ["promote".into(), "-D".into(), dir.into(), "-W".into()];
+        self.tools.run("pg_ctl", args, &[]).await.map(drop)
+    }
+
+    /// pg_rewind, from a running server. It brings the directory to where the server's timeline began, and needs that to have
+    /// written a checkpoint since.
+    pub async fn rewind(&self, dir: &Path, source: &Source<'_>) -> Result<(), ToolError> {
+        let server = format!("{} dbname=postgres", source.conninfo());
+        let args: [OsString; 4] = ["-D".into(), dir.into(), "--source-server".into(), server.into()];
+        self.tools.run("pg_rewind", args, &[]).await.map(drop)
+    }
+
     /// pg_basebackup, streaming through the slot, which the primary's agent keeps.
     pub async fn clone_from(&self, wanted: &Clone<'_>) -> Result<(), ToolError> {
         let mut args: Vec<OsString> = vec!["-D".into(), wanted.dir.into()];
@@ -169,9 +197,12 @@ pub(super) const SETTINGS: &str = "select 'pending', name, '' from pg_settings s
     select 'file', name, error from pg_file_settings \
         where error is not null and name not in (select name from pg_settings where pending_restart) order by 2";
 
+/// One that the server gave up (max_slot_wal_keep_size) keeps nothing any more, and later versions let nobody use it again.
 pub(super) fn ensure_slot_sql() -> String {
     format!(
-        "select pg_create_physical_replication_slot('{SLOT}') \
+        "select pg_drop_replication_slot(slot_name) from pg_replication_slots \
+            where slot_name = '{SLOT}' and wal_status = 'lost' and not active; \
+        select pg_create_physical_replication_slot('{SLOT}') \
          where not exists (select from pg_replication_slots where slot_name = '{SLOT}')"
     )
 }

@@ -5,7 +5,9 @@ use super::log::warning;
 use super::options::{LONGEST_GRACE, SHORTEST_GRACE};
 use super::server_log::ServerLog;
 use crate::sys::process::fd_passing::receive;
-use crate::sys::process::init_channel::{FD_STORE, FD_VARIABLE, GRACE, RESTARTS_VARIABLE, WATCHDOG};
+use crate::sys::process::init_channel::{
+    FD_STORE, FD_VARIABLE, FENCE, FENCE_VARIABLE, GRACE, RESTARTS_VARIABLE, WATCHDOG,
+};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, Signal, kill_process};
@@ -37,6 +39,8 @@ pub(crate) struct Heard {
     pub grace: Option<Duration>,
     /// The locks that it entrusted.
     pub locks: Vec<OwnedFd>,
+    /// The last moment for the fence that it named, of CLOCK_BOOTTIME; zero for none.
+    pub fence: Option<Duration>,
 }
 
 /// What the watchdog thinks of the agent.
@@ -58,6 +62,7 @@ impl Agent {
     pub(crate) fn start(
         program: &[OsString],
         restarts: u64,
+        fences: bool,
         locks: &Locks,
         log: Option<&ServerLog>,
     ) -> io::Result<Agent> {
@@ -74,6 +79,7 @@ impl Agent {
         let child = command
             .env(FD_VARIABLE, theirs.as_raw_fd().to_string())
             .env(RESTARTS_VARIABLE, restarts.to_string())
+            .env(FENCE_VARIABLE, if fences { "1" } else { "0" })
             .process_group(0)
             .spawn()?;
         Ok(Agent {
@@ -131,12 +137,13 @@ impl Agent {
 
     fn hear(&mut self, word: &[u8], lock: Option<OwnedFd>, now: Instant, heard: &mut Heard) {
         let word = str::from_utf8(word).unwrap_or("(not UTF-8)");
-        let grace = word.strip_prefix(GRACE).and_then(|micros| micros.parse().ok());
-        let grace = grace.map(Duration::from_micros).filter(|grace| *grace <= LONGEST_GRACE);
-        match (word, grace, lock) {
+        let number = |name| word.strip_prefix(name)?.parse().ok().map(Duration::from_micros);
+        let grace = number(GRACE).filter(|grace| *grace <= LONGEST_GRACE);
+        match (word, grace, number(FENCE), lock) {
             (WATCHDOG, ..) => self.last_beat = Some(now),
-            (FD_STORE, _, Some(lock)) => heard.locks.push(lock),
-            (_, Some(grace), _) => heard.grace = Some(grace.max(SHORTEST_GRACE)),
+            (FD_STORE, _, _, Some(lock)) => heard.locks.push(lock),
+            (_, Some(grace), ..) => heard.grace = Some(grace.max(SHORTEST_GRACE)),
+            (_, _, Some(until), _) => heard.fence = Some(until),
             _ if self.misspoke => (),
             _ => {
                 self.misspoke = true;
@@ -246,6 +253,24 @@ mod tests {
             Pulse::Hung(Duration::from_millis(30_500))
         );
         assert_eq!(agent.pulse(PERIOD, at(130.6)), Pulse::Fine);
+    }
+
+    #[test]
+    fn the_last_moment_for_the_fence_counts() {
+        let (mut agent, line) = agent();
+        for word in [
+            "X_FENCE_USEC=0",
+            "X_FENCE_USEC=soon",
+            "X_FENCE_USEC=-1",
+            "X_FENCE_USEC=1500000",
+        ] {
+            say(&line, word.as_bytes());
+        }
+        let heard = agent.listen(Instant::now());
+        assert_eq!(heard.fence, Some(Duration::from_millis(1500)));
+        assert_eq!(agent.listen(Instant::now()).fence, None);
+        say(&line, b"X_FENCE_USEC=0");
+        assert_eq!(agent.listen(Instant::now()).fence, Some(Duration::ZERO));
     }
 
     #[test]

@@ -7,18 +7,21 @@
 //! What it costs, for whoever compares it with other inits: an orphan's end is one signal handler (one `send`) and one
 //! `wait4`, and ends that come together share the handler, the `poll` and the read of the pipe; nothing is logged and
 //! /proc is not read. A forwarded signal is handler, `poll`, two `read`s at most and `kill`, and the log line comes
-//! after it. /proc is only read in a shutdown, once the agent is gone or late, at most every 100 ms. Memory is the
-//! pages of the binary that waiting needs and some KiB of heap: what only a start or another rare event needs is
-//! dropped again ([`crate::sys::resources::memory`]).
+//! after it. /proc is only read in a shutdown, once the agent is gone or late, at most every 100 ms, and after the [`fence`]
+//! has fired. The agent's word on the fence, every other second where there is a failover, is one `recvmsg` and one
+//! `timerfd_settime`. Memory is the pages of the binary that waiting needs and some KiB of heap: what only a start or
+//! another rare event needs is dropped again ([`crate::sys::resources::memory`]).
 //!
 //! The exit codes are [`exit_code::Outcome`]'s, the times of a shutdown [`gp_agent_core::process::shutdown_schedule`]'s.
 
 pub(crate) mod child;
 pub(crate) mod exit_code;
 pub(crate) mod fd_store;
+pub(crate) mod fence;
 pub(crate) mod log;
 pub(crate) mod options;
 pub(crate) mod process_tree;
+mod reap;
 pub(crate) mod server_log;
 mod shutdown;
 pub(crate) mod signals;

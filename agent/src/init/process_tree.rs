@@ -1,8 +1,8 @@
 //! What the agent left running, and how it is stopped without hurting a database.
 
 use super::log::{error, info, warning};
-use crate::sys::process;
-use crate::sys::process::{Process, ProcessInfo, processes, signal_name};
+use crate::sys::process::brief;
+use crate::sys::process::{Process, ProcessInfo, signal_name};
 use gp_agent_core::process::shutdown_schedule::Stage;
 use rustix::process::Signal;
 use std::collections::HashMap;
@@ -105,7 +105,7 @@ impl Leftovers {
     /// # Errors
     /// Those of reading /proc.
     pub(crate) fn stop(&mut self, scope: Scope, stage: Stage) -> io::Result<usize> {
-        let left = classify(processes()?, scope);
+        let left = classify(brief::processes()?, scope);
         for (info, kind) in &left {
             if let Some(signal) = signal_for(*kind, stage) {
                 self.send(info, *kind, signal);
@@ -144,7 +144,7 @@ impl Leftovers {
 }
 
 /// Sends to that very process; false when it is gone.
-fn send_to(info: &ProcessInfo, signal: Signal) -> io::Result<bool> {
+pub(crate) fn send_to(info: &ProcessInfo, signal: Signal) -> io::Result<bool> {
     let gone = |why: &io::Error| why.raw_os_error() == Some(libc::ESRCH);
     let held = match Process::adopt(info.pid) {
         Ok(held) => held,
@@ -153,7 +153,7 @@ fn send_to(info: &ProcessInfo, signal: Signal) -> io::Result<bool> {
     };
     // Held now; but the PID may have passed to another process since the list was read.
     let same = |now: ProcessInfo| now.start_ticks == info.start_ticks && now.state != 'Z';
-    if !process::process(info.pid).is_some_and(same) {
+    if !brief::process(info.pid).is_some_and(same) {
         return Ok(false);
     }
     match held.signal(signal) {

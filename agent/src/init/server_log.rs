@@ -5,6 +5,7 @@ use super::log::{error, warning};
 use crate::sys::log::forward::{Passed, Passer};
 use crate::sys::log::pipe::{FDS_VARIABLE, LogPipe};
 use crate::sys::log::sink::ReaderWatch;
+use gp_agent_core::process::timeouts;
 use rustix::io::{FdFlags, fcntl_setfd};
 use std::io;
 use std::process::Command;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// At the end of the container init waits so long for whoever collects the log.
-const FINISH_WITHIN: Duration = Duration::from_secs(1);
+const FINISH_WITHIN: Duration = timeouts::INIT_LOG_FINISHES;
 
 /// The pipe, and what passes its content on.
 #[derive(Debug)]

@@ -3,10 +3,12 @@
 use super::child::{Agent, Pulse};
 use super::exit_code::Outcome;
 use super::fd_store::Locks;
+use super::fence::Fence;
 use super::log;
 use super::log::{error, info, warning};
 use super::options::InitOptions;
 use super::process_tree::{Leftovers, Scope};
+use super::reap::reap;
 use super::server_log;
 use super::server_log::ServerLog;
 use super::shutdown::{LOOK_AGAIN, Shutdown};
@@ -17,7 +19,7 @@ use gp_agent_core::process::restart_backoff::Backoff;
 use gp_agent_core::process::shutdown_schedule::Stage;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, wait};
+use rustix::process::{Pid, Signal, getpid};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -32,6 +34,7 @@ pub(crate) struct InitSupervisor {
     agent: Option<Agent>,
     locks: Locks,
     log: Option<ServerLog>,
+    fence: Option<Fence>,
     backoff: Backoff,
     started_once: bool,
     restarts: u64,
@@ -40,13 +43,6 @@ pub(crate) struct InitSupervisor {
     shutdown: Option<Shutdown>,
     /// When the program is to be unmapped again.
     tidy_at: Option<Instant>,
-}
-
-/// What one round of waiting brought.
-struct Reaped {
-    agent: Option<Ended>,
-    /// init has no child left, and thus no descendant.
-    childless: bool,
 }
 
 impl InitSupervisor {
@@ -58,6 +54,9 @@ impl InitSupervisor {
             agent: None,
             locks: Locks::default(),
             log: ServerLog::create(),
+            fence: Fence::create()
+                .inspect_err(|why| error!("cannot make a timer, so there is no fence and no automatic failover: {why}"))
+                .ok(),
             backoff: Backoff::new(),
             started_once: false,
             restarts: 0,
@@ -93,10 +92,11 @@ impl InitSupervisor {
             Err(why) => error!("cannot read which signals came: {why}"),
         }
         self.listen(now);
-        let reaped = self.reap();
+        let reaped = reap(self.agent.as_ref().map(Agent::pid));
         if let Some(ended) = reaped.agent {
             self.on_agent_end(ended, now);
         }
+        self.check_fence(now);
         self.check_pulse(now);
         if let Some(log) = self.log.as_mut().filter(|_| self.agent.is_none()) {
             log.mind(self.shutdown.is_some());
@@ -117,35 +117,13 @@ impl InitSupervisor {
         let Some(agent) = &mut self.agent else { return };
         let heard = agent.listen(now);
         self.locks.keep(heard.locks);
+        if let (Some(fence), Some(until)) = (&mut self.fence, heard.fence) {
+            fence.set(until);
+        }
         if let Some(grace) = heard.grace.filter(|grace| *grace != self.options.grace) {
             info!("the configuration sets the grace period grace={grace:?}");
             self.options.grace = grace;
         }
-    }
-
-    /// Waits for everything that has ended, orphans included.
-    fn reap(&self) -> Reaped {
-        let agent = self.agent.as_ref().map(Agent::pid);
-        let mut reaped = Reaped {
-            agent: None,
-            childless: false,
-        };
-        loop {
-            match wait(WaitOptions::NOHANG) {
-                Ok(Some((pid, status))) if Some(pid) == agent => reaped.agent = end_of(status),
-                Ok(Some(_)) | Err(Errno::INTR) => (),
-                Ok(None) => break,
-                Err(Errno::CHILD) => {
-                    reaped.childless = true;
-                    break;
-                }
-                Err(why) => {
-                    error!("cannot wait for children: {why}");
-                    break;
-                }
-            }
-        }
-        reaped
     }
 
     fn on_signal(&mut self, signal: Signal, now: Instant) {
@@ -208,6 +186,20 @@ impl InitSupervisor {
         }
     }
 
+    /// Kills the databases when their time is up. What the agent said before is heard: of a renewal that waits here because
+    /// init itself had no time, nobody is worse off.
+    fn check_fence(&mut self, now: Instant) {
+        let scope = self.scope();
+        let Some(fence) = &mut self.fence else { return };
+        let killed = fence.check(scope, now);
+        if killed > 0 {
+            self.tidy_at = now.checked_add(TIDY_AFTER);
+            if let Some(shutdown) = &mut self.shutdown {
+                shutdown.left.killed_database = true;
+            }
+        }
+    }
+
     /// Kills an agent whose beats have ceased. Its postmasters fall to init and go on.
     fn check_pulse(&mut self, now: Instant) {
         let Some(agent) = &mut self.agent else { return };
@@ -232,7 +224,14 @@ impl InitSupervisor {
         if self.started_once {
             self.restarts += 1;
         }
-        match Agent::start(&self.options.program, self.restarts, &self.locks, self.log.as_ref()) {
+        let fences = self.fence.is_some();
+        match Agent::start(
+            &self.options.program,
+            self.restarts,
+            fences,
+            &self.locks,
+            self.log.as_ref(),
+        ) {
             Ok(agent) => {
                 let restarts = self.restarts;
                 info!("the agent started pid={} restarts={restarts}", agent.pid());
@@ -314,7 +313,8 @@ impl InitSupervisor {
         let log = self.log.as_ref().filter(|_| self.agent.is_none());
         let log = log.and_then(|_| Instant::now().checked_add(server_log::LOOK_AGAIN));
         let tidy_at = self.tidy_at.filter(|_| self.shutdown.is_none());
-        let all = [self.start_at, hangs_at, stage, log, tidy_at];
+        let fence = self.fence.as_ref().and_then(Fence::looks_at);
+        let all = [self.start_at, hangs_at, stage, log, tidy_at, fence];
         all.into_iter().flatten().min()
     }
 
@@ -322,6 +322,9 @@ impl InitSupervisor {
         let mut fds = vec![PollFd::from_borrowed_fd(self.signals.fd(), PollFlags::IN)];
         if let Some(line) = self.agent.as_ref().and_then(Agent::fd) {
             fds.push(PollFd::from_borrowed_fd(line, PollFlags::IN));
+        }
+        if let Some(timer) = self.fence.as_ref().and_then(Fence::fd) {
+            fds.push(PollFd::from_borrowed_fd(timer, PollFlags::IN));
         }
         let stderr = io::stderr();
         if !log::flush() {
@@ -339,9 +342,4 @@ impl InitSupervisor {
             }
         }
     }
-}
-
-fn end_of(status: WaitStatus) -> Option<Ended> {
-    let exited = status.exit_status().map(Ended::Exited);
-    exited.or_else(|| status.terminating_signal().map(Ended::Signaled))
 }

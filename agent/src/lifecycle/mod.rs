@@ -2,12 +2,14 @@
 
 pub(crate) mod api;
 pub(crate) mod discovery;
+pub(crate) mod failover;
 pub(crate) mod greenplum;
 pub(crate) mod heart;
 pub(crate) mod kubernetes;
 pub(crate) mod peers;
 pub(crate) mod pod;
 pub(crate) mod postmaster;
+pub(crate) mod recovery;
 pub(crate) mod settings;
 pub(crate) mod ssh;
 pub(crate) mod startup;
@@ -18,9 +20,16 @@ use crate::sys::process::init_channel::Heartbeat;
 use anyhow::{Context, Result};
 use api::handler::AgentApi;
 use api::server::ApiServer;
+use failover::command::Asked;
+use failover::strategy::RoleStrategy;
 use gp_agent_core::cluster::status::Phase;
+use gp_agent_core::config::HttpConfig;
+use greenplum::role::GreenplumRole;
 use heart::{Heart, VolumeWatch};
+use pod::Pod;
+use pod::kept_config;
 use pod::signals::Signals;
+use postmaster::postgres::role::PostgresRole;
 use postmaster::supervisor::Command;
 use startup::Prepared;
 use status_board::StatusBoard;
@@ -33,12 +42,16 @@ pub(crate) async fn run(config_path: &Path) -> Result<()> {
     let (end, shutdown) = watch::channel(false);
     let board = Arc::new(StatusBoard::new(startup::first_state()));
     let (commands, obeyed) = mpsc::channel(4);
-    let handler = Arc::new(AgentApi::new(board.clone(), commands));
+    let (ask_failover, failover) = mpsc::channel(4);
+    let (ask_recovery, recovery) = mpsc::channel(4);
+    let handler = Arc::new(AgentApi::new(board.clone(), commands, ask_failover, ask_recovery));
     let init = Heartbeat::from_env().map(Arc::new);
     let heart = Heart::start().context("cannot start a thread")?;
-    let alive = heart.within(|| Alive::begin(&heart, config_path, &board, &handler, end, init.clone()))?;
+    let known = kept_config::at_hand(config_path);
+    let http = known.as_ref().map(|config| &config.http);
+    let alive = heart.within(|| Alive::begin(&heart, http, &board, &handler, end, init.clone()))?;
     tokio::spawn(heart.work().clone().turn());
-    let (label, events) = kubernetes::begin(config_path, &board, shutdown.clone());
+    let (label, events) = kubernetes::begin(known.map(|c| c.kubernetes).as_ref(), &board, shutdown.clone());
     let ending = wait_for(shutdown.clone());
     let prepared = tokio::select! {
         prepared = startup::prepare(config_path, &board, shutdown.clone(), init.as_ref(), label, &alive.volumes) => Some(prepared?),
@@ -47,11 +60,20 @@ pub(crate) async fn run(config_path: &Path) -> Result<()> {
     if let Some(prepared) = prepared {
         events.configure(prepared.pod.config.borrow().kubernetes.events);
         handler.attach(&prepared.pod);
-        live(prepared, config_path, &alive.signals, obeyed).await;
+        failover::begin(&prepared.pod, role_strategy(&prepared.pod), init)?;
+        live(prepared, config_path, &alive.signals, obeyed, (failover, recovery)).await;
     }
     board.phase(Phase::Draining, "everything is stopped");
     alive.door.close().await;
     Ok(())
+}
+
+/// What a change of the coordinator's role means to this engine.
+fn role_strategy(pod: &Pod) -> Arc<dyn RoleStrategy> {
+    match pod.engine.making() {
+        Making::EachPod(_) => Arc::new(PostgresRole),
+        Making::Coordinator(_) => Arc::new(GreenplumRole),
+    }
 }
 
 /// What lives on the heart's thread, from the first moment to the last.
@@ -64,7 +86,7 @@ struct Alive {
 impl Alive {
     fn begin(
         heart: &Heart,
-        config_path: &Path,
+        http: Option<&HttpConfig>,
         board: &Arc<StatusBoard>,
         handler: &Arc<AgentApi>,
         end: watch::Sender<bool>,
@@ -77,15 +99,22 @@ impl Alive {
         tokio::spawn(watching);
         tokio::spawn(heart::memory::watch(board.clone()));
         tokio::spawn(heart::beat(board.clone(), heart.work().clone(), init));
-        let door = api::server::open(handler, config_path)?;
+        let door = api::server::open(handler, http)?;
         Ok(Alive { signals, volumes, door })
     }
 }
 
 /// Bootstrap and supervise, then drain: until the pod has to end and its database is stopped. All else only serves that.
-async fn live(prepared: Prepared, config_path: &Path, signals: &Signals, commands: mpsc::Receiver<Command>) {
+async fn live(
+    prepared: Prepared,
+    config_path: &Path,
+    signals: &Signals,
+    commands: mpsc::Receiver<Command>,
+    (asked, wishes): (mpsc::Receiver<Asked>, mpsc::Receiver<recovery::command::Asked>),
+) {
     let Prepared {
         pod,
+        programs_missed,
         lock,
         discovery,
         ssh,
@@ -102,7 +131,11 @@ async fn live(prepared: Prepared, config_path: &Path, signals: &Signals, command
             peers::discovered::keep(&pod, discovery),
             postmaster::monitor::watch(&pod),
             startup::volume::prove_again(&pod),
+            startup::programs::find_again(&pod, programs_missed),
             postmaster::leftovers::watch(&pod),
+            postmaster::left_behind::keep(&pod),
+            failover::keep(&pod, asked),
+            recovery::keep(&pod, wishes),
             settings::keep(&pod),
             settings::password::keep(&pod),
             settings::tls::keep(&pod),
@@ -119,6 +152,7 @@ async fn live(prepared: Prepared, config_path: &Path, signals: &Signals, command
     };
     // Peers may still need ssh while databases stop, so sshd goes last.
     tokio::join!(supervised, ssh::service::keep(&pod, ssh, stopped));
+    failover::end(&pod).await;
     // A volume that hangs keeps this thread, not the end of the agent.
     tokio::task::spawn_blocking(move || drop(lock));
 }

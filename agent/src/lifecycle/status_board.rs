@@ -108,7 +108,7 @@ impl StatusBoard {
 }
 
 fn log(level: Level, phase: Option<Phase>, line: &str) {
-    let phase = phase.map(tracing::field::debug);
+    let phase = phase.map(|phase| phase.as_str());
     match level {
         Level::Error => tracing::error!(phase, "{line}"),
         Level::Warning => tracing::warn!(phase, "{line}"),

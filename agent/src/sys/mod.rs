@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 pub(crate) mod discovery;
+pub(crate) mod failover;
 pub(crate) mod greenplum;
 pub(crate) mod http;
 pub(crate) mod kubernetes;

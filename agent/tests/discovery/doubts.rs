@@ -5,6 +5,7 @@ use gp_agent::internals::engine;
 use gp_agent::internals::kubernetes::RoleLabel;
 use gp_agent::internals::peers::catalog;
 use gp_agent::internals::peers::{FanOutLimits, client};
+use gp_agent::internals::pod::Leadership;
 use gp_agent::internals::pod::Pod;
 use gp_agent::internals::pod::StatusBoard;
 use gp_agent::internals::process::Account;
@@ -60,7 +61,7 @@ fn config(port: u16) -> Config {
 async fn pod(dns: &FakeDns, port: u16) -> Option<(Pod, Discovery)> {
     let config = config(port);
     let Ok(engine) = engine::find(&config).await else {
-        println!("SKIPPED: doubts of a pod need PostgreSQL's programs");
+        skipped("doubts of a pod need PostgreSQL's programs");
         return None;
     };
     let hour = (Duration::from_secs(3600), Duration::ZERO);
@@ -86,6 +87,7 @@ async fn pod(dns: &FakeDns, port: u16) -> Option<(Pod, Discovery)> {
         peers: discovery.peers(),
         doubts: discovery.doubts(),
         shutdown,
+        leadership: Leadership::new(Some("a test")),
         settings: Default::default(),
         unproven: Default::default(),
         volume: Default::default(),

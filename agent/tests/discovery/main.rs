@@ -8,10 +8,13 @@
 )]
 
 mod doubts;
-#[path = "../fake_dns/mod.rs"]
+#[path = "../support/fake_dns.rs"]
 mod fake_dns;
+mod hosts;
 mod libc;
 mod resolver;
+#[path = "../support/skipped.rs"]
+mod skipped;
 mod watching;
 
 use fake_dns::{FakeDns, Says};
@@ -23,6 +26,7 @@ use gp_agent_core::discovery::intervals::LookupIntervals;
 use gp_agent_core::discovery::name_check::{Forward, NameVerdict, Reverse};
 use gp_agent_core::discovery::peers::{PeerMap, PeerView};
 use hickory_server::proto::op::ResponseCode;
+use skipped::skipped;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
@@ -101,7 +105,7 @@ fn no_names() -> NssResolver {
 fn discover(dns: &FakeDns, names: NssResolver, pace: LookupIntervals) -> Discovery {
     let topology = topology();
     let me = topology.member("segment-a-0").unwrap();
-    Discovery::start(&topology, me, resolver(dns), names, pace)
+    Discovery::start(&topology, me, resolver(dns), names, pace, None)
 }
 
 fn set_all(dns: &FakeDns) {
@@ -132,12 +136,12 @@ async fn privileged_dns() -> Option<FakeDns> {
             Ok(dns) => return Some(dns),
             Err(e) if e.kind() == std::io::ErrorKind::AddrInUse => {}
             Err(e) => {
-                println!("SKIPPED: cannot listen on port 53 ({e}); run as root");
+                skipped(&format!("cannot listen on port 53 ({e}); run as root"));
                 return None;
             }
         }
     }
-    println!("SKIPPED: no free loopback address with port 53");
+    skipped("no free loopback address with port 53");
     None
 }
 
@@ -164,7 +168,7 @@ fn contained_getent(dir: &Path, server: IpAddr, hosts: &str) -> Option<Vec<OsStr
     if probe.is_ok_and(|out| out.status.success()) {
         return Some(command);
     }
-    println!("SKIPPED: no mount namespace for getent; run as root with unshare(1)");
+    skipped("no mount namespace for getent; run as root with unshare(1)");
     None
 }
 

@@ -30,7 +30,7 @@ fn code(document: &Document) -> Vec<(String, String)> {
 }
 
 /// The simple commands of a line, as the shell would call them: without comments, variables, and what brings them into a pod.
-fn commands(line: &str) -> Vec<Vec<String>> {
+pub(crate) fn commands(line: &str) -> Vec<Vec<String>> {
     let mut commands = vec![Vec::new()];
     for word in words(line) {
         match word.as_str() {
@@ -84,7 +84,7 @@ fn in_the_pod(words: &[String]) -> &[String] {
 }
 
 /// Why gp-agent would not take these words; the first is its name.
-fn agent_refuses(words: &[String]) -> Option<String> {
+pub(crate) fn agent_refuses(words: &[String]) -> Option<String> {
     let error = command().try_get_matches_from(words).err()?;
     let incomplete = matches!(
         error.kind(),

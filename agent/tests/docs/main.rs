@@ -7,10 +7,15 @@
     reason = "helpers of tests are tests"
 )]
 
+mod alerts;
 mod commands;
 mod links;
 mod markdown;
+#[path = "../support/promtool.rs"]
+mod promtool;
 mod reference;
+#[path = "../support/skipped.rs"]
+mod skipped;
 mod tables;
 
 use markdown::{Document, Kind};

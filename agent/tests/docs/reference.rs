@@ -2,9 +2,11 @@
 
 use super::markdown::{Document, Kind, cells, code_spans};
 use super::tables::{expect, table};
-use super::{expect_none, root};
-use gp_agent::internals::reference::{ENDPOINTS, EXIT_CODES, Endpoint, metrics};
+use super::{expect_none, files, promtool, root};
+use gp_agent::internals::reference::{ENDPOINTS, EXIT_CODES, Endpoint, metrics, prometheus_metrics};
+use gp_agent_core::cluster::failover_status::{FailoverStatus, LastFailover};
 use gp_agent_core::cluster::phase::MAY_FOLLOW;
+use gp_agent_core::cluster::recovery_status::RecoveryStatus;
 use gp_agent_core::cluster::status::{Phase, PodStatus, ReplicationStatus, StorageStatus, TlsStatus};
 use gp_agent_core::config;
 use gp_agent_core::postgres::supervisor::{TRANSITIONS, Transition};
@@ -35,6 +37,64 @@ fn the_timeouts_are_what_the_code_waits() {
         "timeouts",
         &table(&["Bound", "How long", "Who waits for what", "It is"], rows),
     );
+}
+
+/// A bound that nobody goes by would only look like one.
+#[test]
+fn every_timeout_is_waited_for() {
+    let mut sources = Vec::new();
+    for folder in ["agent/src", "agent/core/src"] {
+        files(&root().join(folder), "rs", &mut sources);
+    }
+    sources.retain(|path| {
+        !path
+            .components()
+            .any(|part| part.as_os_str().to_string_lossy().starts_with("tests"))
+    });
+    let text: String = sources
+        .iter()
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    let used = |bound: &&Bound| {
+        let name = format!("timeouts::{}", bound.name);
+        let mut rests = text.split(&name).skip(1);
+        rests.any(|rest| rest.starts_with(|c: char| !c.is_alphanumeric() && c != '_'))
+    };
+    let unused: Vec<String> = BOUNDS
+        .iter()
+        .filter(|bound| !used(bound))
+        .map(|b| b.name.to_string())
+        .collect();
+    expect_none("bounds that nothing goes by", &unused);
+}
+
+/// By what is joined to the agent's folder on the volume.
+#[test]
+fn the_files_on_the_volume_are_those_that_the_agent_writes() {
+    let mut sources = Vec::new();
+    files(&root().join("agent/src"), "rs", &mut sources);
+    let mut written = BTreeSet::from(["lock".to_string()]);
+    for path in sources {
+        let text = std::fs::read_to_string(path).unwrap();
+        for folder in ["state_dir.join(\"", "state_dir().join(\""] {
+            let names = text.split(folder).skip(1).filter_map(|rest| rest.split_once('"'));
+            written.extend(names.map(|(name, _)| name.to_string()));
+        }
+        let folders = ["state_dir", "state_dir()", "folder", "directory"];
+        if folders
+            .iter()
+            .any(|folder| text.contains(&format!("{folder}.join(FILE)")))
+        {
+            let (_, rest) = text.split_once("const FILE: &str = \"").unwrap();
+            written.insert(rest.split_once('"').unwrap().0.to_string());
+        }
+    }
+    let document = Document::read(&root(), &root().join("docs/reference/configuration.md"));
+    let rows = document.section("## Files on the volume");
+    let rows = rows.iter().filter(|line| line.kind == Kind::Table);
+    let named = rows.filter_map(|row| code_spans(cells(&row.text)[0]).pop());
+    let named: BTreeSet<String> = named.map(|name| name.trim_end_matches('/').to_string()).collect();
+    assert_eq!(named, written);
 }
 
 #[test]
@@ -88,23 +148,30 @@ fn busy() -> PodStatus {
             ..StorageStatus::default()
         }],
         tls: Some(TlsStatus::default()),
+        failover: Some(FailoverStatus {
+            writes_until: Some(0),
+            last: Some(LastFailover::default()),
+            renewal_seconds: Some(0.0),
+            ..FailoverStatus::default()
+        }),
+        recovery: Some(RecoveryStatus::default()),
         ..PodStatus::unknown("segment-a-0")
     }
 }
 
 /// What the exposition says of one metric.
 #[derive(Default)]
-struct Metric {
+pub(crate) struct Metric {
     help: String,
     kind: String,
     /// Each label's values.
     labels: BTreeMap<String, BTreeSet<String>>,
     /// The name of its samples.
-    sample: String,
+    pub(crate) sample: String,
 }
 
 /// The metrics in the order of the exposition.
-fn exposed() -> Vec<Metric> {
+pub(crate) fn exposed() -> Vec<Metric> {
     let mut found: Vec<Metric> = Vec::new();
     for line in metrics(&busy()).lines() {
         if let Some(rest) = line.strip_prefix("# HELP ") {
@@ -136,6 +203,13 @@ fn read_line(metric: &mut Metric, line: &str) {
             let values = metric.labels.entry(label.to_string()).or_default();
             values.insert(value.trim_matches('"').to_string());
         }
+    }
+}
+
+#[test]
+fn promtool_finds_nothing_wrong_with_the_exposition() {
+    if promtool::is_there() {
+        promtool::finds_nothing_wrong(&prometheus_metrics(&busy()));
     }
 }
 
@@ -173,7 +247,7 @@ fn every_label_is_explained() {
                 wrong.push(format!("{label} has no row"));
                 continue;
             };
-            let fixed = matches!(label.as_str(), "role" | "area" | "severity" | "quantile");
+            let fixed = matches!(label.as_str(), "role" | "area" | "severity" | "percentile" | "kind");
             let missing = values
                 .iter()
                 .filter(|value| fixed && !code_spans(&row.text).contains(&value.as_str()));

@@ -52,35 +52,8 @@ impl Server {
             .expect("a user named postgres or nobody to run the server as");
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-        chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
-        fs::write(path.join("hosts"), HOSTS).unwrap();
-        fs::write(
-            path.join("nsswitch.conf"),
-            "passwd: files\ngroup: files\nhosts: files\n",
-        )
-        .unwrap();
-        // Only the first line of a name counts, so that a name can lead elsewhere than back.
-        fs::write(path.join("host.conf"), "multi off\n").unwrap();
-        let data = path.join("data");
-        let made = as_user(&user, bin.join("initdb"))
-            .args(["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"])
-            .args(["-U", OWNER, "-D"])
-            .arg(&data)
-            .output()
-            .expect("initdb");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let settings = format!(
-            "listen_addresses = '127.0.0.1,::1'\nport = {port}\nunix_socket_directories = '{}'\n\
-             fsync = off\nautovacuum = off\npassword_encryption = md5\nssl = off\nmax_connections = 100\n",
-            path.display()
-        );
-        let mut config = fs::OpenOptions::new()
-            .append(true)
-            .open(data.join("postgresql.conf"))
-            .unwrap();
-        config.write_all(settings.as_bytes()).unwrap();
+        let data = make_database(path, &user, &bin, port);
         let mut command = in_namespace(path);
         command
             .args([
@@ -154,6 +127,11 @@ impl Server {
             .expect("the owner's connection")
     }
 
+    /// Its /etc/hosts, seen from outside.
+    pub(crate) fn hosts(&self) -> PathBuf {
+        self.directory.path().join("hosts")
+    }
+
     /// Replaces pg_hba.conf; PostgreSQL does not see it before [`Server::reload`].
     pub(crate) fn write_hba(&self, text: &str) {
         let path = self.directory.path().join("data/pg_hba.conf");
@@ -197,6 +175,39 @@ impl Drop for Server {
         let _ = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGQUIT);
         let _ = self.child.wait();
     }
+}
+
+/// Name service and database of the server, and where that is.
+fn make_database(path: &Path, user: &User, bin: &Path, port: u16) -> PathBuf {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
+    fs::write(path.join("hosts"), HOSTS).unwrap();
+    fs::write(
+        path.join("nsswitch.conf"),
+        "passwd: files\ngroup: files\nhosts: files\n",
+    )
+    .unwrap();
+    // Only the first line of a name counts, so that a name can lead elsewhere than back.
+    fs::write(path.join("host.conf"), "multi off\n").unwrap();
+    let data = path.join("data");
+    let made = as_user(user, bin.join("initdb"))
+        .args(["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"])
+        .args(["-U", OWNER, "-D"])
+        .arg(&data)
+        .output()
+        .expect("initdb");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let settings = format!(
+        "listen_addresses = '127.0.0.1,::1'\nport = {port}\nunix_socket_directories = '{}'\n\
+         fsync = off\nautovacuum = off\npassword_encryption = md5\nssl = off\nmax_connections = 100\n",
+        path.display()
+    );
+    let mut config = fs::OpenOptions::new()
+        .append(true)
+        .open(data.join("postgresql.conf"))
+        .unwrap();
+    config.write_all(settings.as_bytes()).unwrap();
+    data
 }
 
 fn row(message: SimpleQueryMessage) -> Option<Vec<Option<String>>> {

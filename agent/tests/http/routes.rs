@@ -44,8 +44,12 @@ async fn a_primary_that_works() {
     assert!(ready.head.contains("content-type: text/plain"));
     assert!(ready.head.contains("cache-control: no-store"));
     let metrics = server.get("/metrics").await;
-    assert!(metrics.head.contains("application/openmetrics-text; version=1.0.0"));
+    assert!(metrics.head.contains("text/plain; version=0.0.4"), "{}", metrics.head);
     assert!(metrics.body.contains("gp_agent_ready 1.0\n"), "{}", metrics.body);
+    assert!(metrics.body.contains("# TYPE gp_agent_oom_kills_total counter\n"));
+    let accept = "\r\naccept: text/plain;q=0.5\r\naccept: application/openmetrics-text;version=1.0.0\r\nhost";
+    let metrics = server.ask(&get("/metrics").replace("\r\nhost", accept)).await;
+    assert!(metrics.head.contains("application/openmetrics-text; version=1.0.0"));
     assert!(metrics.body.ends_with("# EOF\n"));
 }
 
@@ -113,7 +117,14 @@ async fn other_methods_are_told_what_is_allowed() {
             assert!(said.head.contains("allow: get, head"), "{}", said.head);
         }
     }
-    for path in ["/hold", "/resume"] {
+    for path in [
+        "/hold",
+        "/resume",
+        "/switchover",
+        "/failover",
+        "/failover/pause",
+        "/failover/resume",
+    ] {
         let said = server.ask_unix(&get(path)).await;
         assert_eq!(said.code, 405);
         assert!(said.head.contains("allow: post"), "{}", said.head);
@@ -146,7 +157,14 @@ async fn a_recheck_is_posted_and_says_who_takes_it() {
 #[tokio::test]
 async fn only_the_unix_socket_may_hold_and_resume() {
     let server = Server::start();
-    for path in ["/hold", "/resume"] {
+    for path in [
+        "/hold",
+        "/resume",
+        "/switchover",
+        "/failover",
+        "/failover/pause",
+        "/failover/resume",
+    ] {
         let said = server.ask(&post(path, "me")).await;
         assert_eq!(said.code, 403, "{path}");
         assert!(said.body.contains("gp-agent hold"), "{}", said.body);
@@ -186,4 +204,41 @@ async fn a_connection_is_kept_for_the_next_request() {
     assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 2, "{text}");
     let old = until_closed(server.tcp().await, b"GET /livez HTTP/1.0\r\n\r\n").await;
     assert_eq!(answer(&old).code, 200);
+}
+
+#[tokio::test]
+async fn what_is_asked_of_failover_needs_its_word() {
+    let server = Server::start();
+    for (path, word, code) in [
+        ("/switchover", "", 200),
+        ("/switchover", "when-idle", 200),
+        ("/switchover", "at once", 400),
+        ("/failover", "", 400),
+        ("/failover", "accept-data-loss", 200),
+        ("/failover/pause", "", 200),
+        ("/failover/resume", "now", 400),
+    ] {
+        assert_eq!(server.ask_unix(&post(path, word)).await.code, code, "{path} {word}");
+    }
+    assert_eq!(server.agent.held.lock().unwrap().len(), 4);
+    server.agent.takes_long.store(true, Ordering::Relaxed);
+    assert_eq!(server.ask_unix(&post("/switchover", "")).await.code, 202);
+}
+
+#[tokio::test]
+async fn a_promise_is_given_to_the_other_coordinator_alone() {
+    let server = Server::start();
+    let ask = async |query: &str| server.ask(&post(&format!("/promise{query}"), "")).await;
+    let said = ask("?epoch=3&seconds=10&pod=coordinator-0&uid=a").await;
+    assert_eq!(said.code, 200, "{}", said.body);
+    assert!(said.body.contains("\"promised\":true"), "{}", said.body);
+    assert_eq!(ask("?epoch=3&seconds=10&pod=segment-a-0&uid=a").await.code, 403);
+    for wrong in ["", "?epoch=x&seconds=10&pod=coordinator-0&uid=a", "?epoch=3"] {
+        assert_eq!(ask(wrong).await.code, 400, "{wrong}");
+    }
+    assert_eq!(server.get("/promise").await.code, 405, "a GET changes nothing");
+    let own = server
+        .ask_unix(&post("/promise?epoch=3&seconds=10&pod=coordinator-0&uid=a", ""))
+        .await;
+    assert_eq!(own.code, 400, "from no address");
 }

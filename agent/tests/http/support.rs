@@ -1,17 +1,23 @@
 //! A real server with a pretended agent, and clients that write bytes.
 
-use gp_agent::internals::http::{Agent, Limits, Reply, bind_tcp, bind_unix, serve_tcp, serve_unix};
+use gp_agent::internals::http::{Agent, Done, Limits, Reply, bind_tcp, bind_unix, serve_tcp, serve_unix};
 use gp_agent::internals::peers::{FanOutLimits, PeerClient};
 use gp_agent_core::cluster::catalog::{CatalogAnswer, CatalogReply};
 use gp_agent_core::cluster::content::ContentId;
+use gp_agent_core::cluster::document::Origin;
+use gp_agent_core::cluster::failover_command::FailoverCommand;
+use gp_agent_core::cluster::partner_look::PartnerLook;
 use gp_agent_core::cluster::peer_error::PeerError;
 use gp_agent_core::cluster::report::{PodReport, Report};
 use gp_agent_core::cluster::status::{Phase, PodStatus, PostmasterStatus};
 use gp_agent_core::cluster::topology::{Member, Role};
 use gp_agent_core::discovery::peers::{PeerMap, PeerView};
+use gp_agent_core::failover::candidate::Reply as Promised;
+use gp_agent_core::failover::promise::{PromiseQuestion, PromiseReply};
+use gp_agent_core::recovery::machine::steps::Wish;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -27,6 +33,8 @@ pub(crate) struct Fake {
     pub status: Mutex<PodStatus>,
     pub held: Mutex<Vec<String>>,
     pub refuses: Mutex<Option<String>>,
+    /// Whether what is asked of failover takes longer than a request may.
+    pub takes_long: AtomicBool,
     pub peers: Mutex<Peers>,
     pub rechecks: AtomicU32,
 }
@@ -37,6 +45,7 @@ impl Fake {
             status: Mutex::new(ready("segment-a-0", Role::Primary)),
             held: Mutex::default(),
             refuses: Mutex::default(),
+            takes_long: AtomicBool::new(false),
             peers: Mutex::default(),
             rechecks: AtomicU32::new(0),
         })
@@ -66,6 +75,18 @@ impl Agent for Fake {
         NOW
     }
 
+    fn promise(&self, question: PromiseQuestion, from: IpAddr) -> Reply<'_, Option<PromiseReply>> {
+        let partner = from.is_loopback() && question.by.pod == "coordinator-0";
+        let origin = Origin::new("coordinator-1".into(), "warehouse".into(), "coordinator-1.gp".into());
+        let reply = PromiseReply::new(origin, "u".into(), Promised::Yes);
+        Box::pin(async move { partner.then_some(reply) })
+    }
+
+    fn partner(&self) -> Reply<'_, Option<PartnerLook>> {
+        let origin = Origin::new("coordinator-1".into(), "warehouse".into(), "coordinator-1.gp".into());
+        Box::pin(async move { Some(PartnerLook { origin, silent: true }) })
+    }
+
     fn cluster(&self) -> Reply<'_, String> {
         let own = PodReport::own(Report::new(self.status(), NOW));
         let peers = self.peers.lock().unwrap().clone();
@@ -92,6 +113,22 @@ impl Agent for Fake {
 
     fn resume(&self) -> Reply<'_, Result<(), String>> {
         Box::pin(async move { self.done("resume".into()) })
+    }
+
+    fn failover(&self, command: FailoverCommand) -> Reply<'_, Result<Done, String>> {
+        let done = match self.takes_long.load(Ordering::Relaxed) {
+            true => Done::UnderWay,
+            false => Done::Finished("coordinator-1 has the coordinator's role".into()),
+        };
+        Box::pin(async move { self.done(format!("{command:?}")).map(|()| done) })
+    }
+
+    fn recover(&self, wish: Wish) -> Reply<'_, Result<String, String>> {
+        Box::pin(async move { self.done(format!("{wish:?}")).map(|()| "it begins".into()) })
+    }
+
+    fn rebalance(&self) -> Reply<'_, Result<String, String>> {
+        Box::pin(async move { self.done("rebalance".into()).map(|()| "it begins".into()) })
     }
 }
 

@@ -1,10 +1,12 @@
 //! The verbs that ask this pod's agent: the real program against a real server.
 
 use crate::support::{Peers, Server};
+use gp_agent_core::cluster::failover_status::FailoverStatus;
 use gp_agent_core::cluster::status::Phase;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 struct Said {
@@ -144,4 +146,95 @@ async fn hold_and_resume() {
     *server.agent.refuses.lock().unwrap() = Some("no postmaster yet".into());
     let said = ask(&server, &["hold"]).await;
     assert_eq!((said.code, said.err.as_str()), (Some(1), "no postmaster yet\n"));
+}
+
+#[tokio::test]
+async fn switchover_and_failover() {
+    let server = Server::start();
+    for (args, asked) in [
+        (&["switchover"][..], "Switchover { when_idle: false }"),
+        (&["switchover", "--when-idle"], "Switchover { when_idle: true }"),
+        (&["failover", "--accept-data-loss"], "AcceptDataLoss"),
+        (&["failover", "pause"], "Pause"),
+        (&["failover", "resume"], "Resume"),
+    ] {
+        let said = ask(&server, args).await;
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        assert_eq!(said.out, "coordinator-1 has the coordinator's role\n");
+        assert_eq!(
+            said.err.contains("may write"),
+            asked == "AcceptDataLoss",
+            "{}",
+            said.err
+        );
+        assert_eq!(server.agent.held.lock().unwrap().pop().as_deref(), Some(asked));
+    }
+    *server.agent.refuses.lock().unwrap() = Some("the standby is not in sync: it is silent".into());
+    let said = ask(&server, &["switchover"]).await;
+    assert_eq!(
+        (said.code, said.err.as_str()),
+        (Some(1), "the standby is not in sync: it is silent\n")
+    );
+    // Nothing is done by a word too few.
+    let said = ask(&server, &["failover"]).await;
+    assert_eq!(said.code, Some(64), "{}", said.err);
+}
+
+#[tokio::test]
+async fn recover_and_rebalance() {
+    let server = Server::start();
+    for (args, asked) in [
+        (&["recover"][..], "Wish { pod: None, full: false }"),
+        (
+            &["recover", "--full", "segment-b-0"],
+            "Wish { pod: Some(\"segment-b-0\"), full: true }",
+        ),
+        (&["rebalance"], "rebalance"),
+    ] {
+        let said = ask(&server, args).await;
+        assert_eq!((said.code, said.out.as_str()), (Some(0), "it begins\n"), "{}", said.err);
+        assert_eq!(server.agent.held.lock().unwrap().pop().as_deref(), Some(asked));
+    }
+    *server.agent.refuses.lock().unwrap() = Some("segment-b-0 is held: disk".into());
+    let said = ask(&server, &["rebalance"]).await;
+    assert_eq!((said.code, said.err.as_str()), (Some(1), "segment-b-0 is held: disk\n"));
+}
+
+/// A hand-over that waits for clients is followed by the status, until the other pod has the role.
+#[tokio::test]
+async fn what_takes_long_is_followed() {
+    let server = Server::start();
+    let failover = |holder: &str, mine, activity: Option<&str>| {
+        Some(FailoverStatus {
+            holder: Some(holder.into()),
+            mine,
+            activity: activity.map(Into::into),
+            ..FailoverStatus::default()
+        })
+    };
+    server.agent.takes_long.store(true, Ordering::Relaxed);
+    server
+        .agent
+        .change(|s| s.failover = failover("segment-a-0", true, Some("waits for a transaction")));
+    let dir = server.dir.path().to_path_buf();
+    let following = tokio::task::spawn_blocking(move || {
+        let mut child = program(&dir, &["switchover", "--when-idle"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        let mut err = BufReader::new(child.stderr.take().unwrap());
+        err.read_line(&mut said).unwrap();
+        (child, said)
+    });
+    let (child, said) = following.await.unwrap();
+    assert_eq!(said, "waits for a transaction\n");
+    server
+        .agent
+        .change(|s| s.failover = failover("coordinator-1", false, None));
+    let ended = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());
+    let output = ended.await.unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.stdout, b"coordinator-1 has the coordinator's role\n");
 }

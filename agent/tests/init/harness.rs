@@ -5,7 +5,7 @@ use gp_agent::internals::process::{ProcessInfo, processes};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -65,6 +65,11 @@ impl Init {
 
     /// Waits for the line `<word> <pid>` and gives the PID.
     pub(crate) fn pid_line(&mut self, word: &str) -> i32 {
+        i32::try_from(self.number_line(word)).unwrap()
+    }
+
+    /// Waits for the line `<word> <number>` and gives the number.
+    pub(crate) fn number_line(&mut self, word: &str) -> u64 {
         let start = format!("{word} ");
         let line = self.wait_for(&start, |line| line.starts_with(&start));
         line[start.len()..].parse().unwrap()
@@ -173,6 +178,10 @@ impl FakePostgres {
         self.directory.path().join("postgres")
     }
 
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// A shell command that starts a fake postmaster in the background: it says `postmaster <pid>`, then `pm <signal>`
     /// for each signal that it gets, and ends at those in `obeys`.
     ///
@@ -215,9 +224,4 @@ pub(crate) fn command(program: impl AsRef<OsStr>, args: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(args);
     command
-}
-
-/// Says so past the test runner, which hides what a passing test prints.
-pub(crate) fn skipped(why: &str) {
-    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }

@@ -1,9 +1,9 @@
 //! An API server for one pod, with faults.
 
+use super::fake_leases::Body;
 use super::fake_objects::{Answer, Objects, status};
-use bytes::Bytes;
 use gp_agent::internals::kubernetes::InClusterConfig;
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -97,6 +97,7 @@ impl ApiServer {
             namespace: "prod".into(),
             pod: "segment-a-0".into(),
             uid: Some("uid-1".into()),
+            lease: None,
         }
     }
 
@@ -182,10 +183,19 @@ async fn serve(stream: TcpStream, acceptor: TlsAcceptor, shared: Shared) {
     }
 }
 
-async fn answer(shared: Shared, request: Request<Incoming>) -> hyper::Result<Response<Full<Bytes>>> {
+async fn answer(shared: Shared, request: Request<Incoming>) -> hyper::Result<Response<Body>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
     let mood = *shared.mood.borrow();
+    let watches = head.uri.query().is_some_and(|query| query.contains("watch=true"));
+    if watches && mood == Mood::Well {
+        let watched = shared.objects.lock().unwrap().watch_leases(&head);
+        shared.requests.send_modify(|log| log.push("WATCH".into()));
+        return Ok(match watched {
+            Ok(body) => Response::new(body),
+            Err((code, words)) => respond(code, words.to_string()),
+        });
+    }
     let does = matches!(mood, Mood::Well | Mood::DoesAndFails(_));
     let done = does.then(|| shared.objects.lock().unwrap().answer(&head, &body));
     shared.requests.send_modify(|log| log.push(head.method.to_string()));
@@ -204,10 +214,10 @@ async fn answer(shared: Shared, request: Request<Incoming>) -> hyper::Result<Res
     Ok(respond(code, body.to_string()))
 }
 
-fn respond(code: u16, body: String) -> Response<Full<Bytes>> {
+fn respond(code: u16, body: String) -> Response<Body> {
     Response::builder()
         .status(code)
         .header("content-type", "application/json")
-        .body(Full::from(body))
+        .body(Body::whole(body))
         .unwrap()
 }

@@ -1,16 +1,20 @@
 //! What the API server stores, and how it answers: as kube-apiserver does, as far as this agent asks.
 
+use super::fake_leases::Leases;
 use gp_agent_core::kubernetes::role_label::LABEL;
 use hyper::Method;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use hyper::http::request::Parts;
 use serde_json::{Value, json};
 
-/// One pod and the Events about it.
+/// One pod and the Events about it, another pod, and Leases.
 pub(crate) struct Objects {
-    namespace: String,
+    pub namespace: String,
     pod: Value,
+    /// The other coordinator's, if there is one.
+    pub other: Option<Value>,
     pub events: Vec<Value>,
+    pub leases: Leases,
     /// Requests with another bearer token are not authenticated.
     pub token: String,
     /// Verb and resource that RBAC refuses, such as `patch pods`.
@@ -34,7 +38,9 @@ impl Objects {
                 },
                 "spec": { "containers": [{ "name": "segment" }] },
             }),
+            other: None,
             events: Vec::new(),
+            leases: Leases::default(),
             token: "token-1".into(),
             forbidden: Vec::new(),
         }
@@ -69,10 +75,30 @@ impl Objects {
         Answer { code, body }
     }
 
+    /// Who is not known is turned away.
+    pub(crate) fn is_known(&self, head: &Parts) -> bool {
+        let given = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        given == Some(&format!("Bearer {}", self.token))
+    }
+
+    /// RBAC's word, if it refuses.
+    pub(crate) fn refusal(&self, verb: &str, resource: &str, name: &str) -> Option<(u16, Value)> {
+        let user = "system:serviceaccount:prod:greenplum";
+        let words = format!(
+            "{resource} \"{name}\" is forbidden: User \"{user}\" cannot {verb} resource \"{resource}\" in API group \"\" in the namespace \"{}\"",
+            self.namespace
+        );
+        let forbidden = self.forbidden.contains(&format!("{verb} {resource}"));
+        forbidden.then(|| status(403, &words))
+    }
+
     fn judge(&mut self, head: &Parts, body: &[u8]) -> (u16, Value) {
         let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
-        if header(AUTHORIZATION) != Some(&format!("Bearer {}", self.token)) {
+        if !self.is_known(head) {
             return status(401, "Unauthorized");
+        }
+        if let Some(name) = self.lease_name(head) {
+            return self.answer_lease(&head.method, &name, body);
         }
         let prefix = format!("/api/v1/namespaces/{}/", self.namespace);
         let Some(path) = head.uri.path().strip_prefix(&prefix) else {
@@ -87,13 +113,8 @@ impl Objects {
                 return status(405, "the server does not allow this method on the requested resource");
             }
         };
-        if self.forbidden.contains(&format!("{verb} {resource}")) {
-            let user = "system:serviceaccount:prod:greenplum";
-            let words = format!(
-                "{resource} \"{name}\" is forbidden: User \"{user}\" cannot {verb} resource \"{resource}\" in API group \"\" in the namespace \"{}\"",
-                self.namespace
-            );
-            return status(403, &words);
+        if let Some(refusal) = self.refusal(verb, resource, name) {
+            return refusal;
         }
         let merges = header(CONTENT_TYPE) == Some("application/merge-patch+json");
         if verb == "patch" && !merges {
@@ -114,10 +135,11 @@ impl Objects {
     }
 
     fn pod(&self, name: &str) -> (u16, Value) {
-        if self.pod["metadata"]["name"] != name {
-            return status(404, &format!("pods \"{name}\" not found"));
+        let mut pods = self.other.iter().chain([&self.pod]);
+        match pods.find(|pod| pod["metadata"]["name"] == name) {
+            Some(pod) => (200, pod.clone()),
+            None => status(404, &format!("pods \"{name}\" not found")),
         }
-        (200, self.pod.clone())
     }
 
     fn patch_pod(&mut self, name: &str, body: &[u8]) -> (u16, Value) {
@@ -128,19 +150,22 @@ impl Objects {
         let Ok(patch) = serde_json::from_slice::<Value>(body) else {
             return status(400, "error decoding patch");
         };
+        let before = pod.clone();
         merge(&mut pod, &patch);
-        if pod["metadata"]["uid"] != self.pod["metadata"]["uid"] {
+        if pod["metadata"]["uid"] != before["metadata"]["uid"] {
             return status(
                 422,
                 &format!("Pod \"{name}\" is invalid: metadata.uid: Invalid value: field is immutable"),
             );
         }
-        let changes = pod != self.pod;
-        if changes {
+        if pod != before {
             let version: u64 = pod["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap();
             pod["metadata"]["resourceVersion"] = json!((version + 1).to_string());
         }
-        self.pod = pod.clone();
+        match &mut self.other {
+            Some(other) if other["metadata"]["name"] == name => *other = pod.clone(),
+            _ => self.pod = pod.clone(),
+        }
         (200, pod)
     }
 

@@ -1,5 +1,6 @@
 //! The same against a real API server, where KUBECONFIG leads to one: what the pretended one does has to be true.
 
+use crate::skipped::skipped;
 use base64::Engine as _;
 use gp_agent::internals::kubernetes::{InClusterConfig, Kubernetes};
 use gp_agent_core::cluster::topology::Role;
@@ -12,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
-fn kubectl(args: &[&str], input: &str) -> String {
+pub(crate) fn kubectl(args: &[&str], input: &str) -> String {
     let mut child = Command::new("kubectl")
         .args(args)
         .stdin(Stdio::piped())
@@ -25,13 +26,13 @@ fn kubectl(args: &[&str], input: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn kubectl_json(args: &[&str], input: &str) -> Value {
+pub(crate) fn kubectl_json(args: &[&str], input: &str) -> Value {
     serde_json::from_str(&kubectl(args, input)).unwrap()
 }
 
 /// A namespace with a pod that no node takes, and its ServiceAccount; removed with the value.
-struct Namespace {
-    name: String,
+pub(crate) struct Namespace {
+    pub name: String,
     directory: TempDir,
 }
 
@@ -42,21 +43,18 @@ impl Drop for Namespace {
 }
 
 impl Namespace {
-    fn create() -> Option<Namespace> {
+    /// Its pod may do what `rules` allow; `word` tells it from those of other tests.
+    pub(crate) fn create(word: &str, rules: &Value) -> Option<Namespace> {
         let config = std::env::var_os("KUBECONFIG")?;
         if !Path::new(&config).exists() {
             return None;
         }
-        let name = format!("gp-agent-test-{}", std::process::id());
+        let name = format!("gp-agent-test-{word}-{}", std::process::id());
         kubectl(&["create", "namespace", &name], "");
         let namespace = Namespace {
             name,
             directory: tempfile::tempdir().unwrap(),
         };
-        let rules = json!([
-            { "apiGroups": [""], "resources": ["pods"], "verbs": ["get", "patch"] },
-            { "apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"] },
-        ]);
         namespace.apply("v1", "ServiceAccount", "segment", json!({}));
         let rbac = "rbac.authorization.k8s.io/v1";
         namespace.apply(rbac, "Role", "segment", json!({ "rules": rules }));
@@ -93,7 +91,7 @@ impl Namespace {
     }
 
     /// The place of the pod, with a token as kubelet mounts it.
-    fn place(&self) -> InClusterConfig {
+    pub(crate) fn place(&self) -> InClusterConfig {
         let uid = self.pod()["metadata"]["uid"].as_str().unwrap().to_string();
         let path = format!("/api/v1/namespaces/{}/serviceaccounts/segment/token", self.name);
         let wish = json!({
@@ -120,21 +118,26 @@ impl Namespace {
             namespace: self.name.clone(),
             pod: "segment-a-0".into(),
             uid: Some(uid),
+            lease: None,
         }
     }
 }
 
-fn parcel(outbox: &EventQueue) -> EventUpdate {
-    match outbox.next(Duration::from_secs(1000)) {
-        Due::Send(parcel) => *parcel,
+fn update(queue: &EventQueue) -> EventUpdate {
+    match queue.next(Duration::from_secs(1000)) {
+        Due::Send(update) => *update,
         Due::Wait(_) => panic!("nothing is due"),
     }
 }
 
 #[tokio::test]
 async fn a_real_server_answers_as_the_pretended_one() {
-    let Some(namespace) = Namespace::create() else {
-        eprintln!("SKIPPED: the client of a real API server: KUBECONFIG does not lead to a cluster");
+    let rules = json!([
+        { "apiGroups": [""], "resources": ["pods"], "verbs": ["get", "patch"] },
+        { "apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"] },
+    ]);
+    let Some(namespace) = Namespace::create("pod", &rules) else {
+        skipped("the client of a real API server: KUBECONFIG does not lead to a cluster");
         return;
     };
     let place = namespace.place();
@@ -169,25 +172,25 @@ async fn labels(namespace: &Namespace, api: &Kubernetes) {
 }
 
 async fn events(namespace: &Namespace, api: &Kubernetes) {
-    let mut outbox = EventQueue::new(EventLimits::default());
+    let mut queue = EventQueue::new(EventLimits::default());
     let notice = Notice {
         kind: Kind::Warning,
         reason: "CrashLoop",
         message: "crash 3 in a row".into(),
         topic: String::new(),
     };
-    outbox.note(notice.clone(), 1_700_000_000);
-    let first = parcel(&outbox);
+    queue.note(notice.clone(), 1_700_000_000);
+    let first = update(&queue);
     let name = api.send_event(&first).await.unwrap();
-    outbox.sent(&first, name.clone(), Duration::ZERO);
-    outbox.note(notice, 1_700_000_060);
-    assert_eq!(api.send_event(&parcel(&outbox)).await, Ok(name.clone()));
+    queue.sent(&first, name.clone(), Duration::ZERO);
+    queue.note(notice, 1_700_000_060);
+    assert_eq!(api.send_event(&update(&queue)).await, Ok(name.clone()));
     let described = kubectl(&["describe", "pod", "segment-a-0", "-n", &namespace.name], "");
     assert!(described.contains("crash 3 in a row"), "{described}");
     let stored = kubectl_json(&["get", "event", &name, "-n", &namespace.name, "-o", "json"], "");
     assert_eq!(stored["count"], 2);
     kubectl(&["delete", "event", &name, "-n", &namespace.name], "");
-    let gone = api.send_event(&parcel(&outbox)).await;
+    let gone = api.send_event(&update(&queue)).await;
     assert!(matches!(gone, Err(ApiError::Missing(_))), "{gone:?}");
 }
 

@@ -94,7 +94,10 @@ fn neither_the_agent_nor_init_nor_a_server_waits_for_a_reader_that_has_stopped()
     }
     fs::write(dir.path().join("gate"), "go\n").unwrap();
     pod.lives_until("the server could write everything", || dir.path().join("done").exists());
-    assert!(pod.dropped("server") > 0.0);
+    // The last of it may still be in the pipe: a busy machine lets the agent read it later.
+    pod.lives_until("the agent dropped records of the server", || {
+        pod.dropped("server") > 0.0
+    });
     pod.lives_until("the agent dropped records of its own", || {
         pod.signal(Signal::USR1);
         pod.dropped("agent") > 0.0

@@ -16,16 +16,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Rooms that more than one floor has, or may have.
-const ROOMS: [&str; 12] = [
+const ROOMS: [&str; 14] = [
     "cluster",
     "config",
     "discovery",
+    "failover",
     "greenplum",
     "http",
     "kubernetes",
     "log",
     "postgres",
     "process",
+    "recovery",
     "resources",
     "ssh",
     "storage",
@@ -34,8 +36,8 @@ const ROOMS: [&str; 12] = [
 /// Rooms of the lifecycle alone: what a pod goes through, whom its agent speaks to.
 const LIFECYCLE: [&str; 7] = ["api", "heart", "peers", "pod", "postmaster", "settings", "startup"];
 
-/// Most entries at the top of a floor, besides its own file.
-const DOZEN: usize = 12;
+/// Most entries at the top of a floor, besides its own file: a dozen rooms, and what belongs to all of them.
+const DOZEN: usize = 14;
 
 /// Which floor may use which, within the crate of the agent.
 const FLOORS: [(&str, &[&str]); 5] = [

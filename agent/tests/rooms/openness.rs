@@ -16,7 +16,6 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("MAY_FOLLOW", "the documents are compared with it"),
     ("variables_reference", "the documents are compared with it"),
     ("value_schemas", "the chart is compared with it"),
-    ("admit", "a real server is asked whether it admits the same clients"),
     (
         "verified_name",
         "a real server is asked whether it admits the same clients",

@@ -1,21 +1,16 @@
 //! File systems to try, and a place where they can be mounted.
 
+use crate::skipped::skipped;
 use gp_agent::internals::storage::{StorageError, prove};
 use gp_agent_core::cluster::volume::VolumePurpose;
 use gp_agent_core::storage::Observation;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
-
-/// Tells a person, past the test harness's capture, why a test could not be made.
-pub(crate) fn skip(why: &str) {
-    let _ = writeln!(std::io::stderr(), "SKIPPED a storage test: {why}");
-}
 
 /// A directory in a mount namespace of this thread alone, so that mounts vanish with the test, however it ends.
 pub(crate) struct Private(TempDir);
@@ -37,7 +32,7 @@ impl Drop for Private {
 
 pub(crate) fn private_directory() -> Option<Private> {
     if let Err(e) = unshare(CloneFlags::CLONE_NEWNS) {
-        skip(&format!("it mounts file systems and must run as root ({e})"));
+        skipped(&format!("it mounts file systems and must run as root ({e})"));
         return None;
     }
     let none: Option<&str> = None;
@@ -70,7 +65,7 @@ pub(crate) fn ext4(parent: &Private, mib: u64, mkfs: &[&str], options: &str) -> 
 pub(crate) fn disk(parent: &Private, kind: &str, mib: u64, mkfs: &[&str], options: &str) -> Option<PathBuf> {
     let program = format!("mkfs.{kind}");
     if let Some(why) = no_disk(kind, &program) {
-        skip(&format!("{kind} cannot be tried: {why}"));
+        skipped(&format!("{kind} cannot be tried: {why}"));
         return None;
     }
     let image = parent.path().join("image");

@@ -3,6 +3,18 @@
 {{- .Values.cluster | default .Release.Name -}}
 {{- end -}}
 
+{{/* The Lease that says who is the coordinator; the agents know it by the name of the cluster. */}}
+{{- define "gp-agent.lease" -}}
+{{- printf "%s-coordinator" (include "gp-agent.cluster" .) -}}
+{{- end -}}
+
+{{/* Whether the standby takes over by itself; as the agents decide it (docs/reference/configuration.md). */}}
+{{- define "gp-agent.failover" -}}
+{{- $asked := .Values.failover.authority -}}
+{{- $lease := has $asked (list "kubernetes" "auto") -}}
+{{- ternary "yes" "" (and .Values.coordinator.standby .Values.roleLabels (eq .Values.failover.mode "auto") $lease) -}}
+{{- end -}}
+
 {{/* A name of this cluster: include "gp-agent.name" (list . "coordinator"). */}}
 {{- define "gp-agent.name" -}}
 {{- $root := index . 0 -}}
@@ -108,6 +120,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
+{{/* Of what Prometheus' operator and Grafana look for, with the labels that they select by. */}}
+{{- define "gp-agent.monitoring-labels" -}}
+{{ include "gp-agent.labels" . }}
+{{- with .Values.monitoring.labels }}
+{{ toYaml . }}
+{{- end -}}
+{{- end -}}
+
 {{/* The coordinator pods, one a line. */}}
 {{- define "gp-agent.coordinators" -}}
 {{- $root := . -}}
@@ -122,6 +142,27 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- range $group := ternary (list "segment-a" "segment-b") (list "segment-a") .Values.mirrors.enabled -}}
 {{- range $i := until (int $root.Values.segments.count) }}
 {{ include "gp-agent.name" (list $root $group) }}-{{ $i }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Greenplum's catalog goes on with pods that are taken away: what a release has is not made smaller. Where there is no cluster to
+     look into nothing is found. */}}
+{{- define "gp-agent.keeps-pods" -}}
+{{- if eq .Values.engine "greenplum" -}}
+{{- $there := dict -}}
+{{- range $group := list "coordinator" "segment-a" "segment-b" -}}
+{{- $set := lookup "apps/v1" "StatefulSet" $.Release.Namespace (include "gp-agent.name" (list $ $group)) -}}
+{{- $_ := set $there $group (dig "spec" "replicas" 0 ($set | default dict) | int) -}}
+{{- end -}}
+{{- if and (not .Values.mirrors.enabled) (get $there "segment-b") -}}
+{{- fail "mirrors.enabled is false, and the cluster has mirrors, whose pods this would delete; no tool takes mirrors out of a catalog: set it to true" -}}
+{{- end -}}
+{{- if and (not .Values.coordinator.standby) (gt (get $there "coordinator") 1) -}}
+{{- fail "coordinator.standby is false, and the cluster has pod coordinator-1, which this would delete: set it to true; or have coordinator-0 be the active coordinator (gp-agent switchover), call gpinitstandby -a -r there, and scale the StatefulSet of the coordinators to 1 first" -}}
+{{- end -}}
+{{- if lt (int .Values.segments.count) (get $there "segment-a") -}}
+{{- fail (printf "segments.count is %d, and the cluster has %d segments, whose pods this would delete: set it to %d" (int .Values.segments.count) (get $there "segment-a") (get $there "segment-a")) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -20,6 +20,20 @@ priorityClassName: {{ . }}
 terminationGracePeriodSeconds: {{ add $values.shutdown.graceSeconds 10 }}
 {{- include "gp-agent.pod-security" $root | nindent 0 }}
 {{- include "gp-agent.placement" . }}
+{{- if eq $values.names.hosts "auto" }}
+initContainers:
+  # kubelet's /etc/hosts belongs to root: the agent gets a copy that it may write, and kubelet leaves that alone.
+  - name: hosts
+    image: {{ include "gp-agent.image" $root }}
+    imagePullPolicy: {{ $values.image.pullPolicy }}
+    command: [cp, /etc/hosts, /hosts/hosts]
+    resources:
+      {{- toYaml .values.resources | nindent 6 }}
+    securityContext:
+      {{- include "gp-agent.container-security" $root | nindent 6 }}
+    volumeMounts:
+      - { name: hosts, mountPath: /hosts }
+{{- end }}
 containers:
   - name: gp-agent
     image: {{ include "gp-agent.image" $root }}
@@ -28,6 +42,11 @@ containers:
       {{- range $name, $field := dict "POD_NAME" "metadata.name" "POD_NAMESPACE" "metadata.namespace" "POD_UID" "metadata.uid" }}
       - name: {{ $name }}
         valueFrom: { fieldRef: { apiVersion: v1, fieldPath: {{ $field }} } }
+      {{- end }}
+      {{- if and $coordinator $values.roleLabels }}
+      # With a standby the agent takes it for there, and for its own to write; an older one does not look. One that comes later
+      # needs no other pod then.
+      - { name: COORDINATOR_LEASE, value: {{ include "gp-agent.lease" $root }} }
       {{- end }}
       {{- if and $values.roleLabels (not $coordinator) $apart (not (include "gp-agent.segment-labels" $root)) }}
       # It has no right to.
@@ -58,6 +77,9 @@ containers:
       {{- if include "gp-agent.tls-here" . }}
       - { name: tls, mountPath: /etc/greenplum-tls }
       {{- end }}
+      {{- if eq $values.names.hosts "auto" }}
+      - { name: hosts, mountPath: /etc/hosts, subPath: hosts }
+      {{- end }}
       - { name: run, mountPath: /run/gp-agent }
       - { name: home, mountPath: /home/gpadmin }
       - { name: tmp, mountPath: /tmp }
@@ -77,6 +99,11 @@ volumes:
   {{- if include "gp-agent.tls-here" . }}
   - name: tls
     secret: { secretName: {{ include "gp-agent.tls-secret" $root }}, defaultMode: 0440 }
+  {{- end }}
+  {{- if eq $values.names.hosts "auto" }}
+  # Read at every lookup, and written by the agent's loop: never from a disk.
+  - name: hosts
+    emptyDir: { medium: Memory, sizeLimit: 16Mi }
   {{- end }}
   # Keys and the password lie in the first two: in memory only.
   - name: run

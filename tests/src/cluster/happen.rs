@@ -5,6 +5,7 @@ use crate::docker;
 use anyhow::{Context, Result};
 use rand::seq::SliceRandom;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -51,6 +52,20 @@ impl Cluster {
         let command = ["--user", "0", "--entrypoint", "ip", &image, "route", verb];
         let route = ["unreachable", "127.0.0.11", "table", "local"];
         docker::docker(&[&run[..], &command, &route].concat()).map(drop)
+    }
+
+    /// The mount of a pod's own /etc/hosts, where the settings ask for it: a file that its user may write, as a new pod finds
+    /// it.
+    pub(super) fn hosts_argument(&self, pod: &str) -> Result<Option<String>> {
+        if !self.settings.hosts {
+            return Ok(None);
+        }
+        let dir = self.dir.path().join("hosts");
+        fs::create_dir_all(&dir)?;
+        let file = dir.join(pod);
+        fs::write(&file, "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n")?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o666))?;
+        Ok(Some(format!("--volume={}:/etc/hosts", file.display())))
     }
 
     /// Starts a program in a pod and leaves it running there.

@@ -22,6 +22,8 @@ use tempfile::TempDir;
 
 /// The agent's port.
 const HTTP: u16 = 8008;
+/// Where the coordinators have their record.
+const RECORD: &str = "/var/lib/gp-agent-failover";
 
 /// Mounts and limits of `image/compose.yaml`.
 const LIKE_COMPOSE: &[&str] = &[
@@ -64,12 +66,15 @@ impl Cluster {
             cluster.secret_dir(),
             cluster.switches_dir(),
             cluster.sql_dir(),
+            cluster.failover_dir(),
         ];
         for dir in dirs {
             fs::create_dir(&dir)?;
             // tempfile's own directory is closed to others; what is mounted has to be open to the pods' user.
             fs::set_permissions(&dir, fs::Permissions::from_mode(0o755))?;
         }
+        // The pods' user writes there.
+        fs::set_permissions(cluster.failover_dir(), fs::Permissions::from_mode(0o777))?;
         cluster.configure(&cluster.settings.clone())?;
         cluster.rotate_secret()?;
         docker::docker(&["network", "create", "--label", &label(), &cluster.domain()])?;
@@ -120,6 +125,11 @@ impl Cluster {
         self.dir.path().join("ssh-key")
     }
 
+    /// The directory that the coordinators share.
+    fn failover_dir(&self) -> PathBuf {
+        self.dir.path().join("failover")
+    }
+
     /// Puts a new user key in the Secret.
     ///
     /// # Errors
@@ -156,8 +166,8 @@ impl Cluster {
         format!("{}-volume", self.container(pod))
     }
 
-    /// Starts a pod's container for the first time. `extra` arguments of `docker run` come last; when one of them
-    /// mounts something at /greenplum, the pod gets no volume.
+    /// Starts a pod's container for the first time. `extra` arguments of `docker run` come last; what one of them mounts at
+    /// /greenplum, or at the record's place, takes the place of the cluster's own.
     ///
     /// # Errors
     /// What docker said.
@@ -179,9 +189,15 @@ impl Cluster {
         args.extend(["--label", &label]);
         args.extend(["--network", &domain, "--network-alias", pod]);
         args.extend(["--volume", &config, "--volume", &keys]);
-        if !extra.iter().any(|arg| mounts_the_volume(arg)) {
+        if !mounts(extra, "/greenplum") {
             args.extend(["--volume", &volume]);
         }
+        let record = format!("{}:{RECORD}", self.failover_dir().display());
+        if self.settings.failover && pod.contains("coordinator-") && !mounts(extra, RECORD) {
+            args.extend(["--volume", &record]);
+        }
+        let hosts = self.hosts_argument(pod)?;
+        args.extend(hosts.iter().map(String::as_str));
         let greenplum = self.greenplum_arguments();
         args.extend(greenplum.iter().map(String::as_str));
         args.extend(LIKE_COMPOSE);
@@ -272,10 +288,10 @@ fn label() -> String {
     format!("{LABEL}={}", std::process::id())
 }
 
-/// Whether an argument of `docker run` mounts something at /greenplum itself.
-fn mounts_the_volume(argument: &str) -> bool {
-    let target = |part: &str| part == "/greenplum" || part.ends_with("=/greenplum");
-    argument.split(':').any(target)
+/// Whether one of these arguments of `docker run` mounts something at `place` itself.
+fn mounts(arguments: &[&str], place: &str) -> bool {
+    let target = |part: &str| part.trim_start_matches("--tmpfs=") == place;
+    arguments.iter().any(|argument| argument.split(':').any(target))
 }
 
 impl Drop for Cluster {

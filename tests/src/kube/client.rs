@@ -5,10 +5,14 @@ use super::Release;
 use crate::wait;
 use anyhow::{Context, Result, ensure};
 use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How libpq finds out that a server is gone without a word: after two seconds, as a client does that wants to reach the next one.
+const NOTICES: &str =
+    "dbname=postgres keepalives_idle=1 keepalives_interval=1 keepalives_count=2 tcp_user_timeout=2000";
 
 /// psql on this machine, in a session through an address.
 #[derive(Clone, Debug)]
@@ -67,9 +71,9 @@ impl Client {
         Command::new("psql")
             .args(["-XAtqw", "-v", "ON_ERROR_STOP=1", "-U", "gpadmin"])
             .args(["-h", &self.address, "-p", &self.port.to_string()])
-            .args(["-d", "postgres", "-c", query])
+            .args(["-d", NOTICES, "-c", query])
             .env("PGPASSWORD", &self.password)
-            .env("PGCONNECT_TIMEOUT", "3")
+            .env("PGCONNECT_TIMEOUT", "2")
             .stdin(Stdio::null())
             .output()
             .context("cannot run psql")
@@ -100,29 +104,95 @@ impl Client {
 #[derive(Debug)]
 pub struct Clients {
     threads: Vec<JoinHandle<Vec<i64>>>,
-    acknowledged: Arc<AtomicI64>,
+    seen: Arc<Seen>,
     stop: Arc<AtomicBool>,
+}
+
+/// What all of them were told.
+#[derive(Debug)]
+struct Seen {
+    acknowledged: AtomicI64,
+    times: Mutex<Times>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    /// When the first statement was sent that was acknowledged.
+    first_sent: Option<Instant>,
+    /// The last acknowledgement, or the begin.
+    last: Instant,
+    /// The longest time without one.
+    longest: Duration,
+}
+
+impl Seen {
+    fn new() -> Seen {
+        Seen {
+            acknowledged: AtomicI64::new(0),
+            times: Mutex::new(Times {
+                first_sent: None,
+                last: Instant::now(),
+                longest: Duration::ZERO,
+            }),
+        }
+    }
+
+    fn times(&self) -> MutexGuard<'_, Times> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, sent: Instant) {
+        let mut times = self.times();
+        let now = Instant::now();
+        times.longest = times.longest.max(now - times.last);
+        times.last = now;
+        times.first_sent.get_or_insert(sent);
+        drop(times);
+        self.acknowledged.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Clients {
     /// Starts `count` of them; each inserts distinct numbers into `table (id bigint)`.
     pub fn start(client: &Client, table: &str, count: i64) -> Clients {
-        let (acknowledged, stop) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicBool::new(false)));
+        let (all, stop) = (Arc::new(Seen::new()), Arc::new(AtomicBool::new(false)));
         let threads = (0..count).map(|writer| {
             let (client, table) = (client.clone(), table.to_string());
-            let (seen, stop) = (acknowledged.clone(), stop.clone());
+            let (seen, stop) = (all.clone(), stop.clone());
             std::thread::spawn(move || write(&client, &table, writer, &seen, &stop))
         });
         Clients {
             threads: threads.collect(),
-            acknowledged,
+            seen: all,
             stop,
         }
     }
 
     /// How many rows have been acknowledged so far.
     pub fn acknowledged(&self) -> i64 {
-        self.acknowledged.load(Ordering::Relaxed)
+        self.seen.acknowledged.load(Ordering::Relaxed)
+    }
+
+    /// From now on the longest time without an acknowledgement counts.
+    pub fn watch_gaps(&self) {
+        let mut times = self.seen.times();
+        (times.longest, times.last) = (Duration::ZERO, Instant::now());
+    }
+
+    /// The longest time without an acknowledgement, also one that lasts.
+    pub fn longest_gap(&self) -> Duration {
+        let times = self.seen.times();
+        times.longest.max(times.last.elapsed())
+    }
+
+    /// When the first statement that was acknowledged was sent; and when the last acknowledgement came.
+    ///
+    /// # Errors
+    /// When there was none.
+    pub fn span(&self) -> Result<(Instant, Instant)> {
+        let times = *self.seen.times();
+        let first = times.first_sent.context("nothing was acknowledged")?;
+        Ok((first, times.last))
     }
 
     /// Waits until ten more rows have been acknowledged.
@@ -153,17 +223,18 @@ impl Clients {
     }
 }
 
-fn write(client: &Client, table: &str, writer: i64, seen: &AtomicI64, stop: &AtomicBool) -> Vec<i64> {
+fn write(client: &Client, table: &str, writer: i64, seen: &Seen, stop: &AtomicBool) -> Vec<i64> {
     let mut rows = Vec::new();
     for row in (0..).map(|n| n * 1000 + writer) {
         if stop.load(Ordering::Relaxed) {
             break;
         }
+        let sent = Instant::now();
         let answer = client.sql(&format!("insert into {table} values ({row}) returning id"));
         match answer {
             Ok(id) if id == row.to_string() => {
                 rows.push(row);
-                seen.fetch_add(1, Ordering::Relaxed);
+                seen.note(sent);
             }
             // Nobody answers for a while: no need to hammer.
             _ => std::thread::sleep(Duration::from_millis(100)),

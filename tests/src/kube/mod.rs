@@ -4,6 +4,7 @@ mod api;
 mod client;
 mod pods;
 mod release;
+mod roles;
 mod tool;
 
 pub use api::Api;

@@ -108,6 +108,15 @@ impl Release {
         self.object(&format!("pods/{pod}:8008/proxy/status"))
     }
 
+    /// The process of the server that a pod runs.
+    ///
+    /// # Errors
+    /// When it runs none, or its agent does not answer.
+    pub fn postmaster(&self, pod: &str) -> Result<i64> {
+        let pid = &self.status(pod)?["postmaster"]["pid"];
+        pid.as_i64().with_context(|| format!("{pod} runs no server"))
+    }
+
     /// What the pod's container wrote since it was made.
     pub fn logs(&self, pod: &str) -> String {
         let logs = self.kubectl(&["logs", pod]);

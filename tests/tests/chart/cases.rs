@@ -40,6 +40,9 @@ pub(crate) fn all() -> Vec<Case> {
         "primaries": { "nodeSelector": { "pool": "a" }, "storage": { "storageClass": "fast", "walStorageClass": "faster" } },
         "mirrors": { "affinity": { "nodeAffinity": {} }, "storage": { "storageClass": "-" } },
         "storage": { "wal": true },
+        "failover": { "mode": "manual", "authority": "kubernetes", "leaseSeconds": 6, "onPodDelete": "restart" },
+        "recovery": { "segments": "manual", "standby": "manual", "full": "auto", "roles": "window", "window": "0 2 * * sun", "windowMinutes": 60 },
+        "names": { "hosts": "off" },
         "parameters": { "log_statement": "ddl" },
         "config": { "shutdown": { "graceSeconds": 60 } },
         "tls": { "secret": "certificate" },
@@ -53,6 +56,12 @@ pub(crate) fn all() -> Vec<Case> {
         "extraVolumes": [{ "name": "sql", "configMap": { "name": "sql" } }],
         "extraVolumeMounts": [{ "name": "sql", "mountPath": "/etc/greenplum-sql" }],
     });
+    let monitoring = json!({ "monitoring": {
+        "labels": { "release": "stack" },
+        "podMonitor": { "enabled": true },
+        "rules": { "enabled": true, "runbooks": "https://git.test/gp-agent/blob/main/" },
+        "dashboard": { "enabled": true },
+    } });
     vec![
         default(),
         case("minikube", &["values-minikube.yaml"], json!({})),
@@ -85,6 +94,7 @@ pub(crate) fn all() -> Vec<Case> {
             &[],
             json!({ "antiAffinity": { "segments": "none", "coordinator": "none" } }),
         ),
+        case("monitoring", &[], monitoring),
         case("everything", &[], everything),
     ]
 }

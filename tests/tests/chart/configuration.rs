@@ -136,6 +136,8 @@ fn unusual(schema: &Value, default: &Value, number: u64) -> Value {
         (Value::Array(words), _) => words.iter().find(|word| *word != default).unwrap().clone(),
         (_, Some("boolean")) => json!(!default.as_bool().unwrap()),
         (_, Some("integer")) => json!(schema["minimum"].as_u64().unwrap() + 7 + number),
+        // The one text among them is a schedule.
+        (_, Some("string")) => json!(format!("{number} 2 * * sun")),
         (_, Some("array")) => json!([format!("host all all 192.0.2.{number}/32 reject")]),
         (_, Some("object")) => json!({ "work_mem": format!("{number}MB") }),
         other => panic!("no unusual value for {other:?}"),
@@ -194,4 +196,52 @@ fn every_key_that_is_written_comes_from_a_value_or_is_made_up_on_purpose() {
         );
     }
     assert_eq!(written, known);
+}
+
+/// While pods are being replaced an agent from before failover may start again, with the new cluster.yaml: it refuses a file
+/// with a key that it does not know, and starts no server. So nothing is written that only says what the agent does anyway.
+#[test]
+fn an_older_agent_reads_what_an_upgrade_writes() {
+    if !can_render() {
+        return;
+    }
+    for files in [
+        &[][..],
+        &["values-minikube.yaml"],
+        &["values-kind.yaml"],
+        &["values-gke.yaml"],
+    ] {
+        let written = cluster_yaml(&helm::render(files, &json!({}), NEWEST).unwrap());
+        assert_eq!(written.get("failover"), None, "{files:?}");
+        assert_eq!(written.get("recovery"), None, "{files:?}");
+        assert_eq!(written.get("names"), None, "{files:?}");
+    }
+    let spelled =
+        json!({ "failover": { "mode": "auto", "authority": "auto", "leaseSeconds": 10, "onPodDelete": "handOver" } });
+    let written = cluster_yaml(&helm::render(&[], &spelled, NEWEST).unwrap());
+    assert_eq!(written.get("failover"), None);
+    let one = json!({ "failover": { "leaseSeconds": 20 } });
+    let written = cluster_yaml(&helm::render(&[], &one, NEWEST).unwrap());
+    assert_eq!(written["failover"], json!({ "leaseSeconds": 20 }));
+}
+
+/// The template knows the agent's defaults by heart.
+#[test]
+fn what_the_template_leaves_out_is_the_agents_default() {
+    let template = fs::read_to_string(helm::chart().join("templates/configmap.yaml")).unwrap();
+    let keys = value_schemas();
+    for key in [
+        "failover.mode",
+        "failover.authority",
+        "failover.leaseSeconds",
+        "failover.onPodDelete",
+        "recovery.segments",
+        "recovery.full",
+        "recovery.roles",
+        "recovery.windowMinutes",
+    ] {
+        let (_, leaf) = key.split_once('.').unwrap();
+        let pair = format!("{:?} {}", leaf, keys[key]["default"]);
+        assert!(template.contains(&pair), "{pair}");
+    }
 }

@@ -62,6 +62,11 @@ fn wrong_values_are_refused_by_name() {
         (json!({ "segmentLabels": true }), "/segmentLabels"),
         (json!({ "admissionPolicy": "always" }), "/admissionPolicy"),
         (json!({ "tls": { "secret": "A_B" } }), "/tls/secret"),
+        (json!({ "monitoring": { "rules": true } }), "/monitoring/rules"),
+        (
+            json!({ "monitoring": { "podMonitor": { "interval": "soon" } } }),
+            "/monitoring/podMonitor/interval",
+        ),
         (json!({ "tls": { "existingSecret": "a" } }), "existingSecret"),
         (
             json!({ "tls": { "certManager": { "issuerKind": "Anybody" } } }),

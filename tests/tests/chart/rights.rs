@@ -68,7 +68,66 @@ fn coordinators_may_label_each_other_and_nobody_else() {
         let rules = rules(objects, account);
         assert_eq!(patched(&rules), pods_of(objects, &["coordinator"]), "{name}");
         let events = json!({ "apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"] });
-        assert_eq!(rules[1..], [&events], "{name}");
+        let leases = json!({
+            "apiGroups": ["coordination.k8s.io"], "resources": ["leases"],
+            "verbs": ["get", "create", "update", "watch"], "resourceNames": [lease_of(objects)],
+        });
+        // Only one of two can be lost.
+        let two = pods_of(objects, &["coordinator"]).len() == 2;
+        let expected = [&events, &leases];
+        assert_eq!(rules[1..], expected[..if two { 2 } else { 1 }], "{name}");
+        let made = of_kind(objects, "Lease").map(|lease| text(&lease["metadata"]["name"]));
+        assert_eq!(
+            made.collect::<Vec<_>>(),
+            two.then(|| lease_of(objects)).as_slice(),
+            "{name}"
+        );
+    }
+}
+
+/// By this the agents know that failover has a place, with a standby: never without the token and the right to write it. A
+/// coordinator without a standby is told as well, so that one that comes later finds it ready; its own cluster.yaml says that there
+/// is none.
+#[test]
+fn the_coordinators_alone_learn_of_the_lease() {
+    if !can_render() {
+        return;
+    }
+    for (name, objects) in cases::rendered() {
+        let made = of_kind(objects, "Lease").map(|lease| lease["metadata"]["name"].clone());
+        let made: Vec<Value> = made.collect();
+        for set in of_kind(objects, "StatefulSet") {
+            let pod = &set["spec"]["template"]["spec"];
+            let env = list(&pod["containers"][0]["env"]).find(|env| env["name"] == "COORDINATOR_LEASE");
+            let told: Vec<Value> = env.map(|env| env["value"].clone()).into_iter().collect();
+            let is_coordinator = set["metadata"]["labels"]["app.kubernetes.io/component"] == "coordinator";
+            let token = pod["automountServiceAccountToken"] == true;
+            assert_eq!(told.len(), usize::from(is_coordinator && token), "{name}");
+            assert!(made.is_empty() || !is_coordinator || told == made, "{name}");
+        }
+    }
+}
+
+/// The Lease that the agents use: by the cluster's name in their configuration.
+fn lease_of(objects: &[Value]) -> String {
+    let mut maps = of_kind(objects, "ConfigMap");
+    let config = maps.find_map(|map| map["data"]["cluster.yaml"].as_str()).unwrap();
+    let cluster = config.lines().find_map(|line| line.strip_prefix("cluster: ")).unwrap();
+    format!("{}-coordinator", cluster.trim_matches('"'))
+}
+
+#[test]
+fn nobody_but_the_coordinators_may_touch_the_lease() {
+    if !can_render() {
+        return;
+    }
+    for (name, objects) in cases::rendered() {
+        let others = SEGMENTS.iter().filter(|set| !pods_of(objects, &[set]).is_empty());
+        for account in others.filter_map(|set| account(objects, &set_of(objects, set))) {
+            let rules = rules(objects, account);
+            let leases = rules.iter().filter(|rule| rule["resources"] == json!(["leases"]));
+            assert_eq!(leases.count(), 0, "{name}");
+        }
     }
 }
 

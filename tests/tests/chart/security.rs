@@ -1,7 +1,8 @@
 //! Every pod passes the restricted Pod Security Standard and can end in order.
 
 use crate::objects::{list, of_kind, pods};
-use crate::{can_render, cases};
+use crate::{OLDEST, can_render, cases};
+use cluster_tests::helm;
 use serde_json::{Value, json};
 
 /// Kinds of volumes that the restricted standard allows, as far as they can occur here.
@@ -64,7 +65,7 @@ fn pods_pass_the_restricted_standard_with_a_read_only_root() {
         for (title, pod) in pods(objects) {
             let spec = &pod["spec"];
             assert_eq!(objections(spec), [""; 0], "{name}: {title}");
-            for container in list(&spec["containers"]) {
+            for container in list(&spec["containers"]).chain(list(&spec["initContainers"])) {
                 let read_only = &container["securityContext"]["readOnlyRootFilesystem"];
                 assert_eq!(*read_only, true, "{name}: {title}");
             }
@@ -106,8 +107,9 @@ fn private_files_are_in_memory_and_not_for_everybody() {
             }
             let mounts = list(&spec["containers"][0]["volumeMounts"]);
             assert!(mounts.clone().any(|mount| mount["mountPath"] == "/dev/shm"), "{name}");
-            // The kubelet does not renew what is mounted by subPath.
-            assert!(mounts.clone().all(|mount| mount["subPath"].is_null()), "{name}");
+            // The kubelet does not renew what is mounted by subPath; the agent does that for /etc/hosts.
+            let renewed = |mount: &Value| mount["subPath"].is_null() || mount["mountPath"] == "/etc/hosts";
+            assert!(mounts.clone().all(renewed), "{name}");
         }
     }
 }
@@ -133,5 +135,36 @@ fn no_probe_asks_the_database_whether_the_container_may_live() {
             assert!(seconds("livenessProbe") > 60, "{name}");
             assert!(seconds("startupProbe") > 60, "{name}");
         }
+    }
+}
+
+/// kubelet leaves /etc/hosts alone where a volume is mounted there; the copy is the pods' user's, in memory.
+#[test]
+fn the_agent_may_write_the_file_of_hosts() {
+    if !can_render() {
+        return;
+    }
+    for set in of_kind(&cases::default().render(OLDEST), "StatefulSet") {
+        let spec = &set["spec"]["template"]["spec"];
+        let init = &spec["initContainers"][0];
+        assert_eq!(init["command"], json!(["cp", "/etc/hosts", "/hosts/hosts"]));
+        assert_eq!(
+            init["volumeMounts"],
+            json!([{ "name": "hosts", "mountPath": "/hosts" }])
+        );
+        assert_eq!(init["image"], spec["containers"][0]["image"]);
+        // As much as the pod has anyway: it asks for nothing more.
+        assert_eq!(init["resources"], spec["containers"][0]["resources"]);
+        let mounted = list(&spec["containers"][0]["volumeMounts"]).find(|m| m["mountPath"] == "/etc/hosts");
+        assert_eq!(
+            *mounted.unwrap(),
+            json!({ "name": "hosts", "mountPath": "/etc/hosts", "subPath": "hosts" })
+        );
+        let volume = list(&spec["volumes"]).find(|v| v["name"] == "hosts").unwrap();
+        assert_eq!(volume["emptyDir"]["medium"], "Memory");
+    }
+    let off = json!({ "names": { "hosts": "off" } });
+    for set in of_kind(&helm::render(&[], &off, OLDEST).unwrap(), "StatefulSet") {
+        assert!(set["spec"]["template"]["spec"]["initContainers"].is_null());
     }
 }

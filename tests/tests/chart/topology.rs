@@ -3,7 +3,7 @@
 use crate::objects::{list, object, of_kind, text};
 use crate::{NEWEST, can_render, cases};
 use gp_agent_core::cluster::topology::{Role, Topology};
-use gp_agent_core::config::{Config, load};
+use gp_agent_core::config::{Config, KeepHosts, load};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -56,6 +56,11 @@ fn everything_that_the_agent_wants_is_mounted_where_it_looks() {
                 "{name}: {paths:?}"
             );
             assert!(config.storage.wal.as_deref().is_none_or(has), "{name}: {paths:?}");
+            assert_eq!(
+                paths.contains("/etc/hosts"),
+                config.names.hosts == KeepHosts::Auto,
+                "{name}"
+            );
             let password = config.hba.password_file.parent().unwrap();
             assert_eq!(has(password), config.hba.auth.method() != "trust", "{name}");
             let volumes = list(&spec["volumes"]).chain(list(&set["spec"]["volumeClaimTemplates"]));

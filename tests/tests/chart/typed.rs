@@ -1,5 +1,6 @@
 //! Every object has the types and fields of the Kubernetes API, in its oldest and its newest version here.
 
+use crate::monitoring::types::{PodMonitor, PrometheusRule};
 use crate::objects::{of_kind, text, title};
 use crate::{NEWEST, OLDEST, can_render, cases};
 use serde::de::DeserializeOwned;
@@ -23,7 +24,7 @@ fn wrong<T: DeserializeOwned>(object: &Value) -> Vec<String> {
 macro_rules! types {
     ($name:ident, $api:ident, $policy:ident, $budget:literal $(, $admission:ident)?) => {
         fn $name(version: &str, kind: &str) -> Option<Check> {
-            use $api::api::{apps, core, networking, policy, rbac};
+            use $api::api::{apps, coordination, core, networking, policy, rbac};
             Some(match (version, kind) {
                 ("v1", "ConfigMap") => wrong::<core::v1::ConfigMap>,
                 ("v1", "Secret") => wrong::<core::v1::Secret>,
@@ -31,11 +32,14 @@ macro_rules! types {
                 ("v1", "ServiceAccount") => wrong::<core::v1::ServiceAccount>,
                 ("v1", "Pod") => wrong::<core::v1::Pod>,
                 ("apps/v1", "StatefulSet") => wrong::<apps::v1::StatefulSet>,
+                ("coordination.k8s.io/v1", "Lease") => wrong::<coordination::v1::Lease>,
                 ("networking.k8s.io/v1", "NetworkPolicy") => wrong::<networking::v1::NetworkPolicy>,
                 ("rbac.authorization.k8s.io/v1", "Role") => wrong::<rbac::v1::Role>,
                 ("rbac.authorization.k8s.io/v1", "RoleBinding") => wrong::<rbac::v1::RoleBinding>,
                 ($budget, "PodDisruptionBudget") => wrong::<policy::$policy::PodDisruptionBudget>,
                 ("cert-manager.io/v1", "Certificate") => wrong::<Certificate>,
+                ("monitoring.coreos.com/v1", "PodMonitor") => wrong::<PodMonitor>,
+                ("monitoring.coreos.com/v1", "PrometheusRule") => wrong::<PrometheusRule>,
                 $(
                     ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy") => {
                         wrong::<$api::api::$admission::v1::ValidatingAdmissionPolicy>

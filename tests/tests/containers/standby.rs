@@ -84,7 +84,7 @@ pub(crate) fn raised_on_the_primary_first(_: &Shared) -> Result<()> {
     expect_with(&cluster, mirror, 5)?;
     let log = cluster.logs(mirror);
     ensure!(
-        log.contains("max_connections is 65 there and 60 here") && log.contains("starting this server anew"),
+        log.contains("max_connections is 65 there and 60 here") && log.contains("started anew"),
         "it was not named:\n{log}"
     );
     // Held, it waits for whoever holds it, and says what it waits for.

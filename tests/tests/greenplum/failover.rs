@@ -22,11 +22,9 @@ pub(crate) fn primary(shared: &Shared) -> Result<()> {
         })?;
         degraded(cluster, old)?;
         cluster.container_do(&["start"], old)?;
-        let status = cluster.wait_status(old, "waits for recovery", |s| refused(s, &["gprecoverseg"]))?;
-        ensure!(
-            status["findings"].to_string().contains("gprecoverseg"),
-            "no finding: {status}"
-        );
+        cluster.wait_status(old, "waits for recovery, and says so", |s| {
+            refused(s, &["gprecoverseg"]) && s["findings"].to_string().contains("gprecoverseg")
+        })?;
         cluster.tool(head, "gprecoverseg -a")?;
         cluster.wait_status(old, "adopted as a mirror", |s| {
             s["postmaster"]["adopted"] == true && s["activeRole"] == "mirror"
@@ -51,28 +49,28 @@ pub(crate) fn primary(shared: &Shared) -> Result<()> {
     })
 }
 
-/// Status and doctor say what is wrong while `gone` is.
+/// Catalog, status and check say what is wrong while `gone` is.
 fn degraded(cluster: &Cluster, gone: &str) -> Result<()> {
     let head = coordinator(cluster);
-    // Its exit code says that not all is well.
-    let status = cluster.try_exec(head, &["gp-agent", "status"])?;
-    let table = String::from_utf8_lossy(&status.stdout).into_owned();
-    ensure!(
-        !status.status.success() && table.contains(gone) && table.contains("not the role that the pod was made for"),
-        "{table}"
-    );
-    let doctor = cluster.try_exec(head, &["gp-agent", "check"])?;
-    let said = String::from_utf8_lossy(&doctor.stdout).into_owned();
-    ensure!(
-        !doctor.status.success() && said.contains(gone),
-        "the doctor finds nothing: {doctor:?}"
-    );
-    ensure!(
-        cluster.catalog(head)?.contains("0|m|p|n|d"),
-        "{}",
-        cluster.catalog(head)?
-    );
-    Ok(())
+    wait::until("the catalog has it down", || {
+        let catalog = cluster.catalog(head)?;
+        ensure!(catalog.contains("0|m|p|n|d"), "{catalog}");
+        Ok(())
+    })?;
+    // What the agents know of each other is a moment old.
+    wait::until("status says what is wrong", || {
+        let status = cluster.try_exec(head, &["gp-agent", "status"])?;
+        let table = String::from_utf8_lossy(&status.stdout).into_owned();
+        let said = table.contains(gone) && table.contains("not the role that the pod was made for");
+        ensure!(!status.status.success() && said, "{table}");
+        Ok(())
+    })?;
+    wait::until("check says what is wrong", || {
+        let check = cluster.try_exec(head, &["gp-agent", "check"])?;
+        let said = String::from_utf8_lossy(&check.stdout).into_owned();
+        ensure!(!check.status.success() && said.contains(gone), "{said}");
+        Ok(())
+    })
 }
 
 pub(crate) fn coordinator_activated(cluster: &Cluster) -> Result<(&str, &str)> {

@@ -97,7 +97,8 @@ pub(crate) fn lost_conninfo(shared: &Shared) -> Result<()> {
             ensure!(down.ends_with('1'), "{down}");
             Ok(())
         })?;
-        cluster.exec(head, &["gprecoverseg", "-a"])?;
+        // As the finding says: without -F a real engine skips pg_rewind where standby.signal is there (gp.py, SegmentRewind).
+        cluster.exec(head, &["gprecoverseg", "-aF"])?;
         cluster.wait_status(pod, "follows its primary", |s| !has(s) && s["activeRole"] == "mirror")?;
         cluster.wait_all_ready()?;
         wait::until("FTS finds it in sync", || {

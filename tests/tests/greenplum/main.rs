@@ -6,11 +6,15 @@ mod bring_up;
 mod creation;
 mod failover;
 mod failures;
+mod growth;
+mod left_behind;
 mod passwords;
+mod recovery;
 mod remedies;
 mod restarts;
 mod support;
 mod surroundings;
+mod takeover;
 
 use cluster_tests::cluster::Cluster;
 use cluster_tests::greenplum::{self, Kind};
@@ -25,6 +29,13 @@ const TESTS: &[(&str, Test)] = &[
     ("primaries_answer_a_distributed_query", bring_up::distributed),
     ("pg_hba_conf_holds_names_and_nothing_wide", bring_up::hba),
     ("http_answers_for_the_role", bring_up::http_roles),
+    // Before others have changed roles: a primary that has changed often is left to people.
+    ("lost_primary_comes_back_by_itself", recovery::lost_primary),
+    (
+        "lost_volume_of_a_mirror_is_copied_by_itself",
+        recovery::lost_volume_of_a_mirror,
+    ),
+    ("roles_are_put_back_when_asked_for", recovery::roles_put_back),
     ("tools_work_without_preparation", at_hand::tools),
     ("shells_know_the_database_and_keep_their_libraries", at_hand::shells),
     ("agent_killed_leaves_the_postmaster_alone", failures::agent_killed),
@@ -75,13 +86,44 @@ const TESTS: &[(&str, Test)] = &[
     ("shell_characters_are_refused", creation::shell_characters),
     ("what_is_said_of_a_lost_standby_helps", remedies::standby),
     ("what_is_said_of_a_lost_mirror_helps", remedies::mirror),
-    ("what_is_said_of_mirrors_that_come_later_helps", remedies::mirrors_later),
+    ("mirrors_that_come_later_are_made_by_themselves", growth::mirrors),
 ];
 
 /// What the stand-in has not.
 const REAL_ALONE: &[(&str, Test)] = &[
     ("what_is_said_of_more_segments_helps", remedies::more_segments),
+    ("restless_content_comes_back_when_somebody_asks", recovery::restless),
+    (
+        "mirrors_that_were_broken_off_are_gone_on_with",
+        growth::mirrors_broken_off,
+    ),
+    ("standby_that_comes_later_makes_itself", growth::standby),
     ("one_verifier_is_the_same_on_every_server", passwords::same_everywhere),
+    ("killed_coordinator_is_taken_over_from_and_comes_back", takeover::killed),
+    (
+        "stopped_and_started_by_the_tools_keeps_its_role",
+        takeover::stopped_by_tools,
+    ),
+    ("frozen_coordinator_leaves_no_lock", takeover::frozen),
+    (
+        "coordinator_lost_with_a_primary_is_soon_written_to",
+        takeover::with_a_primary,
+    ),
+    ("silent_mirror_holds_nobody_up", takeover::silent_mirror),
+    ("coordinators_are_swapped_to_and_fro", takeover::switched_over),
+    ("coordinators_on_new_volumes_become_standbys", takeover::lost_volumes),
+    (
+        "standby_that_is_left_behind_is_copied_by_itself",
+        left_behind::by_itself,
+    ),
+    (
+        "what_is_said_of_a_standby_that_is_left_behind_helps",
+        left_behind::by_hand,
+    ),
+    (
+        "standby_activated_and_made_by_hand_is_adopted",
+        takeover::activated_by_hand,
+    ),
 ];
 
 /// What a real engine cannot be told to do.

@@ -26,7 +26,7 @@ fn remedy(cluster: &Cluster, about: &str, words: &str) -> Result<String> {
     Ok(finding["remedy"].as_str().context("no remedy")?.to_string())
 }
 
-fn wait_remedy(cluster: &Cluster, about: &str, words: &str) -> Result<String> {
+pub(crate) fn wait_remedy(cluster: &Cluster, about: &str, words: &str) -> Result<String> {
     wait::until(words, || remedy(cluster, about, words))
 }
 
@@ -59,7 +59,7 @@ fn quoted(remedy: &str) -> Result<&str> {
         .with_context(|| format!("no line in {remedy:?}"))
 }
 
-fn nothing_is_left(cluster: &Cluster, about: &str) -> Result<()> {
+pub(crate) fn nothing_is_left(cluster: &Cluster, about: &str) -> Result<()> {
     cluster.wait_all_ready()?;
     cluster.wait_in_place(coordinator(cluster))?;
     wait::until("nothing contradicts", || {
@@ -138,24 +138,6 @@ fn grown(from: Settings, to: &Settings, late: &[&str]) -> Result<Cluster> {
         cluster.wait_ready(pod)?;
     }
     Ok(cluster)
-}
-
-pub(crate) fn mirrors_later(_: &Shared) -> Result<()> {
-    let with = one_pair();
-    let without = Settings {
-        mirrors: false,
-        ..with.clone()
-    };
-    let cluster = grown(without, &with, &["segment-b-0"])?;
-    let (head, mirror) = (coordinator(&cluster), cluster.pod("segment-b-0"));
-    let told = wait_remedy(&cluster, mirror, "does not list this pod")?;
-    ensure!(told.contains("gpaddmirrors -a -i FILE"), "{told}");
-    let line = quoted(&told)?;
-    cluster.tool(
-        head,
-        &format!("echo '{line}' >/tmp/mirrors && gpaddmirrors -a -i /tmp/mirrors"),
-    )?;
-    nothing_is_left(&cluster, mirror)
 }
 
 /// New contents; their pods' lines, numbered as the findings say.

@@ -1,6 +1,6 @@
 //! Surroundings that are not as they should be.
 
-use crate::support::{check, coordinator, fill, one_pair};
+use crate::support::{changes, check, coordinator, fill, one_pair};
 use anyhow::{Context, Result, ensure};
 use cluster_tests::cluster::{Cluster, postmaster};
 use cluster_tests::greenplum::{self, Kind};
@@ -17,15 +17,8 @@ fn postmasters(cluster: &Cluster) -> Result<Vec<Option<i64>>> {
 pub(crate) fn dns_gone(shared: &Shared) -> Result<()> {
     shared.with(|cluster| {
         let head = coordinator(cluster);
-        // Seen on 6.24 and on a 7-era engine, without the agent's asking.
-        if greenplum::kind() == Kind::Real {
-            eprintln!(
-                "SKIPPED: names_that_are_gone_harm_nobody: a real FTS by itself fails primaries over while their names are gone"
-            );
-            return Ok(());
-        }
         fill(cluster, head, "unnamed")?;
-        let before = postmasters(cluster)?;
+        let before = (postmasters(cluster)?, changes(cluster, head)?);
         for pod in &cluster.pods {
             cluster.set_dns(pod, false)?;
         }
@@ -36,8 +29,12 @@ pub(crate) fn dns_gone(shared: &Shared) -> Result<()> {
         endured?;
         cluster.wait_all_ready()?;
         ensure!(
-            postmasters(cluster)? == before,
+            postmasters(cluster)? == before.0,
             "a postmaster was stopped because names were gone"
+        );
+        ensure!(
+            changes(cluster, head)? == before.1,
+            "FTS changed the catalog because names were gone"
         );
         cluster.wait_in_place(head)?;
         check(cluster, head, "unnamed")?;
@@ -45,13 +42,28 @@ pub(crate) fn dns_gone(shared: &Shared) -> Result<()> {
     })
 }
 
-/// Lets all agents notice, and look again; nothing may stop for it.
+/// How many seconds names stay away. A real FTS without them gives a primary up after half a minute.
+fn seconds_away() -> u64 {
+    match greenplum::kind() {
+        Kind::Real => 120,
+        Kind::StandIn => 10,
+    }
+}
+
+/// Lets all agents notice, and look again; nothing may stop for it, FTS looks all the time, and sessions that begin
+/// reach every segment.
 fn endure(cluster: &Cluster) -> Result<()> {
     let head = coordinator(cluster);
     cluster.wait_status(head, "says so", |s| {
         let mut findings = s["findings"].as_array().into_iter().flatten();
         findings.any(|f| f["area"] == "dns")
     })?;
+    let turned = |s: &serde_json::Value| s["loopTurnedAt"].as_u64().context("no time");
+    let end = turned(&cluster.status(head)?)? + seconds_away();
+    while turned(&cluster.status(head)?)? < end {
+        cluster.sql(head, "select gp_request_fts_probe_scan()")?;
+        check(cluster, head, "unnamed")?;
+    }
     for pod in &cluster.pods {
         let since = cluster.status(pod)?["loopTurnedAt"].as_u64().context("no time")?;
         cluster.wait_status(pod, "the loop turns", |s| {

@@ -1,6 +1,6 @@
 //! The third of the bugs that this project was made for: a load balancer that has to be pointed by hand.
 
-use crate::shared::{Shared, service_addresses};
+use crate::shared::{Shared, all_well, service_addresses};
 use anyhow::{Result, ensure};
 use cluster_tests::kube::{Client, Release};
 use cluster_tests::wait;
@@ -16,16 +16,35 @@ fn wait_for_client(release: &Release, client: &Client, pod: &str) -> Result<()> 
     })
 }
 
-pub(crate) fn restart(shared: &Shared) -> Result<()> {
+/// Without a standby it is a new pod of the same name.
+pub(crate) fn restart(_: &Shared) -> Result<()> {
+    let release = Release::up(json!({
+        "coordinator": { "standby": false }, "segments": { "count": 1 }, "mirrors": { "enabled": false },
+    }))?;
+    let client = Client::served_by(&release)?;
+    client.sql("create table kept as select 7 as n")?;
+    let (uid, address) = (release.uid("coordinator-0")?, release.ip("coordinator-0")?);
+    release.kubectl(&["delete", "pod", "coordinator-0", "--wait=false"])?;
+    release.wait_replaced("coordinator-0", &uid)?;
+    ensure!(release.ip("coordinator-0")? != address, "the address is the old one");
+    wait_for_client(&release, &client, "coordinator-0")?;
+    ensure!(client.sql("select n from kept")? == "7");
+    Ok(())
+}
+
+/// To and fro by command.
+pub(crate) fn switchover(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         let client = Client::served_by(release)?;
         client.sql("create table kept as select 7 as n")?;
-        let (uid, address) = (release.uid("coordinator-0")?, release.ip("coordinator-0")?);
-        release.kubectl(&["delete", "pod", "coordinator-0", "--wait=false"])?;
-        release.wait_replaced("coordinator-0", &uid)?;
-        ensure!(release.ip("coordinator-0")? != address, "the address is the old one");
-        wait_for_client(release, &client, "coordinator-0")?;
-        ensure!(client.sql("select n from kept")? == "7");
+        for _ in 0..2 {
+            let (from, to) = release.wait_in_sync()?;
+            release.exec(from, &["gp-agent", "switchover"])?;
+            wait_for_client(release, &client, to)?;
+            all_well(release)?;
+            ensure!(release.coordinators()? == (to, from), "{to} is not the coordinator");
+            ensure!(client.sql("select n from kept")? == "7");
+        }
         client.sql("drop table kept").map(drop)
     })
 }
@@ -61,8 +80,9 @@ fn promote(release: &Release) -> Result<()> {
     release.wait_status("coordinator-0", "steps down", steps_down).map(drop)
 }
 
+/// By hand, which is the way where failover is switched off.
 pub(crate) fn promotion(_: &Shared) -> Result<()> {
-    let release = coordinator_and_standby(json!({}))?;
+    let release = coordinator_and_standby(json!({ "failover": { "mode": "off" } }))?;
     let (client, pinned) = (Client::of(&release)?, pinned(&release)?);
     wait_for_client(&release, &client, "coordinator-0")?;
     wait_for_client(&release, &pinned, "coordinator-0")?;
@@ -78,8 +98,10 @@ pub(crate) fn promotion(_: &Shared) -> Result<()> {
     release.exec(pod, &["gp-agent", "resume"])?;
     release.wait_ready(pod)?;
     wait::until("labels have changed places", || {
-        let label = |pod| Ok::<_, anyhow::Error>(release.pod(pod)?["metadata"]["labels"]["greenplum.io/role"].clone());
-        let (zero, one) = (label("coordinator-0")?, label("coordinator-1")?);
+        let (zero, one) = (
+            release.role_label("coordinator-0")?,
+            release.role_label("coordinator-1")?,
+        );
         ensure!(zero == "standby" && one == "coordinator", "{zero} and {one}");
         let addresses = service_addresses(&release)?;
         ensure!(addresses == [release.ip("coordinator-1")?.to_string()], "{addresses:?}");

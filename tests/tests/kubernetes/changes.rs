@@ -57,14 +57,35 @@ pub(crate) fn rolling_update(shared: &Shared) -> Result<()> {
         let (repository, tag) = next.rsplit_once(':').context("GP_IMAGE_NEXT has no tag")?;
         let client = Client::served_by(release)?;
         client.sql("create table written (id bigint)")?;
+        // The last pod is replaced first: as the standby it changes nothing, and then the coordinator hands over.
+        if let ("coordinator-1", _) = release.coordinators()? {
+            release.exec("coordinator-1", &["gp-agent", "switchover"])?;
+            all_well(release)?;
+        }
+        let epoch = release.epoch()?;
         let clients = Clients::start(&client, "written", 2);
+        clients.wait_for_more("clients write before the update")?;
+        clients.watch_gaps();
         let image = json!({ "image": { "repository": repository, "tag": tag } });
         let updated = release.upgrade(&image).and_then(|()| wait_for_update(release, &next));
         let served = clients.wait_for_more("clients write after the update");
+        let gap = clients.longest_gap();
         let rows = clients.stop()?;
         updated?;
         served?;
         all_well(release)?;
+        ensure!(
+            release.coordinators()?.0 == "coordinator-1",
+            "coordinator-0 did not hand over"
+        );
+        ensure!(
+            release.epoch()? == epoch + 1,
+            "the role moved {} times",
+            release.epoch()? - epoch
+        );
+        let how = release.came_by("coordinator-1")?;
+        ensure!(how == "switchover", "not handed over: {how}");
+        eprintln!("update of the image: {:.1} s from client to client", gap.as_secs_f64());
         let written = client.sql_when_served("select id from written")?;
         writers::check_among(&written, &rows)?;
         client.sql_when_served("drop table if exists written").map(drop)

@@ -1,6 +1,6 @@
 //! Pods that are taken away, and come back elsewhere with other addresses.
 
-use crate::shared::{PAIRS, Shared, all_well, check_rows, write_rows};
+use crate::shared::{PAIRS, Shared, all_well, check_rows, pairs, write_rows};
 use anyhow::{Context, Result, ensure};
 use cluster_tests::kube::{self, Release};
 use cluster_tests::wait;
@@ -27,11 +27,21 @@ fn delete(release: &Release, pods: &[&str]) -> Result<()> {
 pub(crate) fn each_pod(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         write_rows(release, "before")?;
-        // One of each pair at a time.
-        delete(release, &PAIRS.map(|(pod, _)| pod))?;
+        let (coordinator, standby) = release.coordinators()?;
+        // One of each pair at a time: those that are written to.
+        delete(release, &pairs(release)?.map(|(pod, _)| pod))?;
         all_well(release)?;
-        delete(release, &PAIRS.map(|(_, partner)| partner))?;
+        // The coordinator has handed over, and hands over again when it is the other one's turn.
+        ensure!(
+            release.coordinators()? == (standby, coordinator),
+            "{standby} did not take over"
+        );
+        delete(release, &[standby, PAIRS[1].1, PAIRS[2].1])?;
         all_well(release)?;
+        ensure!(
+            release.coordinators()? == (coordinator, standby),
+            "{coordinator} did not take over"
+        );
         check_rows(release, "before")
     })
 }
@@ -39,6 +49,7 @@ pub(crate) fn each_pod(shared: &Shared) -> Result<()> {
 pub(crate) fn each_set(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         write_rows(release, "before")?;
+        let roles = release.coordinators()?;
         for set in ["coordinator", "segment-a", "segment-b"] {
             release.kubectl(&["delete", "statefulset", set])?;
             wait::until(&format!("the pods of {set} are gone"), || {
@@ -50,6 +61,7 @@ pub(crate) fn each_set(shared: &Shared) -> Result<()> {
             release.upgrade(&json!({}))?;
             all_well(release).with_context(|| format!("after {set} was deleted"))?;
         }
+        ensure!(release.coordinators()? == roles, "the coordinators changed places");
         check_rows(release, "before")
     })
 }
@@ -57,9 +69,10 @@ pub(crate) fn each_set(shared: &Shared) -> Result<()> {
 pub(crate) fn all_pods(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         write_rows(release, "before")?;
-        let pods = release.pods()?;
+        let (pods, roles) = (release.pods()?, release.coordinators()?);
         delete(release, &pods.iter().map(String::as_str).collect::<Vec<_>>())?;
         all_well(release)?;
+        ensure!(release.coordinators()? == roles, "the coordinators changed places");
         check_rows(release, "before")
     })
 }

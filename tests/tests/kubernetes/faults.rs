@@ -1,6 +1,6 @@
 //! Nodes without power, cables cut, DNS gone wrong, no API server.
 
-use crate::shared::{Shared, all_well, check_rows, elsewhere, write_rows};
+use crate::shared::{PAIRS, Shared, all_well, check_rows, write_rows};
 use anyhow::{Context, Result, ensure};
 use cluster_tests::kube::{Client, Clients, Release, Tool, kubectl, streams};
 use cluster_tests::{http, wait, writers};
@@ -9,11 +9,11 @@ use serde_json::Value;
 use std::net::SocketAddr;
 use std::process::Command;
 
-fn tool() -> Result<Tool> {
+pub(crate) fn tool() -> Result<Tool> {
     Tool::find().map_err(anyhow::Error::msg)
 }
 
-fn restarts(release: &Release) -> Result<Vec<u64>> {
+pub(crate) fn restarts(release: &Release) -> Result<Vec<u64>> {
     let pods = release.pods()?;
     pods.iter().map(|pod| release.restarts(pod)).collect()
 }
@@ -23,15 +23,10 @@ pub(crate) fn node(shared: &Shared) -> Result<()> {
         let tool = tool()?;
         write_rows(release, "before")?;
         let node = release.node("segment-a-0")?;
-        let others = elsewhere(release, &node)?;
         tool.run(&["node", "stop", &node])?;
-        let survived = others.iter().try_for_each(|pod| {
-            let rows = release.sql(pod, "create table meanwhile as select 7 as n; select n from meanwhile")?;
-            ensure!(rows == "7", "{pod} has {rows}");
-            Ok(())
-        });
+        let survived = written_elsewhere(release, &node);
         tool.run(&["node", "start", &node])?;
-        survived.context("while the node was off")?;
+        let others = survived.context("while the node was off")?;
         all_well(release)?;
         for pod in others {
             ensure!(release.sql(pod, "select n from meanwhile")? == "7");
@@ -41,12 +36,31 @@ pub(crate) fn node(shared: &Shared) -> Result<()> {
     })
 }
 
+/// Writes to every server that was written to and is not on a node, and to the coordinator wherever it is then.
+fn written_elsewhere(release: &Release, node: &str) -> Result<Vec<&'static str>> {
+    let coordinator = wait::until("a coordinator elsewhere", || {
+        let (coordinator, _) = release.coordinators()?;
+        ensure!(release.node(coordinator)? != node, "{coordinator} is on {node}");
+        Ok(coordinator)
+    })?;
+    let mut pods = vec![coordinator];
+    for (pod, _) in &PAIRS[1..] {
+        pods.extend((release.node(pod)? != node).then_some(*pod));
+    }
+    for pod in &pods {
+        let rows = release.sql(pod, "create table meanwhile as select 7 as n; select n from meanwhile")?;
+        ensure!(rows == "7", "{pod} has {rows}");
+    }
+    Ok(pods)
+}
+
 pub(crate) fn partition(shared: &Shared) -> Result<()> {
     shared.with(|release| {
         let tool = tool()?;
         let before = restarts(release)?;
         let (primary, mirror) = ("segment-a-0", "segment-b-0");
         let nodes = [release.node(primary)?, release.node(mirror)?];
+        let roles = release.coordinators()?;
         tool.run(&["partition", &nodes[0], &nodes[1]])?;
         write_rows(release, "meanwhile").context("while the nodes were apart")?;
         // Nothing is lost in silence: the mirror says that it receives nothing.
@@ -54,6 +68,7 @@ pub(crate) fn partition(shared: &Shared) -> Result<()> {
         tool.run(&["heal"])?;
         all_well(release)?;
         check_rows(release, "meanwhile")?;
+        ensure!(release.coordinators()? == roles, "the coordinators changed places");
         ensure!(restarts(release)? == before, "a container was restarted");
         Ok(())
     })
@@ -112,9 +127,7 @@ fn without_dns(release: &Release, fault: &str) -> Result<()> {
     write_rows(release, "meanwhile")?;
     check_rows(release, "meanwhile")?;
     let pod = "segment-a-1";
-    let pid = release.status(pod)?["postmaster"]["pid"]
-        .as_i64()
-        .context("no postmaster")?;
+    let pid = release.postmaster(pod)?;
     release.exec(pod, &["kill", "-s", "KILL", &pid.to_string()])?;
     release.wait_status(pod, "another postmaster", |s| {
         s["postmaster"]["pid"].as_i64().is_some_and(|new| new != pid)
@@ -159,7 +172,7 @@ impl Drop for Stopped {
 }
 
 /// Seconds on the clock of an agent, asked at its own address.
-fn clock(agent: SocketAddr) -> Result<u64> {
+pub(crate) fn clock(agent: SocketAddr) -> Result<u64> {
     let (_, body) = http::get(agent, "/status")?;
     let status: Value = serde_json::from_str(&body)?;
     status["loopTurnedAt"].as_u64().context("no time")
@@ -171,7 +184,9 @@ pub(crate) fn api_down(shared: &Shared) -> Result<()> {
         let before = restarts(release)?;
         let client = Client::served_by(release)?;
         client.sql("create table written (id bigint)")?;
-        let agent = SocketAddr::new(release.ip("coordinator-0")?, 8008);
+        let (roles, epoch) = (release.coordinators()?, release.epoch()?);
+        let pid = release.postmaster(roles.0)?;
+        let agent = SocketAddr::new(release.ip(roles.0)?, 8008);
         let clients = Clients::start(&client, "written", 1);
         let down = Stopped::named("kube-apiserver")?;
         let (since, first) = (clock(agent)?, clients.acknowledged());
@@ -179,14 +194,24 @@ pub(crate) fn api_down(shared: &Shared) -> Result<()> {
             ensure!(clock(agent)? >= since + 60);
             Ok(clients.acknowledged())
         });
+        let gap = clients.longest_gap();
+        let (_, body) = http::get(agent, "/status")?;
         drop(down);
         let rows = clients.stop()?;
         ensure!(minute? > first + 100, "clients were not served: {} rows", rows.len());
+        ensure!(body.contains("\"promise\""), "not by the standby's promise: {body}");
         wait::until("the API server answers again", || release.pods())?;
         all_well(release)?;
         let written = client.sql_when_served("select id from written")?;
         writers::check_among(&written, &rows)?;
         client.sql_when_served("drop table if exists written")?;
+        ensure!(release.coordinators()? == roles, "the coordinators changed places");
+        ensure!(release.epoch()? == epoch, "the role moved");
+        ensure!(
+            release.postmaster(roles.0)? == pid,
+            "the coordinator's server was stopped"
+        );
+        eprintln!("API server down: {:.1} s from row to row at most", gap.as_secs_f64());
         ensure!(restarts(release)? == before, "a container was restarted");
         Ok(())
     })

@@ -1,11 +1,13 @@
 //! The chart with Greenplum itself: what is not the same as with independent servers.
 
+use crate::failover::Load;
 use crate::shared::{PAIRS, Shared, elsewhere, service_addresses};
 use anyhow::{Context, Result, ensure};
 use cluster_tests::greenplum;
 use cluster_tests::kube::{Client, Clients, Release, Tool, kubectl};
 use cluster_tests::{wait, writers};
 use serde_json::{Value, json};
+use std::time::Instant;
 
 /// Its image in the chart, with what the pods need there.
 fn values(auth: &str) -> Value {
@@ -159,12 +161,104 @@ fn wait_for_recovery(release: &Release, pod: &str, restarts: u64) -> Result<()> 
     })
 }
 
-/// Between pods that trust each other, so that the tools of every release can log in; with an FTS and sessions that take half a
-/// minute for a host that is off, and not two.
+/// The node of the coordinator and a primary is off, with whatever else is on it, and comes back: nobody gives a command.
+pub(crate) fn heals(_: &Shared) -> Result<()> {
+    let lab = Tool::find().map_err(anyhow::Error::msg)?;
+    let release = Release::up(values("scram-sha-256"))?;
+    let client = Client::served_by(&release)?;
+    client
+        .sql("create table kept (id bigint) distributed by (id); insert into kept select generate_series(1, 1000)")?;
+    wait_in_place(&release, &client)?;
+    let (coordinator, standby, segments) = beside_a_primary(&release, &client)?;
+    let node = release.node(coordinator)?;
+    let load = Load::start(&release)?;
+    lab.run(&["node", "stop", &node])?;
+    let gap = load.served_by(&release, standby);
+    lab.run(&["node", "start", &node])?;
+    let (gap, back) = (gap?, Instant::now());
+    wait_whole(&release, &client)?;
+    eprintln!(
+        "{coordinator} and {segments:?} off: {:.1} s from client to client, whole {:.1} s after the node was back",
+        gap.as_secs_f64(),
+        back.elapsed().as_secs_f64()
+    );
+    load.end()?;
+    rows(&client)?;
+    tool(&release, standby, "gpcheckcat -O postgres").map(drop)
+}
+
+/// Sees to it that the coordinator shares its node with a primary: that is the worst node to lose. The coordinator, its standby,
+/// and all segments on its node.
+fn beside_a_primary(release: &Release, client: &Client) -> Result<(&'static str, &'static str, Vec<&'static str>)> {
+    let (mut coordinator, mut standby) = release.wait_in_sync()?;
+    let beside = |coordinator: &str| -> Result<Vec<&'static str>> {
+        let node = release.node(coordinator)?;
+        let there = |pod: &&str| release.node(pod).is_ok_and(|at| at == node);
+        let segments = PAIRS[1..].iter().flat_map(|(a, b)| [*a, *b]);
+        Ok(segments.filter(there).collect())
+    };
+    if beside(coordinator)?.is_empty() {
+        release.exec(coordinator, &["gp-agent", "switchover"])?;
+        (coordinator, standby) = release.wait_in_sync()?;
+    }
+    let segments = beside(coordinator)?;
+    let acts = |pod: &str| -> Result<bool> {
+        let role = format!("select role from gp_segment_configuration where hostname like '{pod}.%'");
+        Ok(client.sql_when_served(&role)? == "p")
+    };
+    let mirror = segments.first().context("both coordinators are alone on their nodes")?;
+    if !segments
+        .iter()
+        .map(|pod| acts(pod))
+        .collect::<Result<Vec<_>>>()?
+        .contains(&true)
+    {
+        take_over(release, mirror)?;
+        wait::until(&format!("{mirror} acts"), || {
+            ensure!(acts(mirror)?, "it is a mirror");
+            Ok(())
+        })?;
+        release.exec(partner_of(mirror)?, &["gp-agent", "resume"])?;
+        wait_whole(release, client)?;
+    }
+    Ok((coordinator, standby, segments))
+}
+
+fn partner_of(pod: &str) -> Result<&'static str> {
+    let pairs = PAIRS.iter().flat_map(|(a, b)| [(*a, *b), (*b, *a)]);
+    let (_, partner) = pairs.into_iter().find(|(a, _)| *a == pod).context("no segment")?;
+    Ok(partner)
+}
+
+/// Stops the primary of a mirror, as an administrator does.
+fn take_over(release: &Release, mirror: &str) -> Result<()> {
+    let primary = partner_of(mirror)?;
+    release.exec(primary, &["gp-agent", "hold", "a test"])?;
+    let stop = "pg_ctl stop -m fast -D $(echo /greenplum/gpseg[0-9]*)";
+    tool(release, primary, stop).map(drop)
+}
+
+/// Waits until every server is up and in sync, in whatever role.
+fn wait_whole(release: &Release, client: &Client) -> Result<()> {
+    wait::until("every server up and in sync", || {
+        let behind = "select count(*), string_agg(dbid || role || mode || status, ' ') from gp_segment_configuration \
+             where status <> 'u' or (content >= 0 and mode <> 's')";
+        let found = client.sql(behind)?;
+        ensure!(found == "0|", "{found}");
+        Ok(())
+    })?;
+    release.wait_in_sync()?;
+    release.wait_all_ready()
+}
+
+/// Without anything that acts by itself. Between pods that trust each other, so that the tools of every release can log in; with
+/// an FTS and sessions that take half a minute for a host that is off, and not two.
 pub(crate) fn failures(_: &Shared) -> Result<()> {
     let lab = Tool::find().map_err(anyhow::Error::msg)?;
     let mut values = values("trust");
     values["parameters"] = json!({ "gp_fts_probe_timeout": "5s", "gp_segment_connect_timeout": "20s" });
+    values["failover"] = json!({ "mode": "off" });
+    values["recovery"] = json!({ "segments": "manual" });
     let release = Release::up(values)?;
     release.sql("coordinator-0", "alter role gpadmin password 'of the test'")?;
     let client = Client {

@@ -7,6 +7,7 @@ mod balancer;
 mod bring_up;
 mod changes;
 mod deletions;
+mod failover;
 mod faults;
 mod greenplum;
 mod names;
@@ -39,11 +40,29 @@ const TESTS: &[(&str, &[Need], Test)] = &[
         &[Tool],
         names::foreign_reverse_name,
     ),
+    ("a_deleted_coordinator_hands_over", &[Balancer], failover::pod_deleted),
+    ("a_lost_node_is_taken_over_from", &[Tool, Balancer], failover::node_off),
+    (
+        "a_coordinator_without_the_api_server_goes_on",
+        &[Tool, Balancer],
+        failover::cut_off_from_the_api,
+    ),
+    (
+        "a_coordinator_without_anybody_stops_first",
+        &[Tool, Balancer],
+        failover::cut_off_from_all,
+    ),
+    (
+        "failover_begins_with_new_pods",
+        &[NextImage, Balancer],
+        failover::switched_on,
+    ),
     (
         "the_balancer_follows_a_new_coordinator_pod",
         &[Balancer],
         balancer::restart,
     ),
+    ("the_balancer_follows_a_switchover", &[Balancer], balancer::switchover),
     ("the_balancer_follows_a_promotion", &[Balancer], balancer::promotion),
     (
         "the_balancer_follows_readiness_without_labels",
@@ -79,6 +98,11 @@ const TESTS: &[(&str, &[Need], Test)] = &[
         greenplum::update,
     ),
     (
+        "greenplum_heals_after_its_coordinators_node_was_off",
+        &[Greenplum, Balancer, Tool],
+        greenplum::heals,
+    ),
+    (
         "greenplum_survives_a_node_and_its_coordinator",
         &[Greenplum, Balancer, Tool],
         greenplum::failures,
@@ -87,8 +111,7 @@ const TESTS: &[(&str, &[Need], Test)] = &[
 ];
 
 fn main() -> ExitCode {
-    // tests/run comes back to them when the others are done.
-    if std::env::var("GP_TESTS_KUBERNETES").is_ok_and(|when| when == "later") {
+    if arguments::come_later() {
         return ExitCode::SUCCESS;
     }
     let (arguments, names) = arguments::of_this_process();

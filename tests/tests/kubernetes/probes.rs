@@ -16,11 +16,11 @@ pub(crate) fn patience(_: &Shared) -> Result<()> {
     }))?;
     release.wait_streaming("coordinator-1")?;
     recovering(&release, "coordinator-1")?;
-    refusing(&release, "coordinator-0")?;
+    without_directory(&release, "coordinator-0")?;
     stopped(&release, "segment-a-0")?;
     let phases = [
         ("coordinator-1", "starting"),
-        ("coordinator-0", "refused"),
+        ("coordinator-0", "bootstrapping"),
         ("segment-a-0", "stopped"),
     ];
     let clock = |pod: &str| release.status(pod)?["loopTurnedAt"].as_u64().context("no time");
@@ -43,17 +43,16 @@ pub(crate) fn patience(_: &Shared) -> Result<()> {
 /// A standby that waits for its archive: it answers "the database system is starting up" as long as that takes.
 fn recovering(release: &Release, pod: &str) -> Result<()> {
     release.sql(pod, "alter system set restore_command = 'sleep 3600'")?;
-    let pid = release.status(pod)?["postmaster"]["pid"]
-        .as_i64()
-        .context("no postmaster")?;
+    let pid = release.postmaster(pod)?;
     release.exec(pod, &["kill", "-s", "KILL", &pid.to_string()])?;
     let recovers =
         |s: &Value| s["phase"] == "starting" && s["postmaster"]["answer"].to_string().contains("starting up");
     release.wait_status(pod, "recovers", recovers).map(drop)
 }
 
-/// A coordinator that has lost its directory, while its standby has a copy.
-fn refusing(release: &Release, pod: &str) -> Result<()> {
+/// A coordinator that has lost its directory, while its standby has a copy: it makes no other database, and nobody is promoted
+/// who may lack what was acknowledged.
+fn without_directory(release: &Release, pod: &str) -> Result<()> {
     let dir = "/greenplum/gpseg-1";
     release.exec(pod, &["gp-agent", "hold", "losing the directory"])?;
     release.exec(pod, &["pg_ctl", "stop", "-s", "-D", dir, "-m", "fast"])?;
@@ -61,7 +60,7 @@ fn refusing(release: &Release, pod: &str) -> Result<()> {
     release.exec(pod, &["mv", dir, "/greenplum/lost"])?;
     release.exec(pod, &["gp-agent", "resume"])?;
     release
-        .wait_status(pod, "refuses", |s| s["phase"] == "refused")
+        .wait_status(pod, "waits", |s| s["phase"] == "bootstrapping")
         .map(drop)
 }
 

@@ -1,7 +1,7 @@
 //! What a data directory is.
 
 /// What a data directory says of itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DirectoryKind {
     /// There is none.
     Absent,

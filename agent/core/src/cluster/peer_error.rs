@@ -70,6 +70,11 @@ impl PeerError {
         }
     }
 
+    /// Whether nothing came from there.
+    pub fn is_silence(&self) -> bool {
+        matches!(self, PeerError::TimedOut { .. } | PeerError::Unreachable { .. })
+    }
+
     /// Of what two addresses of one peer gave, what says more: an answer more than none, and the later of two alike.
     #[must_use]
     pub fn or(self, later: PeerError) -> PeerError {

@@ -12,6 +12,8 @@ pub enum Phase {
     Discovering,
     /// Creating the data directory.
     Bootstrapping,
+    /// The directory of a coordinator that another pod took over from is made a standby's of that pod.
+    Rejoining,
     /// The postmaster starts or recovers, or waits for others to start or answer first.
     Starting,
     /// The postmaster runs.
@@ -33,8 +35,8 @@ pub enum Phase {
 }
 
 use Phase::{
-    Bootstrapping, CrashLoop, Crashed, Discovering, Draining, Held, Hung, Preparing, Refused, Running, Starting,
-    Stopped,
+    Bootstrapping, CrashLoop, Crashed, Discovering, Draining, Held, Hung, Preparing, Refused, Rejoining, Running,
+    Starting, Stopped,
 };
 
 /// What may follow a phase; a phase may always go on with another reason. Nothing follows [`Phase::Draining`].
@@ -44,28 +46,32 @@ use Phase::{
 /// - While a pod is held its server may end in any way, and a hold whose file was removed by hand ends anywhere.
 /// - `crashed` follows phases without a server too: processes of one that is gone may still be there.
 /// - A directory that is removed while no server runs on it is made anew: discovering, then bootstrapping.
+/// - A coordinator that was taken over from rejoins as soon as its server is gone; where nothing but a copy helps, that is
+///   bootstrapping.
 #[rustfmt::skip] // A table.
-pub const MAY_FOLLOW: [(Phase, &[Phase]); 12] = [
-    (Preparing,     &[Refused, Held, Draining, Discovering, Bootstrapping, Starting, Stopped, Crashed]),
+pub const MAY_FOLLOW: [(Phase, &[Phase]); 13] = [
+    (Preparing,     &[Refused, Held, Draining, Discovering, Bootstrapping, Starting, Stopped, Crashed, Rejoining]),
     (Discovering,   &[Refused, Held, Draining, Bootstrapping, Starting, Crashed]),
     (Bootstrapping, &[Refused, Held, Draining, Discovering, Starting, Crashed]),
-    (Starting,      &[Refused, Held, Draining, Running, Hung, Stopped, Crashed, CrashLoop, Discovering, Bootstrapping]),
-    (Running,       &[Refused, Held, Draining, Starting, Hung, Stopped, Crashed, CrashLoop, Bootstrapping]),
-    (Hung,          &[Refused, Held, Draining, Starting, Running, Stopped, Crashed, CrashLoop]),
-    (Stopped,       &[Refused, Held, Draining, Starting, Crashed, CrashLoop, Discovering, Bootstrapping]),
-    (Crashed,       &[Refused, Held, Draining, Starting, Discovering, Bootstrapping]),
-    (CrashLoop,     &[Refused, Held, Draining, Starting, Crashed, Discovering, Bootstrapping]),
-    (Held,          &[Refused, Draining,       Starting, Stopped, Crashed, CrashLoop, Discovering, Bootstrapping]),
-    (Refused,       &[Held, Draining,          Preparing, Starting, Stopped, Crashed, Discovering, Bootstrapping]),
+    (Starting,      &[Refused, Held, Draining, Running, Hung, Stopped, Crashed, CrashLoop, Discovering, Bootstrapping, Rejoining]),
+    (Running,       &[Refused, Held, Draining, Starting, Hung, Stopped, Crashed, CrashLoop, Bootstrapping, Rejoining]),
+    (Hung,          &[Refused, Held, Draining, Starting, Running, Stopped, Crashed, CrashLoop, Rejoining]),
+    (Rejoining,     &[Refused, Held, Draining, Starting, Crashed, Bootstrapping]),
+    (Stopped,       &[Refused, Held, Draining, Starting, Crashed, CrashLoop, Discovering, Bootstrapping, Rejoining]),
+    (Crashed,       &[Refused, Held, Draining, Starting, Discovering, Bootstrapping, Rejoining]),
+    (CrashLoop,     &[Refused, Held, Draining, Starting, Crashed, Discovering, Bootstrapping, Rejoining]),
+    (Held,          &[Refused, Draining,       Starting, Stopped, Crashed, CrashLoop, Discovering, Bootstrapping, Rejoining]),
+    (Refused,       &[Held, Draining,          Preparing, Starting, Stopped, Crashed, Discovering, Bootstrapping, Rejoining]),
     (Draining,      &[]),
 ];
 
 impl Phase {
     /// Every phase.
-    pub const ALL: [Phase; 12] = [
+    pub const ALL: [Phase; 13] = [
         Preparing,
         Discovering,
         Bootstrapping,
+        Rejoining,
         Starting,
         Running,
         Refused,
@@ -83,6 +89,7 @@ impl Phase {
             Preparing => "preparing",
             Discovering => "discovering",
             Bootstrapping => "bootstrapping",
+            Rejoining => "rejoining",
             Starting => "starting",
             Running => "running",
             Refused => "refused",
@@ -92,6 +99,15 @@ impl Phase {
             CrashLoop => "crash-loop",
             Hung => "hung",
             Draining => "draining",
+        }
+    }
+
+    /// What other agents are told: those of version 0.1.0 do not know [`Phase::Rejoining`], and would take the whole status for
+    /// silence. For them a directory is made.
+    pub(crate) fn on_the_wire(self) -> Phase {
+        match self {
+            Rejoining => Bootstrapping,
+            phase => phase,
         }
     }
 

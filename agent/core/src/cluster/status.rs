@@ -2,7 +2,9 @@
 
 use super::content::ContentId;
 use super::directory::DirectoryKind;
+use super::failover_status::FailoverStatus;
 pub use super::phase::Phase;
+use super::recovery_status::RecoveryStatus;
 use super::topology::Role;
 use crate::finding::Finding;
 use serde::{Deserialize, Serialize};
@@ -215,6 +217,15 @@ pub struct PodStatus {
     /// The certificate in use; none without TLS, and from agents of 0.1.0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsStatus>,
+    /// Failover; none before the agent knows its place, in pods of segments, without a standby, and from agents of 0.1.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failover: Option<FailoverStatus>,
+    /// Segments that are down, in the acting coordinator's pod of Greenplum; none elsewhere, and from agents of 0.1.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<RecoveryStatus>,
+    /// A tool of Greenplum that is at work in this pod: on its data directory, or on the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
     /// What an administrator should know.
     pub findings: Vec<Finding>,
     /// Seconds that the configuration gives this pod to end; 0 until it has been read.
@@ -257,6 +268,9 @@ impl PodStatus {
             oom_kills: 0,
             ssh: SshStatus::default(),
             tls: None,
+            failover: None,
+            recovery: None,
+            tool: None,
             findings: Vec::new(),
             grace_seconds: 0,
             version: env!("CARGO_PKG_VERSION").to_string(),

@@ -1,11 +1,13 @@
 //! What has to hold between values that are right by themselves.
 
 use super::diagnostic::Fault;
-use super::postgres_parameters::OF_TLS;
+use super::model::{AuthorityChoice, FailoverMode, RebalanceWhen};
+use super::postgres_parameters::{OF_TLS, guarded, is_of_failover};
 use super::reader::Reader;
 use super::schema::draft::Config as Draft;
 use super::value_rules::{LABEL_MAX, NAME_MAX};
 use super::values::Read;
+use super::yaml::Position;
 
 impl Draft {
     /// Reports what is wrong between values that are right by themselves.
@@ -14,6 +16,8 @@ impl Draft {
         self.check_names(r);
         self.check_ports(r);
         self.check_tls(r);
+        self.check_failover(r);
+        self.check_window(r);
         if let (Some(path), Some(wal)) = (&self.storage.path, &self.storage.wal)
             && path.value == wal.value
         {
@@ -80,6 +84,55 @@ impl Draft {
         for name in self.parameters.keys().filter(owned) {
             let what = format!("sets parameters.{name}, which is given as well");
             report(r, secret, Fault::new(what, "remove one of the two"));
+        }
+    }
+
+    /// Whether commits wait for the standby is the agent's to decide where it promotes that standby by itself. With `auto` only
+    /// the pod knows whether it does; there the agent's value wins while it does.
+    fn check_failover(&self, r: &mut Reader) {
+        let is = |read: &Option<Read<bool>>| read.as_ref().is_some_and(|read| read.value);
+        let failover = &self.failover;
+        let on = failover
+            .mode
+            .as_ref()
+            .is_some_and(|read| read.value != FailoverMode::Off)
+            && failover
+                .authority
+                .as_ref()
+                .is_some_and(|read| matches!(read.value, AuthorityChoice::Kubernetes | AuthorityChoice::File));
+        let Some(engine) = self.engine.as_ref().map(|read| read.value) else {
+            return;
+        };
+        if !(on && is(&self.coordinator.standby)) {
+            return;
+        }
+        let ours = self
+            .parameters
+            .iter()
+            .filter(|(name, value)| is_of_failover(engine, name, value));
+        for (name, _) in ours {
+            let dotted = format!("parameters.{name}");
+            let at = r.entries_at.get(&dotted).copied().unwrap_or(Position::START);
+            let why = guarded(name).map_or("", |guarded| guarded.why);
+            let remedy = format!("remove it, or set failover.mode to off; {why}");
+            r.report_at(at, &dotted, "is set by the agent itself while failover is on", remedy);
+        }
+    }
+
+    fn check_window(&self, r: &mut Reader) {
+        // One that is written wrongly is told already.
+        let meant = r.findings.iter().any(|f| f.key.starts_with("recovery.window"));
+        if let Some(roles) = &self.recovery.roles
+            && roles.value == RebalanceWhen::Window
+            && self.recovery.window.is_none()
+            && !meant
+        {
+            let remedy = "add recovery.window, such as \"0 2 * * sun\": when that time begins, in UTC";
+            report(
+                r,
+                roles,
+                Fault::new("no time is set aside: there is no recovery.window", remedy),
+            );
         }
     }
 

@@ -31,6 +31,7 @@ pub(super) const OTHER_VARIABLES: &[(&str, &str)] = &[
         "How it is logged: `text`, `json` (a record a line), or `auto`: JSON in Kubernetes, unless standard error is a terminal",
     ),
     ("GP_AGENT_INIT_FD", ""),
+    ("GP_AGENT_INIT_FENCE", ""),
     ("GP_AGENT_LOG_FDS", ""),
     ("GP_AGENT_RESTARTS", ""),
 ];

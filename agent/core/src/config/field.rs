@@ -1,9 +1,13 @@
 //! What a field of the configuration can be: how its type is read, finished and compared.
 
 use super::key::Key;
-use super::model::{Auth, EngineKind, Require, UseApi};
+use super::model::{
+    Auth, AuthorityChoice, EngineKind, FailoverMode, KeepHosts, OnPodDelete, RebalanceWhen, Recover, RecoverFull,
+    Require, UseApi,
+};
 use super::reader::Reader;
 use super::rule::Rule;
+use super::schedule::Schedule;
 use super::values::Read;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -21,6 +25,14 @@ impl Scalar for EngineKind {}
 impl Scalar for Require {}
 impl Scalar for Auth {}
 impl Scalar for UseApi {}
+impl Scalar for FailoverMode {}
+impl Scalar for AuthorityChoice {}
+impl Scalar for KeepHosts {}
+impl Scalar for OnPodDelete {}
+impl Scalar for RebalanceWhen {}
+impl Scalar for Schedule {}
+impl Scalar for Recover {}
+impl Scalar for RecoverFull {}
 
 /// A type of a field.
 pub(super) trait Field: PartialEq + Sized {

@@ -6,6 +6,7 @@ mod diff;
 mod entry;
 mod env;
 mod field;
+mod growth;
 mod key;
 mod load;
 mod model;
@@ -14,6 +15,7 @@ pub mod quote;
 mod reader;
 mod reference;
 mod rule;
+mod schedule;
 mod schema;
 mod suggest;
 mod table;
@@ -25,14 +27,20 @@ mod yaml;
 
 pub use diagnostic::{ConfigFinding, SourceLocation};
 pub use diff::{Change, diff};
-pub use load::load;
-pub use model::{Auth, EngineKind, Require, UseApi};
+pub use growth::{Growth, growth};
+pub use load::{Bearings, bearings, load};
+pub use model::{
+    Auth, AuthorityChoice, EngineKind, FailoverMode, KeepHosts, OnPodDelete, RebalanceWhen, Recover, RecoverFull,
+    Require, UseApi,
+};
 #[cfg(test)]
 pub(crate) use postgres_parameters::GUARDED;
+pub use postgres_parameters::is_of_failover;
 pub(crate) use postgres_parameters::{Guarded, Setter, guarded};
 pub use reference::{reference, value_schemas, variables_reference};
+pub use schedule::{Schedule, Times};
 pub use schema::{
-    Config, CoordinatorConfig, GreenplumConfig, HbaConfig, HttpConfig, KubernetesConfig, SegmentsConfig,
-    ShutdownConfig, SshConfig, StorageConfig, TlsConfig,
+    Config, CoordinatorConfig, FailoverConfig, GreenplumConfig, HbaConfig, HttpConfig, KubernetesConfig, NamesConfig,
+    RecoveryConfig, SegmentsConfig, ShutdownConfig, SshConfig, StorageConfig, TlsConfig,
 };
 pub use yaml::MAX_BYTES;

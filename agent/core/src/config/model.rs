@@ -55,6 +55,14 @@ words! {
         ScramSha256 = "scram-sha-256",
     }
 
+    /// Whether the agent writes what it knows of the pods' addresses where libc looks first.
+    KeepHosts {
+        /// Where /etc/hosts is the pod's own and may be written.
+        Auto = "auto",
+        /// Never.
+        Off = "off",
+    }
+
     /// Whether the agent uses a part of the Kubernetes API.
     UseApi {
         /// Where the pod has a ServiceAccount's token and knows the API server's address.
@@ -62,12 +70,79 @@ words! {
         /// Never.
         Off = "off",
     }
+
+    /// Whether the coordinator's role changes pods by itself.
+    FailoverMode {
+        /// The standby takes over from a lost coordinator.
+        Auto = "auto",
+        /// Only `gp-agent switchover` and `gp-agent failover` change the role; what keeps two coordinators from writing is in
+        /// force.
+        Manual = "manual",
+        /// Roles are changed by hand, and nothing keeps two coordinators from writing.
+        Off = "off",
+    }
+
+    /// Where the record stands that says which coordinator may write.
+    AuthorityChoice {
+        /// A directory where it is mounted, else nowhere.
+        Auto = "auto",
+        /// A Lease in the Kubernetes API.
+        Kubernetes = "kubernetes",
+        /// A directory that both coordinators of one machine share.
+        File = "file",
+        /// Nowhere: as with `mode: off`.
+        Off = "off",
+    }
+
+    /// Whether servers that are lost are brought back by themselves.
+    Recover {
+        /// They are.
+        Auto = "auto",
+        /// Only a command does it.
+        Manual = "manual",
+    }
+
+    /// Whether a segment whose directory is no longer of use is copied anew.
+    RecoverFull {
+        /// It is told, with the command that does it.
+        Ask = "ask",
+        /// It is done.
+        Auto = "auto",
+    }
+
+    /// When primaries and mirrors that have changed places are changed back.
+    RebalanceWhen {
+        /// Only a command does it.
+        Manual = "manual",
+        /// Within the time that is set aside for it.
+        Window = "window",
+        /// While nothing runs.
+        Idle = "idle",
+    }
+
+    /// What the pod of the coordinator does with its role when it is asked to end.
+    OnPodDelete {
+        /// It hands the role over to the standby that is in sync.
+        HandOver = "handOver",
+        /// It keeps the role; the pod that takes its place goes on.
+        Restart = "restart",
+    }
 }
 
 impl EngineKind {
     /// Whether one catalog, made by gpinitsystem and watched by FTS, rules all servers.
     pub fn has_catalog(self) -> bool {
         self == EngineKind::Greenplum
+    }
+
+    /// Whether FTS looks at every server, and keeps a file of its own in the directories of primaries.
+    pub fn has_fts(self) -> bool {
+        self == EngineKind::Greenplum
+    }
+
+    /// Whether clients connect to segments; those of a Greenplum cluster connect to its coordinator.
+    pub fn segments_have_clients(self) -> bool {
+        self == EngineKind::Postgres
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which parameters of postgresql.conf may be given, and with what values.
 
 use super::diagnostic::Fault;
+use super::model::EngineKind;
 
 /// Who may set a parameter of [`GUARDED`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +10,8 @@ pub(crate) enum Setter {
     Agent,
     /// The agent, and tools of the database: pg_basebackup, gpinitstandby and others write it.
     Tools,
+    /// With that engine the agent alone while failover is on, else cluster.yaml too.
+    Failover(EngineKind),
     /// cluster.yaml too, where a start of the server program proves it.
     ClusterYaml,
 }
@@ -34,14 +37,14 @@ const ROLE: &str = "it belongs to the command line of each pod's postmaster";
 const PLACE: &str = "it differs from pod to pod; gpinitsystem sets it";
 const ONE_BY_ONE: &str = "parameters are given one by one";
 const STREAMS: &str = "the other pod of the pair takes its stream and its copy from here";
+const CERTIFICATE: &str = "the certificate of tls.secret is there, and is followed when it is renewed";
 const LOG: &str = "the agent reads the server's log, to pass it on and to name the cause of a crash";
 
 const fn never(_: &str) -> bool {
     false
 }
 
-const fn own(name: &'static str, why: &'static str, restart: bool) -> Guarded {
-    let setter = Setter::Agent;
+const fn guard(name: &'static str, setter: Setter, why: &'static str, restart: bool) -> Guarded {
     Guarded {
         name,
         setter,
@@ -49,27 +52,24 @@ const fn own(name: &'static str, why: &'static str, restart: bool) -> Guarded {
         harmless: never,
         restart,
     }
+}
+
+const fn own(name: &'static str, why: &'static str, restart: bool) -> Guarded {
+    guard(name, Setter::Agent, why, restart)
 }
 
 const fn tools(name: &'static str, why: &'static str) -> Guarded {
-    let setter = Setter::Tools;
-    Guarded {
-        name,
-        setter,
-        why,
-        harmless: never,
-        restart: false,
-    }
+    guard(name, Setter::Tools, why, false)
+}
+
+const fn failover(name: &'static str, engine: EngineKind, why: &'static str) -> Guarded {
+    guard(name, Setter::Failover(engine), why, false)
 }
 
 const fn needed(name: &'static str, why: &'static str, harmless: fn(&str) -> bool, restart: bool) -> Guarded {
-    let setter = Setter::ClusterYaml;
     Guarded {
-        name,
-        setter,
-        why,
         harmless,
-        restart,
+        ..guard(name, Setter::ClusterYaml, why, restart)
     }
 }
 
@@ -140,6 +140,19 @@ pub(crate) const GUARDED: &[Guarded] = &[
     own("include", ONE_BY_ONE, false),
     own("include_dir", ONE_BY_ONE, false),
     own("include_if_exists", ONE_BY_ONE, false),
+    failover(
+        "synchronous_standby_names",
+        EngineKind::Postgres,
+        "failover promotes a standby only while the agent knows that every commit waits for it",
+    ),
+    Guarded {
+        harmless: is_off,
+        ..failover(
+            "restart_after_crash",
+            EngineKind::Greenplum,
+            "a server that starts again after a crash without asking the record acknowledges commits that the standby may not have",
+        )
+    },
     needed(
         "wal_level",
         STREAMS,
@@ -150,6 +163,9 @@ pub(crate) const GUARDED: &[Guarded] = &[
     needed("max_replication_slots", STREAMS, |value| at_least(value, 1), true),
     needed("hot_standby", "the agent asks a mirror how it does", is_on, true),
     needed("ssl", "clients' lines of pg_hba.conf may ask for it", is_on, false),
+    needed("ssl_cert_file", CERTIFICATE, never, false),
+    needed("ssl_key_file", CERTIFICATE, never, false),
+    needed("ssl_ca_file", CERTIFICATE, never, false),
     needed("logging_collector", LOG, is_off, true),
     needed("log_destination", LOG, |value| names(value, "stderr"), false),
 ];
@@ -168,13 +184,19 @@ pub(super) fn name(text: &str) -> Result<String, Fault> {
         ));
     }
     // PostgreSQL does not tell upper from lower case in names of parameters (guc.c, guc_name_compare).
-    match guarded(text).filter(|guarded| guarded.setter != Setter::ClusterYaml) {
+    let never = |guarded: &&Guarded| matches!(guarded.setter, Setter::Agent | Setter::Tools);
+    match guarded(text).filter(never) {
         Some(guarded) => Err(Fault::new(
             "is set by the agent itself",
             format!("remove it; {}", guarded.why),
         )),
         None => Ok(text.to_string()),
     }
+}
+
+/// Whether the agent alone sets this parameter of that engine while failover is on, and not to this value.
+pub fn is_of_failover(engine: EngineKind, name: &str, value: &str) -> bool {
+    guarded(name).is_some_and(|guarded| guarded.setter == Setter::Failover(engine) && !(guarded.harmless)(value))
 }
 
 /// The entry of a parameter in [`GUARDED`].

@@ -24,7 +24,7 @@ pub fn sql_identifier(name: &str) -> String {
 }
 
 /// A value of postgresql.conf, as guc-file.l reads it: quotes doubled, backslashes escaped.
-pub(crate) fn postgres_setting(value: &str) -> String {
+pub fn postgres_setting(value: &str) -> String {
     format!("'{}'", value.replace('\\', r"\\").replace('\'', "''"))
 }
 

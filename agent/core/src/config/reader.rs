@@ -14,6 +14,8 @@ pub(super) struct Reader<'a> {
     values: BTreeMap<&'static str, Node>,
     sections: BTreeMap<String, Position>,
     overrides: BTreeMap<&'static str, String>,
+    /// Where the entries of mappings stand, such as `parameters.work_mem`.
+    pub entries_at: BTreeMap<String, Position>,
     pub findings: Vec<ConfigFinding>,
 }
 
@@ -31,6 +33,7 @@ impl<'a> Reader<'a> {
             values: BTreeMap::new(),
             sections: BTreeMap::new(),
             overrides,
+            entries_at: BTreeMap::new(),
             findings: Vec::new(),
         };
         if let Some(root) = root {

@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn every_field_of_a_configuration_is_in_the_table() {
-        let text = "domain: d\nsegments: { count: 1, mirrors: m }\nstorage: { wal: /w }\nssh: { port: 2 }\ngreenplum: { home: /g }\ntls: { secret: /t }\n";
+        let text = "domain: d\nsegments: { count: 1, mirrors: m }\nstorage: { wal: /w }\nssh: { port: 2 }\nrecovery: { window: 0 2 * * sun }\ngreenplum: { home: /g }\ntls: { secret: /t }\n";
         let config = read(&format!("cluster: w\nengine: postgres\n{text}"));
         let value = printed(&config);
         let mut names = Vec::new();

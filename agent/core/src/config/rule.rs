@@ -3,6 +3,7 @@
 use super::diagnostic::Fault;
 use super::key::Form;
 use super::model::Word;
+use super::schedule::{Schedule, schedule};
 use super::suggest::nearest;
 use super::{postgres_parameters, value_rules};
 use std::path::PathBuf;
@@ -46,6 +47,8 @@ pub(super) const PORT: Rule<u16> = whole::<_, 1, 65_535>();
 pub(super) const LOCALE: Rule<String> = Rule::new(Form::Text, value_rules::locale);
 /// The name of a database.
 pub(super) const DATABASE: Rule<String> = Rule::new(Form::Text, value_rules::database);
+/// Times that come again and again.
+pub(super) const SCHEDULE: Rule<Schedule> = Rule::new(Form::Text, schedule);
 /// A line of pg_hba.conf.
 pub(super) const HBA_LINE: Rule<String> = Rule::new(Form::Text, value_rules::hba_line);
 /// The name of a parameter of postgresql.conf.

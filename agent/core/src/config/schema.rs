@@ -3,11 +3,16 @@
 use super::entry::{Entry, list, mapping};
 use super::field::Field;
 use super::key::{Key, Keys};
-use super::model::{Auth, EngineKind, Require, UseApi};
+use super::model::{
+    Auth, AuthorityChoice, EngineKind, FailoverMode, KeepHosts, OnPodDelete, RebalanceWhen, Recover, RecoverFull,
+    Require, UseApi,
+};
 use super::reader::Reader;
 use super::rule::{
-    DATABASE, DOMAIN, HBA_LINE, LABEL, LOCALE, MIRRORS, PARAMETER, PARAMETER_VALUE, PATH, PORT, SWITCH, whole, words,
+    DATABASE, DOMAIN, HBA_LINE, LABEL, LOCALE, MIRRORS, PARAMETER, PARAMETER_VALUE, PATH, PORT, SCHEDULE, SWITCH,
+    whole, words,
 };
+use super::schedule::Schedule;
 use super::table::{compare, configuration, follow, key, read};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -86,6 +91,12 @@ configuration! {
                 "Directory whose `*.sql` files are run once after the creation, in the order of their names";
         }
 
+        names: struct NamesConfig "How servers find the pods." {
+            hosts: KeepHosts = words().or("auto"),
+                "Whether the agent keeps the pods' addresses in `/etc/hosts`, so that servers find each other while DNS is away: \
+                 `auto` (where the file is the pod's own and its user may write it) or `off`";
+        }
+
         kubernetes: struct KubernetesConfig "What the agent may do through the Kubernetes API." {
             labels: UseApi = words().or("auto"),
                 "Whether the pod gets the label `greenplum.io/role` while its role is active: `auto` (where there is an \
@@ -94,10 +105,57 @@ configuration! {
                 "Whether the agent writes Events about its pod: `auto` (where there is an API) or `off`";
         }
 
+        failover: struct FailoverConfig "Which coordinator writes, and who takes over." {
+            mode: FailoverMode = words().or("auto"),
+                "With a standby: whether it takes over from a lost coordinator by itself (`auto`), by command only (`manual`), \
+                 or nothing watches over who writes (`off`)";
+            lease_seconds("leaseSeconds"): u32 = whole::<_, 6, 60>().or("10"),
+                "Seconds after which the standby may take over from a coordinator that is silent, 6 to 60";
+            authority: AuthorityChoice = words().or("auto"),
+                "Where it is recorded who may write: `kubernetes` (a Lease), `file` (a directory that both coordinators of one \
+                 machine mount), `auto` (`kubernetes` where the chart made the Lease, else `file` where that is mounted; \
+                 otherwise as `off`) or `off`";
+            directory: PathBuf = PATH.or("/var/lib/gp-agent-failover"),
+                "Directory of the record, with `file`";
+            on_pod_delete("onPodDelete"): OnPodDelete = words().or("handOver").live(),
+                "What a coordinator's pod does that is to end: `handOver` (to a standby in sync) or `restart` (keep the role)";
+        }
+
+        recovery: struct RecoveryConfig "Servers that the cluster has lost." {
+            segments: Recover = words().or("auto").live(),
+                "Whether the coordinator's agent brings segments back that FTS has marked down (`auto`), or says only what it \
+                 would do (`manual`: `gp-agent recover` does it)";
+            standby: Recover = words().or("auto").live(),
+                "Whether a standby that is lost is made anew by itself (`auto`), or it is only said how (`manual`). With \
+                 PostgreSQL: a standby or mirror whose write-ahead log its primary no longer has. With Greenplum and \
+                 failover: such a standby, and a pod of the coordinators whose volume is new; by hand with `gpinitstandby`";
+            full: RecoverFull = words().or("ask").live(),
+                "Whether a segment is copied anew, over its old directory, when nothing else helps: `auto`, or only by \
+                 `gp-agent recover --full` (`ask`)";
+            roles: RebalanceWhen = words().or("manual").live(),
+                "When primaries and mirrors that have changed places are changed back, which cancels the sessions that use them: \
+                 in the time that `window` sets aside, while nothing runs (`idle`), or by `gp-agent rebalance` only (`manual`)";
+            window: Option<Schedule> = SCHEDULE.absent("no time is set aside").live(),
+                "With `roles: window`: when that time begins, as cron's five fields (minute, hour, day of the month, month, day of \
+                 the week), in UTC, such as `0 2 * * sun`";
+            window_minutes("windowMinutes"): u32 = whole::<_, 10, 1440>().or("120").live(),
+                "How long that time is, 10 to 1440 minutes; roles are changed back in its first half only, so that it is over \
+                 before the time is";
+        }
+
         shutdown: struct ShutdownConfig "The end of a pod." {
             grace_seconds("graceSeconds"): u32 = whole::<_, 5, 86_400>().or("30"),
                 "Seconds from SIGTERM to SIGKILL, 5 to 86400; the same as terminationGracePeriodSeconds";
         }
+    }
+}
+
+impl Config {
+    /// Whether a record says which coordinator may write, or will as soon as there is a place for it.
+    pub fn wants_failover(&self) -> bool {
+        self.coordinator.standby
+            && self.failover.mode != FailoverMode::Off
+            && self.failover.authority != AuthorityChoice::Off
     }
 }
 

@@ -130,7 +130,10 @@ impl Reader<'_> {
                 .and_then(values.read)
                 .map_err(|fault| (value.at, fault));
             match (named, valued) {
-                (Ok(name), Ok(value)) => drop(map.insert(name, value)),
+                (Ok(name), Ok(value)) => {
+                    self.entries_at.insert(dotted, at);
+                    map.insert(name, value);
+                }
                 (name, value) => {
                     for (at, fault) in [name.err(), value.err()].into_iter().flatten() {
                         self.report(self.location(at), &dotted, fault);

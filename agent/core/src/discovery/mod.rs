@@ -3,6 +3,7 @@
 pub mod getent_output;
 pub mod hosts_file;
 pub mod intervals;
+pub mod kept_hosts;
 pub mod kept_names;
 pub mod libc_view;
 pub mod name_check;

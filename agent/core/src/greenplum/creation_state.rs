@@ -1,6 +1,17 @@
-//! How far the creation of a cluster came, and what may be done to the volumes then. There is no way back.
+//! How far the work of a creation came, and what may be done to the volumes then. There is no way back.
+//!
+//! Whether the cluster exists, for this pod and its files, is another question, with one answer on every pod
+//! ([`crate::cluster::cluster_state::ClusterState`]); this one is asked where the work is done.
 
 use serde::{Deserialize, Serialize};
+
+/// What only somebody else than gpinitsystem makes: names, first of databases and roles, then of relations in `postgres`. What
+/// initdb makes has lower OIDs than FirstNormalObjectId (transam.h), and gpinitsystem makes nothing outside those schemas.
+pub const MADE_BY_SOMEBODY: &str = "select 'database ' || datname from pg_database where oid >= 16384 \
+    union all select 'role ' || rolname from pg_roles where oid >= 16384 \
+    union all (select 'table ' || relname from pg_class join pg_namespace n on n.oid = relnamespace \
+        where pg_class.oid >= 16384 and relkind in ('r', 'p', 'm', 'v', 'f') \
+            and nspname !~ '^pg_' and nspname not in ('information_schema', 'gp_toolkit') limit 3)";
 
 /// How far it came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -14,8 +25,9 @@ pub enum CreationState {
     /// Coordinator and primaries were all there and answered. Somebody may have loaded data since, so whatever lies on the
     /// volumes is data; standby or mirrors may be missing. 0.1.0 does not know this state and refuses.
     Whole,
-    /// The cluster exists, and what could be added to it was.
-    Created,
+    /// What could be added to it was, and nothing is left to do. 0.1.0 calls it created.
+    #[serde(rename = "created")]
+    Finished,
 }
 
 /// What happens to it.
@@ -49,7 +61,7 @@ impl CreationState {
         let next = match event {
             CreationEvent::AttemptBegins => CreationState::Unfinished,
             CreationEvent::ServersThere => CreationState::Whole,
-            CreationEvent::Finished if self >= CreationState::Whole => CreationState::Created,
+            CreationEvent::Finished if self >= CreationState::Whole => CreationState::Finished,
             CreationEvent::Finished => self,
         };
         self.max(next)
@@ -66,7 +78,7 @@ impl CreationState {
             CreationState::Untouched => TakeUp::Decide,
             CreationState::Unfinished => TakeUp::GoOn,
             CreationState::Whole => TakeUp::Finish,
-            CreationState::Created => TakeUp::Serve,
+            CreationState::Finished => TakeUp::Serve,
         }
     }
 }
@@ -76,6 +88,17 @@ mod tests {
     use super::*;
     use CreationEvent::{AttemptBegins, Finished, ServersThere};
     use proptest::prelude::*;
+
+    #[test]
+    fn the_words_on_the_volume_are_those_of_0_1_0() {
+        let word = |state| serde_json::to_value(state).unwrap();
+        let states = [
+            CreationState::Untouched,
+            CreationState::Unfinished,
+            CreationState::Finished,
+        ];
+        assert_eq!(states.map(word), ["untouched", "unfinished", "created"]);
+    }
 
     #[test]
     fn a_creation_goes_one_way() {

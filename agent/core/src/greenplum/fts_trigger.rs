@@ -6,6 +6,7 @@
 
 use crate::cluster::catalog::{Catalog, CatalogRole, Segment};
 use crate::cluster::pairing::Pairing;
+use crate::cluster::peer_error::PeerFailure;
 use crate::cluster::report::PodReport;
 use crate::cluster::status::Phase;
 use crate::cluster::topology::{Role, Topology};
@@ -20,6 +21,9 @@ pub(crate) const MIRROR_PATIENCE_MS: u64 = 10_000;
 /// Milliseconds that the catalog may call a mirror that streams not in sync. FTS takes that back when it looks: what of a
 /// cluster that comes up whole came last stays so until then, and commits do not wait for it.
 pub(crate) const BEHIND_PATIENCE_MS: u64 = 60_000;
+/// Milliseconds that a pod may be silent, before its time-outs are short ([`super::lost_primaries`]): a probe that began before takes
+/// its own time, up to two minutes.
+pub(crate) const SILENT_PATIENCE_MS: u64 = 7_000;
 /// Milliseconds between two requests.
 pub(crate) const AGAIN_MS: u64 = 5_000;
 
@@ -32,13 +36,19 @@ pub(crate) enum ServerState {
     Coming(String),
     /// It will not come back by itself soon.
     Gone(String),
+    /// Nothing comes from there, no refusal either.
+    Silent(String),
 }
 
 /// How the pod's server looks, which the catalog lists as `row`.
-pub(crate) fn sight(row: &Segment, entry: &PodReport) -> ServerState {
+pub(crate) fn server_state(row: &Segment, entry: &PodReport) -> ServerState {
     let Some(report) = &entry.status else {
         let why = entry.error.as_deref().unwrap_or("no answer");
-        return ServerState::Gone(format!("its agent is silent ({why})"));
+        let words = format!("its agent is silent ({why})");
+        return match entry.failure {
+            Some(PeerFailure::TimedOut) => ServerState::Silent(words),
+            _ => ServerState::Gone(words),
+        };
     };
     let status = &report.status;
     let serving = match row.role {
@@ -85,7 +95,7 @@ impl Watch {
                 self.missing_since.remove(&row.dbid);
                 continue;
             };
-            let (patience, words) = match sight(row, entry) {
+            let (patience, words) = match server_state(row, entry) {
                 ServerState::Serving if row.role == CatalogRole::Mirror && !row.in_sync => (
                     BEHIND_PATIENCE_MS,
                     "streams, but the catalog calls it not in sync".into(),
@@ -97,6 +107,7 @@ impl Watch {
                 ServerState::Coming(words) if row.role == CatalogRole::Mirror => (MIRROR_PATIENCE_MS, words),
                 ServerState::Coming(words) => (PATIENCE_MS, words),
                 ServerState::Gone(words) => (0, words),
+                ServerState::Silent(words) => (SILENT_PATIENCE_MS, words),
             };
             let since = *self.missing_since.entry(row.dbid).or_insert(now_ms);
             let other_named = || {
@@ -135,31 +146,10 @@ fn can_change(pairing: &Pairing, row: &Segment) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::content::ContentId;
     use crate::cluster::peer_error::PeerError;
     use crate::cluster::report::Report;
     use crate::cluster::status::PodStatus;
-    use crate::cluster::topology::Member;
-    use crate::fixtures::{large_catalog, large_topology, row};
-
-    fn member(pod: &str, role: Role) -> Member {
-        Member {
-            pod: pod.into(),
-            fqdn: format!("{pod}.gp"),
-            role,
-            content: ContentId::new(0),
-            port: 1,
-            data_dir: "/g".into(),
-        }
-    }
-
-    fn topology() -> Topology {
-        Topology {
-            cluster: "c".into(),
-            domain: "gp".into(),
-            members: vec![member("a", Role::Primary), member("b", Role::Mirror)],
-        }
-    }
+    use crate::fixtures::{large_catalog, large_topology, member_of_pair, pair, row};
 
     fn catalog(mirror: &str) -> Catalog {
         Catalog {
@@ -183,7 +173,10 @@ mod tests {
     fn silent(pod: &str) -> PodReport {
         let at = ([127, 0, 0, 1], 8008).into();
         let why = "no route".into();
-        PodReport::of(&member(pod, Role::Primary), Err(PeerError::Unreachable { at, why }))
+        PodReport::of(
+            &member_of_pair(pod, Role::Primary),
+            Err(PeerError::Unreachable { at, why }),
+        )
     }
 
     fn serving(pod: &str, role: Role) -> PodReport {
@@ -196,7 +189,7 @@ mod tests {
         let mut watch = Watch::default();
         for now in [0, 10_000, 100_000] {
             assert_eq!(
-                watch.look(&catalog(IN_SYNC), &topology(), &all, &BTreeSet::new(), now),
+                watch.look(&catalog(IN_SYNC), &pair(), &all, &BTreeSet::new(), now),
                 None
             );
         }
@@ -207,7 +200,7 @@ mod tests {
         let all = [serving("a", Role::Primary), serving("b", Role::Mirror)];
         let behind = catalog("3|0|m|m|n|u|1|b.gp|b.gp|/g");
         let mut watch = Watch::default();
-        let mut ask = |now| watch.look(&behind, &topology(), &all, &BTreeSet::new(), now);
+        let mut ask = |now| watch.look(&behind, &pair(), &all, &BTreeSet::new(), now);
         assert_eq!(ask(0), None);
         assert_eq!(ask(BEHIND_PATIENCE_MS - 1), None);
         assert!(ask(BEHIND_PATIENCE_MS).unwrap().starts_with("b: streams"));
@@ -225,7 +218,7 @@ mod tests {
         for gone in [silent("a"), entry("a", Phase::CrashLoop, None)] {
             let all = [gone, mirror.clone()];
             let mut watch = Watch::default();
-            let ask = |w: &mut Watch, now| w.look(&catalog(IN_SYNC), &topology(), &all, &BTreeSet::new(), now);
+            let ask = |w: &mut Watch, now| w.look(&catalog(IN_SYNC), &pair(), &all, &BTreeSet::new(), now);
             assert!(ask(&mut watch, 1).unwrap().starts_with("a: "));
             assert_eq!(ask(&mut watch, AGAIN_MS), None, "FTS needs a moment");
             assert!(ask(&mut watch, 1 + AGAIN_MS).is_some());
@@ -235,10 +228,27 @@ mod tests {
     }
 
     #[test]
+    fn the_time_outs_are_short_before_fts_probes_a_pod_that_is_silent() {
+        let at = ([127, 0, 0, 1], 8008).into();
+        let within = std::time::Duration::from_secs(1);
+        let a = PodReport::of(
+            &member_of_pair("a", Role::Primary),
+            Err(PeerError::TimedOut { at, within }),
+        );
+        let all = [a, serving("b", Role::Mirror)];
+        let mut watch = Watch::default();
+        let mut ask = |now| watch.look(&catalog(IN_SYNC), &pair(), &all, &BTreeSet::new(), now);
+        assert_eq!(ask(0), None);
+        assert_eq!(ask(SILENT_PATIENCE_MS - 1), None);
+        assert!(ask(SILENT_PATIENCE_MS).is_some());
+        const { assert!(SILENT_PATIENCE_MS > crate::greenplum::lost_pods::SILENT_MS + 4_000) };
+    }
+
+    #[test]
     fn a_primary_that_restarts_gets_its_time() {
         let all = [entry("a", Phase::Crashed, None), serving("b", Role::Mirror)];
         let mut watch = Watch::default();
-        let mut ask = |now| watch.look(&catalog(IN_SYNC), &topology(), &all, &BTreeSet::new(), now);
+        let mut ask = |now| watch.look(&catalog(IN_SYNC), &pair(), &all, &BTreeSet::new(), now);
         assert_eq!(ask(0), None);
         assert_eq!(ask(PATIENCE_MS - 1), None);
         assert!(ask(PATIENCE_MS).is_some());
@@ -249,18 +259,18 @@ mod tests {
         let all = [silent("a"), serving("b", Role::Mirror)];
         let out_of_sync = catalog("3|0|m|m|n|u|1|b.gp|b.gp|/g");
         assert_eq!(
-            Watch::default().look(&out_of_sync, &topology(), &all, &BTreeSet::new(), 9),
+            Watch::default().look(&out_of_sync, &pair(), &all, &BTreeSet::new(), 9),
             None
         );
         let down = catalog("3|0|m|m|n|d|1|b.gp|b.gp|/g");
         let mirror_gone = [serving("a", Role::Primary), silent("b")];
         assert_eq!(
-            Watch::default().look(&down, &topology(), &mirror_gone, &BTreeSet::new(), 9),
+            Watch::default().look(&down, &pair(), &mirror_gone, &BTreeSet::new(), 9),
             None
         );
         assert!(
             Watch::default()
-                .look(&catalog(IN_SYNC), &topology(), &mirror_gone, &BTreeSet::new(), 9)
+                .look(&catalog(IN_SYNC), &pair(), &mirror_gone, &BTreeSet::new(), 9)
                 .is_some()
         );
     }
@@ -268,11 +278,11 @@ mod tests {
     #[test]
     fn a_pod_of_a_newer_version_is_not_gone() {
         let newer = PeerError::NotUnderstood("a speaks format 3, this agent reads up to 1".into());
-        let a = PodReport::of(&member("a", Role::Primary), Err(newer));
+        let a = PodReport::of(&member_of_pair("a", Role::Primary), Err(newer));
         let all = [a, serving("b", Role::Mirror)];
         let mut watch = Watch::default();
         for now in [0, 10_000, 100_000] {
-            let asked = watch.look(&catalog(IN_SYNC), &topology(), &all, &BTreeSet::new(), now);
+            let asked = watch.look(&catalog(IN_SYNC), &pair(), &all, &BTreeSet::new(), now);
             assert_eq!(asked, None);
         }
     }
@@ -281,7 +291,7 @@ mod tests {
     fn an_administrators_hold_is_respected_for_a_while() {
         let held = entry("a", Phase::Held, None);
         let primary = row("2|0|p|p|s|u|1|a.gp|a.gp|/g");
-        assert!(matches!(sight(&primary, &held), ServerState::Coming(_)));
+        assert!(matches!(server_state(&primary, &held), ServerState::Coming(_)));
     }
 
     #[test]
@@ -289,7 +299,7 @@ mod tests {
         let all = [silent("a"), serving("b", Role::Mirror)];
         let look = |nameless: &[&str]| {
             let nameless = nameless.iter().map(ToString::to_string).collect();
-            Watch::default().look(&catalog(IN_SYNC), &topology(), &all, &nameless, 9)
+            Watch::default().look(&catalog(IN_SYNC), &pair(), &all, &nameless, 9)
         };
         assert!(look(&["a"]).is_some(), "a pod that is gone has no name");
         assert_eq!(look(&["a", "b"]), None, "names are gone");

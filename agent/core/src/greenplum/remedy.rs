@@ -164,12 +164,17 @@ fn once_down(row: &Segment) -> &'static str {
 
 /// A directory that is there becomes the mirror's again.
 pub(crate) fn recover(row: &Segment) -> String {
-    format!("{}{THERE}: gprecoverseg -a makes it the mirror again", once_down(row))
+    format!(
+        "{}{THERE}: gprecoverseg -a makes it the mirror again; its agent does so by itself where recovery.segments is auto, and says what it waits for",
+        once_down(row)
+    )
 }
 
 /// A directory that is not there is copied.
 pub(crate) fn copy(row: &Segment) -> String {
-    let copied = format!("{THERE}: gprecoverseg -a -F copies it from its primary");
+    let copied = format!(
+        "{THERE}: gprecoverseg -a -F copies it from its primary; its agent fills a new volume by itself where recovery.segments is auto"
+    );
     match row.role {
         CatalogRole::Mirror => format!("{}{copied}", once_down(row)),
         CatalogRole::Primary => {

@@ -19,6 +19,7 @@ pub fn awaited(entry: &PodReport) -> bool {
         | Phase::Bootstrapping
         | Phase::Starting
         | Phase::Crashed
+        | Phase::Rejoining
         | Phase::Draining => report.status.active_role != Some(Role::Primary),
         Phase::Running | Phase::Refused | Phase::Stopped | Phase::Held | Phase::CrashLoop | Phase::Hung => false,
     }
@@ -39,6 +40,7 @@ mod tests {
                 "preparing",
                 "discovering",
                 "bootstrapping",
+                "rejoining",
                 "starting",
                 "crashed",
                 "draining",

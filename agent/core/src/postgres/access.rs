@@ -1,8 +1,9 @@
 //! Owner and modes of a data directory, with which a server refuses to start: after a restore, or a fsGroup, which makes all
-//! of a volume group-writable.
+//! of a volume group-writable. And a file with which later versions refuse as well.
 
+use super::major::{Feature, Major};
 use crate::finding::{Area, Finding};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What an entry is to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +40,8 @@ pub struct Entry {
 pub struct ServerUser {
     /// Its user ID.
     pub uid: u32,
-    /// Whether a group may read the data directory: since PostgreSQL 11.
-    pub group_may_read: bool,
+    /// The server's version.
+    pub major: Major,
 }
 
 /// What to do about the entries.
@@ -50,6 +51,20 @@ pub struct Advice {
     pub modes: Vec<(PathBuf, u32)>,
     /// What only somebody else can.
     pub findings: Vec<Finding>,
+}
+
+/// recovery.conf in a data directory of a version that refuses to start while it is there (xlogrecovery.c,
+/// readRecoverySignalFile): a tool or a person brought it who knows older versions.
+pub fn stray_recovery_conf(path: &Path) -> Finding {
+    Finding::error(
+        Area::Postgres,
+        path.display().to_string(),
+        "servers since PostgreSQL 12 do not start while this file is there",
+        format!(
+            "move it away: mv {0} {0}.old; whom a mirror or standby follows the agent says; what else it sets (restore_command, a recovery target) goes into `parameters` of cluster.yaml, for the time of the recovery, with an empty recovery.signal in the place of this file",
+            path.display()
+        ),
+    )
 }
 
 impl ServerUser {
@@ -78,7 +93,7 @@ impl ServerUser {
         match entry.kind {
             Kind::DataDirectory if mode & self.refused() == 0 && mode & 0o700 == 0o700 => mode,
             // Who may write did not get that from initdb: the group came with the volume.
-            Kind::DataDirectory if mode & 0o020 != 0 || !self.group_may_read => 0o700,
+            Kind::DataDirectory if mode & 0o020 != 0 || !self.group_may_read() => 0o700,
             Kind::DataDirectory => mode & 0o050 | 0o700,
             Kind::Directory if !entry.usable => mode | 0o700,
             Kind::File if !entry.usable => mode | 0o400,
@@ -88,9 +103,13 @@ impl ServerUser {
         }
     }
 
+    fn group_may_read(self) -> bool {
+        self.major.has(Feature::GroupAccess)
+    }
+
     /// PG_MODE_MASK_GROUP, before PostgreSQL 11 everything that is not the owner's.
     fn refused(self) -> u32 {
-        if self.group_may_read { 0o027 } else { 0o077 }
+        if self.group_may_read() { 0o027 } else { 0o077 }
     }
 
     fn foreign(self, entry: &Entry, why: &str) -> Finding {
@@ -112,10 +131,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const NEW: ServerUser = ServerUser {
-        uid: 1000,
-        group_may_read: true,
-    };
+    fn user(version: &str) -> ServerUser {
+        ServerUser {
+            uid: 1000,
+            major: Major::of(version),
+        }
+    }
 
     fn entry(kind: Kind, owner: u32, mode: u32, usable: bool) -> Entry {
         Entry {
@@ -135,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_volumes_group_is_taken_out_of_the_data_directory() {
-        let data = |given| mode(NEW, Kind::DataDirectory, given, true);
+        let data = |given| mode(user("15"), Kind::DataDirectory, given, true);
         assert_eq!(data(0o2770), Some(0o700));
         assert_eq!((data(0o755), data(0o777)), (Some(0o750), Some(0o700)));
         assert_eq!(
@@ -144,26 +165,22 @@ mod tests {
             "as they may be"
         );
         assert_eq!(data(0o500), Some(0o700));
-        let old = ServerUser {
-            group_may_read: false,
-            ..NEW
-        };
-        assert_eq!(mode(old, Kind::DataDirectory, 0o750, true), Some(0o700));
+        assert_eq!(mode(user("9.4"), Kind::DataDirectory, 0o750, true), Some(0o700));
     }
 
     #[test]
     fn what_the_server_needs_it_can_use_and_a_key_is_its_own() {
-        assert_eq!(mode(NEW, Kind::File, 0o000, false), Some(0o400));
-        assert_eq!(mode(NEW, Kind::Written, 0o040, false), Some(0o640));
-        assert_eq!(mode(NEW, Kind::File, 0o660, true), None);
-        assert_eq!(mode(NEW, Kind::Directory, 0o2570, false), Some(0o2770));
-        assert_eq!(mode(NEW, Kind::Key, 0o660, true), Some(0o600));
-        assert_eq!(mode(NEW, Kind::Key, 0o400, true), None);
+        assert_eq!(mode(user("15"), Kind::File, 0o000, false), Some(0o400));
+        assert_eq!(mode(user("15"), Kind::Written, 0o040, false), Some(0o640));
+        assert_eq!(mode(user("15"), Kind::File, 0o660, true), None);
+        assert_eq!(mode(user("15"), Kind::Directory, 0o2570, false), Some(0o2770));
+        assert_eq!(mode(user("15"), Kind::Key, 0o660, true), Some(0o600));
+        assert_eq!(mode(user("15"), Kind::Key, 0o400, true), None);
     }
 
     #[test]
     fn what_belongs_to_another_user_is_named_with_who_can_help() {
-        let of_root = |kind, usable| NEW.judge(&[entry(kind, 0, 0o2770, usable)]);
+        let of_root = |kind, usable| user("15").judge(&[entry(kind, 0, 0o2770, usable)]);
         for (kind, usable) in [
             (Kind::DataDirectory, true),
             (Kind::File, false),
@@ -184,7 +201,7 @@ mod tests {
         /// Once is enough, and the owner keeps what it had.
         #[test]
         fn a_mended_mode_is_right(given in 0u32..0o7777, new: bool) {
-            let user = ServerUser { uid: 1000, group_may_read: new };
+            let user = user(if new { "11" } else { "9.4" });
             let mended = mode(user, Kind::DataDirectory, given, true).unwrap_or(given);
             prop_assert_eq!(mended & user.refused(), 0);
             prop_assert_eq!(mended & 0o700, 0o700);

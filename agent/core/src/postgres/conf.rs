@@ -7,6 +7,12 @@ use std::collections::BTreeMap;
 /// The file's name, in the data directory.
 pub const FILE: &str = "gp-agent.conf";
 
+/// The name of the file that says for whom commits wait, in the data directory.
+pub const SYNC_FILE: &str = "gp-agent-sync.conf";
+
+/// The name of the file that makes a server give up soon on another that is lost, in its data directory.
+pub const HURRY_FILE: &str = "gp-agent-hurry.conf";
+
 const INCLUDE: &str = "include_if_exists = 'gp-agent.conf'";
 
 /// Renders `gp-agent.conf`: what the engine needs (`own`), what follows from the container's limits, each with the reason
@@ -25,6 +31,15 @@ pub fn render(own: &[(&str, &str)], derived: &[Derived], parameters: &BTreeMap<S
         text.push_str(&format!("{name} = {}\n", quote::postgres_setting(value)));
     }
     text
+}
+
+/// `gp-agent.conf` that includes that file of the agent's ([`SYNC_FILE`], [`HURRY_FILE`]), as its last word.
+pub fn with_last(text: &str, file: &str) -> String {
+    let include = format!("include_if_exists = '{file}'\n");
+    match text.ends_with(&include) {
+        true => text.to_string(),
+        false => format!("{text}{include}"),
+    }
 }
 
 /// postgresql.conf with the include line at its end; the same bytes when it is there already. Comments may be in any
@@ -70,6 +85,13 @@ mod tests {
         let text = render(&[("cluster_name", "segment-a-0")], &[derived], &parameters);
         assert!(text.contains("cluster_name = 'segment-a-0'\n# half of ten:\nmax_wal_senders = '5'\n"));
         assert!(text.ends_with("max_wal_senders = '20'\n"));
+    }
+
+    #[test]
+    fn what_changes_by_itself_is_included_last_and_once() {
+        let once = with_last("work_mem = '1MB'\n", SYNC_FILE);
+        assert_eq!(once, "work_mem = '1MB'\ninclude_if_exists = 'gp-agent-sync.conf'\n");
+        assert_eq!(with_last(&once, SYNC_FILE), once);
     }
 
     proptest! {

@@ -17,10 +17,16 @@ pub enum Feature {
     WalNames,
     /// The last line of postmaster.pid says what the server is about to do.
     PidfileStatus,
+    /// `passfile` of a connection string. Earlier libpq refuses the string, and reads ~/.pgpass by itself.
+    Passfile,
     /// `flushed_lsn` of pg_stat_wal_receiver.
     FlushedLsn,
     /// `initdb --no-instructions`.
     NoInstructions,
+    /// A group may read the data directory.
+    GroupAccess,
+    /// `recovery.conf` makes a standby of a directory and says how it recovers. Later servers refuse to start with it.
+    RecoveryConf,
 }
 
 /// One row: there from `since` on, and before `until`. 9 stands for 9.4, which is Greenplum 6.
@@ -44,8 +50,11 @@ const DIFFERENCES: &[Difference] = &[
     row(Feature::SettingsViews, 10, STAYS),
     row(Feature::WalNames, 10, STAYS),
     row(Feature::PidfileStatus, 10, STAYS),
+    row(Feature::Passfile, 10, STAYS),
     row(Feature::FlushedLsn, 13, STAYS),
     row(Feature::NoInstructions, 14, STAYS),
+    row(Feature::GroupAccess, 11, STAYS),
+    row(Feature::RecoveryConf, 0, 12),
 ];
 
 /// A major version.
@@ -85,8 +94,11 @@ mod tests {
     #[test]
     fn each_version_has_what_it_has() {
         for (version, features) in [
-            ("9.4", vec![Feature::CheckpointSegments]),
-            ("12", vec![Feature::WalNames, Feature::PidfileStatus]),
+            ("9.4", vec![Feature::CheckpointSegments, Feature::RecoveryConf]),
+            (
+                "12",
+                vec![Feature::WalNames, Feature::PidfileStatus, Feature::GroupAccess],
+            ),
             ("13", vec![Feature::FlushedLsn, Feature::SettingsViews]),
             ("14", vec![Feature::NoInstructions]),
             ("18", vec![Feature::NoInstructions, Feature::RetryInterval]),
@@ -96,6 +108,9 @@ mod tests {
             }
         }
         assert!(!Major::of("9.4").has(Feature::WalNames));
+        assert!(!Major::of("9.4").has(Feature::Passfile));
+        assert!(!Major::of("9.4").has(Feature::GroupAccess));
+        assert!(!Major::of("12").has(Feature::RecoveryConf));
         assert!(!Major::of("12").has(Feature::FlushedLsn));
         assert!(!Major::of("13").has(Feature::NoInstructions));
         assert!(!Major::of("15").has(Feature::CheckpointSegments));

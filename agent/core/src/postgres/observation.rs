@@ -33,6 +33,8 @@ pub struct Observation {
     pub pause: Option<Pause>,
     /// Why, once somebody has looked.
     pub pause_cause: Option<PauseCause>,
+    /// It can never follow again; why.
+    pub left_behind: Option<String>,
     /// Tablespaces with directories of their own.
     pub tablespaces: Vec<Tablespace>,
 }
@@ -116,6 +118,7 @@ impl Observation {
             utility,
             pause,
             pause_cause: None,
+            left_behind: None,
             tablespaces,
         })
     }
@@ -242,7 +245,10 @@ fn running(seen: &Observation, content: ContentId) -> String {
     match seen.active_role(content) {
         Some(role) => format!("active as {role}"),
         None if !seen.in_recovery => "in admin mode (gpstart -m): serves no clients".to_string(),
-        None => "replays, but receives no stream".to_string(),
+        None => match &seen.left_behind {
+            Some(why) => format!("replays, but receives no stream: {why}"),
+            None => "replays, but receives no stream".to_string(),
+        },
     }
 }
 
@@ -275,6 +281,18 @@ mod tests {
         let rows = [rows[0].clone(), row(&["receive", "p", "streaming", "", "0"])];
         let streaming = Observation::from_rows(&rows).unwrap();
         assert_eq!(streaming.active_role(ContentId::new(0)), Some(Role::Mirror));
+    }
+
+    #[test]
+    fn a_replica_that_is_left_behind_says_why() {
+        let seen = Observation {
+            left_behind: Some("left behind: it needs 3".into()),
+            ..Observation::of_replica(false)
+        };
+        let report = report(&Answer::Ok(seen), ContentId::COORDINATOR, 0);
+        let (phase, reason) = report.phase.unwrap();
+        assert_eq!(phase, Phase::Running);
+        assert_eq!(reason, "replays, but receives no stream: left behind: it needs 3");
     }
 
     #[test]

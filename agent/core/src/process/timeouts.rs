@@ -49,6 +49,9 @@ bounds! {
     NAME_SERVER_ANSWERS = Duration::from_secs(2),
         "the agent, for one answer of a name server",
         "shorter than `LIBC_ANSWERS`";
+    HOSTS_WRITTEN = Duration::from_secs(2),
+        "a check of names, for /etc/hosts to be written",
+        "shorter than `LIBC_ANSWERS`: what libc is asked follows it";
     LABEL_WITHDRAWN = Duration::from_secs(2),
         "a database that ends, for its role label to go",
         "shorter than `KUBERNETES_ANSWERS`: an API server that does not answer delays no shutdown";
@@ -97,15 +100,30 @@ bounds! {
     SETTINGS_TRIED = Duration::from_secs(20),
         "the agent, for a trial start with new settings",
         "shorter than `LIBC_ANSWERS_ALL`; a server that runs waits for nobody meanwhile";
+    PRIMARIES_START = Duration::from_secs(20),
+        "a coordinator that starts, for primaries that are on their way (Greenplum)",
+        "many times `CATALOG_ANSWERS`, which such a primary waits itself before it starts";
+    FAILOVER_DONE = Duration::from_secs(24),
+        "the HTTP server, for what is asked of failover to be done",
+        "shorter than `FAILOVER_ANSWERS`: what takes longer is followed by its status";
+    FAILOVER_ANSWERS = Duration::from_secs(27),
+        "`gp-agent switchover` and `failover`, for the agent",
+        "longer than `FAILOVER_DONE`; shorter than `HTTP_CONNECTION_ENDS`";
     LIBC_ANSWERS_ALL = Duration::from_secs(30),
         "the agent, for all names at once",
         "several times `LIBC_ANSWERS`";
     HTTP_CONNECTION_ENDS = Duration::from_secs(30),
         "the HTTP server, for a connection's end",
         "longer than `STATUS_ANSWERS`";
+    STANDBY_CONFIRMED = Duration::from_secs(30),
+        "readiness, for a standby that streams to be in sync",
+        "many times what that takes; a roll-out stands still meanwhile";
     WATCHDOG = Duration::from_secs(30),
         "init, for the agent's next beat",
         "longer than `LOOP_FRESH`: Kubernetes is told first";
+    OLDER_STEPS_DOWN = Duration::from_secs(60),
+        "the newest server, for an older one that still runs to step down",
+        "several times `PARTNER_SILENT`: the older one's agent has to look at its peers and to stop its server";
 }
 
 #[cfg(test)]
@@ -134,6 +152,7 @@ mod tests {
             &[SQL_ANSWERS, CATALOG_SERVER_ANSWERS],
             &[VOLUME_ANSWERS, LOOP_STANDS_STILL, LOOP_FRESH, WATCHDOG],
             &[VOLUME_ANSWERS, HOLD_ANSWERS],
+            &[FAILOVER_DONE, FAILOVER_ANSWERS, HTTP_CONNECTION_ENDS],
         ] {
             assert!(chain.is_sorted_by(|shorter, longer| shorter < longer), "{chain:?}");
         }
@@ -144,6 +163,8 @@ mod tests {
         assert!(2 * PEER_ANSWERS < PARTNER_SILENT);
         assert!(2 * (SQL_ANSWERS + PAUSE) < SQL_FRESH);
         assert!(3 * PEER_ANSWERS < CLUSTER_ANSWERS);
+        assert!(5 * CATALOG_ANSWERS < PRIMARIES_START);
+        assert!(3 * PARTNER_SILENT < OLDER_STEPS_DOWN);
         assert!(3 * LIBC_ANSWERS < LIBC_ANSWERS_ALL);
     }
 

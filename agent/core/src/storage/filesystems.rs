@@ -80,6 +80,20 @@ pub(crate) fn classify(magic: u64, kind: &str, device: Option<&str>) -> Class {
     }
 }
 
+/// Why a file system is no place for what the processes of one machine share, and nobody else: `None` where it is one.
+pub fn unfit_for_one_machine(magic: u64) -> Option<&'static str> {
+    /// Of a disk that several machines write to.
+    const CLUSTERS: [&str; 3] = ["ocfs2", "gfs2", "vxfs"];
+    match classify(magic, "", None) {
+        Class::Disk if CLUSTERS.contains(&name(magic).as_str()) => Some("is one that other machines can have too"),
+        Class::Disk | Class::Memory => None,
+        Class::Network | Class::Share => Some("is one that other machines can have too"),
+        Class::PassThrough => Some("hides where its files are kept, and other machines may have them too"),
+        Class::Layer => Some("is this container's own layer, which no other container sees"),
+        Class::Unknown => Some("is not known to be this machine's alone"),
+    }
+}
+
 /// The name of a file system whose mount could not be found, by its magic number.
 pub fn name(magic: u64) -> String {
     TABLE
@@ -126,6 +140,25 @@ mod tests {
         }
         assert_eq!(name(0xEF53), "ext4");
         assert_eq!(name(0x1234), "0x1234");
+    }
+
+    #[test]
+    fn only_disks_and_memory_are_one_machines_alone() {
+        for magic in [0xEF53, 0x5846_5342, 0x9123_683E, 0x0102_1994, 0x8584_58F6] {
+            assert_eq!(unfit_for_one_machine(magic), None, "{}", name(magic));
+        }
+        for (magic, why) in [
+            (0x6969, "other machines"),
+            (0xFFFF_FFFF_FF53_4D42, "other machines"),
+            (0x00C3_6400, "other machines"),
+            (0x7461_636F, "other machines"),
+            (0x6573_5546, "hides"),
+            (0x794C_7630, "own layer"),
+            (0x1234_5678, "not known"),
+        ] {
+            let said = unfit_for_one_machine(magic).unwrap();
+            assert!(said.contains(why), "{}: {said}", name(magic));
+        }
     }
 
     #[test]

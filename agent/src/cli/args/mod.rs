@@ -26,7 +26,8 @@ Examples:
   gp-agent status --watch                the whole cluster, refreshed
   gp-agent check                         what is wrong, and what to do about it
   gp-agent render hba                    pg_hba.conf as it would be written
-  gp-agent hold 'moving the volume'      leave the postmaster alone until `resume`";
+  gp-agent hold 'moving the volume'      leave the postmaster alone until `resume`
+  gp-agent switchover                    hand the coordinator's role over to the standby";
 
 /// Entrypoint and segment agent of Greenplum and PostgreSQL pods.
 #[derive(Clone, Debug, Parser)]
@@ -79,6 +80,22 @@ pub(crate) enum Verb {
     },
     /// Give this pod's postmaster back to the agent.
     Resume,
+    /// Hand the coordinator's role over to the standby, in order; called in the coordinator's pod.
+    #[command(after_help = SWITCHOVER)]
+    Switchover {
+        /// Wait until no client's transaction runs.
+        #[arg(long)]
+        when_idle: bool,
+    },
+    /// Take the coordinator's role over by force, or pause and resume failover.
+    #[command(after_help = FAILOVER, args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+    Failover(FailoverArgs),
+    /// Bring segments back that FTS has marked down (Greenplum); called in the active coordinator's pod.
+    #[command(after_help = RECOVER)]
+    Recover(RecoverArgs),
+    /// Put roles of segments back after a failover (Greenplum); called like recover.
+    #[command(after_help = REBALANCE)]
+    Rebalance,
     /// Print what lets a shell's tools find this pod's database.
     #[command(after_help = ENV)]
     Env,
@@ -90,8 +107,92 @@ pub(crate) enum Verb {
     SetAside {
         /// The cluster that is created.
         cluster: String,
+        /// A mirror's copy that the catalog does not list, though it is whole and its server may run.
+        #[arg(long)]
+        copy: bool,
     },
 }
+
+const SWITCHOVER: &str = "\
+The server is stopped in order, the standby has everything and is promoted; the old coordinator
+becomes the standby. Refused while the standby is not in sync.
+
+Exit codes:
+  0  the other pod has the role, and takes writes
+  1  it has not; standard error says why
+
+Example:
+  gp-agent switchover --when-idle";
+
+/// Arguments of `failover`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub(crate) struct FailoverArgs {
+    /// Promote this pod's server even if commits that were acknowledged are missing here.
+    #[arg(long)]
+    pub accept_data_loss: bool,
+    /// Pause or resume.
+    #[command(subcommand)]
+    pub verb: Option<FailoverVerb>,
+}
+
+/// What to do about failover that happens by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum FailoverVerb {
+    /// No failover happens by itself until it is resumed; it stays so when pods restart.
+    Pause,
+    /// Failover happens by itself again.
+    Resume,
+}
+
+const FAILOVER: &str = "\
+A forced failover waits until the old coordinator has been silent for the whole lease. One that
+is cut off and went on alone may write until it sees the record: what it wrote is put aside when
+it comes back, and is not in the cluster.
+
+Exit codes:
+  0  done
+  1  not done; standard error says why
+
+Examples:
+  gp-agent failover --accept-data-loss   in the standby's pod: the coordinator is lost for good
+  gp-agent failover pause                in the coordinator's pod: before work on network or nodes
+  gp-agent failover resume               there as well";
+
+/// Arguments of `recover`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub(crate) struct RecoverArgs {
+    /// Copy the segment anew, over what is on its volume.
+    #[arg(long)]
+    pub full: bool,
+    /// The pod of the segment; all that are down when left out.
+    pub pod: Option<String>,
+}
+
+const RECOVER: &str = "\
+It begins gprecoverseg as the agent does by itself, without waiting for the time of its next
+try, and where recovery.segments is manual. What makes recovery unsafe refuses it all the same.
+
+Exit codes:
+  0  it begins; gp-agent status says how it goes on
+  1  it does not; standard error says why
+
+Examples:
+  gp-agent recover                     all segments that are down
+  gp-agent recover --full segment-b-0  a new copy of one";
+
+const REBALANCE: &str = "\
+Called in the active coordinator's pod. It begins gprecoverseg -r now, without waiting for what
+recovery.roles waits for. Each primary that was made as a mirror is stopped, and the sessions
+that use its content are cancelled. Refused while a segment is down, not in sync or far behind, a
+pod concerned is held or does not answer, a backup or another of Greenplum's tools is at work, or
+failover is paused.
+
+Exit codes:
+  0  it begins; gp-agent status says how it goes on
+  1  it does not; standard error says why
+
+Example:
+  gp-agent rebalance";
 
 const INIT: &str = "\
 Signals: SIGTERM, SIGINT and SIGQUIT end the pod within the grace period; SIGHUP, SIGUSR1 and
@@ -204,6 +305,8 @@ pub(crate) enum CheckArea {
     Ssh,
     /// The server, as the agent sees it: why it does not run, who else sets what.
     Postgres,
+    /// Failover: whether the standby would take over now.
+    Ha,
 }
 
 const RENDER: &str = "\

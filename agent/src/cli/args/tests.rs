@@ -32,6 +32,13 @@ fn every_verb_is_understood() {
         "gp-agent hold",
         "gp-agent hold for a while",
         "gp-agent resume",
+        "gp-agent switchover",
+        "gp-agent switchover --when-idle",
+        "gp-agent failover --accept-data-loss",
+        "gp-agent failover pause",
+        "gp-agent failover resume",
+        "gp-agent recover --full segment-b-0",
+        "gp-agent rebalance",
         "gp-agent env",
         "gp-agent preflight --home /g --dir /d --port 5432 --locale C.UTF-8 --ping a --ping b",
     ] {
@@ -42,6 +49,10 @@ fn every_verb_is_understood() {
         "gp-agent dance",
         "gp-agent probe",
         "gp-agent check moon",
+        "gp-agent failover",
+        "gp-agent failover now",
+        "gp-agent rebalance segment-b-0",
+        "gp-agent failover --accept-data-loss pause",
         "gp-agent status --interval 5",
         "gp-agent status --watch --interval 0",
     ] {
@@ -65,15 +76,19 @@ fn help_names_verbs_environment_and_exit_codes() {
     Usage: gp-agent [OPTIONS] <COMMAND>
 
     Commands:
-      init    Run as the container's first process: start the agent, reap orphans, stop in order
-      run     Run the agent itself; `gp-agent init` does this
-      probe   Answer a probe: exit code 0 or 1, and one line why
-      status  Show this pod and the whole cluster as a table
-      check   Look for what is wrong; every finding says what, where, and what to do
-      render  Print what would be written, for review; nothing is changed
-      hold    Take this pod's postmaster out of supervision: it is neither started nor stopped
-      resume  Give this pod's postmaster back to the agent
-      env     Print what lets a shell's tools find this pod's database
+      init        Run as the container's first process: start the agent, reap orphans, stop in order
+      run         Run the agent itself; `gp-agent init` does this
+      probe       Answer a probe: exit code 0 or 1, and one line why
+      status      Show this pod and the whole cluster as a table
+      check       Look for what is wrong; every finding says what, where, and what to do
+      render      Print what would be written, for review; nothing is changed
+      hold        Take this pod's postmaster out of supervision: it is neither started nor stopped
+      resume      Give this pod's postmaster back to the agent
+      switchover  Hand the coordinator's role over to the standby, in order; called in the coordinator's pod
+      failover    Take the coordinator's role over by force, or pause and resume failover
+      recover     Bring segments back that FTS has marked down (Greenplum); called in the active coordinator's pod
+      rebalance   Put roles of segments back after a failover (Greenplum); called like recover
+      env         Print what lets a shell's tools find this pod's database
 
     Options:
           --config <PATH>  Path of the configuration file [default: /etc/greenplum/cluster.yaml]
@@ -100,6 +115,7 @@ fn help_names_verbs_environment_and_exit_codes() {
       gp-agent check                         what is wrong, and what to do about it
       gp-agent render hba                    pg_hba.conf as it would be written
       gp-agent hold 'moving the volume'      leave the postmaster alone until `resume`
+      gp-agent switchover                    hand the coordinator's role over to the standby
     ");
     let mut command = Cli::command();
     for verb in command.get_subcommands_mut() {

@@ -1,6 +1,7 @@
 //! `gp-agent check`: the doctor. Looks for itself instead of asking the agent, so it also works where the agent cannot.
 
 pub(super) mod config;
+mod ha;
 pub(super) mod limits;
 mod server;
 
@@ -23,7 +24,7 @@ use gp_agent_core::storage::room;
 use gp_agent_core::storage::room::Level;
 use std::path::Path;
 
-const ALL: [CheckArea; 7] = [
+const ALL: [CheckArea; 8] = [
     CheckArea::Config,
     CheckArea::Storage,
     CheckArea::Limits,
@@ -31,6 +32,7 @@ const ALL: [CheckArea; 7] = [
     CheckArea::Hba,
     CheckArea::Ssh,
     CheckArea::Postgres,
+    CheckArea::Ha,
 ];
 
 struct Subject {
@@ -72,6 +74,7 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
                 (ssh::check(&setup).await, "keys are right and every peer answers".into())
             }
             CheckArea::Postgres => server::check(&subject.config, &subject.me).await,
+            CheckArea::Ha => ha::check(&subject.config, &subject.me).await,
         };
         code = code.max(report(*area, &findings, &good));
     }
@@ -91,7 +94,9 @@ fn look(path: &Path) -> Result<Subject, Vec<Finding>> {
 
 async fn check_config(s: &Subject) -> (Vec<Finding>, String) {
     let own = config_file::own_fqdn();
-    let mut findings = config::check_place(&s.config, &config_file::host_name(), own.as_deref());
+    let mut findings: Vec<Finding> = config::other_domain(&s.config, own.as_deref(), &s.me.pod)
+        .into_iter()
+        .collect();
     let grammar = hba_verification::grammar(&s.config).await;
     findings.extend(hba_verification::judge_hba(&s.config.hba, grammar));
     findings.extend(server::try_parameters(&s.config, &s.me).await);
@@ -132,7 +137,7 @@ async fn storage(subject: &Subject) -> (Vec<Finding>, String) {
     let rooms = statuses.iter().map(VolumeFacts::room);
     findings.extend(rooms.filter_map(|room| room::finding(&room, room::level(&room, Level::Enough))));
     findings.extend(judge_shm(shm_bytes()));
-    if subject.config.engine.has_catalog() {
+    if subject.config.engine.has_fts() {
         findings.extend(fts_probe(subject).await);
     }
     let good = statuses.iter().map(|s| {
@@ -160,7 +165,7 @@ async fn fts_probe(subject: &Subject) -> Option<Finding> {
 async fn hba(s: &Subject, peers: &PeerMap) -> Vec<Finding> {
     let (user, dir) = (&s.account.name, &s.me.data_dir);
     let grammar = hba_verification::grammar(&s.config).await;
-    let fts = s.config.engine.has_catalog();
+    let fts = s.config.engine.has_fts();
     hba_verification::prove_hba(&s.topology, &s.me, user, dir, peers, fts, grammar)
 }
 

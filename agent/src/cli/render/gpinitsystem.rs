@@ -3,11 +3,10 @@
 use crate::engine::Greenplum;
 use crate::engine::limits::with_derived;
 use crate::lifecycle::greenplum::creation;
-use crate::sys::config::config_file;
+use crate::lifecycle::startup;
 use crate::sys::process::passwd::Account;
 use crate::sys::resources::cgroup;
-use anyhow::{Result, bail};
-use gp_agent_core::cluster::identity::domain_for;
+use anyhow::{Context, Result, bail};
 use gp_agent_core::cluster::topology::Topology;
 use gp_agent_core::config::Config;
 use gp_agent_core::greenplum::gpinitsystem::{INPUT_FILE, PARAMETERS_FILE, Request, render};
@@ -20,11 +19,7 @@ pub(super) async fn render_gpinitsystem(config: &Config) -> Result<String> {
     if !config.engine.has_catalog() {
         bail!("engine: postgres has no gpinitsystem; it is Greenplum's");
     }
-    let own = match config.domain {
-        Some(_) => None,
-        None => config_file::own_fqdn(),
-    };
-    let domain = domain_for(config, &config_file::host_name(), own.as_deref())?.to_string();
+    let domain = startup::domain(config).context("domain")?;
     let (family, note) = match Greenplum::find(config.greenplum.home.as_deref()).await {
         Ok(greenplum) => (greenplum.version().family, None),
         Err(error) => (Family::G7, Some(format!("{error}; written as for Greenplum 7"))),

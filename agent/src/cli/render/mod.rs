@@ -11,7 +11,6 @@ use crate::lifecycle::{ssh, startup};
 use crate::sys::config::config_file;
 use crate::sys::process::passwd::Account;
 use anyhow::{Error, Result};
-use gp_agent_core::cluster::identity::domain_for;
 use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::config::Config;
 use gp_agent_core::postgres::hba;
@@ -72,10 +71,5 @@ async fn render_hba(config: &Config, account: &Account, topology: &Topology, me:
 
 /// Who is who. Needs no cluster: outside of it the domain may stay unknown.
 fn topology(config: &Config) -> String {
-    let own = match config.domain {
-        Some(_) => None,
-        None => config_file::own_fqdn(),
-    };
-    let domain = domain_for(config, &config_file::host_name(), own.as_deref()).ok();
-    render_topology(config, domain)
+    render_topology(config, startup::domain(config).ok().as_deref())
 }

@@ -1,8 +1,11 @@
 //! The table that `gp-agent status` prints: a header line, a row per pod, then what an administrator should look at.
 
 mod cells;
+mod failover;
 mod notes;
 mod paint;
+mod recovery;
+mod roles;
 #[cfg(test)]
 mod tests;
 

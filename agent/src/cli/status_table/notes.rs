@@ -1,12 +1,15 @@
 //! What stands below the table: why pods are not ready, what waits, and the findings with their remedies.
 
 use super::paint::{Paint, Tone, clean};
+use super::{failover, recovery};
 use gp_agent_core::cluster::report::PodReport;
 use gp_agent_core::finding::{Finding, Severity};
 
 pub(super) fn notes(entries: &[PodReport], paint: Paint) -> String {
     [
         legend(entries),
+        failover::section(entries, paint),
+        recovery::section(entries, paint),
         section("not ready", not_ready(entries), paint),
         section("waits for a restart of the postmaster", restarts(entries), paint),
         findings(entries, paint),

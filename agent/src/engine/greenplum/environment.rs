@@ -50,9 +50,17 @@ pub(super) fn home(configured: Option<&Path>) -> Result<PathBuf, GreenplumError>
     };
     let found = places.iter().find(|p| p.join("bin/postgres").is_file());
     found.cloned().ok_or_else(|| {
-        let places: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
+        let places: Vec<String> = places.iter().map(|place| looked_into(place)).collect();
         GreenplumError::NotInstalled(places.join(", "))
     })
+}
+
+/// The place, and what kept us from looking: a directory above it that only root may enter, say.
+fn looked_into(place: &Path) -> String {
+    match std::fs::metadata(place.join("bin/postgres")) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => format!("{} ({error})", place.display()),
+        _ => place.display().to_string(),
+    }
 }
 
 /// What the script changes in the environment: asked of bash itself, so that whatever a distribution sets there counts.
@@ -111,6 +119,15 @@ mod tests {
         read.sort();
         let expected = [("GPHOME", "/x"), ("LINES_OF", "a\nb=c")];
         assert_eq!(read, expected.map(|(k, v)| (k.into(), v.into())));
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_looked_into_says_why() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let error = super::home(Some(&file.join("greenplum"))).unwrap_err().to_string();
+        assert!(error.contains("file/greenplum (Not a directory"), "{error}");
     }
 
     #[test]

@@ -2,18 +2,19 @@
 
 mod environment;
 mod pgpass_check;
+mod recovery;
 mod walreceiver;
 
 pub(crate) use environment::GreenplumError;
 pub(super) use pgpass_check::judge as judge_password;
-pub(super) use walreceiver::receiver;
+pub(super) use walreceiver::{receiver, streaming};
 
 use crate::sys::postgres::programs::Tools;
 use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::greenplum::version::GpVersion;
 use gp_agent_core::postgres::hba::Grammar;
 use gp_agent_core::postgres::major::{Feature, Major};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// Greenplum gives a replica that is silent five minutes. So long no commit of the coordinator ends whose standby is on a node
@@ -38,6 +39,12 @@ impl Greenplum {
         let gp_version = tools.run("postgres", ["--gp-version"], &[]).await;
         let version = GpVersion::parse(&version, &gp_version.unwrap_or_default())?;
         Ok(Greenplum { tools, home, version })
+    }
+
+    /// One that was found before.
+    pub(super) fn known(home: PathBuf, environment: Vec<(OsString, OsString)>, version: GpVersion) -> Greenplum {
+        let tools = Tools::new(home.join("bin"), environment);
+        Greenplum { tools, home, version }
     }
 
     pub(super) fn tools(&self) -> &Tools {
@@ -77,7 +84,7 @@ impl Greenplum {
         }
     }
 
-    fn has(&self, feature: Feature) -> bool {
+    pub(super) fn has(&self, feature: Feature) -> bool {
         Major::of(&self.version.postgres).has(feature)
     }
 

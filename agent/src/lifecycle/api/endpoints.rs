@@ -27,13 +27,21 @@ pub(super) enum Route {
     Status,
     Cluster,
     Catalog(Option<ContentId>),
+    Partner,
     Recheck,
+    Promise,
     /// 0.1.0's word for [`Route::Recheck`]; to be removed once no agent of 0.1.0 can run beside this one.
     LookAgain,
     Metrics,
     Role(Role),
     Hold,
     Resume,
+    Switchover,
+    Failover,
+    PauseFailover,
+    ResumeFailover,
+    Recover,
+    Rebalance,
 }
 
 const fn get(path: &'static str, route: Route, meaning: &'static str) -> Endpoint {
@@ -101,23 +109,67 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "JSON: what this pod knows of gp_segment_configuration (Greenplum, coordinator pods)",
     ),
     get(CATALOG_OF, Route::Catalog(None), "the same of one content alone"),
+    get(
+        "/partner",
+        Route::Partner,
+        "JSON: whether the pod on the other end of replication is silent (`silent`), its agent and its server alike; looked at when asked",
+    ),
     post(
         "/recheck",
         Route::Recheck,
         "has this agent ask the coordinator pods again; the request only triggers a re-read, the caller is not authenticated",
+    ),
+    post(
+        "/promise",
+        Route::Promise,
+        "asks this coordinator's agent not to take the role over for a while; only the other coordinator's is answered",
     ),
     get(
         "/look-again",
         Route::LookAgain,
         "the same, as agents of version 0.1.0 ask for it",
     ),
-    get("/metrics", Route::Metrics, "OpenMetrics"),
+    get(
+        "/metrics",
+        Route::Metrics,
+        "metrics in Prometheus' text format, or OpenMetrics for whoever accepts it",
+    ),
     post_on_socket(
         "/hold",
         Route::Hold,
         "takes the postmaster out of supervision; the body is the reason",
     ),
     post_on_socket("/resume", Route::Resume, "gives the postmaster back to the agent"),
+    post_on_socket(
+        "/switchover",
+        Route::Switchover,
+        "hands the coordinator's role over to the standby; with the body `when-idle` once no client's transaction runs",
+    ),
+    post_on_socket(
+        "/failover",
+        Route::Failover,
+        "takes the coordinator's role over here by force; the body has to be `accept-data-loss`",
+    ),
+    post_on_socket(
+        "/failover/pause",
+        Route::PauseFailover,
+        "no failover happens by itself any more",
+    ),
+    post_on_socket(
+        "/failover/resume",
+        Route::ResumeFailover,
+        "failover happens by itself again",
+    ),
+    post_on_socket(
+        "/recover",
+        Route::Recover,
+        "brings segments back that are down; the body is `full` for a new copy, a pod's name, both in this order, or nothing",
+    ),
+    post_on_socket(
+        "/rebalance",
+        Route::Rebalance,
+        "changes primaries and mirrors back that have changed places, which cancels the sessions that use them",
+    ),
 ];
 
 /// The one path that ends in a value.

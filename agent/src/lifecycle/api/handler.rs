@@ -1,32 +1,59 @@
 //! What the HTTP server asks of the agent, answered from the board and from what the pod knows.
 
 use super::cluster_view;
-use super::routes::{Agent, Reply};
+use super::routes::{Agent, Done, Reply};
+use crate::lifecycle::failover::command::Asked;
 use crate::lifecycle::greenplum::catalog;
+use crate::lifecycle::peers::look::PartnerLooks;
 use crate::lifecycle::pod::Pod;
+use crate::lifecycle::pod::leadership::Request;
 use crate::lifecycle::postmaster::supervisor::Command;
+use crate::lifecycle::recovery;
 use crate::lifecycle::status_board::{StatusBoard, now};
 use gp_agent_core::cluster::catalog::{CatalogAnswer, CatalogReply};
 use gp_agent_core::cluster::content::ContentId;
+use gp_agent_core::cluster::document::Origin;
+use gp_agent_core::cluster::failover_command::FailoverCommand;
+use gp_agent_core::cluster::partner_look::PartnerLook;
 use gp_agent_core::cluster::status::PodStatus;
+use gp_agent_core::failover::promise::{PromiseQuestion, PromiseReply};
+use gp_agent_core::process::timeouts;
+use gp_agent_core::recovery::machine::steps::Wish;
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
+/// Who asks gives up after a second.
+const PROMISE_WITHIN: Duration = Duration::from_secs(1);
+
+type Begun = recovery::command::Answer;
 type Answer = oneshot::Sender<Result<(), String>>;
 
 /// What the HTTP server asks.
 pub(crate) struct AgentApi {
     board: Arc<StatusBoard>,
     commands: mpsc::Sender<Command>,
+    failover: mpsc::Sender<Asked>,
+    partner: PartnerLooks,
+    recovery: mpsc::Sender<recovery::command::Asked>,
     pod: OnceLock<Arc<Pod>>,
 }
 
 impl AgentApi {
     /// An agent that does not know its pod yet.
-    pub(crate) fn new(board: Arc<StatusBoard>, commands: mpsc::Sender<Command>) -> AgentApi {
+    pub(crate) fn new(
+        board: Arc<StatusBoard>,
+        commands: mpsc::Sender<Command>,
+        failover: mpsc::Sender<Asked>,
+        recovery: mpsc::Sender<recovery::command::Asked>,
+    ) -> AgentApi {
         AgentApi {
             board,
             commands,
+            failover,
+            partner: PartnerLooks::default(),
+            recovery,
             pod: OnceLock::new(),
         }
     }
@@ -45,6 +72,38 @@ impl AgentApi {
         let ending = || "the agent is ending".to_string();
         self.commands.send(command(answer)).await.map_err(|_| ending())?;
         done.await.unwrap_or_else(|_| Err(ending()))
+    }
+
+    /// Whoever is not the one to ask says so at once. A command that takes longer than a request may goes on without its answer.
+    async fn ask_failover(&self, command: FailoverCommand) -> Result<Done, String> {
+        let Some(pod) = self.pod.get() else {
+            return Err("this pod has no postmaster yet; see gp-agent status".into());
+        };
+        self.board.read(|s| command.admit(&pod.me.pod, s.failover.as_ref()))?;
+        let (answer, done) = oneshot::channel();
+        let ending = || "the agent is ending".to_string();
+        self.failover
+            .send(Asked { command, answer })
+            .await
+            .map_err(|_| ending())?;
+        match tokio::time::timeout(timeouts::FAILOVER_DONE, done).await {
+            Ok(answered) => answered.unwrap_or_else(|_| Err(ending())).map(Done::Finished),
+            Err(_) => Ok(Done::UnderWay),
+        }
+    }
+
+    /// Answers when it is begun, or says why it is not.
+    async fn ask_recovery(&self, asked: impl FnOnce(Begun) -> recovery::command::Asked) -> Result<String, String> {
+        if self.pod.get().is_none() {
+            return Err("this pod has no postmaster yet; see gp-agent status".into());
+        }
+        let (answer, begun) = oneshot::channel();
+        let ending = || "the agent is ending".to_string();
+        self.recovery.send(asked(answer)).await.map_err(|_| ending())?;
+        match tokio::time::timeout(timeouts::FAILOVER_DONE, begun).await {
+            Ok(answered) => answered.unwrap_or_else(|_| Err(ending())),
+            Err(_) => Err("the agent is busy with the servers; try again".into()),
+        }
     }
 }
 
@@ -74,10 +133,38 @@ impl Agent for AgentApi {
         CatalogReply::new(cluster, fqdn, answer)
     }
 
+    fn partner(&self) -> Reply<'_, Option<PartnerLook>> {
+        Box::pin(async {
+            let pod = self.pod.get()?;
+            let silent = self.partner.look(pod).await?;
+            let origin = Origin::new(pod.me.pod.clone(), pod.topology.cluster.clone(), pod.me.fqdn.clone());
+            Some(PartnerLook { origin, silent })
+        })
+    }
+
     fn recheck(&self) {
         if let Some(pod) = self.pod.get() {
             pod.recheck.notify_one();
         }
+    }
+
+    fn promise(&self, question: PromiseQuestion, from: IpAddr) -> Reply<'_, Option<PromiseReply>> {
+        Box::pin(async move {
+            let pod = self.pod.get()?;
+            let (answer, answered) = oneshot::channel();
+            let PromiseQuestion { epoch, seconds, by } = question;
+            pod.leadership.request(Request::Promise {
+                epoch,
+                seconds,
+                by,
+                from,
+                answer,
+            });
+            let answer = tokio::time::timeout(PROMISE_WITHIN, answered).await;
+            let (own, reply) = answer.ok()?.ok()?;
+            let origin = Origin::new(own.pod, pod.topology.cluster.clone(), pod.me.fqdn.clone());
+            Some(PromiseReply::new(origin, own.uid, reply))
+        })
     }
 
     fn hold(&self, reason: String) -> Reply<'_, Result<(), String>> {
@@ -86,5 +173,17 @@ impl Agent for AgentApi {
 
     fn resume(&self) -> Reply<'_, Result<(), String>> {
         Box::pin(self.command(Command::Resume))
+    }
+
+    fn failover(&self, command: FailoverCommand) -> Reply<'_, Result<Done, String>> {
+        Box::pin(self.ask_failover(command))
+    }
+
+    fn recover(&self, wish: Wish) -> Reply<'_, Result<String, String>> {
+        Box::pin(self.ask_recovery(|answer| recovery::command::Asked::Recover(wish, answer)))
+    }
+
+    fn rebalance(&self) -> Reply<'_, Result<String, String>> {
+        Box::pin(self.ask_recovery(recovery::command::Asked::Rebalance))
     }
 }

@@ -2,21 +2,26 @@
 //! socket.
 
 use super::endpoints::{self, Route};
-use super::metrics;
+use super::metrics::{self, Format};
 pub use crate::sys::http::Reply;
-use crate::sys::http::{self, Body, Handler, Limits};
+use crate::sys::http::{self, Body, CameFrom, Handler, Limits};
 use crate::sys::log;
 use gp_agent_core::cluster::catalog::CatalogReply;
 use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::document::Origin;
+use gp_agent_core::cluster::failover_command::FailoverCommand;
+use gp_agent_core::cluster::partner_look::PartnerLook;
 use gp_agent_core::cluster::probes;
 use gp_agent_core::cluster::probes::Verdict;
 use gp_agent_core::cluster::report::Report;
 use gp_agent_core::cluster::status::PodStatus;
+use gp_agent_core::failover::promise::{PromiseQuestion, PromiseReply};
+use gp_agent_core::recovery::machine::steps::Wish;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
-use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,13 +38,33 @@ pub trait Agent: Send + Sync {
     fn cluster(&self) -> Reply<'_, String>;
     /// What this pod knows of the catalog: all of it, or one content's rows.
     fn catalog(&self, content: Option<ContentId>) -> CatalogReply;
+    /// Looks whether the pod on the other end of replication is silent. Nothing where there is none.
+    fn partner(&self) -> Reply<'_, Option<PartnerLook>>;
     /// Has this pod ask the coordinator pods again, soon: one of them has news. The request only triggers a re-read; the caller
     /// is not authenticated.
     fn recheck(&self);
+    /// The other coordinator's agent, which says that it is `by` and asks from there, asks for a promise; see
+    /// [`gp_agent_core::failover`]. Nothing for anybody else.
+    fn promise(&self, question: PromiseQuestion, from: IpAddr) -> Reply<'_, Option<PromiseReply>>;
     /// Takes the postmaster out of supervision. Words when it cannot be.
     fn hold(&self, reason: String) -> Reply<'_, Result<(), String>>;
     /// Gives it back. Words when it cannot be.
     fn resume(&self) -> Reply<'_, Result<(), String>>;
+    /// Does what an administrator asks of failover. Words when it is not done.
+    fn failover(&self, command: FailoverCommand) -> Reply<'_, Result<Done, String>>;
+    /// Has segments brought back that are down. Words when it is not begun.
+    fn recover(&self, wish: Wish) -> Reply<'_, Result<String, String>>;
+    /// Has primaries and mirrors change their roles back. Words when it is not begun.
+    fn rebalance(&self) -> Reply<'_, Result<String, String>>;
+}
+
+/// What came of a command about failover.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// It is done, and this is what was done.
+    Finished(String),
+    /// It takes longer than a request may; the status says how it goes on.
+    UnderWay,
 }
 
 /// Where a request came in; only the unix socket, which is this user's alone, may change anything.
@@ -107,8 +132,6 @@ const MAX_REASON: usize = 1024;
 const MAX_TARGET: usize = 1024;
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
-/// Of the OpenMetrics 1.0 specification.
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 async fn answer(router: &Router, request: Request<Incoming>) -> Response<Body> {
     let target = request.uri().path_and_query().map_or(0, |t| t.as_str().len());
@@ -133,13 +156,32 @@ async fn answer(router: &Router, request: Request<Incoming>) -> Response<Body> {
     if !request.body().is_end_stream() {
         return refuse(StatusCode::BAD_REQUEST, "this path takes no body");
     }
+    if let Route::Promise = route {
+        return promise(router, &request).await;
+    }
+    if let Route::Metrics = route {
+        return exposition(router, &request);
+    }
     read(router, route).await
+}
+
+async fn promise(router: &Router, request: &Request<Incoming>) -> Response<Body> {
+    let question = request.uri().query().and_then(|query| query.parse().ok());
+    let from = request.extensions().get::<CameFrom>();
+    let (Some(question), Some(CameFrom(from))) = (question, from) else {
+        return refuse(StatusCode::BAD_REQUEST, "only another coordinator's agent asks this");
+    };
+    match router.agent.promise(question, *from).await {
+        Some(reply) => json(&reply),
+        None => refuse(StatusCode::FORBIDDEN, "only the other coordinator's agent is answered"),
+    }
 }
 
 async fn read(router: &Router, route: Route) -> Response<Body> {
     match route {
         Route::Cluster => return cluster(router).await,
         Route::Catalog(content) => return json(&router.agent.catalog(content)),
+        Route::Partner => return partner(router).await,
         Route::Recheck => return recheck(router),
         Route::LookAgain => {
             router.agent.recheck();
@@ -153,12 +195,25 @@ async fn read(router: &Router, route: Route) -> Response<Body> {
         Route::Live => probe(&probes::live(&status, now)),
         Route::Ready => probe(&probes::ready(&status, now)),
         Route::Role(role) => probe(&probes::role(&status, role, now)),
-        Route::Metrics => respond(
-            StatusCode::OK,
-            OPEN_METRICS,
-            metrics::render(&status, log::dropped(), now),
-        ),
         _ => json(&Report::new(status, now)),
+    }
+}
+
+fn exposition(router: &Router, request: &Request<Incoming>) -> Response<Body> {
+    let accept = request.headers().get_all(ACCEPT).iter();
+    let accept: Vec<&str> = accept.filter_map(|value| value.to_str().ok()).collect();
+    let format = Format::accepted(&accept.join(","));
+    let text = metrics::render(&router.agent.status(), log::dropped(), router.agent.now(), format);
+    respond(StatusCode::OK, format.content_type(), text)
+}
+
+async fn partner(router: &Router) -> Response<Body> {
+    match router.agent.partner().await {
+        Some(look) => json(&look),
+        None => text(
+            StatusCode::NOT_FOUND,
+            "this pod has no partner, or does not know it yet",
+        ),
     }
 }
 
@@ -189,7 +244,7 @@ async fn change(router: &Router, route: Route, request: Request<Incoming>) -> Re
     if router.side == Side::Tcp {
         return refuse(
             StatusCode::FORBIDDEN,
-            "only on the agent's unix socket; use gp-agent hold or gp-agent resume in the container",
+            "only on the agent's unix socket; use gp-agent hold, resume, switchover, failover, recover or rebalance in the container",
         );
     }
     let body = Limited::new(request.into_body(), MAX_REASON).collect();
@@ -205,10 +260,46 @@ async fn change(router: &Router, route: Route, request: Request<Incoming>) -> Re
     };
     let done = match route {
         Route::Hold => router.agent.hold(one_line(&body)).await,
-        _ => router.agent.resume().await,
+        Route::Resume => router.agent.resume().await,
+        Route::Recover => return recover(router, &one_line(&body)).await,
+        Route::Rebalance if body.is_empty() => return begun(router.agent.rebalance().await),
+        _ => return failover(router, route, &one_line(&body)).await,
     };
     match done {
         Ok(()) => text(StatusCode::OK, "done"),
+        Err(words) => text(StatusCode::SERVICE_UNAVAILABLE, &words),
+    }
+}
+
+async fn failover(router: &Router, route: Route, word: &str) -> Response<Body> {
+    let command = match (route, word) {
+        (Route::Switchover, "") => FailoverCommand::Switchover { when_idle: false },
+        (Route::Switchover, "when-idle") => FailoverCommand::Switchover { when_idle: true },
+        (Route::Failover, "accept-data-loss") => FailoverCommand::AcceptDataLoss,
+        (Route::PauseFailover, "") => FailoverCommand::Pause,
+        (Route::ResumeFailover, "") => FailoverCommand::Resume,
+        _ => return refuse(StatusCode::BAD_REQUEST, "this path takes another body, or none"),
+    };
+    match router.agent.failover(command).await {
+        Ok(Done::Finished(words)) => text(StatusCode::OK, &words),
+        Ok(Done::UnderWay) => text(StatusCode::ACCEPTED, "under way; gp-agent status says how it goes on"),
+        Err(words) => text(StatusCode::SERVICE_UNAVAILABLE, &words),
+    }
+}
+
+/// The body: `full`, a pod's name, both in this order, or nothing.
+async fn recover(router: &Router, words: &str) -> Response<Body> {
+    let (full, rest) = match words.strip_prefix("full") {
+        Some(rest) if rest.is_empty() || rest.starts_with(' ') => (true, rest.trim()),
+        _ => (false, words),
+    };
+    let pod = (!rest.is_empty()).then(|| rest.to_string());
+    begun(router.agent.recover(Wish { pod, full }).await)
+}
+
+fn begun(answer: Result<String, String>) -> Response<Body> {
+    match answer {
+        Ok(words) => text(StatusCode::OK, &words),
         Err(words) => text(StatusCode::SERVICE_UNAVAILABLE, &words),
     }
 }

@@ -1,12 +1,11 @@
-//! The agent's doors: HTTP on the network and on the unix socket, open from the first moment to the last.
+//! The agent's HTTP servers, on the network and on the unix socket, from the first moment to the last.
 
 use super::handler::AgentApi;
 use super::routes::{Agent, serve_tcp, serve_unix};
 use crate::lifecycle::pod::paths::run_dir;
-use crate::sys::config::config_file;
 use crate::sys::http::{Limits, bind_tcp, bind_unix};
 use anyhow::{Context, Result};
-use std::path::Path;
+use gp_agent_core::config::HttpConfig;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -24,8 +23,8 @@ pub(crate) struct ApiServer {
 ///
 /// # Errors
 /// A port or a socket that somebody else holds, or a run directory that cannot be written to.
-pub(crate) fn open(handler: &Arc<AgentApi>, config_path: &Path) -> Result<ApiServer> {
-    let port = config_file::read(config_path).map_or(DEFAULT_PORT, |c| c.http.port);
+pub(crate) fn open(handler: &Arc<AgentApi>, config: Option<&HttpConfig>) -> Result<ApiServer> {
+    let port = config.map_or(DEFAULT_PORT, |config| config.port);
     let dir = run_dir();
     std::fs::create_dir_all(&dir).with_context(|| {
         format!(

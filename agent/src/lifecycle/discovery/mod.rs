@@ -1,12 +1,14 @@
 //! Discovery: waits for exactly the peers that the topology names, and keeps an eye on them afterwards.
 
 mod commands;
+mod hosts;
 mod name_checks;
 mod once;
 mod schedule;
 mod task;
 
 pub(crate) use commands::RecheckHandle;
+pub use hosts::HostsKeeper;
 pub use once::look;
 
 use commands::{COMMANDS, Command, Counts};
@@ -33,18 +35,21 @@ pub struct Discovery {
     counts: watch::Receiver<Counts>,
     commands: mpsc::Sender<Command>,
     task: JoinHandle<()>,
+    hosts: Option<(HostsKeeper, JoinHandle<()>)>,
 }
 
 impl Discovery {
     /// Starts to look for every peer of `me`, on the current runtime.
     ///
-    /// Names are checked through libc only for the pods given to [`Discovery::set_in_hba`].
+    /// Names are checked through libc only for the pods given to [`Discovery::set_in_hba`]; before each check the file of
+    /// hosts, where there is a keeper of one, says what is known.
     pub fn start(
         topology: &Topology,
         me: &Member,
         resolver: Resolver,
         names: NssResolver,
         pace: LookupIntervals,
+        hosts: Option<HostsKeeper>,
     ) -> Discovery {
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let (in_hba_sender, in_hba) = watch::channel(BTreeSet::new());
@@ -52,9 +57,18 @@ impl Discovery {
             missing: topology.peers(me).count(),
             unchecked: 0,
         });
-        let (watcher, peers) = task::Watcher::new(topology, me, resolver, names, pace, in_hba_sender, counts_sender);
+        let (watcher, peers) = task::Watcher::new(
+            topology,
+            me,
+            (resolver, names, hosts.clone()),
+            pace,
+            in_hba_sender,
+            counts_sender,
+        );
+        let follow = |keeper: HostsKeeper| (keeper.clone(), tokio::spawn(keeper.follow(peers.clone())));
         Discovery {
             topology: topology.clone(),
+            hosts: hosts.map(follow),
             peers,
             in_hba,
             counts,
@@ -75,7 +89,9 @@ impl Discovery {
 
     /// What an administrator should know of names and addresses.
     pub fn findings(&self) -> Vec<Finding> {
-        peers::findings(&self.topology, &self.peers.borrow(), &self.in_hba.borrow(), now())
+        let mut list = peers::findings(&self.topology, &self.peers.borrow(), &self.in_hba.borrow(), now());
+        list.extend(self.hosts.as_ref().and_then(|(keeper, _)| keeper.finding()));
+        list
     }
 
     /// For whoever connects to the peers.
@@ -127,5 +143,8 @@ impl Discovery {
 impl Drop for Discovery {
     fn drop(&mut self) {
         self.task.abort();
+        if let Some((_, task)) = &self.hosts {
+            task.abort();
+        }
     }
 }

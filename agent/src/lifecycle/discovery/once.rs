@@ -23,11 +23,13 @@ pub async fn look(
     names: &NssResolver,
 ) -> (PeerMap, Vec<Finding>) {
     let members: Vec<&Member> = topology.peers(me).collect();
-    let lookups: Vec<(&Member, PeerView)> =
-        stream::iter(members.into_iter().map(async |m| (m, look_up(resolver, m).await)))
-            .buffered(LookupIntervals::default().at_once)
-            .collect()
-            .await;
+    let lookups: Vec<(&Member, PeerView, bool)> = stream::iter(members.into_iter().map(async |m| {
+        let (peer, told) = look_up(resolver, m).await;
+        (m, peer, told)
+    }))
+    .buffered(LookupIntervals::default().at_once)
+    .collect()
+    .await;
     let lookups = verify(lookups, in_hba, names).await;
     let mut findings = Vec::new();
     for (member, peer) in &lookups {
@@ -42,13 +44,15 @@ pub async fn look(
     (lookups.into_iter().map(named).collect(), findings)
 }
 
-/// Asks twice when the first question was not answered: one lost packet is not worth a finding.
-async fn look_up(resolver: &Resolver, member: &Member) -> PeerView {
+/// Asks twice when the first question was not answered: one lost packet is not worth a finding. Returns whether DNS said
+/// anything.
+async fn look_up(resolver: &Resolver, member: &Member) -> (PeerView, bool) {
     let first = resolver.addresses(&member.fqdn, Families::Both).await;
     let answer: Result<Answer, DnsError> = match first {
         Err(e) if !e.is_negative() => resolver.addresses(&member.fqdn, Families::Both).await,
         other => other,
     };
+    let told = answer.as_ref().err().is_none_or(DnsError::is_negative);
     let mut peer = PeerView::new(now());
     match answer {
         Ok(answer) => {
@@ -58,35 +62,35 @@ async fn look_up(resolver: &Resolver, member: &Member) -> PeerView {
             peer.failed(error.to_string(), now());
         }
     }
-    peer
+    (peer, told)
 }
 
 /// Asks libc where every peer is, as the server would, and how those are called whose names pg_hba.conf should use.
 async fn verify<'a>(
-    mut peers: Vec<(&'a Member, PeerView)>,
+    peers: Vec<(&'a Member, PeerView, bool)>,
     in_hba: &BTreeSet<String>,
     names: &NssResolver,
 ) -> Vec<(&'a Member, PeerView)> {
-    let close = |(m, peer): &(&Member, PeerView)| peer.found() && in_hba.contains(&m.pod);
+    let close = |m: &Member, peer: &PeerView| peer.found() && in_hba.contains(&m.pod);
     let addresses: Vec<IpAddr> = peers
         .iter()
-        .filter(|p| close(p))
-        .flat_map(|(_, p)| p.addresses.clone())
+        .filter(|(m, p, _)| close(m, p))
+        .flat_map(|(_, p, _)| p.addresses.clone())
         .collect();
-    let asked: Vec<String> = peers.iter().map(|(m, _)| m.fqdn.clone()).collect();
+    let asked: Vec<String> = peers.iter().map(|(m, ..)| m.fqdn.clone()).collect();
     let (reverse, forward) = tokio::join!(names.reverse(&addresses), names.forward(&asked));
-    for entry in &mut peers {
-        let close = close(entry);
-        let (member, peer) = entry;
+    let judged = |(member, mut peer, told): (&'a Member, PeerView, bool)| {
         let libc = forward.get(&member.fqdn).unwrap_or(&Forward::Missing);
-        peer.libc_differs = difference(&peer.addresses, libc);
-        if !close {
-            continue;
+        // What DNS does not say differs from nothing: libc may well know from /etc/hosts.
+        peer.libc_differs = difference(&peer.addresses, libc).filter(|_| told);
+        if !close(member, &peer) {
+            return (member, peer);
         }
         peer.verdict = match judge(&member.fqdn, &peer.addresses, &reverse, libc) {
             Check::Good(name) => NameVerdict::Verified(name),
             Check::Bad { reason, another_name } => NameVerdict::Unverified { reason, another_name },
         };
-    }
-    peers
+        (member, peer)
+    };
+    peers.into_iter().map(judged).collect()
 }

@@ -2,6 +2,7 @@
 //! pod asks the coordinator pods' agents.
 
 use super::coordinator_timeline;
+use crate::engine::Making;
 use crate::lifecycle::peers::client::PeerClient;
 use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::session::Session;
@@ -43,9 +44,9 @@ pub fn told(pod: &Pod, content: Option<ContentId>) -> CatalogAnswer {
 
 /// The whole catalog, for people to look at; `None` where there is none, and while nobody knows it.
 pub async fn whole(pod: &Pod) -> Option<Catalog> {
-    if !pod.engine.has_catalog() {
+    let Making::Coordinator(_) = pod.engine.making() else {
         return None;
-    }
+    };
     let best = match told(pod, None) {
         CatalogAnswer::Known(catalog) if catalog.live => Some(CatalogAnswer::Known(catalog)),
         _ => ask_heads(pod, None).await.best,

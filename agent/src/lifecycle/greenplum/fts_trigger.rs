@@ -3,7 +3,7 @@
 use crate::lifecycle::peers::client;
 use crate::lifecycle::peers::fan_out::FanOutLimits;
 use crate::lifecycle::pod::Pod;
-use crate::sys::postgres::session::Session;
+use crate::sys::postgres::session::{NoAnswer, Session};
 use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer};
 use gp_agent_core::cluster::state::Facts;
 use gp_agent_core::cluster::topology::Role;
@@ -23,6 +23,10 @@ const PACE: FanOutLimits = FanOutLimits {
     all: Duration::from_secs(5),
     in_flight: 128,
 };
+/// Before FTS is asked again that has not heard.
+const AGAIN: Duration = Duration::from_millis(500);
+/// Until distributed transactions are recovered the coordinator that was promoted begins no session.
+const PROMOTED_ASKS_FOR: Duration = Duration::from_secs(300);
 /// Segments that are asked in one second.
 const PER_SECOND: u32 = 200;
 
@@ -54,7 +58,7 @@ pub(crate) async fn watch(pod: &Pod) {
 }
 
 /// The catalog, where this pod's server is the active coordinator and stays so.
-fn acting(pod: &Pod) -> Option<Catalog> {
+pub(crate) fn acting(pod: &Pod) -> Option<Catalog> {
     let active = |s: &Facts| s.active_role == Some(Role::Coordinator);
     if !pod.board.read(active) {
         return None;
@@ -85,17 +89,33 @@ async fn keep_warm(session: &mut Session) {
     }
 }
 
+/// A coordinator that was promoted asks at once: with the old one a primary may have gone.
+pub(crate) async fn ask_after_promotion(pod: &Pod) {
+    let mut session = pod.session(BEGIN_WITHIN);
+    tracing::info!("asking FTS to probe the segments, as soon as this promoted coordinator answers");
+    let heard = async {
+        while asked(pod, &mut session).await.is_err() {
+            sleep(AGAIN).await;
+        }
+    };
+    if tokio::time::timeout(PROMOTED_ASKS_FOR, heard).await.is_err() {
+        tracing::warn!("FTS was not asked after the promotion; it looks by itself every gp_fts_probe_interval");
+    }
+}
+
 /// Returns whether FTS heard.
-async fn ask_fts(pod: &Pod, session: &mut Session, why: &str) -> bool {
+pub(crate) async fn ask_fts(pod: &Pod, session: &mut Session, why: &str) -> bool {
     tracing::warn!("asking FTS to probe the segments: {why}");
+    let asked = asked(pod, session).await;
+    if let Err(error) = &asked {
+        tracing::warn!("FTS could not be asked: {error}");
+    }
+    asked.is_ok()
+}
+
+async fn asked(pod: &Pod, session: &mut Session) -> Result<(), NoAnswer> {
     tokio::select! {
-        answer = session.ask_within(SCAN, SCAN_WITHIN) => match answer {
-            Ok(_) => true,
-            Err(error) => {
-                tracing::warn!("FTS could not be asked: {error}");
-                false
-            }
-        },
-        () = pod.ending() => true,
+        answer = session.ask_within(SCAN, SCAN_WITHIN) => answer.map(drop),
+        () = pod.ending() => Ok(()),
     }
 }

@@ -5,12 +5,11 @@ mod admin_logs;
 pub mod catalog;
 pub(crate) mod coordinator_timeline;
 pub(crate) mod creation;
-mod fts_trigger;
-mod questions;
-mod running_tools;
-mod shutdown_order;
-mod startup_order;
-mod strategy;
+pub(crate) mod fts_trigger;
+mod lost;
+mod postmaster;
+pub(crate) mod role;
+pub(crate) mod tool;
 mod walreceiver_watchdog;
 
 use super::pod::Pod;
@@ -29,12 +28,15 @@ pub(crate) async fn run(pod: &Arc<Pod>, greenplum: &Greenplum, commands: mpsc::R
             admin_logs::keep(pod, logs),
             catalog::keep(pod),
             fts_trigger::watch(pod),
+            lost::primaries::keep(pod),
+            lost::mirrors::keep(pod),
+            lost::old_sessions::keep(pod),
             creation::post_create::keep(pod, greenplum),
             walreceiver_watchdog::keep(pod),
         )
     };
     tokio::select! {
-        () = supervise(pod, strategy::Strategy::new(pod, greenplum), commands) => {}
+        () = supervise(pod, postmaster::strategy::Strategy::new(pod, greenplum), commands) => {}
         _ = beside => {}
     }
 }

@@ -155,8 +155,8 @@ fn finding(volume: &HungVolume) -> Finding {
         Area::Storage,
         &volume.path,
         probes::hung(volume),
-        "look at the disk, the network to the storage and its driver on this node; nothing is killed for it, \
-         and the pod goes on when the volume answers",
+        "look at the disk, the network to the storage and its driver on this node; the pod goes on when the \
+         volume answers. A coordinator whose standby is in sync leaves its role to that after ten seconds",
     )
 }
 

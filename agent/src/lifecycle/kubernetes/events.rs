@@ -27,7 +27,7 @@ impl Events {
                 api,
                 board: board.clone(),
                 watcher: Watcher::default(),
-                outbox: EventQueue::new(pace),
+                queue: EventQueue::new(pace),
                 began: Instant::now(),
                 on: watched,
             };
@@ -46,7 +46,7 @@ struct Writer {
     api: Arc<Kubernetes>,
     board: Arc<StatusBoard>,
     watcher: Watcher,
-    outbox: EventQueue,
+    queue: EventQueue,
     began: Instant,
     on: watch::Receiver<bool>,
 }
@@ -58,11 +58,11 @@ impl Writer {
             board.mark_unchanged();
             let on = *self.on.borrow_and_update();
             for notice in self.watcher.look(&self.board.snapshot(), now()) {
-                self.outbox.note(notice, clock::wall());
+                self.queue.note(notice, clock::wall());
             }
-            let pause = match self.outbox.next(self.began.elapsed()) {
-                Due::Send(parcel) if on => {
-                    self.send(&parcel).await;
+            let pause = match self.queue.next(self.began.elapsed()) {
+                Due::Send(update) if on => {
+                    self.send(&update).await;
                     continue;
                 }
                 Due::Send(_) => None,
@@ -76,20 +76,20 @@ impl Writer {
         }
     }
 
-    async fn send(&mut self, parcel: &EventUpdate) {
-        let result = self.api.send_event(parcel).await;
+    async fn send(&mut self, update: &EventUpdate) {
+        let result = self.api.send_event(update).await;
         let time = self.began.elapsed();
         match result {
             Ok(name) => {
-                self.outbox.sent(parcel, name, time);
+                self.queue.sent(update, name, time);
                 self.board.findings(FindingSource::Events, Vec::new());
             }
-            Err(ApiError::Missing(_)) if parcel.name.is_some() => self.outbox.expired(parcel),
+            Err(ApiError::Missing(_)) if update.name.is_some() => self.queue.expired(update),
             // 422: the server finds fault with the Event itself.
-            Err(ApiError::Replaced) => self.outbox.refused(parcel, time),
+            Err(ApiError::Replaced) => self.queue.refused(update, time),
             Err(trouble) => {
                 tracing::debug!("cannot write an Event: {trouble}");
-                self.outbox.failed(trouble.lasts(), time);
+                self.queue.failed(trouble.lasts(), time);
                 if let ApiError::Denied(words) = trouble {
                     self.board.findings(FindingSource::Events, vec![self.denied(&words)]);
                 }

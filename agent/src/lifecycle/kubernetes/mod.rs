@@ -5,25 +5,22 @@ pub(crate) mod events;
 pub(crate) mod role_label;
 
 use super::status_board::StatusBoard;
-use crate::sys::config::config_file;
 use crate::sys::kubernetes::{InClusterConfig, Kubernetes};
 use events::Events;
-use gp_agent_core::config::UseApi;
+use gp_agent_core::config::{KubernetesConfig, UseApi};
 use gp_agent_core::kubernetes::events::EventLimits;
 use gp_agent_core::kubernetes::role_label::LabelIntervals;
 use role_label::RoleLabel;
-use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// Begins to keep the label and to write Events; outside Kubernetes both do nothing. Until the configuration can be read,
-/// both are on.
+/// Begins to keep the label and to write Events; outside Kubernetes both do nothing. Without a configuration both are
+/// on.
 pub(crate) fn begin(
-    config_path: &Path,
+    config: Option<&KubernetesConfig>,
     board: &Arc<StatusBoard>,
     shutdown: watch::Receiver<bool>,
 ) -> (RoleLabel, Events) {
-    let config = config_file::read(config_path).map(|config| config.kubernetes);
     let (labels, events) = config.map_or((UseApi::Auto, UseApi::Auto), |c| (c.labels, c.events));
     let api = InClusterConfig::find().map(|place| Arc::new(Kubernetes::new(place)));
     (

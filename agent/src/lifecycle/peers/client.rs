@@ -10,11 +10,13 @@ use gp_agent_core::cluster::catalog::{CatalogAnswer, CatalogReply};
 use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::document;
 use gp_agent_core::cluster::document::{Document, Origin};
+use gp_agent_core::cluster::partner_look::PartnerLook;
 use gp_agent_core::cluster::peer_error::PeerError;
 use gp_agent_core::cluster::report::{PodReport, Report};
 use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::discovery::peers::PeerMap;
+use gp_agent_core::failover::promise::{PromiseQuestion, PromiseReply};
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind, Partner};
@@ -103,6 +105,14 @@ impl<'a> PeerClient<'a> {
         Ok(reply.answer)
     }
 
+    /// What that pod sees of the other end of replication now.
+    ///
+    /// # Errors
+    /// As [`PeerClient::status`].
+    pub(crate) async fn partner(&self, member: &Member, limit: Duration) -> Result<PartnerLook, PeerError> {
+        self.ask(&self.find(member), &get("/partner", MAX_PAIR), limit).await
+    }
+
     /// Has that pod's agent ask the coordinator pods again.
     ///
     /// # Errors
@@ -113,6 +123,24 @@ impl<'a> PeerClient<'a> {
             self.recheck_at(at, &peer.member, share)
         });
         self.doubt(&peer.member, answer.await)
+    }
+
+    /// Asks that coordinator's agent not to take the role over for a while.
+    ///
+    /// # Errors
+    /// As [`PeerClient::status`].
+    pub(crate) async fn promise(
+        &self,
+        member: &Member,
+        question: &PromiseQuestion,
+        limit: Duration,
+    ) -> Result<PromiseReply, PeerError> {
+        let call = Call {
+            method: Method::POST,
+            path: format!("/promise?{question}"),
+            max_body: MAX_PAIR,
+        };
+        self.ask(&self.find(member), &call, limit).await
     }
 
     /// 0.1.0 knows `GET /look-again` alone, and answers 404 to what it does not know. It says no more than "soon", which tells

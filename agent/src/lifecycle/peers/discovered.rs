@@ -1,13 +1,14 @@
 //! Discovery beside the database: says which names matter, and puts what it finds on the board.
 
 use crate::lifecycle::discovery;
-use crate::lifecycle::discovery::Discovery;
+use crate::lifecycle::discovery::{Discovery, HostsKeeper};
 use crate::lifecycle::pod::Pod;
 use crate::sys::discovery::dns::Resolver;
 use crate::sys::discovery::nss::NssResolver;
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::{Member, Role, Topology};
+use gp_agent_core::config::{Config, KeepHosts};
 use gp_agent_core::discovery::intervals::LookupIntervals;
 use gp_agent_core::discovery::name_check::NameVerdict;
 use gp_agent_core::discovery::peers::PeerMap;
@@ -21,14 +22,16 @@ use std::time::Duration;
 const VERIFIED_WITHIN: Duration = Duration::from_secs(5);
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 
-/// Discovery through the container's own resolv.conf and libc.
-pub(crate) fn start(topology: &Topology, me: &Member) -> Discovery {
+/// Discovery through the container's own resolv.conf and libc, which goes by what is found.
+pub(crate) async fn start(config: &Config, topology: &Topology, me: &Member) -> Discovery {
+    let off = config.names.hosts == KeepHosts::Off;
     Discovery::start(
         topology,
         me,
         Resolver::system(),
         NssResolver::system(),
         LookupIntervals::default(),
+        HostsKeeper::begin(topology, me, off).await,
     )
 }
 

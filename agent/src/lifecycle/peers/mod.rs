@@ -3,3 +3,4 @@
 pub mod client;
 pub(crate) mod discovered;
 pub(crate) mod fan_out;
+pub(crate) mod look;

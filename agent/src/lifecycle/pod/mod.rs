@@ -1,7 +1,12 @@
-//! What every act needs to know of this pod.
+//! What every task needs to know of this pod.
 
+pub(crate) mod kept_config;
+pub(crate) mod leadership;
 pub(crate) mod log_identity;
+pub(crate) mod partner;
+pub(crate) mod password;
 pub(crate) mod paths;
+pub(crate) mod role_report;
 pub(crate) mod settings_memory;
 pub(crate) mod signals;
 
@@ -9,6 +14,7 @@ use super::discovery::RecheckHandle;
 use super::kubernetes::role_label::RoleLabel;
 use super::status_board::StatusBoard;
 use crate::engine::Engine;
+use crate::sys::postgres::data_directory;
 use crate::sys::postgres::data_directory::{Examined, Whereabouts};
 use crate::sys::postgres::session::{Session, Target};
 use crate::sys::process::passwd::Account;
@@ -19,7 +25,9 @@ use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::config::Config;
 use gp_agent_core::discovery::peers::PeerMap;
 use gp_agent_core::finding::Finding;
+use gp_agent_core::postgres::major::Major;
 use gp_agent_core::postgres::standby::Source;
+use leadership::Leadership;
 use settings_memory::SettingsMemory;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -53,6 +61,8 @@ pub struct Pod {
     pub settings: SettingsMemory,
     /// Rung when the settings files should be looked at again.
     pub settings_changed: Arc<Notify>,
+    /// Whether this pod is the coordinator that writes.
+    pub leadership: Leadership,
     /// What this pod can tell others of the catalog.
     pub catalog: watch::Sender<CatalogAnswer>,
     /// Rung when somebody says that a coordinator has news: triggers a re-read, and tells nothing itself.
@@ -82,6 +92,15 @@ impl Pod {
         let examined = self.engine.examine(&self.whereabouts()).await?;
         self.board.on(Event::DirectoryExamined(examined.facts()));
         Ok(examined)
+    }
+
+    /// The same for a directory on which a server runs, which is never in doubt: puts on the board what can be told.
+    pub(crate) async fn examine_running(&self) {
+        let Err(error) = self.examine().await else { return };
+        tracing::warn!("the directory of the running server cannot be examined: {error}");
+        let (at, major) = (self.whereabouts(), Major::of(self.engine.major_version()));
+        let facts = self.volume.run(move || data_directory::glance(&at, major)).await;
+        self.board.on(Event::DirectoryExamined(facts));
     }
 
     /// Where the directory is, and what may tell of it.

@@ -12,6 +12,11 @@ pub(crate) fn tool_environment_file() -> PathBuf {
     run_dir().join("tools.json")
 }
 
+/// What the engine was when its programs were last there.
+pub(crate) fn engine_file() -> PathBuf {
+    run_dir().join("engine.json")
+}
+
 /// The engine's programs as links to this one. The image's PATH begins with it.
 pub(crate) fn tool_links_dir() -> PathBuf {
     run_dir().join("bin")

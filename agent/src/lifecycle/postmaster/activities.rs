@@ -1,7 +1,7 @@
 //! What is done in each state of the supervisor; see [`gp_agent_core::postgres::supervisor::Activity`]. Each can be dropped
 //! at any await: what it leaves is found by the next look.
 
-use super::platform::{Platform, Server};
+use super::platform::{Platform, Server, Withheld};
 use super::strategy::EngineStrategy;
 use crate::sys::postgres::pidfile::Occupant;
 use anyhow::{Context, Result};
@@ -60,8 +60,9 @@ async fn try_look<P: Platform>(platform: &P, passive: bool) -> Result<Outcome<P:
             }
             Occupant::Postmaster(pid) => {
                 server = platform.adopt(pid).await?;
-                if server.is_some() {
-                    break Found::Server { pid };
+                if let Some(server) = &server {
+                    let ending = platform.has_begun_to_end(server).await;
+                    break Found::Server { pid, ending };
                 }
             }
             Occupant::Unlisted(pid) => break Found::Busy(unlisted(pid)),
@@ -121,6 +122,7 @@ async fn decision<P: Platform>(
     let Some((_, known)) = known else {
         let evidence = engine.ask(&own).await;
         let decision = engine.decide(&own, &evidence, inquiry.later(begin.elapsed()).asked_for);
+        let decision = allowed(platform, &own, decision);
         return Ok((own, decision));
     };
     let fresh = match with_answer.is_zero() {
@@ -135,7 +137,18 @@ async fn decision<P: Platform>(
         }
         _ => engine.decide(&own, &known, Duration::MAX),
     };
+    let decision = allowed(platform, &own, decision);
     Ok((own, decision))
+}
+
+/// What is left of a decision: while somebody else decides who writes, nothing else is said of a whole directory. Which way an old coordinator comes back does not depend on what its directory alone would mean.
+fn allowed<P: Platform>(platform: &P, own: &Directory, decision: Decision) -> Decision {
+    let create = decision == Decision::Create;
+    match platform.withheld(own, create) {
+        Some(Withheld::Rejoin) if own.kind == DirectoryKind::Primary => Decision::Rejoin,
+        Some(Withheld::Wait(reason)) if create || own.kind.is_whole() => Decision::Wait(reason),
+        _ => decision,
+    }
 }
 
 /// Lets others go first, writes the settings, and decides once more as the last thing before the start: the first decision may
@@ -178,6 +191,11 @@ async fn try_start<P: Platform>(
     if let Some(reason) = platform.held().context("cannot tell whether the postmaster is held")? {
         return Ok(Event::Hold(reason).into());
     }
+    match platform.withheld(&own, false) {
+        Some(Withheld::Wait(reason)) => return Ok(Event::NotYet(reason).into()),
+        Some(Withheld::Rejoin) => return Ok(Event::NotYet("another pod has just taken over".into()).into()),
+        None => {}
+    }
     let server = platform.spawn()?;
     Ok(Outcome {
         event: Event::Started { pid: server.pid() },
@@ -198,8 +216,12 @@ pub(super) async fn watch<P: Platform>(
             tracing::error!("{why}; stopping this server");
             Event::Overtaken(why).into()
         }
+        why = platform.must_stop() => {
+            tracing::info!("{why}; stopping this server");
+            Event::Overtaken(why).into()
+        }
         why = platform.outgrown() => {
-            tracing::warn!("{why}; starting this server anew");
+            tracing::warn!("{why}; this server is stopped and started anew");
             Event::Outgrown(why).into()
         }
     }
@@ -240,6 +262,11 @@ pub(super) async fn create<P: Platform>(platform: &P) -> Outcome<P::Server> {
 /// Copies the partner's database.
 pub(super) async fn copy<P: Platform>(platform: &P) -> Outcome<P::Server> {
     made(platform.engine().copy().await)
+}
+
+/// Has the directory of an old coordinator follow the new one.
+pub(super) async fn rejoin<P: Platform>(platform: &P) -> Outcome<P::Server> {
+    made(platform.engine().rejoin().await)
 }
 
 fn made<S>(result: Result<()>) -> Outcome<S> {

@@ -5,7 +5,7 @@ use crate::sys::storage::leftovers;
 use gp_agent_core::finding::{Finding, FindingSource};
 use gp_agent_core::storage::leftovers::Leftover;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -17,9 +17,14 @@ pub(crate) async fn watch(pod: &Pod) {
     loop {
         pod.board.until(|s| s.postmaster.runs()).await;
         let (dir, wal) = (pod.dir().to_path_buf(), pod.config.borrow().storage.wal.clone());
-        let found = pod.volume.run(move || leftovers::find(&dir, wal.as_deref())).await;
-        match found {
-            Ok(found) => {
+        let aside = pod.leadership.report.set_aside();
+        let look = move || {
+            let gone: Vec<String> = aside.into_iter().filter(|path| !Path::new(path).exists()).collect();
+            leftovers::find(&dir, wal.as_deref()).map(|found| (found, gone))
+        };
+        match pod.volume.run(look).await {
+            Ok((found, gone)) => {
+                pod.leadership.report.keeps_no_more(&gone);
                 let findings = named(&mut sizes, found).await;
                 pod.board.findings(FindingSource::Leftovers, findings);
             }

@@ -11,6 +11,7 @@ use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::postgres::kept_out::KeptOut;
+use gp_agent_core::postgres::major::Major;
 use gp_agent_core::postgres::observation;
 use gp_agent_core::postgres::observation::{Answer, Observation, Receiver};
 use gp_agent_core::process::poll_interval::PollInterval;
@@ -24,6 +25,8 @@ const STARTING_EVERY: PollInterval = PollInterval::new(Duration::from_millis(10)
 const ANSWER_WITHIN: Duration = timeouts::SQL_ANSWERS;
 /// Without an answer of the volume the server is asked all the same.
 const VOLUME_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+/// A copy through a slot that is not there fails.
+const SLOT_EVERY: Duration = Duration::from_secs(10);
 /// In turns.
 const TRY_NEW_SESSION: u32 = 5;
 
@@ -72,9 +75,10 @@ pub(crate) async fn watch(pod: &Pod) {
     }
 }
 
-/// The slot of the other end. A server whose slots are all taken logs each try as an error.
+/// The slot of the other end: made where there is none, and made anew where somebody dropped it or the server gave it up. A server
+/// whose slots are all taken logs each try as an error.
 struct Slot {
-    made: bool,
+    there_at: Option<Instant>,
     retry: Retry,
     begin: Instant,
 }
@@ -82,21 +86,24 @@ struct Slot {
 impl Slot {
     fn new() -> Slot {
         Slot {
-            made: false,
+            there_at: None,
             retry: Retry::new(EVERY, Duration::from_secs(60)),
             begin: Instant::now(),
         }
     }
 
     async fn ensure(&mut self, pod: &Pod, session: &mut Session) {
-        if self.made || pod.partner().is_none() || !self.retry.is_due(self.begin.elapsed()) {
+        let fresh = self.there_at.is_some_and(|at| at.elapsed() < SLOT_EVERY);
+        if fresh || pod.partner().is_none() || !self.retry.is_due(self.begin.elapsed()) {
             return;
         }
-        self.made = match pod.engine.ensure_slot_sql() {
+        let made = match pod.engine.ensure_slot_sql() {
             Some(sql) => session.ask(&sql).await.is_ok(),
             None => true,
         };
-        if !self.made {
+        if made {
+            self.there_at = Some(Instant::now());
+        } else {
             self.retry.failed(self.begin.elapsed());
         }
     }
@@ -156,6 +163,9 @@ async fn explained(pod: &Pod, answer: Answer) -> Answer {
     }
     let finding = seen.pause_cause.as_ref().map(|cause| cause.finding(&pod.me.pod));
     pod.board.findings(FindingSource::Replay, finding.into_iter().collect());
+    seen.left_behind = pod
+        .board
+        .read(|s| s.left_behind.as_ref().map(|left| left.words.clone()));
     Answer::Ok(seen)
 }
 
@@ -176,7 +186,8 @@ async fn replica(pod: &Pod) -> Option<Observation> {
 /// Whether the directory is a replica's; `None` when its volume does not answer.
 async fn has_marker(pod: &Pod) -> Option<bool> {
     let dir = pod.dir().to_path_buf();
-    let look = move || has_standby_marker(&dir);
+    let major = Major::of(pod.engine.major_version());
+    let look = move || has_standby_marker(&dir, major);
     pod.volume.run_within(VOLUME_ANSWERS_WITHIN, look).await
 }
 

@@ -33,6 +33,15 @@ pub(crate) trait Server {
     fn stop(&self, mode: StopMode);
 }
 
+/// Why a server is not started, or none made, although its directory alone would allow it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Withheld {
+    /// Not now; the text says what is waited for.
+    Wait(String),
+    /// Another pod took over: this directory has to follow that one.
+    Rejoin,
+}
+
 /// Everything around the loop.
 pub(crate) trait Platform {
     /// A server that was started or adopted.
@@ -79,7 +88,7 @@ pub(crate) trait Platform {
     /// Takes hold of that postmaster; `None` when it has gone meanwhile.
     ///
     /// # Errors
-    /// It cannot be taken hold of, or its directory cannot be examined.
+    /// Who runs on the directory cannot be told.
     async fn adopt(&self, pid: i32) -> Result<Option<Arc<Self::Server>>>;
 
     /// Ends server processes whose postmaster is gone.
@@ -100,11 +109,23 @@ pub(crate) trait Platform {
     /// What stands in the way.
     async fn prepare_start(&self) -> Result<()>;
 
+    /// Why nothing may be started on the directory at this moment, or with `create` none be made.
+    fn withheld(&self, own: &Directory, create: bool) -> Option<Withheld>;
+
+    /// Returns when the running server has to stop although nobody overtook it, with the reason.
+    async fn must_stop(&self) -> String;
+
     /// Starts the server. Nothing is awaited, so nothing comes between the last look and the start.
     ///
     /// # Errors
     /// It cannot be started.
     fn spawn(&self) -> Result<Arc<Self::Server>>;
+
+    /// Whether the running server has begun to end, as far as its directory says.
+    fn is_ending(&self, server: &Self::Server) -> bool;
+
+    /// The same, from a directory that may hang: false where it does not answer.
+    async fn has_begun_to_end(&self, server: &Self::Server) -> bool;
 
     /// Waits for the end of a running server and says what kind of end it was, also in words.
     async fn ended(&self, server: &Self::Server) -> (Ending, String);

@@ -25,6 +25,13 @@ pub(crate) trait EngineStrategy {
     /// Why that cannot be done now; it is tried again.
     async fn copy(&self) -> Result<()>;
 
+    /// Makes the directory of a coordinator that was taken over from a standby's of the pod that took over. Can be dropped at any
+    /// await.
+    ///
+    /// # Errors
+    /// Why that cannot be done now; it is tried again.
+    async fn rejoin(&self) -> Result<()>;
+
     /// One round of questions about this directory; silence is an answer too. What has to be remembered is on the volume
     /// when this returns.
     async fn ask(&self, own: &Directory) -> Self::Evidence;

@@ -3,7 +3,7 @@
 use super::activities;
 use super::activities::{LastAnswer, Outcome};
 use super::platform::Platform;
-use super::pod_platform::PodPlatform;
+use super::real_pod::platform::PodPlatform;
 use super::stop;
 use super::strategy::EngineStrategy;
 use crate::lifecycle::pod::Pod;
@@ -86,10 +86,13 @@ impl<'a, P: Platform> Supervisor<'a, P> {
     fn obey(&self, command: Command) -> Option<Event> {
         let (reason, answer, event) = match command {
             Command::Hold(reason, answer) => (Some(reason.clone()), answer, Event::Hold(reason)),
-            Command::Resume(answer) => (None, answer, Event::Resume),
+            Command::Resume(answer) => {
+                let ending = self.server.as_ref().is_some_and(|s| self.platform.is_ending(s));
+                (None, answer, Event::Resume { ending })
+            }
         };
         let done = self.platform.set_held(reason.as_deref());
-        if done.is_ok() && event == Event::Resume {
+        if done.is_ok() && reason.is_none() {
             self.platform.engine().forgive();
         }
         let event = done.is_ok().then_some(event);
@@ -130,6 +133,7 @@ impl<'a, P: Platform> Supervisor<'a, P> {
             Activity::Decide(inquiry) => Box::pin(async move { activities::decide(platform, inquiry, &last).await }),
             Activity::Create => Box::pin(activities::create(platform)),
             Activity::Copy => Box::pin(activities::copy(platform)),
+            Activity::Rejoin => Box::pin(activities::rejoin(platform)),
             Activity::Start(inquiry) => Box::pin(async move { activities::start(platform, inquiry, &last).await }),
             Activity::Pause { time, listens } => Box::pin(activities::pause(platform, time, listens)),
             Activity::Watch => Box::pin(async move {

@@ -119,7 +119,7 @@ pub(crate) fn judge_hba(hba: &HbaConfig, grammar: Grammar) -> Vec<Finding> {
 /// Puts the proof on the board.
 pub(crate) fn report_hba(pod: &Pod) {
     let map = pod.peers.borrow().clone();
-    let fts = pod.engine.has_catalog();
+    let fts = pod.engine.fts_connects();
     let user = &pod.account.name;
     let grammar = Grammar::of(pod.engine.major_version());
     let findings = prove_hba(&pod.topology, &pod.me, user, pod.dir(), &map, fts, grammar);

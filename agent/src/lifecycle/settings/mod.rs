@@ -1,6 +1,7 @@
 //! The settings files: gp-agent.conf from `parameters`, the marked block of pg_hba.conf from the topology. Written before
 //! every start and whenever the configuration or a peer's name changes; no change, no write, no reload.
 
+mod begin_anew;
 pub(crate) mod config_watch;
 mod hba;
 pub(crate) mod hba_verification;
@@ -8,9 +9,10 @@ mod overrides;
 mod own_file;
 pub(crate) mod password;
 mod proof;
-mod reload;
+pub(crate) mod reload;
 pub(crate) mod standby;
 pub(crate) mod start_record;
+pub(crate) mod sync_standby;
 pub(crate) mod tls;
 
 use super::pod::Pod;
@@ -23,6 +25,7 @@ use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::config::Config;
+use gp_agent_core::failover::candidate::CommitsWait;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::postgres::conf;
@@ -39,12 +42,18 @@ use tokio::sync::watch;
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// Writes the files of a directory that was just made, as cluster.yaml says: whether a server starts with them is found out
-/// before it is started ([`write_proven`]).
-pub(crate) fn write(pod: &Pod, dir: &Path) -> Result<()> {
+/// before it is started ([`write_proven`]). May block: for the volume's queue alone, which [`write`] goes by.
+pub(crate) fn write_now(pod: &Pod, dir: &Path) -> Result<()> {
     tls::refresh(pod);
     let parameters = pod.config.borrow().parameters.clone();
     let text = own_file(pod, &parameters);
     write_files(pod, dir, Some(&text), &ExtraLines::Certain).map(drop)
+}
+
+/// The same when the volume lets us.
+pub(crate) async fn write(pod: &Arc<Pod>, dir: &Path) -> Result<()> {
+    let (writer, dir) = (pod.clone(), dir.to_path_buf());
+    pod.volume.run(move || write_now(&writer, &dir)).await
 }
 
 /// Writes `conf` as gp-agent.conf, unless it is to stay as it is, and the agent's part of the other two files.
@@ -52,8 +61,10 @@ fn write_files(pod: &Pod, dir: &Path, conf: Option<&str>, lines: &ExtraLines) ->
     let config = pod.config.borrow().clone();
     let main = dir.join("postgresql.conf");
     let included = conf::with_include(&read(&main)?);
+    let own = dir.join(conf::FILE);
     let mut changed = match conf {
-        Some(text) => write_atomically(&dir.join(conf::FILE), text.as_bytes(), MODE)?,
+        Some(text) => write_atomically(&own, text.as_bytes(), MODE)?,
+        None if synchronous(pod) => keep_sync(&own)?,
         None => false,
     };
     changed |= write_atomically(&main, &included, MODE)?;
@@ -63,6 +74,23 @@ fn write_files(pod: &Pod, dir: &Path, conf: Option<&str>, lines: &ExtraLines) ->
         changed,
         mark: hba.mark,
     })
+}
+
+/// Whether the agent says for whom commits wait.
+fn synchronous(pod: &Pod) -> bool {
+    pod.leadership.off().is_none() && pod.engine.commits_wait() == CommitsWait::Always
+}
+
+/// A file that stays as it is has to include who commits wait for all the same.
+fn keep_sync(own: &Path) -> Result<bool> {
+    let Ok(text) = std::fs::read_to_string(own) else {
+        return Ok(false);
+    };
+    Ok(write_atomically(
+        own,
+        conf::with_last(&text, conf::SYNC_FILE).as_bytes(),
+        MODE,
+    )?)
 }
 
 /// What a start of the server would say to `parameters`, for whoever looks once, beside an agent that may run.

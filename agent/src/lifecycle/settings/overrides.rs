@@ -24,6 +24,7 @@ pub(super) fn look(engine: &Engine, dir: &Path) -> Vec<Finding> {
         own.insert("log_destination".into(), "stderr".into());
     }
     own.extend(assignments(&read(conf::FILE)));
+    own.extend(assignments(&read(conf::SYNC_FILE)));
     overridden(&Overriding {
         dir: &dir.display().to_string(),
         auto_conf: &read("postgresql.auto.conf"),

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use std::time::Duration;
 
 /// Asks the postmaster to reload. False when there is none.
-pub(super) async fn tell_postmaster(pod: &Pod) -> Result<bool> {
+pub(crate) async fn tell_postmaster(pod: &Pod) -> Result<bool> {
     let Some(server) = pod.board.server() else {
         return Ok(false);
     };

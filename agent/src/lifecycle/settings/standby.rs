@@ -143,6 +143,6 @@ async fn by_files(pod: &Pod, partner: &Member, hosts: &[String]) -> Option<Findi
             "receives no stream, and {how}; its primary is {}:{}",
             partner.fqdn, partner.port
         ),
-        "once the catalog calls this mirror down, gprecoverseg -a writes it anew (gprecoverseg -aF copies everything; for a standby coordinator: gpinitstandby -r, then gpinitstandby -s)",
+        "once the catalog calls this mirror down, gprecoverseg -aF makes it anew (without -F it leaves a directory with standby.signal as it is; for a standby coordinator: gpinitstandby -r, then gpinitstandby -s)",
     ))
 }

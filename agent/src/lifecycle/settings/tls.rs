@@ -28,7 +28,7 @@ fn dir() -> PathBuf {
 /// Where the Secret is; none without TLS, or in a pod that no client connects to: those of a Greenplum cluster connect to
 /// its coordinator.
 pub(crate) fn secret_of(config: &Config, me: &Member) -> Option<PathBuf> {
-    let for_clients = me.content.is_coordinator() || !config.engine.has_catalog();
+    let for_clients = me.content.is_coordinator() || config.engine.segments_have_clients();
     config.tls.secret.clone().filter(|_| for_clients)
 }
 

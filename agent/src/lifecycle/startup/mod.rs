@@ -1,5 +1,8 @@
-//! The first act: from a host name to a pod that may touch its volume.
+//! Prepare: from a host name to a pod that may touch its volume.
 
+mod configuration;
+mod identity;
+pub(crate) mod programs;
 mod tools_at_hand;
 pub(crate) mod volume;
 pub(crate) mod volume_owner;
@@ -10,31 +13,27 @@ use super::heart::VolumeWatch;
 use super::kubernetes::role_label::RoleLabel;
 use super::peers::discovered;
 use super::pod::Pod;
+use super::pod::kept_config;
+use super::pod::leadership::Leadership;
 use super::pod::paths::run_dir;
-use super::settings::config_watch;
 use super::ssh::{Setup, Ssh};
 use super::status_board::{StatusBoard, now};
-use crate::engine;
 use crate::sys::config::config_file;
 use crate::sys::process::init_channel::{Heartbeat, restarts_from_env};
 use crate::sys::process::passwd::Account;
 use crate::sys::storage::fs::VolumeLock;
 use crate::sys::storage::queue::VolumeQueue;
 use anyhow::Result;
-use gp_agent_core::cluster::identity;
-use gp_agent_core::cluster::phase::Phase;
+use configuration::Settled;
 use gp_agent_core::cluster::state::{Event, PodState};
 use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::config::Config;
-use gp_agent_core::finding::FindingSource;
-use gp_agent_core::finding::{Area, Finding};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use volume::OwnVolume;
 
-const TRY_AGAIN: Duration = Duration::from_secs(2);
+pub(crate) use identity::{domain, identify};
 
 /// What is known before anything has been read.
 pub(crate) fn first_state() -> PodState {
@@ -43,8 +42,10 @@ pub(crate) fn first_state() -> PodState {
 
 /// Everything that lives as long as the pod.
 pub(crate) struct Prepared {
-    /// What every act knows.
+    /// What every task knows.
     pub pod: Arc<Pod>,
+    /// Whether the engine's programs are gone, and a server runs without.
+    pub programs_missed: bool,
     /// Keeps other agents off the volume.
     pub lock: VolumeLock,
     /// Finds the peers.
@@ -65,35 +66,26 @@ pub(crate) async fn prepare(
     label: RoleLabel,
     volumes: &VolumeWatch,
 ) -> Result<Prepared> {
-    let (config, account, topology, me) = loop {
-        let config = config_watch::wait_for_valid(config_path, board).await;
-        // getent may wait long for a dead name server.
-        let asked = config.clone();
-        let identity = tokio::task::spawn_blocking(move || identify(&asked)).await?;
-        match identity {
-            Ok((account, topology, me)) => break (config, account, topology, me),
-            Err(finding) => {
-                board.phase(Phase::Refused, finding.to_string());
-                board.findings(FindingSource::Identity, vec![finding]);
-                tokio::time::sleep(TRY_AGAIN).await;
-            }
-        }
-    };
-    board.findings(FindingSource::Identity, Vec::new());
+    let Settled {
+        config,
+        text,
+        account,
+        topology,
+        me,
+        ..
+    } = configuration::settle(config_path, board).await?;
     introduce(board, &config, &topology, &me);
     label.configure(config.kubernetes.labels);
     volumes.over(config.storage.volumes());
     let OwnVolume { lock, unproven } = volume::wait_for(&config, &me, board, init).await;
-    let engine = loop {
-        match engine::find(&config).await {
-            Ok(engine) => break engine,
-            Err(error) => board.phase(Phase::Refused, error.to_string()),
-        }
-        tokio::time::sleep(TRY_AGAIN).await;
-    };
+    if let Some(text) = text {
+        kept_config::keep(&config, text).await;
+    }
+    let (engine, programs_missed) = programs::wait_for(&config, &me, board).await;
     tools_at_hand::provide(&engine, &me, &account).await;
+    let no_failover = no_failover(&config, &me);
     let topology = Arc::new(topology);
-    let discovery = discovered::start(&topology, &me);
+    let discovery = discovered::start(&config, &topology, &me).await;
     let ssh = Ssh::new(ssh_setup(&config, &account, &topology, &me));
     let (sender, config) = watch::channel(Arc::new(config));
     let pod = Arc::new(Pod {
@@ -107,6 +99,7 @@ pub(crate) async fn prepare(
         doubts: discovery.doubts(),
         label,
         shutdown,
+        leadership: Leadership::new(no_failover.as_deref()),
         settings: Default::default(),
         settings_changed: board.settings_due(),
         catalog: catalog::unknown("the agent starts"),
@@ -116,6 +109,7 @@ pub(crate) async fn prepare(
     });
     Ok(Prepared {
         pod,
+        programs_missed,
         lock,
         discovery,
         ssh,
@@ -123,34 +117,13 @@ pub(crate) async fn prepare(
     })
 }
 
-/// Who this pod is, from its host name, and the cluster it belongs to.
-pub(crate) fn identify(config: &Config) -> Result<(Account, Topology, Member), Finding> {
-    let host = config_file::host_name();
-    let account = Account::current().map_err(|e| {
-        Finding::error(
-            Area::Config,
-            "/etc/passwd",
-            e.to_string(),
-            "run the container as gpadmin, or add the user to the image",
-        )
-    })?;
-    let domain = config
-        .domain
-        .clone()
-        .or_else(|| config_file::own_fqdn().and_then(|fqdn| identity::domain_of(&fqdn, &host).map(str::to_string)))
-        .ok_or_else(|| {
-            Finding::error(
-                Area::Config,
-                "domain",
-                format!("left out, and this pod's own name ({host}) has no domain in /etc/hosts or DNS"),
-                "set `domain:` in cluster.yaml, or give the pod a subdomain (the headless service's name)",
-            )
-        })?;
-    let topology = Topology::new(config, &domain);
-    let me = identity::identify(&host, &topology)
-        .map_err(|e| Finding::error(Area::Config, &host, e.what(), e.remedy()))?
-        .clone();
-    Ok((account, topology, me))
+/// Why nothing watches over who writes in this pod, where that is so.
+fn no_failover(config: &Config, me: &Member) -> Option<String> {
+    if !me.content.is_coordinator() {
+        return Some("this pod is no coordinator".into());
+    }
+    let off = "there is no standby, or failover is switched off";
+    (!config.wants_failover()).then(|| off.into())
 }
 
 fn introduce(board: &StatusBoard, config: &Config, topology: &Topology, me: &Member) {

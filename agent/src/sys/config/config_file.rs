@@ -96,26 +96,54 @@ impl std::error::Error for ConfigFileError {
 /// # Errors
 /// The file is missing, unreadable or no text, or what it and the environment say is wrong.
 pub(crate) fn read(path: &Path) -> Result<Config, ConfigFileError> {
+    read_with(path, std::env::vars_os()).map(|(config, _)| config)
+}
+
+/// The same, and the file's text.
+///
+/// # Errors
+/// Those of [`read`].
+pub(crate) fn read_whole(path: &Path) -> Result<(Config, String), ConfigFileError> {
     read_with(path, std::env::vars_os())
 }
 
-fn read_with(path: &Path, env: impl Iterator<Item = (OsString, OsString)>) -> Result<Config, ConfigFileError> {
-    let bytes = read_bytes(path).map_err(|source| ConfigFileError::Unreadable {
-        path: path.to_path_buf(),
-        source,
-    })?;
-    let text = std::str::from_utf8(&bytes).map_err(|e| ConfigFileError::NotUtf8 {
-        path: path.to_path_buf(),
-        line: 1 + bytes[..e.valid_up_to()].iter().filter(|b| **b == b'\n').count(),
-    })?;
-    // What is not UTF-8 in a variable cannot become valid by the replacement character.
-    let env = env.map(|(name, value)| {
+fn read_with(
+    path: &Path,
+    env: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<(Config, String), ConfigFileError> {
+    let text = read_text(path)?;
+    let config = load(&text, &path.display().to_string(), words(env)).map_err(ConfigFileError::Wrong)?;
+    Ok((config, text))
+}
+
+/// What is not UTF-8 in a variable cannot become valid by the replacement character.
+fn words(env: impl Iterator<Item = (OsString, OsString)>) -> impl Iterator<Item = (String, String)> {
+    env.map(|(name, value)| {
         (
             name.to_string_lossy().into_owned(),
             value.to_string_lossy().into_owned(),
         )
-    });
-    load(text, &path.display().to_string(), env).map_err(ConfigFileError::Wrong)
+    })
+}
+
+/// Reads a configuration together with this process's environment.
+pub(super) fn with_environment<T>(read: impl FnOnce(&mut dyn Iterator<Item = (String, String)>) -> T) -> T {
+    read(&mut words(std::env::vars_os()))
+}
+
+/// The file as text.
+pub(super) fn read_text(path: &Path) -> Result<String, ConfigFileError> {
+    let bytes = read_bytes(path).map_err(|source| ConfigFileError::Unreadable {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    String::from_utf8(bytes).map_err(|e| {
+        let valid = &e.as_bytes()[..e.utf8_error().valid_up_to()];
+        ConfigFileError::NotUtf8 {
+            path: path.to_path_buf(),
+            line: 1 + valid.iter().filter(|b| **b == b'\n').count(),
+        }
+    })
 }
 
 /// At most one byte more than can be valid, however long the file is.
@@ -150,7 +178,7 @@ mod tests {
         fs::write(&path, "cluster: w\nengine: postgres\nsegments: { count: 1 }\n").unwrap();
         let env = [("GP_AGENT_SEGMENTS_COUNT", "4"), ("GP_AGENT_CONFIG", "/x")];
         let env = env.map(|(k, v)| (OsString::from(k), OsString::from(v)));
-        let config = read_with(&path, env.into_iter()).unwrap();
+        let (config, _) = read_with(&path, env.into_iter()).unwrap();
         assert_eq!(config.segments.count, 4);
     }
 

@@ -1,3 +1,4 @@
 //! cluster.yaml as a file.
 
 pub(crate) mod config_file;
+pub(crate) mod kept_config;

@@ -1,12 +1,12 @@
 //! This pod's own names.
 
+use super::hosts_file::{HOSTS, lines_of_others};
 use gp_agent_core::discovery::hosts_file::full_name;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// The variable that stands for the host name.
 pub(crate) const HOST_NAME_VARIABLE: &str = "GP_AGENT_HOST_NAME";
-
-const HOSTS: &str = "/etc/hosts";
 
 /// GP_AGENT_HOST_NAME, else the kernel's host name; short or full, as it was set.
 pub(crate) fn host_name() -> String {
@@ -30,7 +30,8 @@ fn fqdn_of(host_name: &str) -> Option<String> {
     if trimmed.contains('.') {
         return Some(trimmed.to_string());
     }
-    let hosts = std::fs::read(HOSTS).unwrap_or_default();
+    // What the agent wrote there may be of a life under another name.
+    let hosts = lines_of_others(Path::new(HOSTS));
     full_name(&String::from_utf8_lossy(&hosts), trimmed).or_else(|| full_name(&getent(trimmed)?, trimmed))
 }
 

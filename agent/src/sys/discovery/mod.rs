@@ -2,5 +2,6 @@
 
 pub(crate) mod dns;
 pub(crate) mod hostname;
+pub(crate) mod hosts_file;
 pub(crate) mod interfaces;
 pub(crate) mod nss;

@@ -74,6 +74,10 @@ pub(crate) type Body = Full<Bytes>;
 /// A future that a trait object can return.
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// Where a request on the network comes from; among the request's extensions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CameFrom(pub(crate) IpAddr);
+
 /// Who answers the requests.
 pub(crate) trait Handler: Send + Sync {
     /// The answer to one request; every request has one.
@@ -119,7 +123,10 @@ async fn accept_tcp(listener: &TcpListener, server: &Arc<Server>, mut stop: watc
             _ = stop.wait_for(|stop| *stop) => return,
         };
         match accepted {
-            Ok((stream, peer)) => welcome(stream, server, Client::at(peer.ip())).await,
+            Ok((stream, peer)) => {
+                let from = CameFrom(peer.ip().to_canonical());
+                welcome(stream, server, Client::at(peer.ip()), Some(from)).await;
+            }
             Err(error) => pause_after(&error).await,
         }
     }
@@ -142,7 +149,7 @@ pub(crate) async fn serve_unix(
             _ = stop.wait_for(|stop| *stop) => break,
         };
         match accepted {
-            Ok((stream, _)) => welcome(stream, &server, user).await,
+            Ok((stream, _)) => welcome(stream, &server, user, None).await,
             Err(error) => pause_after(&error).await,
         }
     }
@@ -158,16 +165,16 @@ async fn pause_after(error: &io::Error) {
 }
 
 /// Begins the conversation before the next one is accepted, so that a request that has come counts before it could be cut off.
-async fn welcome<S>(stream: S, server: &Arc<Server>, client: Client)
+async fn welcome<S>(stream: S, server: &Arc<Server>, client: Client, from: Option<CameFrom>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (admitted, cut) = server.admission.enter(client);
-    tokio::spawn(serve(stream, server.clone(), admitted, cut));
+    tokio::spawn(serve((stream, from), server.clone(), admitted, cut));
     tokio::task::yield_now().await;
 }
 
-async fn serve<S>(stream: S, server: Arc<Server>, admitted: Admitted, cut: oneshot::Receiver<()>)
+async fn serve<S>(stream: (S, Option<CameFrom>), server: Arc<Server>, admitted: Admitted, cut: oneshot::Receiver<()>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -191,15 +198,22 @@ where
 }
 
 /// One connection. When `retired` speaks it ends after the response that is under way.
-async fn converse<S>(stream: S, server: Arc<Server>, admitted: Arc<Admitted>, mut retired: mpsc::Receiver<()>)
-where
+async fn converse<S>(
+    (stream, from): (S, Option<CameFrom>),
+    server: Arc<Server>,
+    admitted: Arc<Admitted>,
+    mut retired: mpsc::Receiver<()>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = server.limits;
     let served = Arc::new(AtomicU32::new(0));
     // The place itself is held until this function ends, also while the rest of a refused request is read.
     let held = admitted.clone();
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        if let Some(from) = from {
+            request.extensions_mut().insert(from);
+        }
         let (server, served, admitted) = (server.clone(), served.clone(), held.clone());
         async move {
             let _at_work = admitted.at_work();

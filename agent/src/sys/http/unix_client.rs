@@ -1,6 +1,7 @@
 //! One request to this pod's own agent, blocking, without a runtime: `gp-agent probe` is called every few seconds for
 //! years, so it has to cost next to nothing.
 
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 use std::io;
 use std::io::{Read, Write};
@@ -78,7 +79,7 @@ pub(crate) fn ask_own_agent(
 
 fn exchange(socket: &Path, method: &str, path: &str, body: &str, limit: Duration) -> io::Result<Vec<u8>> {
     let end = Instant::now() + limit;
-    let mut stream = connect(socket, limit)?;
+    let mut stream = connect(socket, end)?;
     let length = match method {
         "POST" => format!("content-length: {}\r\n", body.len()),
         _ => String::new(),
@@ -92,24 +93,34 @@ fn exchange(socket: &Path, method: &str, path: &str, body: &str, limit: Duration
     read_until(&mut stream, end)
 }
 
-/// The send time-out has to stand before connect(2), which waits while the listener's queue is full (unix(7)).
-fn connect(path: &Path, limit: Duration) -> io::Result<UnixStream> {
+/// The send time-out has to stand before connect(2), which waits while the listener's queue is full (unix(7)). A signal
+/// ends that wait whatever its handler says (signal(7)); nothing is queued then, so it is begun again with the time left.
+fn connect(path: &Path, end: Instant) -> io::Result<UnixStream> {
     let flags = SocketFlags::CLOEXEC;
+    let address = SocketAddrUnix::new(path)?;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(limit))?;
-    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
-    Ok(UnixStream::from(socket))
+    loop {
+        let left = time_left(end)?;
+        sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(left))?;
+        match rustix::net::connect(&socket, &address) {
+            Err(Errno::INTR) => {}
+            connected => return connected.map(|()| UnixStream::from(socket)).map_err(io::Error::from),
+        }
+    }
+}
+
+fn time_left(end: Instant) -> io::Result<Duration> {
+    match end.saturating_duration_since(Instant::now()) {
+        Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
+        left => Ok(left),
+    }
 }
 
 fn read_until(stream: &mut UnixStream, end: Instant) -> io::Result<Vec<u8>> {
     let mut answer = Vec::new();
     let mut part = [0; 4096];
     loop {
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        stream.set_read_timeout(Some(left))?;
+        stream.set_read_timeout(Some(time_left(end)?))?;
         match stream.read(&mut part) {
             Ok(0) => return Ok(answer),
             Ok(n) => answer.extend_from_slice(&part[..n]),
@@ -149,7 +160,10 @@ fn parse(answer: &[u8]) -> Result<(u16, String), AnswerError> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::os::fd::OwnedFd;
     use std::os::unix::net::UnixListener;
+    use std::sync::{Arc, mpsc};
+    use std::thread;
 
     #[test]
     fn answers_are_parsed() {
@@ -180,19 +194,52 @@ mod tests {
         let said = ask(&socket, Duration::from_millis(50));
         assert!(said.contains("nothing within 50ms"), "{said}");
         drop(listener);
+        // Nobody has ever listened on this one: a listener that is closed may live on in a child that another test starts.
+        let socket = dir.path().join("left");
+        let _left = bound(&socket);
         let refused = "the agent does not answer on SOCKET: connection refused; is gp-agent run up?";
         assert_eq!(ask(&socket, Duration::from_secs(5)), refused);
+    }
+
+    fn bound(path: &Path) -> OwnedFd {
+        let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+        rustix::net::bind(&socket, &SocketAddrUnix::new(path).unwrap()).unwrap();
+        socket
+    }
+
+    /// A listener that takes no connection any more.
+    fn full_queue(path: &Path) -> (OwnedFd, UnixStream) {
+        let socket = bound(path);
+        rustix::net::listen(&socket, 0).unwrap();
+        (socket, UnixStream::connect(path).unwrap())
     }
 
     #[test]
     fn a_full_queue_does_not_hold_the_caller_up() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s");
-        let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
-        rustix::net::bind(&socket, &SocketAddrUnix::new(&path).unwrap()).unwrap();
-        rustix::net::listen(&socket, 0).unwrap();
-        let _queued = UnixStream::connect(&path).unwrap();
+        let _full = full_queue(&path);
         let said = ask(&path, Duration::from_millis(50));
+        assert!(said.contains("nothing within 50ms"), "{said}");
+    }
+
+    #[test]
+    fn signals_neither_end_nor_lengthen_the_wait_for_a_full_queue() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        let _full = full_queue(&path);
+        signal_hook::flag::register(signal_hook::consts::SIGUSR1, Arc::default()).unwrap();
+        let (started, asks) = mpsc::channel();
+        let asking = thread::spawn(move || {
+            started.send(nix::sys::pthread::pthread_self()).unwrap();
+            ask(&path, Duration::from_millis(50))
+        });
+        let thread = asks.recv().unwrap();
+        while !asking.is_finished() {
+            nix::sys::pthread::pthread_kill(thread, nix::sys::signal::Signal::SIGUSR1).unwrap();
+            thread::sleep(Duration::from_millis(1));
+        }
+        let said = asking.join().unwrap();
         assert!(said.contains("nothing within 50ms"), "{said}");
     }
 

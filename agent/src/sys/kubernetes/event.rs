@@ -17,12 +17,12 @@ impl Kubernetes {
     ///
     /// # Errors
     /// What the server refused, or why it could not be asked; [`ApiError::Missing`] for an Event that is gone.
-    pub async fn send_event(&self, parcel: &EventUpdate) -> Result<String, ApiError> {
+    pub async fn send_event(&self, update: &EventUpdate) -> Result<String, ApiError> {
         let events: Api<Event> = Api::namespaced(self.client()?, &self.place.namespace);
-        match &parcel.name {
+        match &update.name {
             Some(name) => {
                 let patch = Patch::Merge(json!({
-                    "count": parcel.count, "message": parcel.message, "lastTimestamp": time(parcel.last),
+                    "count": update.count, "message": update.message, "lastTimestamp": time(update.last),
                 }));
                 let parameters = PatchParams::default();
                 self.note(within(events.patch_metadata(name, &parameters, &patch)).await)?;
@@ -31,7 +31,7 @@ impl Kubernetes {
             None => {
                 // As the Kubernetes client of Go names Events: unique enough, since a pod's agent sends one at a time.
                 let name = format!("{}.{:x}", self.place.pod, clock::since_epoch().as_nanos());
-                let event = self.event(&name, parcel).await?;
+                let event = self.event(&name, update).await?;
                 let parameters = PostParams::default();
                 self.note(within(events.create(&parameters, &event)).await)?;
                 Ok(name)
@@ -39,7 +39,7 @@ impl Kubernetes {
         }
     }
 
-    async fn event(&self, name: &str, parcel: &EventUpdate) -> Result<Event, ApiError> {
+    async fn event(&self, name: &str, update: &EventUpdate) -> Result<Event, ApiError> {
         if self.uid.get().is_none() {
             // Asked for its uid: `kubectl describe` finds Events by it. Without the right to ask it is left out.
             let _ = self.role_label().await;
@@ -52,8 +52,8 @@ impl Kubernetes {
             "apiVersion": "v1", "kind": "Event",
             "metadata": { "name": name, "namespace": place.namespace },
             "involvedObject": about,
-            "type": parcel.kind.as_str(), "reason": parcel.reason, "message": parcel.message,
-            "count": parcel.count, "firstTimestamp": time(parcel.first), "lastTimestamp": time(parcel.last),
+            "type": update.kind.as_str(), "reason": update.reason, "message": update.message,
+            "count": update.count, "firstTimestamp": time(update.first), "lastTimestamp": time(update.last),
             "source": { "component": COMPONENT },
             "reportingComponent": COMPONENT, "reportingInstance": place.pod,
         }))

@@ -20,6 +20,8 @@ pub struct InClusterConfig {
     pub pod: String,
     /// This pod's uid, as far as it is known before the API server is asked.
     pub uid: Option<String>,
+    /// The Lease that was made for the coordinators, with the right to write it.
+    pub lease: Option<String>,
 }
 
 impl InClusterConfig {
@@ -30,7 +32,7 @@ impl InClusterConfig {
     }
 
     /// kubelet sets KUBERNETES_SERVICE_HOST and _PORT in every container; POD_NAME, POD_NAMESPACE and POD_UID come from the
-    /// downward API, and else from the host name and the mounted files.
+    /// downward API, and else from the host name and the mounted files; COORDINATOR_LEASE from whoever makes the Lease.
     fn find_in(env: impl Fn(&str) -> Option<String>, directory: &Path, host_name: &str) -> Option<InClusterConfig> {
         let given = |name| env(name).filter(|value| !value.is_empty());
         let host = given("KUBERNETES_SERVICE_HOST")?;
@@ -50,6 +52,7 @@ impl InClusterConfig {
             namespace: namespace.trim().to_string(),
             pod: given("POD_NAME").unwrap_or_else(|| host_name.to_string()),
             uid: given("POD_UID"),
+            lease: given("COORDINATOR_LEASE"),
         })
     }
 }
@@ -79,11 +82,13 @@ mod tests {
             ("POD_NAME", "warehouse-segment-a-0"),
             ("POD_NAMESPACE", "prod"),
             ("POD_UID", "0a1b"),
+            ("COORDINATOR_LEASE", "warehouse-coordinator"),
         ];
         let place = find(&env, &[("token", "t"), ("namespace", "other\n")]).unwrap();
         assert_eq!(place.server, "https://10.96.0.1:6443");
         assert_eq!((&*place.namespace, &*place.pod), ("prod", "warehouse-segment-a-0"));
         assert_eq!(place.uid.as_deref(), Some("0a1b"));
+        assert_eq!(place.lease.as_deref(), Some("warehouse-coordinator"));
     }
 
     #[test]
@@ -92,7 +97,7 @@ mod tests {
         let place = find(&env, &[("token", "t"), ("namespace", "prod\n")]).unwrap();
         assert_eq!(place.server, "https://[fd00::1]:443");
         assert_eq!((&*place.namespace, &*place.pod), ("prod", "segment-a-0"));
-        assert_eq!(place.uid, None);
+        assert_eq!((place.uid, place.lease), (None, None));
     }
 
     #[test]

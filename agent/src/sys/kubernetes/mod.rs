@@ -1,10 +1,12 @@
-//! The Kubernetes API, as far as this pod may use it: its own labels, and Events about itself.
+//! The Kubernetes API, as far as this pod may use it: its own labels, Events about itself, and for coordinators the Lease and
+//! the other one's label.
 //!
 //! The kube crate reads the ServiceAccount's token and the API server's CA again about once a minute, so rotated ones are
 //! followed.
 
 mod event;
 mod in_cluster;
+pub(crate) mod lease;
 
 pub use in_cluster::InClusterConfig;
 
@@ -74,6 +76,37 @@ impl Kubernetes {
         self.judge(within(pods.patch_metadata(&self.place.pod, &parameters, &patch)).await)
     }
 
+    /// Removes the label [`LABEL`] of another pod, which is not there to do it. A pod of that name with another UID keeps its
+    /// label, and a pod that is gone has none.
+    ///
+    /// # Errors
+    /// What the server refused, or why it could not be asked.
+    pub async fn remove_role_label_of(&self, pod: &str, uid: Option<&str>) -> Result<(), ApiError> {
+        let mut metadata = json!({ "labels": { LABEL: null } });
+        if let Some(uid) = uid {
+            metadata["uid"] = json!(uid);
+        }
+        let patch = Patch::Merge(json!({ "metadata": metadata }));
+        let parameters = PatchParams::default();
+        let answer = within(self.pods()?.patch_metadata(pod, &parameters, &patch)).await;
+        match self.note(answer) {
+            Ok(_) | Err(ApiError::Missing(_) | ApiError::Replaced) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// This pod's UID: from the environment, or from the server.
+    ///
+    /// # Errors
+    /// What the server refused, or why it could not be asked.
+    pub async fn pod_uid(&self) -> Result<String, ApiError> {
+        if self.uid.get().is_none() {
+            self.role_label().await?;
+        }
+        let missing = || ApiError::Unavailable("the pod has no uid".into());
+        self.uid.get().cloned().ok_or_else(missing)
+    }
+
     fn pods(&self) -> Result<Api<Pod>, ApiError> {
         Ok(Api::namespaced(self.client()?, &self.place.namespace))
     }
@@ -100,9 +133,14 @@ impl Kubernetes {
     /// Forgets connection and token after trouble with them.
     fn note<T>(&self, answer: Result<T, ApiError>) -> Result<T, ApiError> {
         if let Err(ApiError::Unavailable(_) | ApiError::Denied(_)) = &answer {
-            *self.client.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            self.reconnect();
         }
         answer
+    }
+
+    /// Forgets the connection: the next request makes another.
+    fn reconnect(&self) {
+        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 

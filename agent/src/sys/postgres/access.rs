@@ -1,7 +1,8 @@
 //! Owner and modes of a data directory's entries, as far as a server looks at them before it serves. Single tables are not
 //! looked at: a directory can have a million.
 
-use gp_agent_core::postgres::access::{Advice, Entry, Kind, ServerUser};
+use gp_agent_core::postgres::access::{Advice, Entry, Kind, ServerUser, stray_recovery_conf};
+use gp_agent_core::postgres::major::Feature;
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use std::fs::Permissions;
 use std::io;
@@ -41,6 +42,10 @@ pub(crate) fn mend(dir: &Path, user: ServerUser) -> io::Result<Advice> {
         let next = carry_out(user.judge(&entries))?;
         advice.modes.extend(next.modes);
         advice.findings.extend(next.findings);
+    }
+    let recovery = dir.join("recovery.conf");
+    if !user.major.has(Feature::RecoveryConf) && recovery.symlink_metadata().is_ok() {
+        advice.findings.push(stray_recovery_conf(&recovery));
     }
     Ok(advice)
 }
@@ -118,6 +123,7 @@ fn named(what: &str, error: &io::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gp_agent_core::postgres::major::Major;
     use std::fs;
 
     fn mode(path: &Path) -> u32 {
@@ -144,7 +150,7 @@ mod tests {
         set(&dir, 0o2070);
         let user = ServerUser {
             uid: rustix::process::geteuid().as_raw(),
-            group_may_read: true,
+            major: Major::of("15"),
         };
         let advice = mend(&dir, user).unwrap();
         assert_eq!(advice.findings, []);
@@ -161,11 +167,32 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_later_versions_refuse_is_named_with_what_helps() {
+        let base = tempfile::tempdir().unwrap();
+        let file = base.path().join("recovery.conf");
+        fs::write(&file, "standby_mode = on\n").unwrap();
+        let found = |version: &str| {
+            let user = ServerUser {
+                uid: rustix::process::geteuid().as_raw(),
+                major: Major::of(version),
+            };
+            mend(base.path(), user).unwrap().findings
+        };
+        assert_eq!(found("9.4"), [], "it makes a standby there");
+        for version in ["12", "17"] {
+            let findings = found(version);
+            assert_eq!(findings.len(), 1, "{findings:?}");
+            assert_eq!(findings[0].subject, file.display().to_string());
+            assert!(findings[0].remedy.contains("mv "), "{findings:?}");
+        }
+    }
+
+    #[test]
     fn where_nothing_is_nothing_is_wrong() {
         let base = tempfile::tempdir().unwrap();
         let user = ServerUser {
             uid: 1,
-            group_may_read: true,
+            major: Major::default(),
         };
         let absent = base.path().join("gpseg0");
         assert!(mend(&absent, user).is_ok_and(|advice| advice == Advice::default()));

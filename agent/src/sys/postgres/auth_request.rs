@@ -1,12 +1,13 @@
 //! What the server asks a role for over its socket, told by its first message, before anybody is authenticated
 //! (protocol.sgml, message flow of a start-up). A client that leaves then is nothing to the server's log.
 
+use gp_agent_core::process::timeouts;
 use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+const ANSWER_WITHIN: Duration = timeouts::SQL_ANSWERS;
 const PROTOCOL_3: u32 = 196_608;
 /// AuthenticationCleartextPassword.
 const CLEAR_TEXT: u32 = 3;

@@ -3,9 +3,11 @@
 use super::database_record;
 use super::programs::Tools;
 use crate::sys::text::read_text;
+use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::cluster::state::DirectoryFacts;
 use gp_agent_core::postgres::control_data::ControlData;
 use gp_agent_core::postgres::data_directory::{Look, Place, judge, missing_parts};
+use gp_agent_core::postgres::major::{Feature, Major};
 use gp_agent_core::postgres::start_decision::Directory;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -54,7 +56,8 @@ pub(crate) async fn examine(tools: &Tools, at: &Whereabouts) -> io::Result<Exami
     let dir = &at.dir;
     let place = place(dir)?;
     let version = read_version(dir)?;
-    let standby = has_standby_marker(dir);
+    let major = version.as_deref().map(Major::of).unwrap_or_default();
+    let standby = has_standby_marker(dir, major);
     if let Some(version) = &version
         && !is_version(version)
     {
@@ -92,6 +95,22 @@ pub(crate) async fn examine(tools: &Tools, at: &Whereabouts) -> io::Result<Exami
         version,
         control: look.control,
     })
+}
+
+/// The same of the directory of a server that runs, as far as it can be told where [`examine`] fails: that the server works is
+/// proof enough of the rest.
+pub(crate) fn glance(at: &Whereabouts, major: Major) -> DirectoryFacts {
+    let kind = match has_standby_marker(&at.dir, major) {
+        true => DirectoryKind::Standby,
+        false => DirectoryKind::Primary,
+    };
+    DirectoryFacts {
+        kind: Some(kind),
+        version: read_version(&at.dir).ok().flatten().filter(|v| is_version(v)),
+        system_id: database_record::read(&at.state_dir).ok().flatten(),
+        timeline: Some(newest_history(&at.dir)).filter(|timeline| *timeline > 0),
+        ..DirectoryFacts::default()
+    }
 }
 
 async fn control_data(tools: &Tools, dir: &Path, standby: bool) -> io::Result<ControlData> {
@@ -160,11 +179,13 @@ pub(crate) fn major_on(volume: &Path) -> Option<String> {
     versions.pop().filter(|_| versions.is_empty())
 }
 
-/// `standby.signal`, before PostgreSQL 12 `recovery.conf` (xlogrecovery.c, xlog.c).
-pub(crate) fn has_standby_marker(dir: &Path) -> bool {
-    ["standby.signal", "recovery.conf"]
-        .iter()
-        .any(|marker| dir.join(marker).exists())
+/// `standby.signal`, before PostgreSQL 12 `recovery.conf` (xlogrecovery.c, xlog.c). The other one says nothing.
+pub(crate) fn has_standby_marker(dir: &Path, major: Major) -> bool {
+    let marker = match major.has(Feature::RecoveryConf) {
+        true => "recovery.conf",
+        false => "standby.signal",
+    };
+    dir.join(marker).exists()
 }
 
 /// `15`, `9.4`
@@ -237,6 +258,39 @@ mod tests {
         fs::write(dir.path().join("standby.signal"), "").unwrap();
         let words = examine(&tools, &at).await.unwrap_err().to_string();
         assert!(words.contains("copied again"), "{words}");
+    }
+
+    #[test]
+    fn a_server_that_runs_tells_enough_without_a_program() {
+        let base = tempfile::tempdir().unwrap();
+        let at = Whereabouts {
+            dir: base.path().join("gpseg0"),
+            volume: base.path().into(),
+            state_dir: base.path().join(".gp-agent"),
+        };
+        fs::create_dir_all(at.dir.join("pg_wal")).unwrap();
+        fs::create_dir(&at.state_dir).unwrap();
+        fs::write(at.dir.join("PG_VERSION"), "").unwrap();
+        assert_eq!(glance(&at, Major::of("15")).version, None, "damaged");
+        fs::write(at.dir.join("PG_VERSION"), "15\n").unwrap();
+        fs::write(at.dir.join("pg_wal/00000003.history"), "").unwrap();
+        database_record::keep(&at.state_dir, "7").unwrap();
+        let facts = glance(&at, Major::of("15"));
+        assert_eq!((facts.kind, facts.timeline), (Some(DirectoryKind::Primary), Some(3)));
+        assert_eq!((facts.version, facts.system_id), (Some("15".into()), Some("7".into())));
+        fs::write(at.dir.join("standby.signal"), "").unwrap();
+        assert_eq!(glance(&at, Major::of("15")).kind, Some(DirectoryKind::Standby));
+    }
+
+    #[test]
+    fn each_version_has_its_own_mark_of_a_standby() {
+        let dir = tempfile::tempdir().unwrap();
+        let marked = || ["9.4", "11", "12", "17"].map(|v| has_standby_marker(dir.path(), Major::of(v)));
+        assert_eq!(marked(), [false; 4]);
+        fs::write(dir.path().join("recovery.conf"), "").unwrap();
+        assert_eq!(marked(), [true, true, false, false]);
+        fs::write(dir.path().join("standby.signal"), "").unwrap();
+        assert_eq!(marked(), [true; 4]);
     }
 
     #[test]

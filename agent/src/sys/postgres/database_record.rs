@@ -1,7 +1,7 @@
 //! What a volume remembers of the database that its pod has had, and what else on it says that there was one: an empty database
 //! is made where nothing does.
 
-use crate::sys::storage::fs::write_atomically;
+use crate::sys::storage::fs::{remove_if_there, write_atomically};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::io;
@@ -58,10 +58,7 @@ pub(crate) fn keep(state_dir: &Path, system_id: &str) -> io::Result<Option<Strin
 /// # Errors
 /// Those of the volume.
 pub(crate) fn forget(state_dir: &Path) -> io::Result<()> {
-    match std::fs::remove_file(file(state_dir)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    remove_if_there(&file(state_dir)).map(drop)
 }
 
 /// Other data directories at the top of `volume` and beside `dir`: set aside, or moved by hand. What an attempt left that never

@@ -1,11 +1,24 @@
 //! Server processes whose postmaster is gone. Most end when they notice; while one lives, its shared memory keeps another
 //! postmaster from starting. A postmaster itself ends its processes the same way after a crash (postmaster.c).
+//!
+//! Those of a coordinator are not waited for. One that computes notices late, and may commit meanwhile; on a Greenplum
+//! coordinator commits wait for the standby only as long as a walsender lives (SyncRepWaitForLSN, syncrep.c), which is one of
+//! those that end first. What is acknowledged then is lost with a takeover.
 
-use super::pidfile::is_backend;
+use super::pidfile;
+use super::pidfile::{Occupant, is_backend};
 use crate::sys::process::{Process, process};
 use rustix::process::Signal;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::timeout;
+
+/// So long those of a coordinator are looked for when its postmaster has ended; on a volume that hangs, what comes next hangs
+/// too.
+const FOUND_WITHIN: Duration = Duration::from_secs(10);
+
+/// A killed process may wait for its disk.
+const KILLED_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long such processes are waited for.
 #[derive(Clone, Copy, Debug)]
@@ -25,14 +38,47 @@ impl Default for Patience {
     }
 }
 
-/// Returns when they have ended, or have been killed.
-pub(crate) async fn end(pids: &[i32], patience: Patience) {
+/// Kills those that are left on the directory of a coordinator whose postmaster has just ended.
+pub(crate) async fn kill_on(dir: PathBuf) {
+    // Beside the queue of the volume: others may wait for that long.
+    let look = tokio::task::spawn_blocking(move || pidfile::occupant(&dir));
+    if let Ok(Ok(Ok(Occupant::Leftovers(pids)))) = timeout(FOUND_WITHIN, look).await {
+        kill(&pids).await;
+    }
+}
+
+/// Kills them without a word, and returns when they have ended.
+pub(crate) async fn kill(pids: &[i32]) {
+    let left = adopt(pids);
+    send(&left, Signal::KILL);
+    let _ = timeout(KILLED_WITHIN, all_ended(&left)).await;
+}
+
+fn adopt(pids: &[i32]) -> Vec<Process> {
     let adopt = |pid: &i32| {
         let adopted = Process::adopt(*pid).ok()?;
         // Only now does the PID stand for one process. A postmaster is nobody's leftover.
         process(*pid).filter(is_backend).map(|_| adopted)
     };
-    let left: Vec<Process> = pids.iter().filter_map(adopt).collect();
+    pids.iter().filter_map(adopt).collect()
+}
+
+fn send(processes: &[Process], signal: Signal) {
+    for process in processes {
+        // One that has ended meanwhile has no process to signal.
+        if process.signal(signal).is_ok() {
+            tracing::warn!(
+                pid = process.pid(),
+                ?signal,
+                "ending a server process without a postmaster"
+            );
+        }
+    }
+}
+
+/// Returns when they have ended, or have been killed.
+pub(crate) async fn end(pids: &[i32], patience: Patience) {
+    let left = adopt(pids);
     let steps = [
         (patience.by_themselves, Signal::QUIT),
         (patience.after_quit, Signal::KILL),
@@ -41,16 +87,7 @@ pub(crate) async fn end(pids: &[i32], patience: Patience) {
         if timeout(within, all_ended(&left)).await.is_ok() {
             return;
         }
-        for process in &left {
-            // One that has ended meanwhile has no process to signal.
-            if process.signal(signal).is_ok() {
-                tracing::warn!(
-                    pid = process.pid(),
-                    ?signal,
-                    "ending a server process without a postmaster"
-                );
-            }
-        }
+        send(&left, signal);
     }
 }
 
@@ -84,8 +121,14 @@ mod tests {
             // A copy could not be executed while a fork of another test has it open for writing.
             std::os::unix::fs::symlink("/bin/bash", &program).unwrap();
         }
+        server_in(&program, std::path::Path::new("/"), title, trap)
+    }
+
+    /// The same, at work in a directory.
+    fn server_in(program: &std::path::Path, at: &std::path::Path, title: &str, trap: &str) -> Server {
         let script = format!("trap {trap}; echo up; while :; do sleep 0.01; done");
-        let mut child = Command::new(&program)
+        let mut child = Command::new(program)
+            .current_dir(at)
             .arg0(title)
             .args(["-c", &script])
             .stdout(Stdio::piped())
@@ -124,5 +167,43 @@ mod tests {
         assert_eq!(postmaster.0.try_wait().unwrap(), None, "starts just now");
         drop((quits, stays, postmaster, stranger));
         end(&pids, patience).await;
+    }
+
+    #[tokio::test]
+    async fn those_of_a_coordinator_are_killed_without_a_word() {
+        let dir = tempfile::tempdir().unwrap();
+        let mark = dir.path().join("asked");
+        let trap = format!("'echo > {}' QUIT TERM INT", mark.display());
+        let orphans = [(); 3].map(|()| server(dir.path(), "postgres: gpadmin postgres [local] COMMIT ", &trap));
+        let mut postmaster = server(dir.path(), "/usr/bin/postgres", "'exit' QUIT");
+        let pid = |server: &Server| server.0.id().cast_signed();
+        let pids: Vec<i32> = orphans.iter().chain([&postmaster]).map(pid).collect();
+        kill(&pids).await;
+        for orphan in &orphans {
+            assert!(process(pid(orphan)).is_none(), "they are awaited");
+        }
+        assert!(!mark.exists(), "was asked");
+        assert_eq!(postmaster.0.try_wait().unwrap(), None, "starts just now");
+    }
+
+    #[tokio::test]
+    async fn only_what_is_left_on_that_directory_is_killed() {
+        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let in_dir = |at: &tempfile::TempDir, title: &str| {
+            let program = dir.path().join("postgres");
+            server_in(&program, at.path(), title, "'' QUIT")
+        };
+        std::os::unix::fs::symlink("/bin/bash", dir.path().join("postgres")).unwrap();
+        let left = in_dir(&dir, "postgres: walwriter ");
+        let mut elsewhere = in_dir(&other, "postgres: walwriter ");
+        kill_on(dir.path().to_path_buf()).await;
+        assert!(process(left.0.id().cast_signed()).is_none());
+        assert_eq!(elsewhere.0.try_wait().unwrap(), None);
+        // A new postmaster is there already: what runs is its business.
+        let mut postmaster = in_dir(&other, "/usr/bin/postgres");
+        kill_on(other.path().to_path_buf()).await;
+        assert_eq!(postmaster.0.try_wait().unwrap(), None);
+        assert_eq!(elsewhere.0.try_wait().unwrap(), None);
+        kill_on(dir.path().join("gone")).await;
     }
 }

@@ -164,7 +164,7 @@ impl Session {
     }
 }
 
-fn rows(messages: Vec<SimpleQueryMessage>) -> Rows {
+pub(super) fn rows(messages: Vec<SimpleQueryMessage>) -> Rows {
     let rows = messages.into_iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|i| cell(&row, i)).collect()),
         _ => None,
@@ -223,7 +223,7 @@ impl NoAnswer {
     }
 }
 
-fn no_answer(error: &Error) -> NoAnswer {
+pub(super) fn no_answer(error: &Error) -> NoAnswer {
     match error.as_db_error() {
         Some(db) if NOT_NOW.contains(&db.code().code()) => NoAnswer::NotNow(words(db)),
         Some(db) => NoAnswer::Refused(words(db)),

@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// that the machine sleeps counts (CLOCK_BOOTTIME): what was said before is old by then.
 pub fn now() -> u64 {
     static BEGIN: OnceLock<(Duration, Duration)> = OnceLock::new();
-    let (began, boot) = BEGIN.get_or_init(|| (since_epoch(), since_boot()));
-    (*began + since_boot().saturating_sub(*boot)).as_secs()
+    let (began, boot) = BEGIN.get_or_init(|| (since_epoch(), boottime()));
+    (*began + boottime().saturating_sub(*boot)).as_secs()
 }
 
 /// Unix seconds by the clock on the wall, which may be set at any moment.
@@ -24,7 +24,9 @@ pub(crate) fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-fn since_boot() -> Duration {
+/// CLOCK_BOOTTIME: since the machine was started, asleep or awake. Nobody can set it, and all processes of a container have
+/// the same one.
+pub fn boottime() -> Duration {
     Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
 }
 

@@ -1,8 +1,8 @@
 //! The agent's end of the line to init: "I am alive", "this is the grace period", "keep this lock for me".
 //!
 //! init hands down one end of a socket pair (AF_UNIX, SOCK_SEQPACKET, so messages keep their bounds) and its number in
-//! [`FD_VARIABLE`]. The messages are those of sd_notify(3): [`WATCHDOG`], [`GRACE`] with a number, and [`FD_STORE`] with a
-//! descriptor. The only one in the other direction is [`FD_STORE`]: init gives each new agent the locks that an earlier one
+//! [`FD_VARIABLE`]. The messages are those of sd_notify(3): [`WATCHDOG`], [`GRACE`] and [`FENCE`] with a number, and
+//! [`FD_STORE`] with a descriptor. init answers none of them. The only one in the other direction is [`FD_STORE`]: init gives each new agent the locks that an earlier one
 //! left with it, before it starts.
 
 use super::fd_passing::{own, receive, send};
@@ -17,6 +17,9 @@ pub(crate) const FD_VARIABLE: &str = "GP_AGENT_INIT_FD";
 /// Environment variable that says how many times init had to start the agent again.
 pub(crate) const RESTARTS_VARIABLE: &str = "GP_AGENT_RESTARTS";
 
+/// Environment variable that is 1 below an init that knows [`FENCE`] and has a timer for it. That of version 0.1.0 sets none.
+pub(crate) const FENCE_VARIABLE: &str = "GP_AGENT_INIT_FENCE";
+
 /// The agent's loop turns.
 pub(crate) const WATCHDOG: &str = "WATCHDOG=1";
 
@@ -26,11 +29,28 @@ pub(crate) const FD_STORE: &str = "FDSTORE=1";
 /// Before the microseconds of the grace period. sd_notify(3) leaves names that begin with `X_` to everybody.
 pub(crate) const GRACE: &str = "X_GRACE_USEC=";
 
+/// Before the microseconds of CLOCK_BOOTTIME at which init kills every database process; 0 takes it back.
+pub(crate) const FENCE: &str = "X_FENCE_USEC=";
+
+/// Why init will not kill the servers in time, should this agent not be able to.
+#[derive(Debug, thiserror::Error)]
+pub enum FenceError {
+    /// There is no init, or it has no fence.
+    #[error(
+        "the program that started this agent has no fence; run `gp-agent init` of the same version as the container's entrypoint"
+    )]
+    NoFence,
+    /// It does not read, or is gone.
+    #[error("cannot tell init until when the server may write: {0}")]
+    Unheard(#[from] io::Error),
+}
+
 /// The agent's end of the line to init. Nothing here ever blocks: without init nobody listens.
 #[derive(Debug)]
 pub struct Heartbeat {
     socket: OwnedFd,
     kept: Vec<OwnedFd>,
+    fences: bool,
 }
 
 impl Heartbeat {
@@ -39,10 +59,11 @@ impl Heartbeat {
     /// Takes the inherited descriptor out of the way of the agent's own children; so it answers once only.
     pub fn from_env() -> Option<Heartbeat> {
         let number = std::env::var(FD_VARIABLE).ok()?.parse().ok()?;
-        Heartbeat::from_number(number)
+        let fences = std::env::var(FENCE_VARIABLE).is_ok_and(|value| value == "1");
+        Heartbeat::from_number(number, fences)
     }
 
-    fn from_number(number: RawFd) -> Option<Heartbeat> {
+    fn from_number(number: RawFd, fences: bool) -> Option<Heartbeat> {
         // 0, 1 and 2 belong to the standard streams, whatever the variable says.
         let socket = own(number).filter(|_| number > 2)?;
         let right = sockopt::socket_domain(&socket).ok()? == AddressFamily::UNIX
@@ -53,7 +74,7 @@ impl Heartbeat {
         // The inherited one lacks close-on-exec: postmasters would keep it.
         nix::unistd::close(number).ok()?;
         let kept = std::iter::from_fn(|| kept_lock(&socket)).collect();
-        Some(Heartbeat { socket, kept })
+        Some(Heartbeat { socket, kept, fences })
     }
 
     /// The locks that earlier agents entrusted to this init. They are the same open files, so what they lock is locked
@@ -78,6 +99,36 @@ impl Heartbeat {
     /// Tells init the grace period that the configuration asks for.
     pub fn grace(&self, grace: Duration) {
         self.say(&format!("{GRACE}{}", grace.as_micros()));
+    }
+
+    /// Whether it has a fence.
+    pub fn can_fence(&self) -> bool {
+        self.fences
+    }
+
+    /// Tells init to kill every database process at `until`, a moment of CLOCK_BOOTTIME, whatever becomes of this agent. The
+    /// last word counts. One that comes when the moment is over stops nothing: it holds for what is started once all are gone.
+    ///
+    /// # Errors
+    /// init will not do that: then no server may be started whose end others rely on.
+    pub fn arm_fence(&self, until: Duration) -> Result<(), FenceError> {
+        // Zero would take it back.
+        self.fence(until.as_micros().max(1))
+    }
+
+    /// Tells init that no moment is set, and opens what has been closed by the last one: servers may be started again.
+    ///
+    /// # Errors
+    /// init has not heard it.
+    pub fn disarm_fence(&self) -> Result<(), FenceError> {
+        self.fence(0)
+    }
+
+    fn fence(&self, micros: u128) -> Result<(), FenceError> {
+        if !self.fences {
+            return Err(FenceError::NoFence);
+        }
+        Ok(send(&self.socket, format!("{FENCE}{micros}").as_bytes(), None)?)
     }
 
     fn say(&self, message: &str) {
@@ -122,12 +173,17 @@ mod tests {
     fn words_arrive_one_by_one_and_the_inherited_end_is_taken() {
         let (init, agent) = pair(SocketType::SEQPACKET);
         let number = agent.into_raw_fd();
-        let heartbeat = Heartbeat::from_number(number).unwrap();
+        let heartbeat = Heartbeat::from_number(number, true).unwrap();
         assert!(fcntl_getfd(&heartbeat.socket).unwrap().contains(FdFlags::CLOEXEC));
         heartbeat.beat();
         heartbeat.grace(Duration::from_millis(2500));
         assert_eq!(read(&init), "WATCHDOG=1");
         assert_eq!(read(&init), "X_GRACE_USEC=2500000");
+        heartbeat.arm_fence(Duration::from_micros(7_000_001)).unwrap();
+        heartbeat.arm_fence(Duration::ZERO).unwrap();
+        heartbeat.disarm_fence().unwrap();
+        let said = [(); 3].map(|()| read(&init));
+        assert_eq!(said, ["X_FENCE_USEC=7000001", "X_FENCE_USEC=1", "X_FENCE_USEC=0"]);
         drop(heartbeat);
         assert_eq!(read(&init), "", "no other copy of the end is left open");
     }
@@ -140,7 +196,7 @@ mod tests {
         for lock in [&first, &second] {
             send(&init, FD_STORE.as_bytes(), Some(lock.as_fd())).unwrap();
         }
-        let heartbeat = Heartbeat::from_number(agent.into_raw_fd()).unwrap();
+        let heartbeat = Heartbeat::from_number(agent.into_raw_fd(), false).unwrap();
         let inode = |fd: BorrowedFd<'_>| rustix::fs::fstat(fd).unwrap().st_ino;
         let kept: Vec<_> = heartbeat.kept_locks().iter().map(|l| inode(l.as_fd())).collect();
         assert_eq!(kept, [inode(first.as_fd()), inode(second.as_fd())]);
@@ -157,21 +213,36 @@ mod tests {
         let heartbeat = Heartbeat {
             socket: agent,
             kept: Vec::new(),
+            fences: true,
         };
         for _ in 0..100_000 {
             heartbeat.beat();
         }
+        let unheard = heartbeat.arm_fence(Duration::from_secs(1)).unwrap_err();
+        assert!(matches!(unheard, FenceError::Unheard(_)), "{unheard}");
         drop(init);
         heartbeat.beat();
+        assert!(heartbeat.disarm_fence().is_err());
+    }
+
+    #[test]
+    fn an_init_without_a_fence_is_told_nothing() {
+        let (init, agent) = pair(SocketType::SEQPACKET);
+        let heartbeat = Heartbeat::from_number(agent.into_raw_fd(), false).unwrap();
+        let refused = heartbeat.arm_fence(Duration::from_secs(1)).unwrap_err();
+        assert!(matches!(refused, FenceError::NoFence), "{refused}");
+        assert!(heartbeat.disarm_fence().is_err());
+        heartbeat.beat();
+        assert_eq!(read(&init), "WATCHDOG=1");
     }
 
     #[test]
     fn a_number_that_is_not_inits_is_left_alone() {
-        assert!(Heartbeat::from_number(-1).is_none());
-        assert!(Heartbeat::from_number(0).is_none());
-        assert!(Heartbeat::from_number(1 << 20).is_none());
+        assert!(Heartbeat::from_number(-1, true).is_none());
+        assert!(Heartbeat::from_number(0, true).is_none());
+        assert!(Heartbeat::from_number(1 << 20, true).is_none());
         let (stream, _other) = pair(SocketType::STREAM);
-        assert!(Heartbeat::from_number(stream.as_raw_fd()).is_none());
+        assert!(Heartbeat::from_number(stream.as_raw_fd(), true).is_none());
         assert!(fcntl_getfd(&stream).is_ok(), "still open");
     }
 }

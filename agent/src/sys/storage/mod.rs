@@ -3,6 +3,7 @@
 //! Everything here blocks, a hung disk for ever: call it from a thread that may wait.
 
 pub(crate) mod answer;
+pub(crate) mod document;
 mod error;
 pub(crate) mod fs;
 pub(crate) mod fts_probe;

@@ -2,6 +2,7 @@
 //!
 //! Needs root (PID namespaces), Docker, and Debian's tini, dumb-init and catatonit: `tests/bench` sees to all of that.
 
+mod failover;
 mod greenplum;
 mod inits;
 mod kube;
@@ -16,7 +17,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use table::Table;
 
-const USAGE: &str = "Usage: bench PATH-OF-GP-AGENT PART ...\nParts: init, agent, greenplum, kubernetes";
+const USAGE: &str =
+    "Usage: bench PATH-OF-GP-AGENT PART ...\nParts: init, agent, failover, greenplum, kubernetes, nodes";
 
 fn main() -> ExitCode {
     match run() {
@@ -52,8 +54,10 @@ fn measure(gp_agent: &Path, parts: &[String]) -> Result<bool> {
         let measured = match part.as_str() {
             "init" => inits::measure(gp_agent, &mut table),
             "agent" => agent(gp_agent, &mut table),
+            "failover" => failover::measure(&mut table),
             "greenplum" => greenplum::measure(&mut table),
             "kubernetes" => kube::measure(&mut table),
+            "nodes" => failover::measure_on_nodes(&mut table),
             _ => Err(anyhow::anyhow!("no such part\n{USAGE}")),
         };
         if let Err(why) = measured {

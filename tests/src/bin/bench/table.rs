@@ -28,6 +28,21 @@ impl Table {
             format!("at most {aim} {unit}"),
         ]);
     }
+
+    /// Smallest, middle and largest of several values that have only an aim beside them; the ratio is that of the middle.
+    pub(crate) fn spread(&mut self, what: &str, ours: &[f64], unit: &str, aim: f64) {
+        let mut ours = ours.to_vec();
+        ours.sort_by(f64::total_cmp);
+        let at = |index: usize| ours.get(index).copied().unwrap_or(f64::NAN);
+        let (least, middle, most) = (at(0), at(ours.len() / 2), at(ours.len().saturating_sub(1)));
+        self.0.push([
+            what.into(),
+            format!("{least:.2} / {middle:.2} / {}", show(most, unit)),
+            "aim".into(),
+            format!("{:.2}", middle / aim),
+            format!("at most {aim} {unit}"),
+        ]);
+    }
 }
 
 fn show(value: f64, unit: &str) -> String {

@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) const ANSWER_FRESH_SECONDS: u64 = timeouts::SQL_FRESH.as_secs();
 /// Seconds after which an agent whose loop has not turned counts as dead.
 pub(crate) const LOOP_FRESH_SECONDS: u64 = timeouts::LOOP_FRESH.as_secs();
+/// Seconds for which a standby that streams is not ready because it is not in sync yet.
+const CONFIRMED_WITHIN_SECONDS: u64 = timeouts::STANDBY_CONFIRMED.as_secs();
 
 /// A probe's answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,8 +51,8 @@ pub fn hung(volume: &HungVolume) -> String {
     format!("the volume at {} does not answer since {since}", volume.path)
 }
 
-/// What a volume that hangs keeps the pod from, whatever it was about to do.
-fn act(status: &PodStatus) -> String {
+/// Where the pod is in its life, and why; a volume that hangs is the reason, whatever the pod was about to do.
+fn phase_and_reason(status: &PodStatus) -> String {
     if let Some(volume) = status.hung_volumes.first() {
         format!("{}: {}", status.phase.as_str(), hung(volume))
     } else if status.reason.is_empty() {
@@ -63,15 +65,16 @@ fn act(status: &PodStatus) -> String {
 /// Whether this pod can take part: configuration, volume, peers and data directory are done.
 pub fn startup(status: &PodStatus) -> Verdict {
     match status.phase {
-        Phase::Preparing | Phase::Discovering | Phase::Bootstrapping | Phase::Refused => no(act(status)),
+        Phase::Preparing | Phase::Discovering | Phase::Bootstrapping | Phase::Refused => no(phase_and_reason(status)),
         Phase::Starting
+        | Phase::Rejoining
         | Phase::Running
         | Phase::Stopped
         | Phase::Held
         | Phase::Crashed
         | Phase::CrashLoop
         | Phase::Hung
-        | Phase::Draining => yes(act(status)),
+        | Phase::Draining => yes(phase_and_reason(status)),
     }
 }
 
@@ -82,10 +85,10 @@ pub fn ready(status: &PodStatus, now: u64) -> Verdict {
     }
     // What SQL answers from memory says nothing of what it can write.
     if !status.hung_volumes.is_empty() {
-        return no(act(status));
+        return no(phase_and_reason(status));
     }
     let Some(role) = status.active_role else {
-        return no(act(status));
+        return no(without_role(status));
     };
     let age = now.saturating_sub(status.postmaster.answered_at);
     if age > ANSWER_FRESH_SECONDS {
@@ -94,7 +97,17 @@ pub fn ready(status: &PodStatus, now: u64) -> Verdict {
     if role.is_writable() {
         answering(status, role)
     } else {
-        streaming(status, role)
+        streaming(status, role, now)
+    }
+}
+
+/// The reason of a pod that runs is of its server's last word; a time-out since then is no word.
+fn without_role(status: &PodStatus) -> String {
+    match status.postmaster.answer.as_str() {
+        words if status.phase == Phase::Running && !matches!(words, "" | "ok") => {
+            format!("running, but the database answers: {words}")
+        }
+        _ => phase_and_reason(status),
     }
 }
 
@@ -111,17 +124,29 @@ fn answering(status: &PodStatus, role: Role) -> Verdict {
 
 /// A replica is asked for its stream alone: a healthy one of Greenplum refuses SQL (hot_standby = off) with "the database
 /// system is in recovery mode".
-fn streaming(status: &PodStatus, role: Role) -> Verdict {
+fn streaming(status: &PodStatus, role: Role, now: u64) -> Verdict {
     if let Some(why) = &status.replay_paused {
         return no(format!("active as {role}, but {why}"));
     }
     // PostgreSQL gives a sync_state only to the sending end (pg_stat_replication).
     let link = status.replication.iter().find(|r| r.sync_state.is_empty());
     match link.map(|r| r.state.as_str()) {
+        Some("streaming") if is_being_confirmed(status, now) => no(format!(
+            "active as {role}, and write-ahead log streams, but it is not in sync yet"
+        )),
         Some("streaming") => yes(format!("active as {role}, and write-ahead log streams")),
         Some(state) => no(format!("active as {role}, but its stream is in state {state}")),
         None => no(format!("active as {role}, but it receives no stream")),
     }
+}
+
+/// A roll-out goes on to the coordinator as soon as this standby is ready; and the coordinator hands over to one that is in sync
+/// by the record alone, which is so a second after its stream began.
+fn is_being_confirmed(status: &PodStatus, now: u64) -> bool {
+    let failover = status.failover.as_ref().filter(|f| f.runs() && !f.mine);
+    let missing = failover.filter(|f| f.in_sync.is_none() && f.holder.is_some());
+    let since = missing.and_then(|f| Some(f.not_in_sync.as_ref()?.since));
+    since.is_some_and(|since| now.saturating_sub(since) < CONFIRMED_WITHIN_SECONDS)
 }
 
 /// Whether the agent's loop turns. Never depends on the database: one that recovers for an hour is not dead.

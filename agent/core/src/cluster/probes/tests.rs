@@ -11,6 +11,7 @@ fn every_phase() {
         (Phase::Preparing, false, true),
         (Phase::Discovering, false, true),
         (Phase::Bootstrapping, false, true),
+        (Phase::Rejoining, true, true),
         (Phase::Starting, true, true),
         (Phase::Running, true, true),
         (Phase::Refused, false, true),
@@ -75,6 +76,55 @@ fn a_replica_that_does_not_replay_is_not_ready() {
     mirror.replay_paused = Some("its replay is paused".into());
     let paused = ready(&mirror, 100);
     assert_eq!(paused, no("active as mirror, but its replay is paused"));
+}
+
+/// Else a roll-out goes on to a coordinator that has nobody to hand over to.
+#[test]
+fn a_standby_is_ready_once_it_is_in_sync_or_after_half_a_minute() {
+    use crate::cluster::failover_status::{FailoverStatus, NotInSync};
+    let with = |failover: FailoverStatus| {
+        let mut standby = status(Phase::Running, Some(Role::Standby));
+        standby.failover = Some(failover);
+        ready(&standby, 100)
+    };
+    let missing = |since| FailoverStatus {
+        holder: Some("coordinator-0".into()),
+        not_in_sync: Some(NotInSync {
+            since,
+            ..NotInSync::default()
+        }),
+        ..FailoverStatus::default()
+    };
+    let told = with(missing(90));
+    assert_eq!(
+        told,
+        no("active as standby, and write-ahead log streams, but it is not in sync yet")
+    );
+    assert!(with(missing(70)).ok);
+    let in_sync = Some("coordinator-1".into());
+    assert!(with(FailoverStatus { in_sync, ..missing(90) }).ok);
+    // There is no record yet: the coordinator's agent knows nothing of failover.
+    assert!(
+        with(FailoverStatus {
+            holder: None,
+            ..missing(90)
+        })
+        .ok
+    );
+    assert!(
+        with(FailoverStatus {
+            off: Some("cluster.yaml says so".into()),
+            ..missing(90)
+        })
+        .ok
+    );
+    assert!(
+        with(FailoverStatus {
+            mine: true,
+            ..missing(90)
+        })
+        .ok
+    );
 }
 
 #[test]
@@ -152,4 +202,18 @@ fn a_volume_that_hangs_is_named_by_readiness_and_is_no_matter_of_life() {
         assert_eq!(startup(&s).ok, phase == Phase::Running);
         assert!(live(&s, 100).ok);
     }
+}
+
+#[test]
+fn a_server_that_has_stopped_answering_is_not_called_active() {
+    let mut s = status(Phase::Running, None);
+    s.reason = "active as primary".into();
+    s.postmaster.answer = "no answer within 3 s".into();
+    let verdict = ready(&s, 100);
+    assert!(!verdict.ok);
+    assert_eq!(verdict.why, "running, but the database answers: no answer within 3 s");
+    // A replica without its stream answers, and its reason says what is wrong.
+    s.reason = "replays, but receives no stream".into();
+    s.postmaster.answer = "ok".into();
+    assert_eq!(ready(&s, 100).why, "running: replays, but receives no stream");
 }

@@ -24,7 +24,7 @@ impl PodState {
             // 0.1.0 said so while it did not know.
             content: facts.identity.content().unwrap_or(ContentId::COORDINATOR),
             port: member.map_or(0, |m| m.port),
-            phase: facts.phase,
+            phase: facts.phase.on_the_wire(),
             phase_since: facts.phase_since,
             reason: facts.reason.clone(),
             held: facts.held.clone(),
@@ -41,6 +41,9 @@ impl PodState {
             oom_kills: facts.oom_kills,
             ssh: facts.ssh.clone(),
             tls: facts.tls.clone(),
+            failover: facts.failover.clone(),
+            recovery: facts.recovery.clone(),
+            tool: facts.tool.clone(),
             findings: self.gravest_first(),
             grace_seconds: facts.grace_seconds,
             version: env!("CARGO_PKG_VERSION").to_string(),

@@ -1,7 +1,9 @@
 //! What happens to a pod.
 
-use super::facts::DirectoryFacts;
+use super::facts::{DirectoryFacts, LeftBehind};
+use crate::cluster::failover_status::FailoverStatus;
 use crate::cluster::phase::Phase;
+use crate::cluster::recovery_status::RecoveryStatus;
 use crate::cluster::server::ServerReport;
 use crate::cluster::status::{HungVolume, PeersStatus, SshStatus, TlsStatus};
 use crate::cluster::topology::Member;
@@ -51,6 +53,8 @@ pub enum Event {
         /// Seconds that the answer took.
         seconds: f64,
     },
+    /// The replica that runs is left behind, or is not any more.
+    LeftBehind(Option<LeftBehind>),
     /// The cluster exists; a coordinator was heard of on that timeline (0: none was).
     ClusterCreated {
         /// Its timeline.
@@ -71,6 +75,12 @@ pub enum Event {
     Ssh(SshStatus),
     /// The certificate in use.
     Tls(Option<TlsStatus>),
+    /// How it is about failover; the counts are the state's own.
+    Failover(Box<FailoverStatus>),
+    /// How it is about segments that are down; `None` where another pod brings them back.
+    Recovery(Option<Box<RecoveryStatus>>),
+    /// A tool of Greenplum is at work in this pod, or none is any more.
+    ToolAtWork(Option<String>),
     /// Everything that one source finds now.
     Findings(FindingSource, Vec<Finding>),
     /// A volume has answered how much room is on it.

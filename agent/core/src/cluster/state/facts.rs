@@ -1,9 +1,11 @@
 //! The parts of the state.
 
+use crate::cluster::cluster_state::ClusterState;
 use crate::cluster::content::ContentId;
-use crate::cluster::creation::ClusterState;
 use crate::cluster::directory::DirectoryKind;
+use crate::cluster::failover_status::FailoverStatus;
 use crate::cluster::phase::Phase;
+use crate::cluster::recovery_status::RecoveryStatus;
 use crate::cluster::replay_pause::PauseCause;
 use crate::cluster::replication::Link;
 use crate::cluster::server::ServerAnswer;
@@ -35,6 +37,8 @@ pub struct Facts {
     pub replication: Vec<Link>,
     /// Why the replica that runs does not replay what it receives.
     pub replay_pause: Option<PauseCause>,
+    /// The replica that runs can never follow again.
+    pub left_behind: Option<LeftBehind>,
     /// Tablespaces of the server that runs.
     pub tablespaces: Vec<Tablespace>,
     /// Whether the cluster exists.
@@ -55,6 +59,12 @@ pub struct Facts {
     pub ssh: SshStatus,
     /// The certificate in use.
     pub tls: Option<TlsStatus>,
+    /// Failover, in the pods of coordinators that have a standby.
+    pub failover: Option<FailoverStatus>,
+    /// Segments that are down, in the pod that brings them back.
+    pub recovery: Option<RecoveryStatus>,
+    /// A tool that is at work in this pod.
+    pub tool: Option<String>,
     /// Seconds that the configuration gives this pod to end; 0 until it has been read.
     pub grace_seconds: u32,
     /// Times that init had to start the agent again.
@@ -63,6 +73,30 @@ pub struct Facts {
     pub agent_started: u64,
     /// Unix seconds at which the agent's loop last turned.
     pub loop_turned_at: u64,
+}
+
+impl Facts {
+    /// Why the replica that runs has to be stopped: it lacks what its primary has, or can never follow that again. An administrator
+    /// who holds it decides when.
+    pub fn outgrown(&self) -> Option<String> {
+        if self.held.is_some() {
+            return None;
+        }
+        match (&self.replay_pause, &self.left_behind) {
+            (Some(cause @ PauseCause::Settings(_)), _) => Some(cause.words()),
+            (_, Some(left)) if left.makes_room => Some(left.words.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// A replica that needs write-ahead log which nobody has any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftBehind {
+    /// One line, as a reason.
+    pub words: String,
+    /// That its directory makes room for a copy is on the volume: its server has to stop.
+    pub makes_room: bool,
 }
 
 /// Who a pod is.
@@ -162,4 +196,37 @@ pub struct Answered {
     pub at: u64,
     /// Seconds that it took.
     pub seconds: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::state::{Event, PodState};
+    use crate::fixtures::serves;
+
+    #[test]
+    fn a_replica_that_is_left_behind_stops_once_its_directory_is_to_make_room_and_nobody_holds_it() {
+        let mut state = PodState::new("segment-b-0", 0, 1);
+        let left = |makes_room| {
+            Event::LeftBehind(Some(LeftBehind {
+                words: "left behind".into(),
+                makes_room,
+            }))
+        };
+        state.on(1, left(true));
+        assert_eq!(state.facts().left_behind, None, "no server runs");
+        for event in serves(Role::Mirror) {
+            state.on(1, event);
+        }
+        for (event, outgrown) in [
+            (left(false), None),
+            (left(true), Some("left behind")),
+            (Event::Hold(Some("work".into())), None),
+            (Event::Hold(None), Some("left behind")),
+            (Event::PostmasterGone, None),
+        ] {
+            state.on(1, event.clone());
+            assert_eq!(state.facts().outgrown().as_deref(), outgrown, "{event:?}");
+        }
+    }
 }

@@ -3,7 +3,8 @@
 use super::effect::{Effect, Level};
 use super::event::Event;
 use super::facts::{Answered, DirectoryFacts, Facts, Identity, PostmasterFacts};
-use crate::cluster::creation::ClusterState;
+use crate::cluster::cluster_state::ClusterState;
+use crate::cluster::failover_status::FailoverStatus;
 use crate::cluster::phase::Phase;
 use crate::cluster::server::{ServerAnswer, ServerReport};
 use crate::cluster::status::{PeersStatus, SshStatus};
@@ -32,6 +33,7 @@ impl PodState {
             active_role: None,
             replication: Vec::new(),
             replay_pause: None,
+            left_behind: None,
             tablespaces: Vec::new(),
             cluster: ClusterState::default(),
             pending_restart: Vec::new(),
@@ -42,6 +44,9 @@ impl PodState {
             oom_kills: 0,
             ssh: SshStatus::default(),
             tls: None,
+            failover: None,
+            recovery: None,
+            tool: None,
             grace_seconds: 0,
             agent_restarts: restarts,
             agent_started: now,
@@ -82,6 +87,8 @@ impl PodState {
             Event::PostmasterGone => facts.forget_server(),
             Event::PostmasterEnded(words) => facts.postmaster.last_end = Some(words),
             Event::Answered { report, seconds } => return facts.answered(report, seconds, now),
+            // Of a server that has ended meanwhile it says nothing.
+            Event::LeftBehind(left_behind) => facts.left_behind = left_behind.filter(|_| facts.postmaster.runs()),
             Event::ClusterCreated { coordinator_timeline } => return facts.created(coordinator_timeline),
             Event::ClusterRemembered { coordinator_timeline } => {
                 facts.cluster = facts.cluster.remembered(coordinator_timeline);
@@ -91,6 +98,9 @@ impl PodState {
             Event::Volumes(volumes) => facts.storage = volumes,
             Event::Ssh(ssh) => facts.ssh = ssh,
             Event::Tls(tls) => facts.tls = tls,
+            Event::Failover(status) => facts.failover(*status),
+            Event::Recovery(status) => facts.recovery = status.map(|status| *status),
+            Event::ToolAtWork(tool) => facts.tool = tool,
             Event::Findings(source, findings) => return self.found(source, findings),
             Event::VolumeRoom(room) => facts.room(room),
             Event::VolumesHang(volumes) => facts.hung_volumes = volumes,
@@ -161,6 +171,7 @@ impl Facts {
         self.active_role = None;
         self.replication.clear();
         self.replay_pause = None;
+        self.left_behind = None;
         self.tablespaces.clear();
     }
 
@@ -210,6 +221,21 @@ impl Facts {
             Some(known) => *known = room,
             None => self.rooms.push(room),
         }
+    }
+
+    /// A change of the holder that brought the role here is counted; one that is known when the agent starts was counted before.
+    fn failover(&mut self, mut status: FailoverStatus) {
+        let before = self.failover.take();
+        let seen = before.as_ref().map(|before| before.last.as_ref());
+        let mut counts = before.as_ref().map(|before| before.counts).unwrap_or_default();
+        if let (Some(seen), Some(last)) = (seen, &status.last)
+            && seen != Some(last)
+            && last.to == self.identity.pod()
+        {
+            counts.count(last.kind);
+        }
+        status.counts = counts;
+        self.failover = Some(status);
     }
 
     fn created(&mut self, coordinator_timeline: u32) -> Vec<Effect> {

@@ -11,5 +11,5 @@ mod tests;
 
 pub use effect::{Effect, Level};
 pub use event::Event;
-pub use facts::{Answered, DirectoryFacts, Facts, Identity, PostmasterFacts};
+pub use facts::{Answered, DirectoryFacts, Facts, Identity, LeftBehind, PostmasterFacts};
 pub use machine::PodState;

@@ -1,6 +1,7 @@
 use super::*;
-use crate::cluster::creation::ClusterState;
+use crate::cluster::cluster_state::ClusterState;
 use crate::cluster::directory::DirectoryKind;
+use crate::cluster::failover_status::{FailoverKind, FailoverStatus, LastFailover};
 use crate::cluster::phase::Phase;
 use crate::cluster::probes;
 use crate::cluster::replication::Link;
@@ -42,6 +43,37 @@ fn before_anything_is_known_the_document_is_that_of_0_1_0() {
     document.agent_started = 1_000;
     document.loop_turned_at = 1_000;
     assert_eq!(state().status(), document);
+}
+
+#[test]
+fn a_failover_to_this_pod_is_counted_once_and_none_of_an_earlier_agent() {
+    let mut state = state();
+    let told = |last: Option<(&str, u64)>| {
+        let last = last.map(|(to, at)| LastFailover {
+            kind: FailoverKind::Switchover,
+            to: to.into(),
+            at,
+            ..LastFailover::default()
+        });
+        Event::Failover(Box::new(FailoverStatus {
+            last,
+            ..FailoverStatus::default()
+        }))
+    };
+    let mut counted = Vec::new();
+    for last in [
+        ("segment-a-0", 1),
+        ("segment-a-0", 1),
+        ("segment-a-0", 2),
+        ("other-0", 3),
+        ("segment-a-0", 4),
+    ] {
+        state.on(1_000, told(Some(last)));
+        counted.push(state.status().failover.unwrap().counts.switchover);
+    }
+    assert_eq!(counted, [0, 0, 1, 1, 2]);
+    state.on(1_000, told(None));
+    assert_eq!(state.status().failover.unwrap().counts.switchover, 2);
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! The configuration as a whole: texts and what is read, or found, in them.
 
+mod constraints;
+mod environment;
 mod properties;
+mod window;
 
 use super::*;
 use std::path::PathBuf;
@@ -42,7 +45,7 @@ pub(super) fn read(text: &str) -> Config {
     load_with(text, &[]).unwrap()
 }
 
-fn findings(text: &str, env: &[(&str, &str)]) -> String {
+pub(super) fn findings(text: &str, env: &[(&str, &str)]) -> String {
     let findings = load_with(text, env).unwrap_err();
     findings.iter().map(|f| format!("{f}\n")).collect()
 }
@@ -153,7 +156,7 @@ shutdown: { graceSeconds: 4 }
     cluster.yaml:24:16: parameters.log_statement: has no value; give one, `''` for an empty one, or remove the parameter
     cluster.yaml:25:16: parameters.search_path: is a list, not a single value; give one value
     cluster.yaml:26:7: http: is a number (8008), not a mapping; write keys and values: port
-    cluster.yaml:27:1: c\nd: is no key of this file; remove it; keys here are cluster, engine, domain, coordinator, segments, storage, hba, tls, parameters, ssh, http, greenplum, kubernetes, shutdown
+    cluster.yaml:27:1: c\nd: is no key of this file; remove it; keys here are cluster, engine, domain, coordinator, segments, storage, hba, tls, parameters, ssh, http, greenplum, names, kubernetes, failover, recovery, shutdown
     cluster.yaml:28:1: cluster: is given a second time, first in line 1; remove one of the two
     cluster.yaml:29:1: a number (17) stands where a key is expected; write a key, then `:` and its value
     cluster.yaml:30:27: shutdown.graceSeconds: must be at least 5, is 4; give a whole number from 5 to 86400
@@ -174,12 +177,12 @@ fn what_is_no_configuration_at_all() {
     cluster.yaml:1:1: engine: is missing; add it: `greenplum` or `postgres`
     cluster.yaml:1:1: segments.count: is missing; add it: Number of primaries, 1 to 10000; as many mirrors
     "- a\n"
-    cluster.yaml:1:1: is a list, not a mapping; write keys and values: cluster, engine, domain, coordinator, segments, storage, hba, tls, parameters, ssh, http, greenplum, kubernetes, shutdown
+    cluster.yaml:1:1: is a list, not a mapping; write keys and values: cluster, engine, domain, coordinator, segments, storage, hba, tls, parameters, ssh, http, greenplum, names, kubernetes, failover, recovery, shutdown
     cluster.yaml:1:1: cluster: is missing; add it: Name of the cluster, a DNS label; recorded on every volume
     cluster.yaml:1:1: engine: is missing; add it: `greenplum` or `postgres`
     cluster.yaml:1:1: segments.count: is missing; add it: Number of primaries, 1 to 10000; as many mirrors
     "cluster"
-    cluster.yaml:1:1: is the text "cluster", not a mapping; write keys and values: cluster, engine, domain, coordinator, segments, storage, hba, tls, parameters, ssh, http, greenplum, kubernetes, shutdown
+    cluster.yaml:1:1: is the text "cluster", not a mapping; write keys and values: cluster, engine, domain, coordinator, segments, storage, hba, tls, parameters, ssh, http, greenplum, names, kubernetes, failover, recovery, shutdown
     cluster.yaml:1:1: cluster: is missing; add it: Name of the cluster, a DNS label; recorded on every volume
     cluster.yaml:1:1: engine: is missing; add it: `greenplum` or `postgres`
     cluster.yaml:1:1: segments.count: is missing; add it: Number of primaries, 1 to 10000; as many mirrors
@@ -202,58 +205,6 @@ fn quoted_numbers_and_flat_names_are_refused() {
     cluster.yaml:5:33: coordinator.engine: is no key of this file; did you mean `engine:` at the top level?
     cluster.yaml:6:1: <<: is no key of this file; merge keys are not supported; write the keys out
     "#);
-}
-
-#[test]
-fn contradictions_between_values() {
-    let text = "\
-cluster: warehouse
-engine: greenplum
-domain: svc.local
-coordinator: { pods: segment-a, standby: true }
-segments: { count: 2, mirrors: segment-a, primaryPort: 8008, mirrorPort: 5432 }
-ssh: { port: 5432 }
-storage: { path: /data, wal: /data/ }
-";
-    insta::assert_snapshot!(findings(text, &[]), @r#"
-    cluster.yaml:4:22: coordinator.pods: pods are called "segment-a" like those of segments.primaries; give every group of pods a name of its own
-    cluster.yaml:5:32: segments.mirrors: pods are called "segment-a" like those of coordinator.pods; give every group of pods a name of its own
-    cluster.yaml:5:32: segments.mirrors: pods are called "segment-a" like those of segments.primaries; give every group of pods a name of its own
-    cluster.yaml:5:56: segments.primaryPort: port 8008 is also that of http.port; give each a port of its own
-    cluster.yaml:5:74: segments.mirrorPort: port 5432 is also that of coordinator.port; give each a port of its own
-    cluster.yaml:6:14: ssh.port: port 5432 is also that of coordinator.port; give each a port of its own
-    cluster.yaml:6:14: ssh.port: port 5432 is also that of segments.mirrorPort; give each a port of its own
-    cluster.yaml:7:30: storage.wal: is the same directory as storage.path; mount the second volume elsewhere, or remove storage.wal to keep the log on the first
-    "#);
-}
-
-#[test]
-fn ports_of_mirrors_count_only_with_mirrors_and_sshd_has_two_by_itself() {
-    let config = |rest: &str| format!("cluster: w\nengine: postgres\n{rest}\n");
-    assert!(load_with(&config("segments: { count: 1, primaryPort: 50000 }"), &[]).is_ok());
-    let mirrored = config("segments: { count: 1, mirrors: b, primaryPort: 50000 }");
-    let sshd = config("segments: { count: 1 }\ncoordinator: { port: 2222 }");
-    insta::assert_snapshot!(findings(&mirrored, &[]) + &findings(&sshd, &[]), @r"
-    cluster.yaml:3:48: segments.primaryPort: port 50000 is also that of segments.mirrorPort; give each a port of its own
-    cluster.yaml:4:22: coordinator.port: port 2222 may be taken by sshd; choose another port, or set ssh.port
-    ");
-    assert!(load_with(&sshd, &[("GP_AGENT_SSH_PORT", "2022")]).is_ok());
-}
-
-#[test]
-fn names_must_fit_into_dns() {
-    let group = "a".repeat(61);
-    let domain = ["abcdefg"; 31].join(".");
-    let text =
-        format!("cluster: w\nengine: postgres\ndomain: {domain}\nsegments: {{ count: 11, primaries: {group} }}\n");
-    let shown = findings(&text, &[])
-        .replace(&group, "<group>")
-        .replace(&domain, "<domain>");
-    insta::assert_snapshot!(shown, @r#"
-    cluster.yaml:3:9: domain: <group>-10.<domain> is longer than 253 characters; shorten the domain
-    cluster.yaml:4:35: segments.primaries: the host name "<group>-10" is 64 characters long; shorten the name; host names have at most 63
-    "#);
-    assert!(load_with(&text, &[("GP_AGENT_SEGMENTS_COUNT", "10"), ("GP_AGENT_DOMAIN", "d")]).is_ok());
 }
 
 #[test]
@@ -284,41 +235,6 @@ fn what_only_greenplum_has_is_judged_value_by_value() {
 }
 
 #[test]
-fn the_environment_goes_before_the_file() {
-    let env = [
-        ("GP_AGENT_CLUSTER", "other"),
-        ("GP_AGENT_COORDINATOR_STANDBY", "true"),
-        ("GP_AGENT_SEGMENTS_COUNT", "3"),
-        ("GP_AGENT_SEGMENTS_MIRRORS", "segment-b"),
-        ("GP_AGENT_STORAGE_REQUIRE", "any"),
-    ];
-    let config = load_with(&SMALL.replace("count: 2", "count: none"), &env).unwrap();
-    assert_eq!((config.cluster.as_str(), config.segments.count), ("other", 3));
-    assert!(config.coordinator.standby);
-    assert_eq!(config.segments.mirrors.as_deref(), Some("segment-b"));
-    assert_eq!(config.storage.require, Require::Any);
-}
-
-#[test]
-fn a_finding_about_an_override_names_the_variable() {
-    let env = [
-        ("GP_AGENT_SEGMENTS_COUNT", "0"),
-        ("GP_AGENT_SEGMENTS_MIRRORS", ""),
-        ("GP_AGENT_HTTP_PORT", "5432"),
-        ("GP_AGENT_HTTP_PROT", "1"),
-        ("GP_AGENT_ENGINE", "postgre"),
-    ];
-    insta::assert_snapshot!(findings("cluster: w\nparamters: {}\n", &env), @r#"
-    cluster.yaml:2:1: paramters: is no key of this file; did you mean parameters?
-    GP_AGENT_ENGINE: engine: "postgre" is not known; choose one of greenplum, postgres; did you mean postgres?
-    GP_AGENT_HTTP_PORT: http.port: port 5432 is also that of coordinator.port; give each a port of its own
-    GP_AGENT_HTTP_PROT: is no variable of gp-agent; did you mean GP_AGENT_HTTP_PORT?
-    GP_AGENT_SEGMENTS_COUNT: segments.count: must be at least 1, is 0; give a whole number from 1 to 10000
-    GP_AGENT_SEGMENTS_MIRRORS: segments.mirrors: mirrors without a name; give the name of the mirrors' StatefulSet, or remove the key for a cluster without mirrors
-    "#);
-}
-
-#[test]
 fn a_second_document_is_refused() {
     insta::assert_snapshot!(findings(&format!("{SMALL}---\nhttp: {{ port: 1 }}\n"), &[]), @"cluster.yaml:5:1: a second YAML document begins here; keep one document in the file, without `---` between its keys");
 }
@@ -337,13 +253,35 @@ fn the_api_is_used_where_there_is_one_unless_told_otherwise() {
 }
 
 #[test]
-fn what_follows_from_the_secret_is_not_set_twice() {
-    let text = format!("{SMALL}tls: {{ secret: /etc/tls }}\nparameters: {{ SSL: on, ssl_ciphers: HIGH }}\n");
-    assert_eq!(
-        findings(&text, &[]),
-        "cluster.yaml:4:16: tls.secret: sets parameters.SSL, which is given as well; remove one of the two\n"
-    );
-    let alone = format!("{SMALL}parameters: {{ ssl: on }}\n");
-    assert_eq!(read(&alone).tls.secret, None);
-    assert_eq!(read(&format!("{SMALL}tls: {{}}\n")).tls.secret, None);
+fn failover_is_on_where_there_is_a_standby_unless_told_otherwise() {
+    let config = read(SMALL);
+    assert!(!config.wants_failover(), "without a standby");
+    let expected = FailoverConfig {
+        mode: FailoverMode::Auto,
+        lease_seconds: 10,
+        authority: AuthorityChoice::Auto,
+        directory: PathBuf::from("/var/lib/gp-agent-failover"),
+        on_pod_delete: OnPodDelete::HandOver,
+    };
+    assert_eq!(config.failover, expected);
+    let with = |failover: &str| {
+        read(&format!(
+            "{SMALL}coordinator: {{ standby: true }}\nfailover: {{ {failover} }}\n"
+        ))
+    };
+    assert!(with("").wants_failover() && with("mode: manual").wants_failover());
+    assert!(!with("mode: off").wants_failover() && !with("authority: off").wants_failover());
+    let all = with("mode: manual, leaseSeconds: 6, authority: file, directory: /shared, onPodDelete: restart").failover;
+    assert_eq!((all.mode, all.authority), (FailoverMode::Manual, AuthorityChoice::File));
+    assert_eq!((all.lease_seconds, all.on_pod_delete), (6, OnPodDelete::Restart));
+    assert_eq!(all.directory, PathBuf::from("/shared"));
+    let wrong =
+        "failover: { mode: automatic, leaseSeconds: 5, authority: lease, directory: shared, onPodDelete: handover }";
+    insta::assert_snapshot!(findings(&format!("{SMALL}{wrong}\n"), &[("GP_AGENT_FAILOVER_LEASE_SECONDS", "61")]), @r#"
+    cluster.yaml:4:19: failover.mode: "automatic" is not known; choose one of auto, manual, off
+    cluster.yaml:4:58: failover.authority: "lease" is not known; choose one of auto, kubernetes, file, off
+    cluster.yaml:4:76: failover.directory: "shared" is not an absolute path; begin it with `/`
+    cluster.yaml:4:97: failover.onPodDelete: "handover" is not known; choose one of handOver, restart; did you mean handOver?
+    GP_AGENT_FAILOVER_LEASE_SECONDS: failover.leaseSeconds: must be at most 60, is 61; give a whole number from 6 to 60
+    "#);
 }

@@ -63,6 +63,22 @@ prop_compose! {
             proptest::sample::select(UseApi::WORDS),
             proptest::sample::select(UseApi::WORDS),
         ),
+        failover in (
+            proptest::sample::select(FailoverMode::WORDS),
+            6u32..=60,
+            proptest::sample::select(AuthorityChoice::WORDS),
+            path(),
+            proptest::sample::select(OnPodDelete::WORDS),
+        ),
+        recovery in (
+            proptest::sample::select(Recover::WORDS),
+            proptest::sample::select(Recover::WORDS),
+            proptest::sample::select(RecoverFull::WORDS),
+            proptest::sample::select(RebalanceWhen::WORDS),
+            proptest::sample::select(&["* * * * *", "0 2 * * sun", "5-55/10 22,23 1-7 jan-jun 1"][..]),
+            any::<bool>(),
+            10_u32..=1440,
+        ),
         parameters in proptest::collection::btree_map("x_[a-z0-9_.]{0,10}", "[ -~\u{a1}-\u{d7ff}]{0,20}", 0..4),
     ) -> Config {
         let wal = paths.1.filter(|wal| *wal != paths.0);
@@ -79,7 +95,23 @@ prop_compose! {
             ssh: SshConfig { secret: paths.3, port: ssh_port },
             http,
             greenplum: GreenplumConfig { home, locale, attempts, database, sql },
+            names: NamesConfig { hosts: KeepHosts::Auto },
             kubernetes: KubernetesConfig { labels: labels.1, events: events.1 },
+            failover: FailoverConfig {
+                mode: failover.0.1,
+                lease_seconds: failover.1,
+                authority: failover.2.1,
+                directory: failover.3,
+                on_pod_delete: failover.4.1,
+            },
+            recovery: RecoveryConfig {
+                segments: recovery.0.1,
+                standby: recovery.1.1,
+                full: recovery.2.1,
+                roles: recovery.3.1,
+                window: (recovery.5 || recovery.3.1 == RebalanceWhen::Window).then(|| Schedule::known(recovery.4)),
+                window_minutes: recovery.6,
+            },
             shutdown: ShutdownConfig { grace_seconds: numbers.1 },
         }
     }

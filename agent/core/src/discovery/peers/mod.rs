@@ -28,6 +28,8 @@ pub struct PeerView {
     pub since: u64,
     /// Why the last lookup failed, if it did.
     pub error: Option<String>,
+    /// DNS says that there is no such name, and nobody answers at the addresses either.
+    pub gone: bool,
 }
 
 impl PeerView {
@@ -39,6 +41,7 @@ impl PeerView {
             libc_differs: None,
             since: now,
             error: None,
+            gone: false,
         }
     }
 
@@ -85,6 +88,7 @@ impl PeerView {
             self.since = now;
         }
         self.error = None;
+        self.gone = false;
         changed.then(|| std::mem::replace(&mut self.addresses, addresses))
     }
 

@@ -12,6 +12,7 @@ mod tests;
 use contradiction::Contradiction;
 
 use crate::cluster::catalog::Catalog;
+use crate::cluster::failover_status::FailoverStatus;
 use crate::cluster::pairing::Pairing;
 use crate::cluster::report::{Listing, PodReport};
 use crate::cluster::topology::{Member, Topology};
@@ -40,12 +41,14 @@ pub fn annotate(entries: &mut [PodReport], topology: &Topology, catalog: &Catalo
 fn find(entries: &[PodReport], topology: &Topology, catalog: &Catalog, pairing: &Pairing) -> Vec<Contradiction> {
     let listed = Listed::of(catalog);
     let by_pod: BTreeMap<&str, &PodReport> = entries.iter().map(|e| (e.pod.as_str(), e)).collect();
+    let mut statuses = entries.iter().filter_map(|entry| entry.status.as_ref());
+    let failover = statuses.any(|report| report.status.failover.as_ref().is_some_and(FailoverStatus::runs));
     let mut found = Vec::new();
     for member in &topology.members {
         let entry = by_pod.get(member.pod.as_str()).copied();
         let findings = match pairing.row_of(member) {
-            None => vec![row::not_listed(member, catalog, &listed, entry)],
-            Some(row) => row::judge(member, row, entry, catalog.live),
+            None => vec![row::not_listed(member, catalog, &listed, entry, failover)],
+            Some(row) => row::judge(member, row, entry, catalog.live, failover),
         };
         let pod = member.pod.clone();
         found.extend(findings.into_iter().map(|finding| Contradiction {
@@ -53,7 +56,7 @@ fn find(entries: &[PodReport], topology: &Topology, catalog: &Catalog, pairing: 
             finding,
         }));
     }
-    found.extend(pair::judge(entries, catalog, pairing));
+    found.extend(pair::judge(entries, catalog, pairing, failover));
     found.extend(strangers(topology, catalog, pairing));
     if !catalog.live {
         found.extend(snapshot(topology, catalog));

@@ -7,17 +7,28 @@ use crate::cluster::pairing::Pairing;
 use crate::cluster::report::PodReport;
 use crate::cluster::topology::Role;
 use crate::finding::{Area, Finding};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Two servers that take writes, and contents that are served by the pod made as mirror.
-pub(super) fn judge(entries: &[PodReport], catalog: &Catalog, pairing: &Pairing) -> Vec<Contradiction> {
+pub(super) fn judge(entries: &[PodReport], catalog: &Catalog, pairing: &Pairing, failover: bool) -> Vec<Contradiction> {
     let mut found = rivals(entries, pairing);
+    let told = told(entries);
     let swapped = catalog
         .segments
         .iter()
         .filter(|row| row.role == CatalogRole::Primary && row.preferred_role == CatalogRole::Mirror);
-    found.extend(swapped.filter_map(|row| swap(pairing, row)));
+    let untold = swapped.filter(|row| !told.contains(&row.content.number()));
+    found.extend(untold.filter_map(|row| swap(pairing, row, failover)));
     found
+}
+
+/// What the active coordinator's agent says itself, with what is waited for.
+fn told(entries: &[PodReport]) -> BTreeSet<i32> {
+    let statuses = entries.iter().filter_map(|entry| entry.status.as_ref());
+    let roles = statuses.filter_map(|report| Some(&report.status.recovery.as_ref()?.roles));
+    roles
+        .flat_map(|roles| roles.swapped.iter().map(|swapped| swapped.content))
+        .collect()
 }
 
 fn rivals(entries: &[PodReport], pairing: &Pairing) -> Vec<Contradiction> {
@@ -52,25 +63,40 @@ fn rivals(entries: &[PodReport], pairing: &Pairing) -> Vec<Contradiction> {
     found
 }
 
-fn swap(pairing: &Pairing, row: &Segment) -> Option<Contradiction> {
+fn swap(pairing: &Pairing, row: &Segment, failover: bool) -> Option<Contradiction> {
     let pod = pairing.member_of(row)?;
     let whole = pairing.has_mirror_in_sync(row.content);
-    let (what, remedy) = match (row.content, whole) {
-        (ContentId::COORDINATOR, _) => (
-            format!("{} is the coordinator, made as the standby", pod.pod),
+    let coordinator = || format!("{} is the coordinator, made as the standby", pod.pod);
+    let served = |content| format!("content {content} is served by {}, made as its mirror", pod.pod);
+    let finding = match (row.content, whole) {
+        // Either is as good a coordinator as the other where the role goes to and fro by itself.
+        (ContentId::COORDINATOR, _) if failover => Finding::info(
+            Area::Postgres,
+            &pod.pod,
+            coordinator(),
+            "nothing has to be done; gp-agent switchover in this pod changes them back, once the other one is in sync",
+        ),
+        (ContentId::COORDINATOR, _) => Finding::warning(
+            Area::Postgres,
+            &pod.pod,
+            coordinator(),
             "nothing has to be done; to change back, once the other pod is the standby and streams: stop this coordinator (pg_ctl stop -m fast), gpactivatestandby -a there, then make this pod the standby as its finding says",
         ),
-        (content, true) => (
-            format!("content {content} is served by {}, made as its mirror", pod.pod),
-            "in the active coordinator's pod: gprecoverseg -a -r brings it back; it ends the sessions of that content",
+        (content, true) => Finding::warning(
+            Area::Postgres,
+            &pod.pod,
+            served(content),
+            "in the active coordinator's pod: gp-agent rebalance changes them back; it cancels the sessions that use that content",
         ),
-        (content, false) => (
-            format!("content {content} is served by {}, made as its mirror", pod.pod),
-            "in the active coordinator's pod: gprecoverseg -a brings the other one back as its mirror once its pod is there, then gprecoverseg -a -r changes them back",
+        (content, false) => Finding::warning(
+            Area::Postgres,
+            &pod.pod,
+            served(content),
+            "the other one is brought back as its mirror once its pod is there, with recovery.segments: manual by gp-agent recover; then in the active coordinator's pod: gp-agent rebalance changes them back",
         ),
     };
     Some(Contradiction {
         pod: pod.pod.clone(),
-        finding: Finding::warning(Area::Postgres, &pod.pod, what, remedy),
+        finding,
     })
 }

@@ -10,15 +10,22 @@ use crate::finding::{Area, Finding, Severity};
 use crate::greenplum::remedy::{self, Listed};
 use crate::postgres::start_decision::DirectoryKind;
 
-/// Everything between the two. `live`: whether the coordinator's server says so at this moment.
-pub(super) fn judge(member: &Member, row: &Segment, entry: Option<&PodReport>, live: bool) -> Vec<Finding> {
+/// Everything between the two. `live`: whether the coordinator's server says so at this moment; `failover`: whether a record says
+/// which coordinator may write.
+pub(super) fn judge(
+    member: &Member,
+    row: &Segment,
+    entry: Option<&PodReport>,
+    live: bool,
+    failover: bool,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     let status = entry.and_then(|e| e.status.as_ref()).map(|r| &r.status);
-    let lie = status.and_then(|status| lie(member, row, status));
+    let lie = status.and_then(|status| lie(member, row, status, failover));
     match (status, lie) {
         (_, Some(lie)) => findings.push(lie),
         _ if !live => {}
-        (Some(status), None) => findings.extend(presence(member, row, status)),
+        (Some(status), None) => findings.extend(presence(member, row, status, failover)),
         (None, None) => findings.push(match entry.and_then(PodReport::not_understood) {
             Some(why) => unread(member, why),
             None => {
@@ -40,6 +47,7 @@ pub(super) fn not_listed(
     catalog: &Catalog,
     listed: &Listed<'_>,
     entry: Option<&PodReport>,
+    failover: bool,
 ) -> Finding {
     let severity = match member.content.is_coordinator() && catalog.coordinator != member.pod {
         true => Severity::Warning,
@@ -49,13 +57,22 @@ pub(super) fn not_listed(
         .and_then(|e| e.status.as_ref())
         .and_then(|r| r.status.directory.kind());
     let occupied = directory.is_some_and(|kind| kind != DirectoryKind::Absent);
-    finding(
-        severity,
-        member,
-        format!("the catalog of {} does not list this pod", catalog.coordinator),
-        remedy::add(member, listed, occupied),
-    )
+    let refused = entry
+        .and_then(|e| e.status.as_ref())
+        .is_some_and(|report| report.status.phase == Phase::Refused);
+    let remedy = match member.content.is_coordinator() && failover && !refused {
+        true => REJOINS.into(),
+        false => remedy::add(member, listed, occupied),
+    };
+    let what = format!("the catalog of {} does not list this pod", catalog.coordinator);
+    finding(severity, member, what, remedy)
 }
+
+/// A coordinator that was taken over from comes back without anybody's doing where failover runs, unless it says that it does not.
+const REJOINS: &str =
+    "bring the pod back, if it is not there: it becomes the standby by itself, and says what keeps it";
+/// Who takes over from a coordinator is settled by the record, and by nobody's gpactivatestandby beside it.
+const TAKES_OVER: &str = "the standby takes over by itself once this pod has been silent for the whole lease, if it is in sync (gp-agent check ha); otherwise gp-agent failover --accept-data-loss in its pod";
 
 fn finding(severity: Severity, member: &Member, what: impl Into<String>, remedy: impl Into<String>) -> Finding {
     Finding::new(severity, Area::Postgres, &member.pod, what, remedy)
@@ -75,7 +92,12 @@ fn silent(member: &Member, row: &Segment, why: &str) -> Finding {
         Severity::Error,
         member,
         format!("the catalog says up ({row}), but its agent is silent: {why}"),
-        "bring the pod back; FTS decides by itself meanwhile, and what it has marked down is then to be brought back by gprecoverseg -a",
+        match row.content {
+            ContentId::COORDINATOR => "bring the pod back; FTS does not look after coordinator and standby",
+            _ => {
+                "bring the pod back; FTS decides by itself meanwhile, and what it has marked down is brought back then, with recovery.segments: manual by gp-agent recover"
+            }
+        },
     )
 }
 
@@ -90,7 +112,7 @@ fn unread(member: &Member, why: &str) -> Finding {
 }
 
 /// The directory, or the server that runs on it, is something else than the catalog says.
-fn lie(member: &Member, row: &Segment, status: &PodStatus) -> Option<Finding> {
+fn lie(member: &Member, row: &Segment, status: &PodStatus, failover: bool) -> Option<Finding> {
     let writable = status.active_role.is_some_and(Role::is_writable);
     match (row.role, status.directory.kind()?) {
         (CatalogRole::Mirror, DirectoryKind::Primary) => {
@@ -103,7 +125,10 @@ fn lie(member: &Member, row: &Segment, status: &PodStatus) -> Option<Finding> {
                 Severity::Error,
                 member,
                 format!("the directory is a {other}'s{runs}, but the catalog says {row}: the other one took over"),
-                old_primary(member, row, writable),
+                match row.content {
+                    ContentId::COORDINATOR if failover && status.phase != Phase::Refused => REJOINS.into(),
+                    _ => old_primary(member, row, writable),
+                },
             ))
         }
         (CatalogRole::Primary, DirectoryKind::Standby) => Some(finding(
@@ -114,6 +139,9 @@ fn lie(member: &Member, row: &Segment, status: &PodStatus) -> Option<Finding> {
                 role_of(row).partner()
             ),
             match row.content {
+                ContentId::COORDINATOR if failover => {
+                    "gp-agent check ha says who has the role, and what keeps this pod from taking it".into()
+                }
                 ContentId::COORDINATOR => format!(
                     "if the other coordinator pod is lost, gpactivatestandby -a -d {} in this pod; otherwise {}",
                     member.data_dir.display(),
@@ -128,7 +156,14 @@ fn lie(member: &Member, row: &Segment, status: &PodStatus) -> Option<Finding> {
             Severity::Error,
             member,
             format!("there is no data directory, but the catalog says {row}"),
-            lost(member, row),
+            lost(member, row, failover),
+        )),
+        // Tools that only rewind, or start what is there, do not help.
+        (_, DirectoryKind::HalfMade) => Some(finding(
+            Severity::Error,
+            member,
+            format!("the data directory is not whole, but the catalog says {row}"),
+            lost(member, row, failover),
         )),
         _ => None,
     }
@@ -145,7 +180,7 @@ fn old_primary(member: &Member, row: &Segment, writable: bool) -> String {
         ),
         (ContentId::COORDINATOR, false) => remedy::make_standby(member, Some(true), true),
         (_, true) => format!(
-            "at once, in this pod: gp-agent hold; pg_ctl stop -D {dir} -m immediate; then {}, and gp-agent resume in this pod",
+            "at once, in this pod: gp-agent hold; pg_ctl stop -D {dir} -m immediate; gp-agent resume; then {}",
             remedy::recover(row)
         ),
         (_, false) => remedy::recover(row),
@@ -153,8 +188,11 @@ fn old_primary(member: &Member, row: &Segment, writable: bool) -> String {
 }
 
 /// What brings a directory back that is not there.
-fn lost(member: &Member, row: &Segment) -> String {
+fn lost(member: &Member, row: &Segment, failover: bool) -> String {
     match (row.content, row.role) {
+        (ContentId::COORDINATOR, CatalogRole::Primary) if failover => {
+            format!("bring the lost volume back, or keep this pod away: {TAKES_OVER}")
+        }
         (ContentId::COORDINATOR, CatalogRole::Mirror) => format!(
             "bring the lost volume back, or {}",
             remedy::make_standby(member, Some(true), false)
@@ -168,7 +206,7 @@ fn lost(member: &Member, row: &Segment) -> String {
 }
 
 /// Up or down, and whether the server is there.
-fn presence(member: &Member, row: &Segment, status: &PodStatus) -> Option<Finding> {
+fn presence(member: &Member, row: &Segment, status: &PodStatus, failover: bool) -> Option<Finding> {
     let serving = serves(row, status.active_role);
     let words = format!("{}: {}", status.phase.as_str(), status.reason);
     match (row.up, serving) {
@@ -180,7 +218,7 @@ fn presence(member: &Member, row: &Segment, status: &PodStatus) -> Option<Findin
             "FTS marks it up when it next looks: select gp_request_fts_probe_scan()",
         )),
         (false, false) => Some(down(member, row, status, &words)),
-        (true, false) => Some(absent(member, row, status, &words)),
+        (true, false) => Some(absent(member, row, status, &words, failover)),
     }
 }
 
@@ -197,10 +235,14 @@ fn down(member: &Member, row: &Segment, status: &PodStatus, words: &str) -> Find
     )
 }
 
-fn absent(member: &Member, row: &Segment, status: &PodStatus, words: &str) -> Finding {
+fn absent(member: &Member, row: &Segment, status: &PodStatus, words: &str, failover: bool) -> Finding {
     if row.role == CatalogRole::Mirror && status.phase == Phase::Running {
         // FTS looks after mirrors; after the standby nobody does.
         let (severity, remedy) = match row.content {
+            ContentId::COORDINATOR if failover => (
+                Severity::Error,
+                "see its log; where the write-ahead log that it lacks is gone it is copied anew, and a finding of its own says what keeps it".into(),
+            ),
             ContentId::COORDINATOR => (
                 Severity::Error,
                 format!(
@@ -229,7 +271,7 @@ fn absent(member: &Member, row: &Segment, status: &PodStatus, words: &str) -> Fi
         match row.content {
             ContentId::COORDINATOR => "the catalog does not follow coordinator and standby: mend what the agent says",
             _ => {
-                "mend what the agent says; FTS marks the segment down if it stays away, and gprecoverseg -a brings it back then"
+                "mend what the agent says; FTS marks the segment down if it stays away, and it is brought back then, with recovery.segments: manual by gp-agent recover"
             }
         },
     )

@@ -177,7 +177,7 @@ fn judge_place(member: &Member, place: &ParentDirectory, min_free_mib: u64) -> V
     if place.exists {
         error(
             format!("{dir} is there already"),
-            format!("if it holds nothing of worth, move it away: mv {dir} {dir}.aside"),
+            format!("if it holds no data you need, move it away: mv {dir} {dir}.aside"),
         );
     }
     match (&place.others, &place.not_writable) {

@@ -129,7 +129,7 @@ fn everything_that_is_missing_anywhere_is_told_at_once() {
     warning postgres coordinator-1: its clock is at least 2.5 s behind the coordinator's; let the nodes keep time (chrony, systemd-timesyncd): Greenplum logs and time-outs of different hosts are compared
     error postgres segment-a-0: commands are missing: ip, ping; install them in the image, on Debian: iproute2 (ip), iputils-ping (ping)
     error postgres segment-a-0: the locale en_US.UTF-8 is not there; generate it in the image (Debian: localedef -i en_US -f UTF-8 en_US.UTF-8), or set greenplum.locale to one that `locale -a` lists, such as C.UTF-8
-    error storage segment-a-0: /greenplum/gpseg0 is there already; if it holds nothing of worth, move it away: mv /greenplum/gpseg0 /greenplum/gpseg0.aside
+    error storage segment-a-0: /greenplum/gpseg0 is there already; if it holds no data you need, move it away: mv /greenplum/gpseg0 /greenplum/gpseg0.aside
     warning storage segment-a-0: /greenplum also holds old-data; give the database a volume of its own
     error storage segment-a-0: 100 MiB are free in /greenplum, 512 are needed; make room, mount a larger volume, or lower storage.minFreeMib
     warning postgres segment-a-0: its clock is at least 2.0 s ahead of the coordinator's; let the nodes keep time (chrony, systemd-timesyncd): Greenplum logs and time-outs of different hosts are compared

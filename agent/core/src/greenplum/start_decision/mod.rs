@@ -4,13 +4,15 @@
 //! timeline. Only gp_segment_configuration knows better; so a segment asks the coordinator pods' agents first. A
 //! snapshot of the catalog can be older than the last failover, so it is held against the directories of the pair.
 
+pub mod standby_copy;
+
 use crate::cluster::catalog::{Catalog, CatalogAnswer, CatalogRole, Segment};
 use crate::cluster::topology::{Member, Role};
 use crate::greenplum::remedy::{self, Listed};
 use crate::postgres::start_decision::{
-    Decision, Directory, DirectoryKind, OLDER_STEPS_DOWN_WITHIN, PARTNER_SILENT_FOR, Partner, foreign, other_database,
-    runs_behind, same_database,
+    Decision, Directory, DirectoryKind, Partner, foreign, other_database, runs_behind, same_database,
 };
+use crate::process::timeouts;
 use std::time::Duration;
 
 /// What a pod knows when it decides.
@@ -37,11 +39,14 @@ pub struct Question<'a> {
     pub remains: Option<&'a str>,
     /// Why this pod does not know what it remembers of coordinators, when it does not.
     pub memory_lost: Option<&'a str>,
+    /// Whether a record says which coordinator may write.
+    pub record: bool,
     /// How long the peers have been asked without a decision.
     pub asked_for: Duration,
 }
 
-/// Decides. [`Decision::Clone`] never comes out: on Greenplum gpinitsystem, gpinitstandby and gprecoverseg make copies.
+/// Decides. [`Decision::Clone`] never comes out: gpinitsystem, gpinitstandby and gprecoverseg make copies, and [`standby_copy`]
+/// tells where the agent does.
 pub fn decide(question: &Question<'_>) -> Decision {
     if let Some(why) = question
         .memory_lost
@@ -171,7 +176,7 @@ fn coordinator(q: &Question<'_>) -> Decision {
 }
 
 fn older_still_runs(q: &Question<'_>) -> bool {
-    runs_behind(q.own, q.partner) && q.asked_for < OLDER_STEPS_DOWN_WITHIN
+    runs_behind(q.own, q.partner) && q.asked_for < timeouts::OLDER_STEPS_DOWN
 }
 
 fn wait_for_older(q: &Question<'_>) -> Decision {
@@ -205,7 +210,7 @@ fn acting(q: &Question<'_>) -> Decision {
             )
         }
         _ if older_still_runs(q) => wait_for_older(q),
-        Partner::Silent if q.asked_for < PARTNER_SILENT_FOR => Decision::Wait(format!(
+        Partner::Silent if q.asked_for < timeouts::PARTNER_SILENT => Decision::Wait(format!(
             "asking {} about its data directory before starting this one",
             q.partner_name
         )),
@@ -248,10 +253,7 @@ fn lost_or_new(q: &Question<'_>) -> Decision {
             DirectoryKind::Primary => refuse(format!("{what}, and {name} holds the coordinator"), make_standby(q)),
             DirectoryKind::Standby => refuse(
                 format!("{what}, although {name} holds a copy of the catalog"),
-                format!(
-                    "bring the lost volume back, or activate the copy (in {name}: gpactivatestandby -a -d {}); then this pod says how it becomes the standby",
-                    q.me.data_dir.display()
-                ),
+                take_over(q),
             ),
             DirectoryKind::HalfMade => refuse(
                 format!("{what}, and {name} has had this catalog: what its volume holds is not whole"),
@@ -260,6 +262,20 @@ fn lost_or_new(q: &Question<'_>) -> Decision {
             DirectoryKind::Absent => new(q, what),
         },
         Partner::None => new(q, what),
+    }
+}
+
+/// What becomes of a lost coordinator whose standby is there. Beside one that has the role an activated standby is killed.
+fn take_over(q: &Question<'_>) -> String {
+    let name = q.partner_name;
+    match q.record {
+        true => format!(
+            "bring the lost volume back, or keep this pod away until {name} has the role: it takes over by itself when it is in sync (gp-agent check ha), otherwise by gp-agent failover --accept-data-loss there; then this pod becomes the standby, or says how"
+        ),
+        false => format!(
+            "bring the lost volume back, or activate the copy (in {name}: gpactivatestandby -a -d {}); then this pod says how it becomes the standby",
+            q.me.data_dir.display()
+        ),
     }
 }
 

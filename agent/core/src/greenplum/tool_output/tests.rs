@@ -59,81 +59,83 @@ fn reasons(text: &str) -> Option<String> {
     reasons.summary()
 }
 
+/// Lines of every tool, and what they say: tool, level, process, text.
+const LINES: &[(&str, &str, Level, Option<u32>, &str)] = &[
+    (
+        "20261125:13:00:00:000123 gpinitsystem:host:gpadmin-[INFO]:-text: of -[a] line",
+        "gpinitsystem",
+        Level::Info,
+        None,
+        "text: of -[a] line",
+    ),
+    (
+        "..20261125:13:00:05:026452 gpcreateseg.sh:host:gp-admin-[FATAL][11]:-Failed to start",
+        "gpcreateseg.sh",
+        Level::Fatal,
+        Some(11),
+        "Failed to start",
+    ),
+    (
+        "20180815:15:20:53:gpinitsystem:mdw:gpadmin-[FATAL]:-Failures detected Script Exiting!",
+        "gpinitsystem",
+        Level::Fatal,
+        None,
+        "Failures detected",
+    ),
+    (
+        "20261125:13:00:00:000123 gpinitsystem:h:u-[FATAL]-Value xx is not valid Script Exiting!",
+        "gpinitsystem",
+        Level::Fatal,
+        None,
+        "Value xx is not valid",
+    ),
+    (
+        "20261125:13:00:00:000123 gpinitsystem:h:u-[FATAL]: starting new instance failed; Script Exiting!",
+        "gpinitsystem",
+        Level::Fatal,
+        None,
+        "starting new instance failed;",
+    ),
+    (
+        "20261125:13:41:14:024918 gpstart:h:u-[CRITICAL]:-gpstart failed. (Reason='x') exiting...",
+        "gpstart",
+        Level::Fatal,
+        None,
+        "gpstart failed. (Reason='x') exiting...",
+    ),
+    (
+        "20261125:13:41:14:024918 gprecoverseg:h:u-[WARNING]:-slow\t\x1b[1m",
+        "gprecoverseg",
+        Level::Warn,
+        None,
+        "slow  [1m",
+    ),
+    (
+        "20261125:13:41:14:024918 gpinitsystem:h:u-[INFO]:-Start Function CHK_DIR",
+        "gpinitsystem",
+        Level::Debug,
+        None,
+        "Start Function CHK_DIR",
+    ),
+    (
+        "initdb: error: invalid locale name \"xx\"\r",
+        "",
+        Level::Info,
+        None,
+        "initdb: error: invalid locale name \"xx\"",
+    ),
+    (
+        "20261125:13:41:14:024918 gpx:h:u-[LOUD]:-x",
+        "",
+        Level::Info,
+        None,
+        "20261125:13:41:14:024918 gpx:h:u-[LOUD]:-x",
+    ),
+];
+
 #[test]
-#[expect(clippy::too_many_lines, reason = "one table of lines")]
 fn lines_of_every_tool_are_taken_apart() {
-    for (raw, tool, level, process, text) in [
-        (
-            "20261125:13:00:00:000123 gpinitsystem:host:gpadmin-[INFO]:-text: of -[a] line",
-            "gpinitsystem",
-            Level::Info,
-            None,
-            "text: of -[a] line",
-        ),
-        (
-            "..20261125:13:00:05:026452 gpcreateseg.sh:host:gp-admin-[FATAL][11]:-Failed to start",
-            "gpcreateseg.sh",
-            Level::Fatal,
-            Some(11),
-            "Failed to start",
-        ),
-        (
-            "20180815:15:20:53:gpinitsystem:mdw:gpadmin-[FATAL]:-Failures detected Script Exiting!",
-            "gpinitsystem",
-            Level::Fatal,
-            None,
-            "Failures detected",
-        ),
-        (
-            "20261125:13:00:00:000123 gpinitsystem:h:u-[FATAL]-Value xx is not valid Script Exiting!",
-            "gpinitsystem",
-            Level::Fatal,
-            None,
-            "Value xx is not valid",
-        ),
-        (
-            "20261125:13:00:00:000123 gpinitsystem:h:u-[FATAL]: starting new instance failed; Script Exiting!",
-            "gpinitsystem",
-            Level::Fatal,
-            None,
-            "starting new instance failed;",
-        ),
-        (
-            "20261125:13:41:14:024918 gpstart:h:u-[CRITICAL]:-gpstart failed. (Reason='x') exiting...",
-            "gpstart",
-            Level::Fatal,
-            None,
-            "gpstart failed. (Reason='x') exiting...",
-        ),
-        (
-            "20261125:13:41:14:024918 gprecoverseg:h:u-[WARNING]:-slow\t\x1b[1m",
-            "gprecoverseg",
-            Level::Warn,
-            None,
-            "slow  [1m",
-        ),
-        (
-            "20261125:13:41:14:024918 gpinitsystem:h:u-[INFO]:-Start Function CHK_DIR",
-            "gpinitsystem",
-            Level::Debug,
-            None,
-            "Start Function CHK_DIR",
-        ),
-        (
-            "initdb: error: invalid locale name \"xx\"\r",
-            "",
-            Level::Info,
-            None,
-            "initdb: error: invalid locale name \"xx\"",
-        ),
-        (
-            "20261125:13:41:14:024918 gpx:h:u-[LOUD]:-x",
-            "",
-            Level::Info,
-            None,
-            "20261125:13:41:14:024918 gpx:h:u-[LOUD]:-x",
-        ),
-    ] {
+    for &(raw, tool, level, process, text) in LINES {
         let expected = Line {
             tool: tool.into(),
             level,

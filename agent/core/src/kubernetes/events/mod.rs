@@ -1,7 +1,10 @@
 //! Kubernetes Events: what an administrator must know of this pod, seen where he looks first (`kubectl describe pod`).
 
+mod failover;
 mod notice;
 mod queue;
+mod recovery;
+mod roles;
 #[cfg(test)]
 mod tests;
 mod watcher;

@@ -31,3 +31,15 @@ pub struct Notice {
     /// Notices of the same reason and topic are one Event that is counted.
     pub topic: String,
 }
+
+impl Notice {
+    /// One that is about the whole pod.
+    pub(super) fn new(kind: Kind, reason: &'static str, message: String) -> Notice {
+        Notice {
+            kind,
+            reason,
+            message,
+            topic: String::new(),
+        }
+    }
+}

@@ -69,7 +69,7 @@ pub enum Due {
 
 #[derive(Clone, Debug)]
 struct Entry {
-    parcel: EventUpdate,
+    update: EventUpdate,
     /// It has changed since it was sent.
     waits: bool,
     not_before: Duration,
@@ -103,7 +103,7 @@ impl EventQueue {
         let key = (notice.reason, notice.topic);
         self.make_room(&key);
         let entry = self.entries.entry(key.clone()).or_insert_with(|| Entry {
-            parcel: EventUpdate {
+            update: EventUpdate {
                 key,
                 name: None,
                 kind: notice.kind,
@@ -116,9 +116,9 @@ impl EventQueue {
             waits: false,
             not_before: Duration::ZERO,
         });
-        entry.parcel.message = shortened(notice.message);
-        entry.parcel.count = entry.parcel.count.saturating_add(1);
-        entry.parcel.last = unix;
+        entry.update.message = shortened(notice.message);
+        entry.update.count = entry.update.count.saturating_add(1);
+        entry.update.last = unix;
         entry.waits = true;
     }
 
@@ -126,7 +126,7 @@ impl EventQueue {
         if self.entries.len() < REMEMBERED || self.entries.contains_key(key) {
             return;
         }
-        let oldest = self.entries.iter().min_by_key(|(_, e)| (e.waits, e.parcel.last));
+        let oldest = self.entries.iter().min_by_key(|(_, e)| (e.waits, e.update.last));
         if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
             self.entries.remove(&oldest);
         }
@@ -135,7 +135,7 @@ impl EventQueue {
     /// What is due at `now`.
     pub fn next(&self, now: Duration) -> Due {
         let waiting = self.entries.values().filter(|entry| entry.waits);
-        let Some(entry) = waiting.min_by_key(|entry| (entry.not_before, entry.parcel.last)) else {
+        let Some(entry) = waiting.min_by_key(|entry| (entry.not_before, entry.update.last)) else {
             return Due::Wait(None);
         };
         let (burst, each) = self.pace.sends;
@@ -146,34 +146,34 @@ impl EventQueue {
             .max(self.full_at.saturating_sub(room));
         match at.checked_sub(now) {
             Some(wait) if !wait.is_zero() => Due::Wait(Some(wait)),
-            _ => Due::Send(Box::new(entry.parcel.clone())),
+            _ => Due::Send(Box::new(entry.update.clone())),
         }
     }
 
     /// It was sent; the API calls it `name`.
-    pub fn sent(&mut self, parcel: &EventUpdate, name: String, now: Duration) {
+    pub fn sent(&mut self, update: &EventUpdate, name: String, now: Duration) {
         (self.failures, self.retry_at) = (0, Duration::ZERO);
         self.spend(now);
-        if let Some(entry) = self.entries.get_mut(&parcel.key) {
-            entry.parcel.name = Some(name);
-            entry.waits = entry.parcel.count != parcel.count;
+        if let Some(entry) = self.entries.get_mut(&update.key) {
+            entry.update.name = Some(name);
+            entry.waits = entry.update.count != update.count;
             entry.not_before = now + self.pace.again;
         }
     }
 
     /// The Event is gone (the API keeps them for an hour): it is created anew, and counts from one.
-    pub fn expired(&mut self, parcel: &EventUpdate) {
-        if let Some(entry) = self.entries.get_mut(&parcel.key) {
-            entry.parcel.name = None;
-            entry.parcel.count = 1;
-            entry.parcel.first = entry.parcel.last;
+    pub fn expired(&mut self, update: &EventUpdate) {
+        if let Some(entry) = self.entries.get_mut(&update.key) {
+            entry.update.name = None;
+            entry.update.count = 1;
+            entry.update.first = entry.update.last;
         }
     }
 
     /// The API will never take it: it is forgotten.
-    pub fn refused(&mut self, parcel: &EventUpdate, now: Duration) {
+    pub fn refused(&mut self, update: &EventUpdate, now: Duration) {
         self.spend(now);
-        self.entries.remove(&parcel.key);
+        self.entries.remove(&update.key);
     }
 
     /// It could not be sent.

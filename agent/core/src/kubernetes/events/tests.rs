@@ -94,77 +94,77 @@ fn notice(reason: &'static str, topic: &str) -> Notice {
     }
 }
 
-fn due(outbox: &EventQueue, now: Duration) -> EventUpdate {
-    match outbox.next(now) {
-        Due::Send(parcel) => *parcel,
+fn due(queue: &EventQueue, now: Duration) -> EventUpdate {
+    match queue.next(now) {
+        Due::Send(update) => *update,
         Due::Wait(wait) => panic!("nothing is due for {wait:?}"),
     }
 }
 
 #[test]
 fn the_same_again_is_counted_and_not_told_at_once() {
-    let mut outbox = EventQueue::new(EventLimits::default());
-    assert_eq!(outbox.next(NOW), Due::Wait(None));
-    outbox.note(notice("CrashLoop", ""), 100);
-    let first = due(&outbox, NOW);
+    let mut queue = EventQueue::new(EventLimits::default());
+    assert_eq!(queue.next(NOW), Due::Wait(None));
+    queue.note(notice("CrashLoop", ""), 100);
+    let first = due(&queue, NOW);
     assert_eq!((first.name.as_deref(), first.count), (None, 1));
-    outbox.sent(&first, "pod.1".into(), NOW);
-    assert_eq!(outbox.next(NOW), Due::Wait(None));
-    outbox.note(notice("CrashLoop", ""), 105);
-    outbox.note(notice("CrashLoop", ""), 110);
-    assert_eq!(outbox.next(secs(10)), Due::Wait(Some(secs(50))));
-    let again = due(&outbox, secs(60));
+    queue.sent(&first, "pod.1".into(), NOW);
+    assert_eq!(queue.next(NOW), Due::Wait(None));
+    queue.note(notice("CrashLoop", ""), 105);
+    queue.note(notice("CrashLoop", ""), 110);
+    assert_eq!(queue.next(secs(10)), Due::Wait(Some(secs(50))));
+    let again = due(&queue, secs(60));
     assert_eq!((again.name.as_deref(), again.count), (Some("pod.1"), 3));
     assert_eq!((again.first, again.last), (100, 110));
-    outbox.expired(&again);
-    let anew = due(&outbox, secs(60));
+    queue.expired(&again);
+    let anew = due(&queue, secs(60));
     assert_eq!((anew.name, anew.count, anew.first), (None, 1, 110));
 }
 
 #[test]
 fn what_happens_while_it_is_sent_is_told_later() {
-    let mut outbox = EventQueue::new(EventLimits::default());
-    outbox.note(notice("Hung", ""), 1);
-    let parcel = due(&outbox, NOW);
-    outbox.note(notice("Hung", ""), 2);
-    outbox.sent(&parcel, "pod.1".into(), NOW);
-    assert_eq!(due(&outbox, secs(60)).count, 2);
+    let mut queue = EventQueue::new(EventLimits::default());
+    queue.note(notice("Hung", ""), 1);
+    let update = due(&queue, NOW);
+    queue.note(notice("Hung", ""), 2);
+    queue.sent(&update, "pod.1".into(), NOW);
+    assert_eq!(due(&queue, secs(60)).count, 2);
 }
 
 #[test]
 fn failures_are_waited_out_and_nothing_is_forgotten() {
-    let mut outbox = EventQueue::new(EventLimits::default());
-    outbox.note(notice("HbaFinding", "line 7"), 1);
-    outbox.failed(false, NOW);
-    outbox.failed(false, NOW);
-    assert_eq!(outbox.next(NOW), Due::Wait(Some(secs(2))));
-    outbox.failed(true, NOW);
-    assert_eq!(outbox.next(NOW), Due::Wait(Some(secs(300))));
-    let parcel = due(&outbox, secs(300));
-    outbox.sent(&parcel, "pod.1".into(), secs(300));
+    let mut queue = EventQueue::new(EventLimits::default());
+    queue.note(notice("HbaFinding", "line 7"), 1);
+    queue.failed(false, NOW);
+    queue.failed(false, NOW);
+    assert_eq!(queue.next(NOW), Due::Wait(Some(secs(2))));
+    queue.failed(true, NOW);
+    assert_eq!(queue.next(NOW), Due::Wait(Some(secs(300))));
+    let update = due(&queue, secs(300));
+    queue.sent(&update, "pod.1".into(), secs(300));
     // The next failure is the first one again.
-    outbox.note(notice("HbaFinding", "line 8"), 2);
-    outbox.failed(false, secs(400));
-    assert_eq!(outbox.next(secs(400)), Due::Wait(Some(secs(1))));
+    queue.note(notice("HbaFinding", "line 8"), 2);
+    queue.failed(false, secs(400));
+    assert_eq!(queue.next(secs(400)), Due::Wait(Some(secs(1))));
 }
 
 #[test]
 fn what_the_api_never_takes_does_not_keep_back_the_rest() {
-    let mut outbox = EventQueue::new(EventLimits::default());
-    outbox.note(notice("Odd", ""), 1);
-    outbox.note(notice("Hung", ""), 2);
-    let odd = due(&outbox, NOW);
-    outbox.refused(&odd, NOW);
-    assert_eq!(due(&outbox, NOW).reason, "Hung");
+    let mut queue = EventQueue::new(EventLimits::default());
+    queue.note(notice("Odd", ""), 1);
+    queue.note(notice("Hung", ""), 2);
+    let odd = due(&queue, NOW);
+    queue.refused(&odd, NOW);
+    assert_eq!(due(&queue, NOW).reason, "Hung");
 }
 
 #[test]
 fn a_message_is_as_long_as_the_api_takes() {
-    let mut outbox = EventQueue::new(EventLimits::default());
+    let mut queue = EventQueue::new(EventLimits::default());
     let mut long = notice("HbaFinding", "x");
     long.message = "\u{e4}".repeat(2000);
-    outbox.note(long, 1);
-    let message = due(&outbox, NOW).message;
+    queue.note(long, 1);
+    let message = due(&queue, NOW).message;
     assert!(message.len() <= 1024 && message.len() > 1000 && message.ends_with("..."));
 }
 
@@ -172,16 +172,16 @@ proptest! {
     /// However much happens, an hour costs ten Events and one a minute.
     #[test]
     fn much_ado_is_told_in_moderation(topics in proptest::collection::vec(0u8..200, 0..600)) {
-        let mut outbox = EventQueue::new(EventLimits::default());
+        let mut queue = EventQueue::new(EventLimits::default());
         let (mut sent, mut now) = (0, NOW);
         let mut topics = topics.into_iter();
         while now < secs(3600) {
             if let Some(topic) = topics.next() {
-                outbox.note(notice("Finding", &topic.to_string()), now.as_secs());
+                queue.note(notice("Finding", &topic.to_string()), now.as_secs());
             }
-            while let Due::Send(parcel) = outbox.next(now) {
+            while let Due::Send(update) = queue.next(now) {
                 sent += 1;
-                outbox.sent(&parcel, format!("pod.{sent}"), now);
+                queue.sent(&update, format!("pod.{sent}"), now);
             }
             now += secs(5);
         }

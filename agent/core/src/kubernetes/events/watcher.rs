@@ -1,6 +1,8 @@
 //! What in the status is worth an Event.
 
+use super::failover::FailoverWatcher;
 use super::notice::{Kind, Notice};
+use super::recovery::RecoveryWatcher;
 use crate::cluster::status::{Phase, PodStatus};
 use crate::cluster::topology::Role;
 use crate::finding::{Area, Finding, Severity};
@@ -18,6 +20,8 @@ pub struct Watcher {
     found: BTreeMap<Finding, (u64, bool)>,
     /// A data directory has been in the making, and no server has run since.
     made: bool,
+    failover: FailoverWatcher,
+    recovery: RecoveryWatcher,
 }
 
 impl Watcher {
@@ -26,6 +30,10 @@ impl Watcher {
         let mut notices = self.new_findings(status, now);
         notices.extend(self.new_phase(status));
         notices.extend(self.new_role(status));
+        if let Some(failover) = &status.failover {
+            notices.extend(self.failover.look(&status.pod, failover, now));
+        }
+        notices.extend(self.recovery.look(status.recovery.as_ref()));
         notices
     }
 
@@ -112,6 +120,7 @@ fn of_finding(finding: &Finding) -> Notice {
         Area::Hba => "HbaFinding",
         Area::Ssh => "SshFinding",
         Area::Postgres => "DatabaseFinding",
+        Area::Ha => "FailoverFinding",
         Area::Limits | Area::Kubernetes | Area::Other => "LimitsFinding",
     };
     Notice {

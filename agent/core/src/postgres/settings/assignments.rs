@@ -21,8 +21,17 @@ pub fn without(file: &[u8], names: &[&str]) -> Vec<u8> {
     lines.filter(|line| !sets(line)).flatten().copied().collect()
 }
 
+/// What may stand between words: a space, a tab or a carriage return, and nothing else.
+fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\r')
+}
+
 fn is_of(line: &[u8], name: &str) -> bool {
-    let line = line.trim_ascii_start();
+    let begin = line
+        .iter()
+        .position(|b| !is_blank(char::from(*b)))
+        .unwrap_or(line.len());
+    let line = line.split_at(begin).1;
     let is_name = |b: &u8| b.is_ascii_alphanumeric() || b"_.$".contains(b);
     let end = line.iter().position(|b| !is_name(b)).unwrap_or(line.len());
     line.split_at(end).0.eq_ignore_ascii_case(name.as_bytes())
@@ -30,7 +39,7 @@ fn is_of(line: &[u8], name: &str) -> bool {
 
 /// `name = value`, `name value`, the value bare or in quotes, and perhaps a remark.
 fn assignment(line: &str) -> Option<(String, String)> {
-    let line = line.trim_start();
+    let line = line.trim_start_matches(is_blank);
     let end = line
         .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '$')))
         .unwrap_or(line.len());
@@ -38,8 +47,8 @@ fn assignment(line: &str) -> Option<(String, String)> {
     if name.is_empty() {
         return None;
     }
-    let rest = rest.trim_start();
-    let rest = rest.strip_prefix('=').unwrap_or(rest).trim_start();
+    let rest = rest.trim_start_matches(is_blank);
+    let rest = rest.strip_prefix('=').unwrap_or(rest).trim_start_matches(is_blank);
     let value = match rest.strip_prefix('\'') {
         Some(quoted) => unquote(quoted)?,
         None => {
@@ -104,6 +113,13 @@ mod tests {
         assert_eq!(value_of(file, "primary_conninfo").as_deref(), Some("host=x"));
         assert_eq!(value_of(file, "port").as_deref(), Some("1"));
         assert_eq!(value_of(file, "host"), None);
+        for strange in [11, 12] {
+            assert_eq!(
+                value_of(&[strange, b'a', b'=', b'1'], "a"),
+                None,
+                "the server refuses that line"
+            );
+        }
         assert_eq!(
             value_of(b"a = 1\na '2'\n", "a").as_deref(),
             Some("2"),

@@ -66,8 +66,8 @@ fn judge(found: &Override<'_>, read: &Overriding<'_>) -> Option<Finding> {
         Some((Setter::Tools, _) | (Setter::Agent, true)) => return None,
         Some((Setter::Agent, false)) => Severity::Error,
         _ if own.is_none() => return None,
-        Some((Setter::ClusterYaml, false)) => Severity::Error,
-        Some((Setter::ClusterYaml, true)) | None => Severity::Warning,
+        Some((Setter::ClusterYaml | Setter::Failover(_), false)) => Severity::Error,
+        Some((Setter::ClusterYaml | Setter::Failover(_), true)) | None => Severity::Warning,
     };
     let who = match found.by_statement {
         true => "ALTER SYSTEM",
@@ -141,6 +141,32 @@ mod tests {
             .len()
                 == 1
         );
+    }
+
+    #[test]
+    fn a_certificate_of_somebody_elses_is_an_error_where_the_agent_has_one() {
+        let look = |own: &str, auto_conf: &str| {
+            let own = last_of_each(own.as_bytes());
+            overridden(&Overriding {
+                dir: "/d",
+                auto_conf: auto_conf.as_bytes(),
+                main: b"",
+                own: &own,
+            })
+        };
+        for file in ["ssl_cert_file", "ssl_key_file", "ssl_ca_file"] {
+            let found = look(&format!("{file} = 'gp-agent.crt'"), &format!("{file} = '/tmp/old'"));
+            assert_eq!(found.len(), 1, "{file}");
+            assert_eq!(found[0].severity, Severity::Error, "{found:?}");
+            assert!(found[0].what.contains("renewed"), "{found:?}");
+            assert!(
+                found[0].remedy.contains(&format!("ALTER SYSTEM RESET {file};")),
+                "{found:?}"
+            );
+            assert!(found[0].remedy.ends_with("then SELECT pg_reload_conf();"), "{found:?}");
+            // Without tls.secret it is the administrator's.
+            assert_eq!(look("ssl = on", &format!("{file} = '/tmp/old'")), []);
+        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Any history of two pods and their volumes: no empty database is ever made where one was.
 
-use super::{Decision, DirectoryKind, PARTNER_SILENT_FOR, Partner, Question, decide};
+use super::{Decision, DirectoryKind, Partner, Question, decide};
 use crate::cluster::topology::Role;
 use crate::postgres::control_data::ControlData;
 use crate::postgres::data_directory::{Look, Place, judge, missing_parts};
+use crate::process::timeouts;
 use proptest::prelude::*;
 
 /// A data directory: its database, timeline, marker, and what it has lost.
@@ -52,7 +53,9 @@ impl Volume {
                 system_id: readable.map(|data| data.id.to_string()),
                 timeline: readable.map(|data| data.timeline),
                 state: None,
+                checkpoint: None,
                 required: Vec::new(),
+                wal_page: None,
             },
             newest_history: 0,
             remembered: self.record.map(|id| id.to_string()),
@@ -152,7 +155,7 @@ impl World {
             partner_name: "the other",
             newest_timeline: 0,
             remains: remains.as_deref(),
-            asked_for: PARTNER_SILENT_FOR,
+            asked_for: timeouts::PARTNER_SILENT,
         });
         match decision {
             Decision::Create => self.create(i, steps),

@@ -11,15 +11,8 @@ mod tests;
 
 pub use crate::cluster::directory::DirectoryKind;
 use crate::cluster::topology::Role;
+use crate::process::timeouts;
 use std::time::Duration;
-
-/// How long an existing primary waits for its partner's word before it starts alone. A partner whose pod starts at the same
-/// time answers well within it.
-pub(crate) const PARTNER_SILENT_FOR: Duration = Duration::from_secs(5);
-
-/// How long the newest server waits for an older one that still runs to step down. That takes its agent a look at its peers and
-/// a stop; one that never does (version 0.1.0 steps down for a server that runs, not for a directory) must not win.
-pub(crate) const OLDER_STEPS_DOWN_WITHIN: Duration = Duration::from_secs(60);
 
 /// The facts about a directory that the decision rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +57,8 @@ pub enum Decision {
     Clone,
     /// Start what is there.
     Start,
+    /// Make the directory of a coordinator that was taken over from a standby's of the one that took over.
+    Rejoin,
     /// Ask again later; the text says what is waited for.
     Wait(String),
     /// A person must decide.
@@ -117,13 +112,15 @@ pub fn decide(q: &Question<'_>) -> Decision {
         if q.newest_timeline > q.own.timeline {
             return overtaken(q);
         }
-        if *q.partner == Partner::Silent && q.asked_for < PARTNER_SILENT_FOR {
+        // A partner whose pod starts at the same time answers well within it.
+        if *q.partner == Partner::Silent && q.asked_for < timeouts::PARTNER_SILENT {
             let name = q.partner_name;
             return Decision::Wait(format!(
                 "asking {name} about its data directory before starting this one"
             ));
         }
-        if runs_behind(q.own, q.partner) && q.asked_for < OLDER_STEPS_DOWN_WITHIN {
+        // One that never does (version 0.1.0 steps down for a server that runs, not for a directory) must not win.
+        if runs_behind(q.own, q.partner) && q.asked_for < timeouts::OLDER_STEPS_DOWN {
             let name = q.partner_name;
             return Decision::Wait(format!(
                 "waiting for {name}, which runs on an older timeline, to step down"
@@ -164,6 +161,11 @@ fn absent(q: &Question<'_>) -> Decision {
             true => had_another(q),
             false => Decision::Clone,
         },
+        Partner::Answered { directory, .. } if !q.role.is_writable() && directory.kind == DirectoryKind::Standby => {
+            Decision::Wait(format!(
+                "there is no data directory, and {name} holds a copy that nobody has promoted; waiting for one that writes"
+            ))
+        }
         _ if !q.role.is_writable() => Decision::Wait(format!("waiting for {name} to be up before copying it")),
         Partner::Silent | Partner::NotUnderstood { .. } => Decision::Wait(match q.remains {
             Some(remains) => {

@@ -10,7 +10,7 @@ fn decide(role: Role, own: &Directory, partner: &Partner, partner_name: &str) ->
         partner_name,
         newest_timeline: 0,
         remains: None,
-        asked_for: PARTNER_SILENT_FOR,
+        asked_for: timeouts::PARTNER_SILENT,
     })
 }
 
@@ -44,6 +44,21 @@ fn a_fresh_cluster_is_created() {
         decide(Role::Mirror, &dir(Absent, 0), &answered(Primary, 1, true), "p"),
         Decision::Clone
     );
+}
+
+/// By the record a pod without a directory is to follow, whatever it was made for.
+#[test]
+fn a_copy_is_made_of_a_server_that_writes_alone() {
+    let of = |kind| decide(Role::Standby, &dir(Absent, 0), &answered(kind, 1, false), "c-1");
+    let words = |decision| match decision {
+        Decision::Wait(words) => words,
+        other => format!("{other:?}"),
+    };
+    assert_eq!(
+        words(of(Standby)),
+        "there is no data directory, and c-1 holds a copy that nobody has promoted; waiting for one that writes"
+    );
+    assert_eq!(words(of(Primary)), "waiting for c-1 to be up before copying it");
 }
 
 #[test]
@@ -103,7 +118,7 @@ fn a_refused_old_primary_stays_refused_while_nobody_answers() {
         })
     };
     assert!(matches!(ask(2, Duration::from_secs(3600)), Decision::Refuse { .. }));
-    assert_eq!(ask(1, PARTNER_SILENT_FOR), Decision::Start);
+    assert_eq!(ask(1, timeouts::PARTNER_SILENT), Decision::Start);
     assert!(matches!(ask(0, Duration::ZERO), Decision::Wait(_)), "not so soon");
 }
 
@@ -122,8 +137,8 @@ fn the_newest_server_lets_an_older_one_step_down_first() {
             asked_for,
         })
     };
-    assert!(matches!(ask(PARTNER_SILENT_FOR), Decision::Wait(_)));
-    assert_eq!(ask(OLDER_STEPS_DOWN_WITHIN), Decision::Start, "it never will");
+    assert!(matches!(ask(timeouts::PARTNER_SILENT), Decision::Wait(_)));
+    assert_eq!(ask(timeouts::OLDER_STEPS_DOWN), Decision::Start, "it never will");
 }
 
 #[test]
@@ -181,7 +196,7 @@ proptest! {
             Decision::Start => prop_assert!(kind == Standby && silent == Decision::Start),
             Decision::Wait(words) => prop_assert!(words.contains(&why)),
             Decision::Refuse { .. } => prop_assert_eq!(&unclear, &silent),
-            Decision::Create | Decision::Clone => prop_assert!(false, "{:?}", unclear),
+            Decision::Create | Decision::Clone | Decision::Rejoin => prop_assert!(false, "{:?}", unclear),
         }
     }
 

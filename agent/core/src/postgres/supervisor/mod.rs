@@ -35,6 +35,8 @@ pub struct Supervisor {
     state: State,
     held: Option<String>,
     stopped: Option<Ending>,
+    /// Given back while the server that runs was ending already: it is started again when it has ended.
+    given_back: bool,
     backoff: Backoff,
     waiting: PollInterval,
     tries_failed: u32,
@@ -52,6 +54,7 @@ impl Supervisor {
             state: State::Looking,
             held: None,
             stopped,
+            given_back: false,
             backoff: Backoff::new(),
             waiting: WAIT,
             tries_failed: 0,
@@ -89,7 +92,7 @@ impl Supervisor {
             (State::Draining, _) => Vec::new(),
             (_, Event::Shutdown) => self.go(State::Draining, Activity::Drain),
             (_, Event::Hold(reason)) => self.hold(reason),
-            (_, Event::Resume) => self.resume(),
+            (_, Event::Resume { ending }) => self.resume(ending),
             (State::Looking, Event::Found { held, found }) => {
                 self.held = held;
                 self.found(found, now)
@@ -99,10 +102,10 @@ impl Supervisor {
             }
             (State::Starting, Event::Started { pid }) => {
                 self.starts += 1;
-                self.run(format!("postmaster {pid} started"), now)
+                self.run(format!("postmaster {pid} started"), false, now)
             }
             (State::Starting, Event::NotYet(reason)) => self.wait(Phase::Starting, reason),
-            (State::Running, Event::Ended { ending, words }) => self.ended(ending, words, now),
+            (State::Running | State::SteppingDown, Event::Ended { ending, words }) => self.ended(ending, words, now),
             (State::Running, Event::Overtaken(_)) => self.go(State::SteppingDown, Activity::Stop),
             // An administrator who holds it decides when.
             (State::Running, Event::Outgrown(_)) if self.held.is_some() => self.go(State::Running, Activity::Watch),
@@ -161,6 +164,7 @@ impl Supervisor {
 
     fn hold(&mut self, reason: String) -> Vec<Effect> {
         self.held = Some(reason.clone());
+        self.given_back = false;
         match self.state {
             State::Running | State::SteppingDown => vec![Effect::Show(Phase::Held, format!("held: {reason}"))],
             _ => self.stay_held(&reason),
@@ -173,8 +177,9 @@ impl Supervisor {
         self.pause(State::Held, LOOK_FOR_RETURN, Phase::Held, words)
     }
 
-    fn resume(&mut self) -> Vec<Effect> {
+    fn resume(&mut self, ending: bool) -> Vec<Effect> {
         let held = self.held.take().is_some();
+        self.given_back |= ending && matches!(self.state, State::Running | State::SteppingDown);
         match self.state {
             State::Running | State::SteppingDown if held => vec![Effect::Show(Phase::Starting, "resumed".into())],
             State::Running | State::SteppingDown => Vec::new(),
@@ -182,6 +187,8 @@ impl Supervisor {
                 let mut effects = self.forget_stop();
                 self.tries_failed = 0;
                 self.asking_since = None;
+                // The look may find one that is ending: it was meant.
+                self.given_back = true;
                 effects.extend(self.look());
                 effects
             }
@@ -197,7 +204,9 @@ impl Supervisor {
     /// administrator stopped stays stopped.
     fn found(&mut self, found: Found, now: Duration) -> Vec<Effect> {
         match (found, self.held.clone()) {
-            (Found::Server { pid }, _) => self.run(format!("postmaster {pid} was running already; adopted"), now),
+            (Found::Server { pid, ending }, _) => {
+                self.run(format!("postmaster {pid} was running already; adopted"), ending, now)
+            }
             (_, Some(reason)) => self.stay_held(&reason),
             (Found::Busy(reason), _) => self.wait(Phase::Starting, reason),
             (Found::Unfinished, _) => self.go(State::Making, Activity::Create),
@@ -235,9 +244,10 @@ impl Supervisor {
                 self.go(State::Starting, Activity::Start(inquiry))
             }
             // The directory is not what it was when the start was begun.
-            Decision::Create | Decision::Clone if asks == State::Starting => self.look(),
+            Decision::Create | Decision::Clone | Decision::Rejoin if asks == State::Starting => self.look(),
             Decision::Create => self.go(State::Making, Activity::Create),
             Decision::Clone => self.go(State::Making, Activity::Copy),
+            Decision::Rejoin => self.go(State::Making, Activity::Rejoin),
             Decision::Wait(reason) => {
                 let phase = match directory {
                     DirectoryKind::Absent => Phase::Bootstrapping,
@@ -255,10 +265,11 @@ impl Supervisor {
         effects
     }
 
-    fn run(&mut self, what: String, now: Duration) -> Vec<Effect> {
+    fn run(&mut self, what: String, ending: bool, now: Duration) -> Vec<Effect> {
         self.waiting.reset();
         self.asking_since = None;
         self.running_since = now;
+        self.given_back &= ending;
         let mut effects = self.forget_stop();
         effects.push(Effect::Refusal(None));
         effects.push(Effect::Runs { starts: self.starts });
@@ -275,6 +286,8 @@ impl Supervisor {
         self.crashed_at = (ending == Ending::Crash).then_some(now);
         if let Some(reason) = self.held.clone() {
             effects.extend(self.stay_held(&reason));
+        } else if ending.was_asked_for() && self.given_back {
+            effects.extend(self.look());
         } else if ending.was_asked_for() {
             self.stopped = Some(ending);
             effects.push(Effect::RecordStop(Some(ending)));

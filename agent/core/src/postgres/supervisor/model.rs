@@ -12,7 +12,7 @@ pub enum State {
     Looking,
     /// Asks the peers what this directory is.
     Deciding,
-    /// Makes the directory: creates a database, or copies one.
+    /// Makes the directory: creates a database, or copies one, or has an old coordinator's follow the new one.
     Making,
     /// Writes settings, lets others go first, decides once more, starts.
     Starting,
@@ -50,6 +50,8 @@ pub enum Activity {
     Create,
     /// Copy the partner's database: [`Event::Made`].
     Copy,
+    /// Make the directory a standby's of the pod that took over: [`Event::Made`].
+    Rejoin,
     /// Everything before a start, one more decision, the start: [`Event::Started`].
     Start(Inquiry),
     /// Watch the running server: [`Event::Ended`], [`Event::Overtaken`] or [`Event::Outgrown`].
@@ -102,6 +104,8 @@ pub enum Found {
     Server {
         /// Its process ID.
         pid: i32,
+        /// Whether it is ending already: a smart shutdown waits for its clients.
+        ending: bool,
     },
     /// Somebody who has to end first; the text says who.
     Busy(String),
@@ -160,7 +164,10 @@ pub enum Event {
     /// An administrator holds the postmaster; that is on the volume already.
     Hold(String),
     /// An administrator gives it back; that is on the volume already.
-    Resume,
+    Resume {
+        /// Whether the server that runs is just ending: its end is what the administrator has taken back.
+        ending: bool,
+    },
     /// The pod has to end.
     Shutdown,
     /// Nothing runs any more, or time is up.

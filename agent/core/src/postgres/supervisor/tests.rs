@@ -23,15 +23,16 @@ fn possible(state: State, choice: u8) -> Event {
     };
     match (state, choice) {
         (_, 0) => Event::Hold("h".into()),
-        (_, 1) => Event::Resume,
+        (_, 1) => Event::Resume { ending: false },
+        (State::Running | State::SteppingDown, 12) => Event::Resume { ending: true },
         (State::Draining, _) => Event::Drained,
         (_, 2) => Event::Shutdown,
-        (State::Looking, 3) => found(None, Found::Server { pid: 7 }),
+        (State::Looking, 3) => found(None, Found::Server { pid: 7, ending: false }),
         (State::Looking, 4) => found(Some("h"), free),
         (State::Looking, 5) => found(None, Found::Unfinished),
         (State::Looking, 6) => found(None, Found::Busy("b".into())),
         (State::Looking, 7) => Event::Failed("f".into()),
-        (State::Looking, 8) => found(Some("h"), Found::Server { pid: 7 }),
+        (State::Looking, 8) => found(Some("h"), Found::Server { pid: 7, ending: true }),
         (State::Looking, _) => found(None, free),
         (State::Deciding | State::Starting, 3) => decided(Decision::Wait("w".into())),
         (State::Deciding | State::Starting, 4) => decided(refuse),
@@ -48,6 +49,8 @@ fn possible(state: State, choice: u8) -> Event {
         (State::Running, 5) => ended(Ending::Immediate),
         (State::Running, 6) => Event::Outgrown("g".into()),
         (State::Running, _) => ended(Ending::Crash),
+        (State::SteppingDown, 3) => ended(Ending::Clean),
+        (State::SteppingDown, 4) => ended(Ending::Crash),
         (State::SteppingDown, _) => Event::ServerGone,
         _ => Event::Due,
     }
@@ -55,7 +58,7 @@ fn possible(state: State, choice: u8) -> Event {
 
 /// Walks; the interruptions of 0 to 2 come seldom, or no walk would get far.
 fn walks() -> impl Strategy<Value = Vec<(u8, u64)>> {
-    let choice = prop_oneof![1 => 0u8..3, 8 => 3u8..12];
+    let choice = prop_oneof![1 => 0u8..3, 8 => 3u8..13];
     proptest::collection::vec((choice, 0u64..100_000), 1..120)
 }
 
@@ -107,7 +110,7 @@ proptest! {
         for (choice, _) in after {
             let mut event = possible(machine.state(), choice);
             match &mut event {
-                Event::Resume => continue,
+                Event::Resume { .. } => continue,
                 // The file is there.
                 Event::Found { held, .. } => *held = Some("h".into()),
                 _ => {}
@@ -126,7 +129,7 @@ proptest! {
             let event = possible(machine.state(), choice);
             let running = machine.state() == State::Running;
             match &event {
-                Event::Resume if !running && machine.state() != State::SteppingDown => stopped = false,
+                Event::Resume { .. } if !running && machine.state() != State::SteppingDown => stopped = false,
                 Event::Found { found: Found::Server { .. }, .. } => stopped = false,
                 // A creation that is unfinished never had a server that was stopped.
                 Event::Found { found: Found::Unfinished, .. } if stopped => continue,
@@ -164,10 +167,15 @@ fn every_row_of_the_table_happens() {
     let (first, _) = Supervisor::new(None);
     let mut open = vec![first];
     while let Some(machine) = open.pop() {
-        if !known.insert((machine.state(), machine.held.is_some(), machine.stopped)) {
+        if !known.insert((
+            machine.state(),
+            machine.held.is_some(),
+            machine.stopped,
+            machine.given_back,
+        )) {
             continue;
         }
-        for choice in 0..12 {
+        for choice in 0..13 {
             let mut after = machine.clone();
             after.on(possible(machine.state(), choice), Duration::ZERO);
             seen.insert((machine.state(), after.state()));
@@ -187,7 +195,7 @@ fn a_crash_loop_backs_off_and_is_visible() {
     let mut pauses = Vec::new();
     let mut phases = Vec::new();
     for _ in 0..9 {
-        let found = Found::Server { pid: 7 };
+        let found = Found::Server { pid: 7, ending: false };
         machine.on(Event::Found { held: None, found }, Duration::ZERO);
         let ending = Ending::Crash;
         let words = "ended".into();
@@ -226,7 +234,7 @@ fn silence_is_counted_from_the_first_question() {
     machine.on(Event::Due, second * 13);
     assert_eq!(asks(found(&mut machine, second * 14)), second * 4);
     machine.on(Event::Hold("h".into()), second * 15);
-    machine.on(Event::Resume, second * 20);
+    machine.on(Event::Resume { ending: false }, second * 20);
     assert_eq!(asks(found(&mut machine, second * 20)), Duration::ZERO, "asked anew");
 }
 
@@ -235,7 +243,7 @@ fn a_copy_that_fails_is_tried_ever_more_seldom_and_at_once_when_an_administrator
     let (mut machine, _) = Supervisor::new(None);
     let mut fail = |resume: bool| {
         if resume {
-            machine.on(Event::Resume, Duration::ZERO);
+            machine.on(Event::Resume { ending: false }, Duration::ZERO);
         } else {
             machine.on(Event::Due, Duration::ZERO);
         }
@@ -261,15 +269,71 @@ fn a_copy_that_fails_is_tried_ever_more_seldom_and_at_once_when_an_administrator
 #[test]
 fn a_server_that_has_to_start_anew_does_unless_it_is_held() {
     let (mut machine, _) = Supervisor::new(None);
-    let found = Found::Server { pid: 7 };
+    let found = Found::Server { pid: 7, ending: false };
     machine.on(Event::Found { held: None, found }, Duration::ZERO);
     machine.on(Event::Hold("h".into()), Duration::ZERO);
     let outgrown = || Event::Outgrown("small".into());
     let effects = machine.on(outgrown(), Duration::ZERO);
     assert_eq!(begun(&effects), [&Activity::Watch], "its end must be seen");
-    machine.on(Event::Resume, Duration::ZERO);
+    machine.on(Event::Resume { ending: false }, Duration::ZERO);
     let effects = machine.on(outgrown(), Duration::ZERO);
     assert_eq!(begun(&effects), [&Activity::Stop]);
     machine.on(Event::ServerGone, Duration::ZERO);
     assert_eq!(machine.state(), State::Looking);
+}
+
+/// `pg_ctl stop` returns before the agent has seen the end; what an administrator says then is the last word.
+#[test]
+fn a_server_that_was_given_back_while_it_ended_is_started_again_once() {
+    let running = || {
+        let (mut machine, _) = Supervisor::new(None);
+        let found = Found::Server { pid: 7, ending: false };
+        machine.on(Event::Found { held: None, found }, Duration::ZERO);
+        machine
+    };
+    let end = |machine: &mut Supervisor| {
+        let ended = Event::Ended {
+            ending: Ending::Clean,
+            words: "stopped cleanly".into(),
+        };
+        machine.on(ended, Duration::ZERO);
+        machine.state()
+    };
+    let resume = |ending| Event::Resume { ending };
+    for held in [false, true] {
+        let mut machine = running();
+        if held {
+            machine.on(Event::Hold("h".into()), Duration::ZERO);
+        }
+        machine.on(resume(true), Duration::ZERO);
+        assert_eq!(end(&mut machine), State::Looking);
+        // It says nothing of the next server.
+        let found = Found::Server { pid: 8, ending: false };
+        machine.on(Event::Found { held: None, found }, Duration::ZERO);
+        assert_eq!(end(&mut machine), State::Stopped);
+    }
+    let mut machine = running();
+    machine.on(resume(false), Duration::ZERO);
+    assert_eq!(end(&mut machine), State::Stopped, "it ran on and was stopped later");
+    let mut machine = running();
+    machine.on(resume(true), Duration::ZERO);
+    machine.on(Event::Hold("h".into()), Duration::ZERO);
+    assert_eq!(end(&mut machine), State::Held, "held again");
+}
+
+#[test]
+fn a_server_that_was_given_back_before_it_was_found_ending_is_started_again_once() {
+    for ending in [true, false] {
+        let (mut machine, _) = Supervisor::new(None);
+        machine.on(Event::Resume { ending: false }, Duration::ZERO);
+        let found = Found::Server { pid: 7, ending };
+        machine.on(Event::Found { held: None, found }, Duration::ZERO);
+        let stop = |machine: &mut Supervisor| {
+            let (ending, words) = (Ending::Clean, "stopped".into());
+            machine.on(Event::Ended { ending, words }, Duration::ZERO);
+            machine.state()
+        };
+        let state = stop(&mut machine);
+        assert_eq!(state, if ending { State::Looking } else { State::Stopped });
+    }
 }

@@ -1,76 +1,59 @@
 //! The status as Prometheus metrics.
 
+mod failover;
+mod format;
+mod recovery;
+mod values;
+
 use crate::sys::log::writer::Dropped;
+pub(crate) use format::Format;
 use gp_agent_core::cluster::probes;
 use gp_agent_core::cluster::status::{Phase, PodStatus, StorageStatus};
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::finding::{Area, Severity};
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use std::sync::atomic::AtomicU64;
+use values::{Labels, counter, counters, family, flag, gauge};
 
-type Float = Gauge<f64, AtomicU64>;
-type Labels = Vec<(&'static str, String)>;
-
-/// The text that `/metrics` serves (OpenMetrics 1.0).
-pub(crate) fn render(status: &PodStatus, dropped: Dropped, now: u64) -> String {
+/// The text that `/metrics` serves.
+pub(crate) fn render(status: &PodStatus, dropped: Dropped, now: u64, format: Format) -> String {
     let mut registry = Registry::with_prefix("gp_agent");
     roles(&mut registry, status);
     database(&mut registry, status, now);
     findings(&mut registry, status);
     volumes(&mut registry, status);
     certificate(&mut registry, status);
+    if let Some(running) = status.failover.as_ref().filter(|failover| failover.runs()) {
+        failover::failover(&mut registry, running, now);
+    }
+    if let Some(recovery) = &status.recovery {
+        recovery::recovery(&mut registry, recovery);
+        recovery::roles(&mut registry, &recovery.roles);
+    }
     agent(&mut registry, status);
     log(&mut registry, dropped);
     let mut text = String::new();
     match encode(&mut text, &registry) {
-        Ok(()) => text,
-        Err(error) => format!("# {error}\n# EOF\n"),
+        Ok(()) => format.of(text),
+        Err(error) => format.of(format!("# {error}\n# EOF\n")),
     }
-}
-
-fn gauge(registry: &mut Registry, name: &str, help: &str, value: f64) {
-    let gauge = Float::default();
-    gauge.set(value);
-    registry.register(name, help, gauge);
-}
-
-fn counter(registry: &mut Registry, name: &str, help: &str, value: u64) {
-    let counter: Counter = Counter::default();
-    counter.inc_by(value);
-    registry.register(name, help, counter);
-}
-
-fn family<L>(registry: &mut Registry, name: &str, help: &str, values: Vec<(L, f64)>)
-where
-    L: EncodeLabelSet + Clone + std::hash::Hash + Eq + std::fmt::Debug + Send + Sync + 'static,
-{
-    let family = Family::<L, Float>::default();
-    for (labels, value) in values {
-        family.get_or_create(&labels).set(value);
-    }
-    registry.register(name, help, family);
-}
-
-fn flag(yes: bool) -> f64 {
-    if yes { 1.0 } else { 0.0 }
 }
 
 fn roles(registry: &mut Registry, status: &PodStatus) {
     let all = [Role::Coordinator, Role::Standby, Role::Primary, Role::Mirror];
     let role = |r: Role| (vec![("role", r.to_string())], flag(status.active_role == Some(r)));
-    let values: Vec<(Labels, f64)> = all.into_iter().map(role).collect();
-    family(registry, "role", "1 for the role that is active in this pod", values);
-    let phase = |p: Phase| (vec![("phase", p.as_str())], flag(status.phase == p));
+    family(
+        registry,
+        "role",
+        "1 for the role that is active in this pod",
+        all.map(role),
+    );
+    let phase = |p: Phase| (vec![("phase", p.as_str().to_string())], flag(status.phase == p));
     family(
         registry,
         "phase",
-        "1 for the phase of the pod's life that is on stage",
-        Phase::ALL.into_iter().map(phase).collect(),
+        "1 for the pod's current phase",
+        Phase::ALL.into_iter().map(phase),
     );
 }
 
@@ -108,7 +91,7 @@ fn database(registry: &mut Registry, status: &PodStatus, now: u64) {
         registry,
         "replication_lag_bytes",
         "Bytes of write-ahead log not yet replayed at the receiving end",
-        lag.collect(),
+        lag,
     );
     gauge(
         registry,
@@ -127,19 +110,9 @@ fn findings(registry: &mut Registry, status: &PodStatus) {
         count(Area::Dns),
     );
     gauge(registry, "hba_findings", "Findings about pg_hba.conf", count(Area::Hba));
-    let areas = [
-        Area::Config,
-        Area::Storage,
-        Area::Dns,
-        Area::Hba,
-        Area::Ssh,
-        Area::Postgres,
-        Area::Limits,
-        Area::Kubernetes,
-    ];
     let severities = [Severity::Info, Severity::Warning, Severity::Error];
     let mut values: Vec<(Labels, f64)> = Vec::new();
-    for (area, severity) in areas.iter().flat_map(|a| severities.iter().map(move |s| (*a, *s))) {
+    for (area, severity) in Area::ALL.iter().flat_map(|a| severities.iter().map(move |s| (*a, *s))) {
         let n = status
             .findings
             .iter()
@@ -154,12 +127,44 @@ fn findings(registry: &mut Registry, status: &PodStatus) {
 }
 
 fn volumes(registry: &mut Registry, status: &PodStatus) {
-    let labels = |s: &StorageStatus| -> Labels { vec![("path", s.path.clone()), ("purpose", s.purpose.clone())] };
+    fsync(registry, &status.storage);
+    let mut of_each = |name, help, value: fn(&StorageStatus) -> Option<f64>| {
+        let values = status.storage.iter().filter_map(|s| Some((labels(s), value(s)?)));
+        family(registry, name, help, values);
+    };
+    of_each(
+        "storage_free_bytes",
+        "Bytes free for this user; asked every two seconds",
+        |s| Some(s.free_bytes as f64),
+    );
+    of_each("storage_size_bytes", "Bytes of the whole volume", |s| {
+        Some(s.total_bytes as f64)
+    });
+    of_each(
+        "storage_free_inodes",
+        "Files that can still be created on the volume; asked every two seconds",
+        |s| s.free_inodes.map(|free| free as f64),
+    );
+    of_each("storage_read_only", "1 while the volume is mounted read-only", |s| {
+        Some(flag(s.read_only))
+    });
+    of_each("storage_durable", "1 when the volume passed as durable", |s| {
+        Some(flag(s.durable))
+    });
+    hung(registry, status);
+}
+
+fn labels(volume: &StorageStatus) -> Labels {
+    vec![("path", volume.path.clone()), ("purpose", volume.purpose.clone())]
+}
+
+fn fsync(registry: &mut Registry, volumes: &[StorageStatus]) {
     let mut latency: Vec<(Labels, f64)> = Vec::new();
-    for s in &status.storage {
-        for (quantile, value) in [("0.5", s.fsync_p50_seconds), ("0.99", s.fsync_p99_seconds)] {
+    for s in volumes {
+        for (percentile, value) in [("50", s.fsync_p50_seconds), ("99", s.fsync_p99_seconds)] {
             let mut with = labels(s);
-            with.push(("quantile", quantile.to_string()));
+            // The label `quantile` belongs to summaries.
+            with.push(("percentile", percentile.to_string()));
             latency.push((with, value));
         }
     }
@@ -169,36 +174,11 @@ fn volumes(registry: &mut Registry, status: &PodStatus) {
         "Seconds of a small write and its fdatasync, measured at the start",
         latency,
     );
-    let free = status.storage.iter().map(|s| (labels(s), s.free_bytes as f64));
-    family(
-        registry,
-        "storage_free_bytes",
-        "Bytes free for this user; asked every two seconds",
-        free.collect(),
-    );
-    let size = status.storage.iter().map(|s| (labels(s), s.total_bytes as f64));
-    family(
-        registry,
-        "storage_size_bytes",
-        "Bytes of the whole volume",
-        size.collect(),
-    );
-    let inodes = status.storage.iter();
-    let inodes = inodes.filter_map(|s| Some((labels(s), s.free_inodes? as f64)));
-    family(
-        registry,
-        "storage_free_inodes",
-        "Files that can still be created on the volume; asked every two seconds",
-        inodes.collect(),
-    );
-    let read_only = status.storage.iter().map(|s| (labels(s), flag(s.read_only)));
-    family(
-        registry,
-        "storage_read_only",
-        "1 while the volume is mounted read-only",
-        read_only.collect(),
-    );
-    let hung = |path: &str| status.hung_volumes.iter().any(|v| v.path == path);
+}
+
+/// Of a volume that hangs from the start nothing else is known than its path.
+fn hung(registry: &mut Registry, status: &PodStatus) {
+    let hangs = |path: &str| status.hung_volumes.iter().any(|v| v.path == path);
     let mut paths: Vec<&str> = status.storage.iter().map(|s| s.path.as_str()).collect();
     paths.extend(status.hung_volumes.iter().map(|v| v.path.as_str()));
     paths.sort_unstable();
@@ -209,15 +189,7 @@ fn volumes(registry: &mut Registry, status: &PodStatus) {
         "1 while the volume's file system does not answer",
         paths
             .into_iter()
-            .map(|path| (Labels::from([("path", path.to_string())]), flag(hung(path))))
-            .collect(),
-    );
-    let durable = status.storage.iter().map(|s| (labels(s), flag(s.durable)));
-    family(
-        registry,
-        "storage_durable",
-        "1 when the volume passed as durable",
-        durable.collect(),
+            .map(|path| (Labels::from([("path", path.to_string())]), flag(hangs(path)))),
     );
 }
 
@@ -262,15 +234,12 @@ fn agent(registry: &mut Registry, status: &PodStatus) {
 }
 
 fn log(registry: &mut Registry, dropped: Dropped) {
-    let family = Family::<Labels, Counter>::default();
-    for (source, records) in [("agent", dropped.agent), ("server", dropped.servers)] {
-        let labels = vec![("source", source.to_string())];
-        family.get_or_create(&labels).inc_by(records);
-    }
-    registry.register(
+    let records = [("agent", dropped.agent), ("server", dropped.servers)];
+    counters(
+        registry,
         "log_dropped",
         "Log records dropped because nobody read standard error, since the agent started",
-        family,
+        records.map(|(source, records)| (vec![("source", source.to_string())], records)),
     );
 }
 

@@ -41,6 +41,7 @@ impl Watcher {
         if std::mem::take(&mut peer.failures) > 0 && peer.found {
             self.failing = self.failing.saturating_sub(1);
         }
+        peer.doubted = false;
         if !std::mem::replace(&mut peer.found, true) {
             self.missing = self.missing.saturating_sub(1);
         }
@@ -97,6 +98,7 @@ impl Watcher {
             self.failing += 1;
         }
         peer.failures = peer.failures.saturating_add(1);
+        let gone = error.is_negative() && (peer.doubted || !peer.found);
         let pod = &peer.pod;
         self.map.send_if_modified(|map| {
             let Some(view) = map.get_mut(pod) else {
@@ -106,7 +108,7 @@ impl Watcher {
             if different && view.found() {
                 warn!(pod, "{error}; keeping its addresses {:?}", view.addresses);
             }
-            different
+            std::mem::replace(&mut view.gone, gone) != gone || different
         });
         self.pace.retry(peer.failures, self.missing + self.failing)
     }

@@ -8,6 +8,7 @@ pub(super) use watcher::Watcher;
 use watcher::Peer;
 
 use super::commands::{Command, Counts};
+use super::hosts::HostsKeeper;
 use super::name_checks::{Checks, Round};
 use super::schedule::Schedule;
 use crate::lifecycle::status_board::now as unix;
@@ -33,8 +34,7 @@ impl Watcher {
     pub(super) fn new(
         topology: &Topology,
         me: &Member,
-        resolver: Resolver,
-        names: NssResolver,
+        (resolver, names, hosts): (Resolver, NssResolver, Option<HostsKeeper>),
         pace: LookupIntervals,
         in_hba: watch::Sender<BTreeSet<String>>,
         counts: watch::Sender<Counts>,
@@ -56,6 +56,7 @@ impl Watcher {
                     found: false,
                     failures: 0,
                     asked: None,
+                    doubted: false,
                 }
             })
             .collect();
@@ -65,6 +66,7 @@ impl Watcher {
         let watcher = Watcher {
             resolver: Arc::new(resolver),
             names: Arc::new(names),
+            hosts,
             pace,
             index: index.collect(),
             near: peers.iter().filter(|p| p.near).count(),
@@ -90,7 +92,7 @@ impl Watcher {
             let now = Instant::now();
             self.ask_due(now);
             if round.is_none() && self.checks.next().is_some_and(|at| at <= now) {
-                round = self.checks.start(&self.names, &self.pace, now);
+                round = self.begin_round(now);
             }
             let free = self.asking.len() < self.pace.at_once.max(1);
             let lookup_due = self.schedule.next().filter(|_| free);
@@ -114,6 +116,19 @@ impl Watcher {
                 progress_due = self.log_progress(progress_due);
             }
         }
+    }
+
+    /// Starts the checks that are due. libc reads the file of hosts, which has to know by then what this task knows.
+    fn begin_round(&mut self, now: Instant) -> Option<BoxFuture<'static, Round>> {
+        let checks = self.checks.start(&self.names, &self.pace, now)?;
+        let Some(hosts) = self.hosts.clone() else {
+            return Some(checks);
+        };
+        let peers = self.map.subscribe();
+        Some(Box::pin(async move {
+            hosts.update(&peers).await;
+            checks.await
+        }))
     }
 
     fn ask_due(&mut self, now: Instant) {
@@ -153,6 +168,7 @@ impl Watcher {
                     return;
                 };
                 peer.families = Families::Both;
+                peer.doubted = true;
                 let now = Instant::now();
                 let soonest = peer.asked.map_or(now, |asked| now.max(asked + pause));
                 self.schedule.sooner(i, soonest);

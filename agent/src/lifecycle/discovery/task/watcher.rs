@@ -1,6 +1,7 @@
 //! What the task knows.
 
 use crate::lifecycle::discovery::commands::Counts;
+use crate::lifecycle::discovery::hosts::HostsKeeper;
 use crate::lifecycle::discovery::name_checks::Checks;
 use crate::lifecycle::discovery::schedule::Schedule;
 use crate::sys::discovery::dns::{Answer, DnsError, Families, Resolver};
@@ -25,6 +26,8 @@ pub(super) struct Peer {
     pub(super) found: bool,
     pub(super) failures: u32,
     pub(super) asked: Option<Instant>,
+    /// Whether somebody found it silent, or somebody else there, since it was last found.
+    pub(super) doubted: bool,
 }
 
 pub(super) type Lookup = (usize, Families, Result<Answer, DnsError>);
@@ -33,6 +36,7 @@ pub(super) type Lookup = (usize, Families, Result<Answer, DnsError>);
 pub(in crate::lifecycle::discovery) struct Watcher {
     pub(super) resolver: Arc<Resolver>,
     pub(super) names: Arc<NssResolver>,
+    pub(super) hosts: Option<HostsKeeper>,
     pub(super) pace: LookupIntervals,
     pub(super) peers: Vec<Peer>,
     pub(super) index: HashMap<String, usize>,

@@ -3,8 +3,9 @@
 
 use super::progress::tell;
 use super::request::with_request;
-use super::{remote, tool, verify};
+use super::{remote, verify};
 use crate::engine::Greenplum;
+use crate::lifecycle::greenplum::tool;
 use crate::lifecycle::pod::Pod;
 use crate::sys::storage::fs::write_atomically;
 use anyhow::{Context, Result, bail};
@@ -95,7 +96,7 @@ async fn mend(pod: &Pod, greenplum: &Greenplum, folder: &Path, lacks: &CreationG
         remote::clear(pod, standby.filter(|m| m.role == Role::Standby)).await?;
         let arguments = with_request(pod, greenplum, folder, &locale(pod), gpinitstandby_arguments).await;
         let arguments = arguments.map_err(words)?.context("there is no standby")?;
-        tool::run(pod, greenplum, "gpinitstandby", &arguments).await?;
+        tool::run(pod, greenplum, "gpinitstandby", &arguments, None).await?;
     }
     if !lacks.mirrors.is_empty() {
         tell(pod, "adding the mirrors (gpaddmirrors)");
@@ -104,12 +105,12 @@ async fn mend(pod: &Pod, greenplum: &Greenplum, folder: &Path, lacks: &CreationG
         let text = with_request(pod, greenplum, folder, &locale(pod), gpaddmirrors_file).await;
         write_atomically(&folder.join(GPADDMIRRORS_FILE), text.map_err(words)?.as_bytes(), 0o600)?;
         let arguments = with_request(pod, greenplum, folder, &locale(pod), gpaddmirrors_arguments).await;
-        tool::run(pod, greenplum, "gpaddmirrors", &arguments).await?;
+        tool::run(pod, greenplum, "gpaddmirrors", &arguments, None).await?;
     } else if !lacks.down.is_empty() {
         tell(pod, "recovering the mirrors (gprecoverseg)");
         // Whole copies: a mirror that failed inside gpinitsystem may have no directory, and no primary has much yet.
         let whole = ["-a", "-F"].map(String::from);
-        tool::run(pod, greenplum, "gprecoverseg", &whole).await?;
+        tool::run(pod, greenplum, "gprecoverseg", &whole, None).await?;
     }
     Ok(())
 }

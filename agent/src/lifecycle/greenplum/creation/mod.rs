@@ -2,13 +2,14 @@
 //! catalog, and finishes what that left undone.
 
 mod complete;
+mod gpinitsystem;
 pub(crate) mod post_create;
 mod progress;
-pub(crate) mod record;
-mod remote;
+mod record;
+pub(in crate::lifecycle) mod remote;
 mod request;
 pub(crate) mod set_aside;
-mod tool;
+mod used;
 mod verify;
 
 pub(crate) use request::folders;
@@ -48,7 +49,7 @@ pub(crate) async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
     let mut record = Record::load(pod)?;
     if record.state >= CreationState::Whole {
         bail!(
-            "{} is gone, although the cluster was created here; bring the lost volume back, or activate the standby (gpactivatestandby in its pod)",
+            "{} is gone, although the cluster was created here; bring the lost volume back, or let the standby take over (where no failover runs, gpactivatestandby in its pod)",
             pod.dir().display()
         );
     }
@@ -61,6 +62,10 @@ pub(crate) async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
     if broken_off && !whole {
         // Before anything is told: what does not change is said once.
         refuse_exhausted(pod, &record)?;
+        if let Some(made) = used::by_somebody(pod, greenplum).await? {
+            tracing::warn!("somebody has used the cluster whose creation was broken off ({made}): it is kept as it is");
+            return servers_there(pod, &mut record).await;
+        }
     }
     show_others(pod, "waiting for the names of all peers");
     discovered::all_found(pod).await;
@@ -172,7 +177,7 @@ fn refuse_over_data(entries: &[PodReport]) -> Result<()> {
     let holders: Vec<String> = entries.iter().filter_map(holds).collect();
     if !holders.is_empty() {
         bail!(
-            "the coordinator's volume is empty, but there are data directories on {}; bring the coordinator's lost volume back, or, if those hold nothing of worth, move them away by hand (gp-agent check there shows where)",
+            "the coordinator's volume is empty, but there are data directories on {}; bring the coordinator's lost volume back, or, if those hold no data you need, move them away by hand (gp-agent check there shows where)",
             holders.join(", ")
         );
     }
@@ -180,7 +185,7 @@ fn refuse_over_data(entries: &[PodReport]) -> Result<()> {
 }
 
 async fn complete(pod: &Pod) -> bool {
-    tool::end_leftovers();
+    gpinitsystem::end_leftovers();
     verify::runs(pod)
         && verify::lacks(pod, BROKEN_OFF_ANSWERS_WITHIN)
             .await
@@ -197,7 +202,7 @@ async fn attempt(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Resul
     let locale = remote::preflight(pod, greenplum).await;
     let folder = request_folder(pod)?;
     let logs = logs(pod);
-    tool::keep_old_logs(&logs, record.attempts + 1)
+    gpinitsystem::keep_old_logs(&logs, record.attempts + 1)
         .with_context(|| format!("cannot rename old logs in {}", logs.display()))?;
     let plan = plan(pod, greenplum, &folder, &locale).await?;
     record.attempts += 1;
@@ -206,7 +211,7 @@ async fn attempt(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Resul
         pod,
         &format!("gpinitsystem begins (attempt {} of {most})", record.attempts),
     );
-    let ran = tool::gpinitsystem(pod, greenplum, &plan, &logs).await;
+    let ran = gpinitsystem::run(pod, greenplum, &plan, &logs).await;
     let judged = verify::lacks(pod, verify::SERVERS_ANSWER_WITHIN).await;
     match judged {
         Ok(lacks) if lacks.servers.is_empty() => return Ok(()),

@@ -1,8 +1,9 @@
 //! Once after the creation: a database for gpadmin, and the SQL files of the configuration, in the order of their names.
 
 use super::record::Record;
-use super::{complete, finish_later, tool};
+use super::{complete, finish_later};
 use crate::engine::Greenplum;
+use crate::lifecycle::greenplum::tool;
 use crate::lifecycle::pod::Pod;
 use anyhow::{Context, Result};
 use gp_agent_core::cluster::topology::Role;
@@ -66,7 +67,7 @@ async fn once(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
         tracing::info!("running {} in database {}", file.display(), config.database);
         let file = file.display().to_string();
         let words = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &config.database, "-f", &file];
-        tool::run(pod, greenplum, "psql", &words.map(String::from)).await?;
+        tool::run(pod, greenplum, "psql", &words.map(String::from), None).await?;
         record.sql_done.push(name);
         record.store(pod)?;
     }

@@ -1,4 +1,8 @@
 //! What is remembered of the creation on the coordinator's volume, so that a run that was killed is understood.
+//!
+//! A journal: it is written before what it tells of is done, and read anew for each decision, so no copy in memory can be ahead
+//! of it. Only the creation reads and writes it. What it says does not go into the pod's state: whether the cluster exists is
+//! told there, by what the creation does (`docs/design/creation.md`).
 
 use crate::lifecycle::pod::Pod;
 use crate::sys::storage::fs::write_atomically;
@@ -7,7 +11,7 @@ use gp_agent_core::greenplum::creation_state::{CreationEvent, CreationState};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// The file.
+/// The journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Record {

@@ -2,13 +2,14 @@
 
 use super::progress::{show, tell};
 use super::set_aside;
+use super::set_aside::Whole;
 use crate::engine::Greenplum;
 use crate::lifecycle::greenplum::coordinator_timeline;
 use crate::lifecycle::pod::Pod;
 use crate::sys::greenplum::preflight;
 use crate::sys::greenplum::preflight::{Surroundings, unix_millis};
 use crate::sys::ssh::programs;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use futures_util::{StreamExt, stream};
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::Member;
@@ -62,7 +63,7 @@ pub(super) async fn clear<'a>(pod: &Pod, members: impl Iterator<Item = &'a Membe
     let mut failed = Vec::new();
     if members.clone().any(|m| m.pod == pod.me.pod) {
         let cleared = match coordinator_timeline::read(&pod.state_dir()) {
-            Ok(seen) => set_aside::clear(pod.dir(), &pod.state_dir(), pod.me.port, seen).await,
+            Ok(seen) => set_aside::clear(pod.dir(), &pod.state_dir(), pod.me.port, seen, Whole::Kept).await,
             // What belongs to a created cluster must not be touched, and that is not known here.
             Err(error) => Err(error.into()),
         };
@@ -70,8 +71,7 @@ pub(super) async fn clear<'a>(pod: &Pod, members: impl Iterator<Item = &'a Membe
             failed.push(format!("{}: {error:#}", pod.me.pod));
         }
     }
-    let words = [own_program(), "set-aside".into(), pod.topology.cluster.clone()];
-    let command = command_line(&words);
+    let command = set_aside_command(pod, Whole::Kept);
     for (member, _, said) in everywhere(pod, members, |_| command.clone()).await {
         match said {
             Ok(said) => tracing::info!("{}: set aside: {}", member.pod, said.trim()),
@@ -83,6 +83,24 @@ pub(super) async fn clear<'a>(pod: &Pod, members: impl Iterator<Item = &'a Membe
         bail!("cannot set aside what an earlier attempt left: {}", failed.join("; "));
     }
     Ok(())
+}
+
+/// Sets aside what gpaddmirrors, broken off, left on another pod's host.
+///
+/// # Errors
+/// That failed, and why; as for a directory of a primary.
+pub(in crate::lifecycle) async fn clear_other(pod: &Pod, member: &Member) -> Result<()> {
+    let command = set_aside_command(pod, Whole::IfStandby);
+    let said = programs::run_there(&client_config(pod), &member.fqdn, &command, ANSWER_WITHIN).await;
+    let said = said.with_context(|| format!("cannot set aside what an earlier run left in {}", member.pod))?;
+    tracing::warn!("{}: set aside: {}", member.pod, said.trim());
+    Ok(())
+}
+
+fn set_aside_command(pod: &Pod, whole: Whole) -> String {
+    let mut words = vec![own_program(), "set-aside".into(), pod.topology.cluster.clone()];
+    words.extend((whole == Whole::IfStandby).then(|| "--copy".into()));
+    command_line(&words)
 }
 
 /// The same image, so the same path, on every host.

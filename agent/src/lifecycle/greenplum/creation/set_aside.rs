@@ -1,5 +1,5 @@
-//! Clearing one host of what an unfinished creation left there: servers are stopped, the directory gets a dated name.
-//! Nothing is deleted, and nothing is touched that belongs to a cluster that was created.
+//! Clearing one host of what an unfinished creation, or the making of a mirror, left there: servers are stopped, the directory gets
+//! a dated name. Nothing is deleted, and nothing is touched that belongs to a cluster that was created.
 
 use crate::sys::postgres::database_record;
 use crate::sys::postgres::pidfile;
@@ -15,16 +15,32 @@ use std::time::Duration;
 
 const ENDS_WITHIN: Duration = Duration::from_secs(20);
 
+/// What becomes of a directory that is whole in a cluster that was created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whole {
+    /// It stays: nobody else has what is in it, as far as is known.
+    Kept,
+    /// One of a standby gives way: its primary has all that is in it, and who asks has seen that no catalog lists it.
+    IfStandby,
+}
+
 /// Clears `dir`, and the socket's lock file of a server on `port` that is gone. Returns where its contents are now; `None` when there was nothing. `seen_coordinator` is what this pod
 /// remembers of created clusters.
 ///
 /// # Errors
 /// The directory belongs to a created cluster, or something that runs on it cannot be stopped.
-pub(crate) async fn clear(dir: &Path, state_dir: &Path, port: u16, seen_coordinator: u32) -> Result<Option<PathBuf>> {
+pub(crate) async fn clear(
+    dir: &Path,
+    state_dir: &Path,
+    port: u16,
+    seen_coordinator: u32,
+    whole: Whole,
+) -> Result<Option<PathBuf>> {
     pidfile::remove_stale_socket_lock(Path::new("/tmp"), port)?;
     let exists = dir.try_exists()?;
     // What is no whole directory was never started: a copy that was broken off.
-    if exists && seen_coordinator > 0 && is_whole(dir) {
+    let gives_way = whole == Whole::IfStandby && is_standby(dir);
+    if exists && seen_coordinator > 0 && is_whole(dir) && !gives_way {
         bail!(
             "{} belongs to a cluster that was created; it is left as it is",
             dir.display()
@@ -47,6 +63,12 @@ pub(crate) async fn clear(dir: &Path, state_dir: &Path, port: u16, seen_coordina
     let aside = set_aside(dir).with_context(|| format!("cannot set {} aside", dir.display()))?;
     tracing::warn!(path = %dir.display(), "left by an unfinished creation; set aside as {}", aside.display());
     Ok(Some(aside))
+}
+
+fn is_standby(dir: &Path) -> bool {
+    ["standby.signal", "recovery.conf"]
+        .iter()
+        .any(|marker| dir.join(marker).exists())
 }
 
 fn is_whole(dir: &Path) -> bool {

@@ -2,7 +2,7 @@
 //! begins. So what a killed attempt leaves is known for what it is, and is removed; whatever cannot be proven to be that
 //! stays.
 
-use crate::sys::storage::fs::write_atomically;
+use crate::sys::storage::fs::{remove_if_there, write_atomically};
 use anyhow::{Context, Result};
 use gp_agent_core::postgres::standby::is_servers;
 use serde::{Deserialize, Serialize};
@@ -90,10 +90,7 @@ fn make(path: &Path) -> io::Result<Folder> {
 /// # Errors
 /// The record cannot be removed.
 pub(super) fn finish(state_dir: &Path) -> io::Result<()> {
-    match std::fs::remove_file(file(state_dir)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    remove_if_there(&file(state_dir)).map(drop)
 }
 
 /// Removes what an attempt left under the name `making`, when the record proves that it is that. Otherwise nothing is

@@ -11,16 +11,17 @@ use crate::lifecycle::status_board::now;
 use crate::sys::postgres::database_record::being_made;
 use crate::sys::process;
 use crate::sys::process::Process;
-use crate::sys::storage::fs::set_aside;
+use crate::sys::storage::fs::{rename_durably, set_aside};
 use anyhow::{Context, Result, bail};
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::config::Auth;
 use rustix::process::Signal;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// initdb, for a coordinator or a primary.
-pub(crate) async fn create(pod: &Pod, postgres: &Postgres) -> Result<()> {
+pub(crate) async fn create(pod: &Arc<Pod>, postgres: &Postgres) -> Result<()> {
     pod.board
         .phase(Phase::Bootstrapping, "creating an empty database (initdb)");
     let config = pod.config.borrow().clone();
@@ -35,11 +36,11 @@ pub(crate) async fn create(pod: &Pod, postgres: &Postgres) -> Result<()> {
         password_file: (config.hba.auth == Auth::ScramSha256).then_some(config.hba.password_file.as_path()),
     };
     postgres.create(&wanted).await?;
-    settle(pod, &making)
+    settle(pod, making).await
 }
 
 /// pg_basebackup from the partner, for a standby, a mirror, or an old primary whose volume was emptied.
-pub(crate) async fn clone_partner(pod: &Pod, postgres: &Postgres, partner: &Member) -> Result<()> {
+pub(crate) async fn clone_partner(pod: &Arc<Pod>, postgres: &Postgres, partner: &Member) -> Result<()> {
     pod.board
         .phase(Phase::Bootstrapping, format!("copying {} (pg_basebackup)", partner.pod));
     let making = clear_the_place(pod).await?;
@@ -56,7 +57,7 @@ pub(crate) async fn clone_partner(pod: &Pod, postgres: &Postgres, partner: &Memb
         tablespaces,
     };
     postgres.clone_from(&wanted).await?;
-    settle(pod, &making)
+    settle(pod, making).await
 }
 
 /// Writes down what the attempt may write into, after it was made.
@@ -68,16 +69,16 @@ async fn begin(pod: &Pod, making: &Path, beside: Vec<PathBuf>) -> Result<()> {
 }
 
 /// Gives the directory its settings while nobody else can see it, then its name.
-fn settle(pod: &Pod, making: &Path) -> Result<()> {
-    settings::write(pod, making)?;
-    let dir = pod.dir();
-    std::fs::rename(making, dir).with_context(|| format!("cannot rename {} to {}", making.display(), dir.display()))?;
-    let parent = dir.parent().unwrap_or(dir);
-    std::fs::File::open(parent)
-        .and_then(|parent| parent.sync_all())
-        .with_context(|| format!("cannot make the new name durable in {}", parent.display()))?;
-    attempt::finish(&pod.state_dir()).context("cannot forget the attempt")?;
-    tracing::info!(path = %dir.display(), "the data directory is whole");
+async fn settle(pod: &Arc<Pod>, making: PathBuf) -> Result<()> {
+    let made = pod.clone();
+    // In one piece: whoever gives up waiting leaves nothing half done.
+    let settle = move || {
+        settings::write_now(&made, &making)?;
+        rename_durably(&making, made.dir())?;
+        attempt::finish(&made.state_dir()).context("cannot forget the attempt")
+    };
+    pod.volume.run(settle).await?;
+    tracing::info!(path = %pod.dir().display(), "the data directory is whole");
     Ok(())
 }
 
@@ -90,18 +91,24 @@ async fn clear_the_place(pod: &Pod) -> Result<PathBuf> {
     let making = being_made(dir);
     end_leftover_tools(&making).await?;
     discard(pod, &making).await?;
+    let (dir, left) = (dir.to_path_buf(), making.clone());
+    pod.volume.run(move || clear(&dir, &left)).await?;
+    Ok(making)
+}
+
+fn clear(dir: &Path, making: &Path) -> Result<()> {
     if is_empty(dir)? {
         std::fs::remove_dir(dir)?;
     } else if std::fs::symlink_metadata(dir).is_ok() {
         bail!("{} appeared just now; nothing is made in its place", dir.display());
     }
-    if is_empty(&making)? {
-        std::fs::remove_dir(&making)?;
+    if is_empty(making)? {
+        std::fs::remove_dir(making)?;
     } else if making.try_exists()? {
-        let aside = set_aside(&making).with_context(|| format!("cannot set {} aside", making.display()))?;
+        let aside = set_aside(making).with_context(|| format!("cannot set {} aside", making.display()))?;
         tracing::warn!(path = %making.display(), "half made; set aside as {}", aside.display());
     }
-    Ok(making)
+    Ok(())
 }
 
 /// Beside the queue of the volume, since that may take long.

@@ -2,7 +2,10 @@
 
 mod attempt;
 mod bootstrap;
+pub(crate) mod diverged_wal;
 mod newest_timeline;
+mod rejoin;
+pub(crate) mod role;
 mod strategy;
 mod tablespaces;
 

@@ -1,7 +1,7 @@
 //! The newest timeline of this pod's database that it ever heard of, kept on its volume: an old primary that was told once
 //! stays refused when the promoted one is silent later.
 
-use crate::sys::storage::fs::write_atomically;
+use crate::sys::storage::document;
 use gp_agent_core::postgres::start_decision::{Directory, Partner, same_database};
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -35,22 +35,13 @@ pub(super) fn hear(state_dir: &Path, own: &Directory, partner: &Partner) -> io::
     };
     if heard > known {
         let timeline = heard;
-        let text = serde_json::to_vec(&Memory { system_id, timeline })?;
-        write_atomically(&file(state_dir), &text, 0o600)?;
+        document::keep(&file(state_dir), &Memory { system_id, timeline })?;
     }
     Ok(known.max(heard))
 }
 
 fn read(state_dir: &Path) -> io::Result<Option<Memory>> {
-    let path = file(state_dir);
-    let named = |error: String| io::Error::other(format!("{}: {error}", path.display()));
-    match std::fs::read(&path) {
-        Ok(text) => serde_json::from_slice(&text)
-            .map(Some)
-            .map_err(|e| named(e.to_string())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(named(error.to_string())),
-    }
+    document::read(&file(state_dir))
 }
 
 #[cfg(test)]

@@ -1,20 +1,26 @@
 //! PostgreSQL's part in the life of a postmaster.
 
+use super::rejoin::Rejoin;
 use super::{bootstrap, newest_timeline, tablespaces};
 use crate::engine::Postgres;
 use crate::lifecycle::peers::{client, discovered};
 use crate::lifecycle::pod::Pod;
+use crate::lifecycle::postmaster::left_behind;
 use crate::lifecycle::postmaster::strategy::EngineStrategy;
 use anyhow::{Context, Result};
+use gp_agent_core::cluster::topology::Role;
+use gp_agent_core::postgres::left_behind::gives_way;
 use gp_agent_core::postgres::start_decision as rules;
 use gp_agent_core::postgres::start_decision::{Decision, Directory, DirectoryKind, Partner, Question};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One pod of a pair.
 pub(super) struct Strategy<'a> {
-    pod: &'a Pod,
+    pod: &'a Arc<Pod>,
     postgres: &'a Postgres,
+    rejoin: Rejoin,
 }
 
 /// What the partner says, and the newest timeline of this database that was ever heard of.
@@ -22,11 +28,24 @@ pub(super) struct Strategy<'a> {
 pub(super) struct Answer {
     partner: Partner,
     newest_timeline: Result<u32, String>,
+    /// The volume says that the directory is left behind.
+    left_behind: bool,
 }
 
 impl<'a> Strategy<'a> {
-    pub(super) fn new(pod: &'a Pod, postgres: &'a Postgres) -> Self {
-        Strategy { pod, postgres }
+    pub(super) fn new(pod: &'a Arc<Pod>, postgres: &'a Postgres) -> Self {
+        let rejoin = Rejoin::default();
+        Strategy { pod, postgres, rejoin }
+    }
+}
+
+/// Where the record says who writes, a directory is what it is, whichever pod's: a standby's follows, and a copy is made where
+/// there is none.
+fn role(made_for: Role, own: DirectoryKind, decides: bool) -> Role {
+    match (decides, own) {
+        (false, _) => made_for,
+        (true, DirectoryKind::Primary) => Role::Coordinator,
+        (true, _) => Role::Standby,
     }
 }
 
@@ -47,6 +66,13 @@ impl EngineStrategy for Strategy<'_> {
         bootstrap::clone_partner(self.pod, self.postgres, partner).await
     }
 
+    async fn rejoin(&self) -> Result<()> {
+        if self.pod.board.read(|s| s.directory.kind) == Some(DirectoryKind::Standby) {
+            return left_behind::give_way(self.pod, async || Ok(())).await;
+        }
+        self.rejoin.run(self.pod, self.postgres).await
+    }
+
     async fn ask(&self, own: &Directory) -> Answer {
         let partner = client::ask(self.pod).await;
         let (state_dir, own, heard) = (self.pod.state_dir(), own.clone(), partner.clone());
@@ -55,6 +81,7 @@ impl EngineStrategy for Strategy<'_> {
         Answer {
             partner,
             newest_timeline: newest_timeline.map_err(|e| e.to_string()),
+            left_behind: left_behind::wants_room(self.pod).await,
         }
     }
 
@@ -63,6 +90,9 @@ impl EngineStrategy for Strategy<'_> {
     }
 
     fn decide(&self, own: &Directory, answer: &Answer, asked_for: Duration) -> Decision {
+        if gives_way(answer.left_behind, own, &answer.partner) {
+            return Decision::Rejoin;
+        }
         let newest_timeline = match &answer.newest_timeline {
             Ok(timeline) => *timeline,
             Err(why) if own.kind == DirectoryKind::Primary => {
@@ -77,15 +107,17 @@ impl EngineStrategy for Strategy<'_> {
             }
             Err(_) => 0,
         };
+        let decides = self.pod.leadership.decides();
         let remains = self.pod.board.read(|s| s.directory.remains.clone());
         rules::decide(&Question {
-            role: self.pod.me.role,
+            role: role(self.pod.me.role, own.kind, decides),
             own,
             partner: &answer.partner,
             partner_name: self.pod.partner().map_or("nobody", |m| m.pod.as_str()),
             newest_timeline,
             remains: remains.as_deref(),
-            asked_for,
+            // Nobody is waited for where the record says who writes.
+            asked_for: if decides { Duration::MAX } else { asked_for },
         })
     }
 
@@ -110,7 +142,9 @@ impl EngineStrategy for Strategy<'_> {
 
     fn runs(&self) {}
 
-    async fn before_stop(&self) {}
+    async fn before_stop(&self) {
+        self.pod.leadership.may_stop().await;
+    }
 
     fn tools_remove_directories(&self) -> bool {
         false

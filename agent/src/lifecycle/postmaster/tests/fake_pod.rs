@@ -1,34 +1,30 @@
-//! One of the world's pods, as the supervisor sees it. Every decision about a start is the real one.
+//! One of the world's pods, as the supervisor sees it: its volume and its server.
 
-use super::world::{FakeServer, GRACE, PodState, Rules, World, directory};
-use crate::lifecycle::postmaster::platform::{Platform, Server, StopMode};
-use crate::lifecycle::postmaster::strategy::EngineStrategy;
+use super::fake_engine::absent;
+use super::fake_server::FakeServer;
+use super::world::{GRACE, Permit, Rules, World};
+use crate::lifecycle::postmaster::platform::{Platform, Withheld};
 use crate::sys::postgres::pidfile::Occupant;
 use anyhow::{Result, bail};
-use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer, CatalogRole, Segment};
-use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::status::Phase;
-use gp_agent_core::cluster::topology::{Member, Role};
-use gp_agent_core::greenplum::start_decision as by_catalog;
 use gp_agent_core::postgres::exit_cause::Ending;
-use gp_agent_core::postgres::start_decision as by_partner;
-use gp_agent_core::postgres::start_decision::{Decision, Directory, DirectoryKind, Partner, same_database};
+use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind};
 use gp_agent_core::postgres::supervisor::Refusal;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 /// What a question takes that is answered, and one that is not.
-const ANSWER: Duration = Duration::from_millis(10);
-const SILENCE: Duration = Duration::from_secs(2);
-const TOOL: Duration = Duration::from_millis(20);
-const COPY: Duration = Duration::from_secs(3);
+pub(super) const ANSWER: Duration = Duration::from_millis(10);
+pub(super) const SILENCE: Duration = Duration::from_secs(2);
+pub(super) const TOOL: Duration = Duration::from_millis(20);
 
 pub(super) struct FakePod {
-    world: Arc<World>,
-    i: usize,
+    pub(super) world: Arc<World>,
+    pub(super) i: usize,
     shutdown: watch::Receiver<bool>,
     restarts: u32,
 }
@@ -45,7 +41,7 @@ impl FakePod {
         }
     }
 
-    fn other(&self) -> usize {
+    pub(super) fn other(&self) -> usize {
         1 - self.i
     }
 
@@ -55,59 +51,8 @@ impl FakePod {
             .unwrap_or(absent(DirectoryKind::Absent))
     }
 
-    fn remains(&self) -> Option<String> {
-        let gone = |pod: &PodState| pod.directory.is_none() && pod.remembered;
-        self.world.read(self.i, gone).then(|| "it has had one".to_string())
-    }
-
-    fn role(&self) -> Role {
-        [Role::Primary, Role::Mirror][self.i]
-    }
-
-    fn member(&self, i: usize) -> Member {
-        let pod = ["segment-a-0", "segment-b-0"][i];
-        Member {
-            pod: pod.into(),
-            fqdn: format!("{pod}.gp"),
-            role: [Role::Primary, Role::Mirror][i],
-            content: ContentId::new(0),
-            port: 1,
-            data_dir: "/g".into(),
-        }
-    }
-
-    fn catalog(&self) -> CatalogAnswer {
-        let segment = |i: usize| {
-            let primary = self.world.read(i, |pod| pod.is_primary_in_catalog);
-            let member = self.member(i);
-            Segment {
-                dbid: 2,
-                content: ContentId::new(0),
-                role: if primary {
-                    CatalogRole::Primary
-                } else {
-                    CatalogRole::Mirror
-                },
-                preferred_role: CatalogRole::Primary,
-                in_sync: true,
-                up: true,
-                port: 1,
-                hostname: member.fqdn.clone(),
-                address: member.fqdn,
-                datadir: "/g".into(),
-            }
-        };
-        CatalogAnswer::Known(Catalog {
-            segments: vec![segment(0), segment(1)],
-            coordinator: "coordinator-0".into(),
-            timeline: 1,
-            read_at: 1,
-            live: true,
-        })
-    }
-
     /// Nothing may be written or started while an administrator works there.
-    fn must_be_free(&self, what: &str) {
+    pub(super) fn must_be_free(&self, what: &str) {
         let mut inner = self.world.lock();
         let pod = &inner.pods[self.i];
         let fault = match (&pod.hold, pod.must_stay_stopped) {
@@ -116,6 +61,14 @@ impl FakePod {
             (None, false) => return,
         };
         inner.faults.push(format!("pod {}: {what} while {fault}", self.i));
+    }
+
+    fn must_be_permitted(&self, what: &str, own: &Directory) {
+        let permit = self.world.read(self.i, |pod| pod.permit);
+        if own.kind == DirectoryKind::Primary && permit != Permit::Given {
+            self.world
+                .fault(format!("pod {}: {what} while its permit is {permit:?}", self.i));
+        }
     }
 
     /// What the world knows better than the agent.
@@ -138,29 +91,6 @@ impl FakePod {
             );
             inner.faults.push(fault);
         }
-    }
-}
-
-/// No directory; one that is remembered is told to peers as what is left of one.
-fn absent(kind: DirectoryKind) -> Directory {
-    Directory {
-        kind,
-        system_id: None,
-        timeline: 0,
-    }
-}
-
-impl Server for FakeServer {
-    fn pid(&self) -> i32 {
-        self.pid
-    }
-
-    async fn gone(&self) {
-        self.end().await;
-    }
-
-    fn stop(&self, mode: StopMode) {
-        self.ask_to_stop(mode);
     }
 }
 
@@ -199,6 +129,8 @@ impl Platform for FakePod {
         if reason.is_none() {
             pod.must_stay_stopped = false;
         }
+        pod.given_back = reason.is_none();
+        self.world.stirred[self.i].notify_waiters();
         Ok(())
     }
 
@@ -247,14 +179,42 @@ impl Platform for FakePod {
         Ok(())
     }
 
+    fn withheld(&self, own: &Directory, create: bool) -> Option<Withheld> {
+        let writes = create || own.kind == DirectoryKind::Primary;
+        match self.world.read(self.i, |pod| pod.permit) {
+            Permit::Given => None,
+            Permit::Awaited => writes.then(|| Withheld::Wait("nobody knows yet".into())),
+            Permit::Lost => writes.then_some(Withheld::Rejoin),
+        }
+    }
+
+    async fn must_stop(&self) -> String {
+        loop {
+            let stirred = self.world.stirred[self.i].notified();
+            if std::mem::take(&mut self.world.lock().pods[self.i].must_stop) {
+                return "handed over".into();
+            }
+            stirred.await;
+        }
+    }
+
     fn spawn(&self) -> Result<Arc<FakeServer>> {
         self.must_be_free("a server is started");
         let own = self.own();
+        self.must_be_permitted("a server that takes writes is started", &own);
         if own.kind == DirectoryKind::Primary {
             self.must_not_be_second(&own);
         }
         self.world.lock().pods[self.i].starts.push(Instant::now());
         Ok(self.world.serve(self.i))
+    }
+
+    fn is_ending(&self, server: &FakeServer) -> bool {
+        !server.runs() || server.stopping.load(Ordering::Relaxed)
+    }
+
+    async fn has_begun_to_end(&self, server: &FakeServer) -> bool {
+        self.is_ending(server)
     }
 
     async fn ended(&self, server: &FakeServer) -> (Ending, String) {
@@ -265,11 +225,12 @@ impl Platform for FakePod {
 
     async fn outgrown(&self) -> String {
         loop {
+            let stirred = self.world.stirred[self.i].notified();
             let outgrown = self.world.read(self.i, |pod| pod.outgrown && pod.hold.is_none());
             if outgrown {
                 return "outgrown".into();
             }
-            sleep(TOOL).await;
+            stirred.await;
         }
     }
 
@@ -295,6 +256,10 @@ impl Platform for FakePod {
         let pod = &mut inner.pods[self.i];
         pod.phase = Some(phase);
         pod.phases.push(phase);
+        if phase == Phase::Stopped && pod.given_back {
+            let fault = format!("pod {}: it stays stopped though it was given back", self.i);
+            inner.faults.push(fault);
+        }
     }
 
     fn show_server(&self, _server: &FakeServer, _starts: u64) {
@@ -306,163 +271,4 @@ impl Platform for FakePod {
     fn show_last_end(&self, _words: &str) {}
 
     fn show_refusal(&self, _refusal: Option<&Refusal>) {}
-}
-
-/// What the other pod said, and what is remembered.
-#[derive(Clone)]
-pub(super) struct Answers {
-    partner: Partner,
-    catalog: Option<CatalogAnswer>,
-    newest_timeline: u32,
-}
-
-impl EngineStrategy for FakePod {
-    type Evidence = Answers;
-
-    fn creation_is_unfinished(&self) -> bool {
-        false
-    }
-
-    async fn create(&self) -> Result<()> {
-        sleep(COPY).await;
-        self.must_be_free("a database is created");
-        let mut inner = self.world.lock();
-        if inner.pods.iter().any(|pod| !pod.starts.is_empty()) {
-            let fault = format!("pod {}: an empty database where one was", self.i);
-            inner.faults.push(fault);
-        }
-        inner.pods[self.i].directory = Some(directory(DirectoryKind::Primary, 1));
-        Ok(())
-    }
-
-    async fn copy(&self) -> Result<()> {
-        sleep(COPY).await;
-        let source = self.world.read(self.other(), |pod| {
-            let writable = pod.writable();
-            pod.directory.clone().filter(|_| writable)
-        });
-        let Some(source) = source.filter(|_| !self.world.lock().silent) else {
-            bail!("nobody to copy");
-        };
-        self.must_be_free("a database is copied");
-        self.world.lock().pods[self.i].directory = Some(directory(DirectoryKind::Standby, source.timeline));
-        Ok(())
-    }
-
-    async fn ask(&self, own: &Directory) -> Answers {
-        let silent = self.world.lock().silent;
-        sleep(if silent { SILENCE } else { ANSWER }).await;
-        let mut inner = self.world.lock();
-        // Who was cut off meanwhile has not answered.
-        let silent = silent || inner.silent;
-        let other = &inner.pods[self.other()];
-        let partner = match &other.directory {
-            _ if silent => Partner::Silent,
-            Some(directory) => Partner::Answered {
-                directory: directory.clone(),
-                writable: other.writable(),
-            },
-            None => Partner::Answered {
-                directory: absent(match other.remembered {
-                    true => DirectoryKind::HalfMade,
-                    false => DirectoryKind::Absent,
-                }),
-                writable: false,
-            },
-        };
-        let pod = &mut inner.pods[self.i];
-        if let Partner::Answered { directory, .. } = &partner
-            && same_database(own, directory)
-        {
-            pod.told = pod.told.max(directory.timeline);
-            pod.newest_timeline = pod.newest_timeline.max(directory.timeline);
-        }
-        let newest_timeline = pod.newest_timeline;
-        drop(inner);
-        Answers {
-            partner,
-            catalog: (!silent).then(|| self.catalog()),
-            newest_timeline,
-        }
-    }
-
-    fn is_answer(&self, answers: &Answers) -> bool {
-        match self.world.rules {
-            Rules::Partner => answers.partner != Partner::Silent,
-            Rules::Catalog => answers.catalog.is_some(),
-        }
-    }
-
-    fn decide(&self, own: &Directory, answers: &Answers, asked_for: Duration) -> Decision {
-        match self.world.rules {
-            Rules::Partner => by_partner::decide(&by_partner::Question {
-                role: self.role(),
-                own,
-                partner: &answers.partner,
-                partner_name: "the other",
-                newest_timeline: answers.newest_timeline,
-                remains: self.remains().as_deref(),
-                asked_for,
-            }),
-            Rules::Catalog => self.with_question(own, answers, asked_for, by_catalog::decide),
-        }
-    }
-
-    fn asks_while_running(&self, own: &Directory) -> bool {
-        own.kind == DirectoryKind::Primary
-    }
-
-    fn overtaken(&self, own: &Directory, answers: &Answers) -> Option<String> {
-        match self.world.rules {
-            Rules::Partner => by_partner::must_step_down(own, &answers.partner).then(|| "older".to_string()),
-            Rules::Catalog => self.with_question(own, answers, Duration::MAX, by_catalog::must_step_down),
-        }
-    }
-
-    fn tools_first(&self, _own: &Directory) -> io::Result<Option<String>> {
-        Ok(None)
-    }
-
-    async fn before_start(&self, own: &Directory) {
-        if own.kind == DirectoryKind::Primary {
-            sleep(ANSWER).await;
-        }
-    }
-
-    fn runs(&self) {}
-
-    /// Longer than is allowed.
-    async fn before_stop(&self) {
-        sleep(GRACE).await;
-    }
-
-    fn tools_remove_directories(&self) -> bool {
-        self.world.rules == Rules::Catalog
-    }
-
-    fn forgive(&self) {}
-}
-
-impl FakePod {
-    fn with_question<T>(
-        &self,
-        own: &Directory,
-        answers: &Answers,
-        asked_for: Duration,
-        rule: impl Fn(&by_catalog::Question<'_>) -> T,
-    ) -> T {
-        rule(&by_catalog::Question {
-            me: &self.member(self.i),
-            own,
-            partner: &answers.partner,
-            partner_name: "the other",
-            catalog: answers.catalog.as_ref(),
-            newest_coordinator: 1,
-            not_understood: None,
-            segments_answered: 1,
-            remains: self.remains().as_deref(),
-            memory_lost: None,
-            asked_for,
-        })
-    }
 }

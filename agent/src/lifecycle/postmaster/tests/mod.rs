@@ -1,6 +1,9 @@
 //! The real loop in a world that is not real: single stories here, any sequence of events in `properties`.
 
+mod fake_engine;
 mod fake_pod;
+mod fake_server;
+mod left_behind;
 mod properties;
 mod world;
 
@@ -9,7 +12,7 @@ use gp_agent_core::postgres::start_decision::DirectoryKind;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
-use world::{Rules, World, directory};
+use world::{Permit, PodState, Rules, World, directory};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -107,6 +110,29 @@ fn a_stopped_server_stays_stopped_when_the_agent_starts_anew() {
         })
         .await;
     });
+}
+
+#[test]
+fn a_server_that_is_given_back_right_after_its_stop_runs_again() {
+    for immediate in [false, true] {
+        for held in [false, true] {
+            story(Rules::Partner, async |world| {
+                both_run(world).await;
+                if held {
+                    world.administrate(0, Some("work")).await.unwrap();
+                }
+                properties::stop_by_hand(world, 0, immediate);
+                // pg_ctl says that it has stopped before the agent has looked.
+                assert_eq!(world.administrate(0, None).await, Ok(()));
+                until(world, "runs again", || world.read(0, |pod| pod.runs())).await;
+                sleep(SECOND * 60).await;
+                // What is stopped later stays stopped.
+                properties::stop_by_hand(world, 0, immediate);
+                sleep(SECOND * 60).await;
+                assert_eq!(world.read(0, |pod| pod.phase), Some(Phase::Stopped));
+            });
+        }
+    }
 }
 
 #[test]
@@ -242,7 +268,7 @@ fn a_server_that_has_to_start_anew_does_once_nobody_holds_it() {
         let pid = |world: &World| world.read(1, |pod| pod.server.as_ref().map(|server| server.pid));
         let before = pid(world);
         world.administrate(1, Some("h")).await.unwrap();
-        world.lock().pods[1].outgrown = true;
+        world.outgrow(1);
         sleep(SECOND * 60).await;
         assert_eq!(pid(world), before, "it is held");
         world.administrate(1, None).await.unwrap();
@@ -252,4 +278,49 @@ fn a_server_that_has_to_start_anew_does_once_nobody_holds_it() {
         let starts = world.read(1, |pod| pod.starts.len());
         assert_eq!(starts, 2, "once is enough");
     });
+}
+
+#[test]
+fn what_is_handed_over_stops_and_follows_who_took_over() {
+    story(Rules::Partner, async |world| {
+        both_run(world).await;
+        world.lock().pods[0].permit = Permit::Awaited;
+        world.hand_over(0);
+        until(world, "it stops", || !world.read(0, PodState::runs)).await;
+        world.promote(1);
+        sleep(SECOND * 5).await;
+        assert!(!world.read(0, PodState::runs), "without a permit");
+        world.lock().pods[0].permit = Permit::Lost;
+        until(world, "it follows", || {
+            world.read(0, |pod| pod.runs() && !pod.writable())
+        })
+        .await;
+    });
+}
+
+/// The agent takes its time to stop what has to stop: the role's label goes first.
+#[test]
+fn what_is_stopped_by_hand_in_the_moment_of_a_hand_over_stays_stopped() {
+    for before in [true, false] {
+        for pause in [0, 5, 15, 100, 1_000] {
+            for immediate in [true, false] {
+                story(Rules::Partner, async |world| {
+                    both_run(world).await;
+                    let hand_over = || world.hand_over(1);
+                    if before {
+                        hand_over();
+                        sleep(Duration::from_millis(pause)).await;
+                    }
+                    properties::stop_by_hand(world, 1, immediate);
+                    let by_hand = world.read(1, |pod| pod.must_stay_stopped);
+                    if !before {
+                        sleep(Duration::from_millis(pause)).await;
+                        hand_over();
+                    }
+                    sleep(SECOND * 60).await;
+                    assert_eq!(!by_hand, world.read(1, PodState::runs), "{before} {pause} {immediate}");
+                });
+            }
+        }
+    }
 }

@@ -1,12 +1,13 @@
 //! Any sequence of events: what must hold whatever happens. The world writes down each fault in the moment it is made.
 
-use super::world::{Rules, World, directory};
+use super::world::{Permit, Rules, World, directory};
 use super::{SECOND, story};
 use crate::lifecycle::postmaster::platform::StopMode;
 use gp_agent_core::postgres::exit_cause::Ending;
 use gp_agent_core::postgres::start_decision::DirectoryKind;
 use proptest::prelude::*;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -16,6 +17,8 @@ enum Happening {
     Crash(usize),
     CrashLoop(usize, bool),
     StopByHand(usize, bool),
+    StopSmartly(usize, u64),
+    StopAndResume(usize, bool),
     StartByHand(usize),
     Hold(usize),
     Resume(usize),
@@ -27,16 +30,23 @@ enum Happening {
     FillVolume(usize, bool),
     BadSettings(usize, bool),
     Deaf(usize, bool, bool),
+    Permitted(usize, Permit),
+    HandOver(usize),
+    Outgrow(usize),
+    LeaveBehind(usize),
 }
 
 use Happening::*;
 
 fn happenings() -> impl Strategy<Value = Vec<(Happening, u64)>> {
     let pod = 0usize..2;
+    let permit = prop_oneof![Just(Permit::Given), Just(Permit::Awaited), Just(Permit::Lost)];
     let happening = prop_oneof![
         3 => pod.clone().prop_map(Crash),
         1 => (pod.clone(), any::<bool>()).prop_map(|(i, on)| CrashLoop(i, on)),
         2 => (pod.clone(), any::<bool>()).prop_map(|(i, fast)| StopByHand(i, fast)),
+        1 => (pod.clone(), 0u64..5_000).prop_map(|(i, time)| StopSmartly(i, time)),
+        2 => (pod.clone(), any::<bool>()).prop_map(|(i, immediate)| StopAndResume(i, immediate)),
         2 => pod.clone().prop_map(StartByHand),
         2 => pod.clone().prop_map(Hold),
         3 => pod.clone().prop_map(Resume),
@@ -47,7 +57,11 @@ fn happenings() -> impl Strategy<Value = Vec<(Happening, u64)>> {
         1 => pod.clone().prop_map(LoseDirectory),
         1 => (pod.clone(), any::<bool>()).prop_map(|(i, on)| FillVolume(i, on)),
         1 => (pod.clone(), any::<bool>()).prop_map(|(i, on)| BadSettings(i, on)),
-        1 => (pod, any::<bool>(), any::<bool>()).prop_map(|(i, fast, all)| Deaf(i, fast, all)),
+        1 => (pod.clone(), any::<bool>(), any::<bool>()).prop_map(|(i, fast, all)| Deaf(i, fast, all)),
+        3 => (pod.clone(), permit).prop_map(|(i, permit)| Permitted(i, permit)),
+        1 => pod.clone().prop_map(HandOver),
+        1 => pod.clone().prop_map(Outgrow),
+        2 => pod.prop_map(LeaveBehind),
     ];
     // Short pauses meet the agent in the midst of something, long ones let it settle.
     let pause = prop_oneof![0u64..50, 50u64..3_000, 3_000u64..40_000];
@@ -63,7 +77,30 @@ pub(super) fn stop_by_hand(world: &World, i: usize, immediate: bool) {
     };
     let mode = if immediate { StopMode::Immediate } else { StopMode::Fast };
     server.ask_to_stop(mode);
+    if pod.given_back && server.stopping.load(Ordering::Relaxed) {
+        // Nobody can tell this end from the one that was taken back.
+        return;
+    }
+    pod.given_back = false;
     pod.must_stay_stopped = !server.runs() && pod.hold.is_none() && pod.watched;
+}
+
+/// pg_ctl stop -m smart, which an administrator takes back before or after the last client has gone.
+async fn stop_smartly(world: &Arc<World>, i: usize, time: Duration) {
+    let server = {
+        let mut inner = world.lock();
+        let pod = &mut inner.pods[i];
+        let server = pod.server.clone().filter(|server| server.runs() && pod.watched);
+        if server.is_some() {
+            pod.given_back = false;
+        }
+        server
+    };
+    if let Some(server) = server {
+        server.stop_smartly(time);
+        sleep(SECOND).await;
+        drop(world.administrate(i, None).await);
+    }
 }
 
 /// It crashes and does not come up again until that is taken back.
@@ -88,6 +125,12 @@ async fn happen(world: &Arc<World>, happening: Happening) {
             // Until the agent has seen that, a kill of the agent would make it forget.
             sleep(Duration::from_millis(100)).await;
         }
+        StopSmartly(i, time) => stop_smartly(world, i, Duration::from_millis(time)).await,
+        // No time for the agent to see the end.
+        StopAndResume(i, immediate) => {
+            stop_by_hand(world, i, immediate);
+            drop(world.administrate(i, None).await);
+        }
         StartByHand(i) => start_by_hand(world, i),
         Hold(i) => drop(world.administrate(i, Some("h")).await),
         Resume(i) => drop(world.administrate(i, None).await),
@@ -101,12 +144,21 @@ async fn happen(world: &Arc<World>, happening: Happening) {
             // Only by somebody who holds the pod, as told everywhere.
             if !pod.runs() && pod.hold.is_some() {
                 pod.directory = None;
+                // Of another directory the volume remembers nothing.
+                pod.left_behind = false;
                 pod.told = 0;
             }
         }
         FillVolume(i, on) => world.lock().pods[i].volume_full = on,
         BadSettings(i, on) => world.lock().pods[i].bad_settings = on,
         Deaf(i, fast, all) => world.lock().pods[i].deaf = (fast || all, all),
+        Permitted(i, permit) => world.lock().pods[i].permit = permit,
+        HandOver(i) => {
+            world.lock().pods[i].permit = Permit::Awaited;
+            world.hand_over(i);
+        }
+        Outgrow(i) => world.outgrow(i),
+        LeaveBehind(i) => world.leave_behind(i),
     }
 }
 
@@ -137,6 +189,8 @@ async fn recover(world: &Arc<World>) {
             pod.deaf = (false, false);
             pod.volume_full = false;
             pod.bad_settings = false;
+            pod.permit = Permit::Given;
+            pod.must_stop = false;
         }
     }
     for i in 0..2 {
@@ -193,8 +247,23 @@ fn sequence(rules: Rules, happenings: Vec<(Happening, u64)>) -> Result<(), TestC
     })
 }
 
+/// The agent's fast shutdown, for a start with other settings, is not done when an administrator wants it down at once.
+#[test]
+fn stopped_at_once_by_hand_while_the_agent_stops_it_stays_stopped() {
+    for pause in (0..30_000).step_by(100) {
+        let happenings = [
+            (Deaf(1, true, false), 70),
+            (Outgrow(1), 11),
+            (KillAgent(1), pause),
+            (StopByHand(1, true), 7),
+        ];
+        sequence(Rules::Partner, happenings.into()).unwrap();
+    }
+}
+
 proptest! {
-    /// PostgreSQL's rule. No server is started while held or stopped by hand, none below a timeline that its pod was told of,
+    /// PostgreSQL's rule. No server that takes writes is started without a permit, none while held or stopped by hand, none below
+    /// a timeline that its pod was told of,
     /// none beside a writable one that answers; an administrator gets the answer at once; the pod's end comes in time; and
     /// when all is well again, what can run does.
     #[test]

@@ -2,7 +2,7 @@
 //! hours pass in no time. What the world itself sees of the agents' faults it writes down.
 
 use super::fake_pod::FakePod;
-use crate::lifecycle::postmaster::platform::StopMode;
+use super::fake_server::FakeServer;
 use crate::lifecycle::postmaster::supervisor::{Command, Supervisor};
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::postgres::exit_cause::Ending;
@@ -24,51 +24,16 @@ pub(super) enum Rules {
     Catalog,
 }
 
-/// A server process.
-#[derive(Debug)]
-pub(super) struct FakeServer {
-    pub pid: i32,
-    end: watch::Sender<Option<(Ending, Instant)>>,
-    /// Ignores a fast shutdown; both kinds.
-    deaf: (bool, bool),
-}
-
-impl FakeServer {
-    /// It ends now, if it has not ended before.
-    pub(super) fn finish(&self, ending: Ending) {
-        self.end.send_if_modified(|end| match end {
-            None => {
-                *end = Some((ending, Instant::now()));
-                true
-            }
-            Some(_) => false,
-        });
-    }
-
-    pub(super) async fn end(&self) -> Ending {
-        let mut end = self.end.subscribe();
-        let ended = end.wait_for(Option::is_some).await;
-        ended
-            .ok()
-            .and_then(|end| *end)
-            .map_or(Ending::Crash, |(ending, _)| ending)
-    }
-
-    pub(super) fn runs(&self) -> bool {
-        self.end.borrow().is_none()
-    }
-
-    fn has_ended_for(&self, time: Duration) -> bool {
-        self.end.borrow().is_some_and(|(_, when)| when.elapsed() >= time)
-    }
-
-    pub(super) fn ask_to_stop(&self, mode: StopMode) {
-        match mode {
-            StopMode::Fast if !self.deaf.0 => self.finish(Ending::Clean),
-            StopMode::Immediate if !self.deaf.1 => self.finish(Ending::Immediate),
-            _ => {}
-        }
-    }
+/// What the record says of a pod.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Permit {
+    /// It may write.
+    #[default]
+    Given,
+    /// Nobody knows yet.
+    Awaited,
+    /// Another one took over.
+    Lost,
 }
 
 /// One pod: what is on its volume, what runs in it, and what happens to it.
@@ -86,6 +51,8 @@ pub(super) struct PodState {
     pub told: u32,
     /// What an administrator did: the agent must not start the server.
     pub must_stay_stopped: bool,
+    /// An administrator gave it back after the last stop by hand: it must not stay stopped.
+    pub given_back: bool,
     /// Whether the agent knows of the server that runs. What happens to another one it cannot know.
     pub watched: bool,
     pub crashes_after: Option<Duration>,
@@ -94,12 +61,17 @@ pub(super) struct PodState {
     pub bad_settings: bool,
     /// The server has to start anew; each start mends it.
     pub outgrown: bool,
+    /// The volume says that this directory, which it is while it is there, makes room for a copy.
+    pub left_behind: bool,
     pub ended: bool,
     pub phase: Option<Phase>,
     pub phases: Vec<Phase>,
     pub looks: u64,
     pub starts: Vec<Instant>,
     pub promoted: Option<Instant>,
+    pub permit: Permit,
+    /// The server has to stop, once.
+    pub must_stop: bool,
     /// Whether the catalog calls it the primary.
     pub is_primary_in_catalog: bool,
 }
@@ -113,7 +85,7 @@ impl PodState {
     pub(super) fn unstoppable(&self) -> bool {
         self.server
             .as_ref()
-            .is_some_and(|server| server.runs() && server.deaf.1)
+            .is_some_and(|server| server.runs() && server.ignores_immediate())
     }
 
     pub(super) fn writable(&self) -> bool {
@@ -142,6 +114,8 @@ pub(super) struct World {
     pub news: [Notify; 2],
     /// Somebody changes the parameters.
     pub mended: [Notify; 2],
+    /// What a running server has to do may have changed.
+    pub stirred: [Notify; 2],
     shutdown: [Mutex<watch::Sender<bool>>; 2],
 }
 
@@ -175,6 +149,7 @@ impl World {
             kill: Default::default(),
             news: Default::default(),
             mended: Default::default(),
+            stirred: Default::default(),
             shutdown: [(); 2].map(|()| Mutex::new(watch::Sender::new(false))),
         })
     }
@@ -185,6 +160,31 @@ impl World {
 
     pub(super) fn read<T>(&self, i: usize, look: impl FnOnce(&PodState) -> T) -> T {
         look(&self.lock().pods[i])
+    }
+
+    /// The server has to stop, once, if one runs.
+    pub(super) fn hand_over(&self, i: usize) {
+        let pod = &mut self.lock().pods[i];
+        pod.must_stop = pod.runs();
+        self.stirred[i].notify_waiters();
+    }
+
+    /// The server has to start anew, if one runs.
+    pub(super) fn outgrow(&self, i: usize) {
+        let pod = &mut self.lock().pods[i];
+        pod.outgrown = pod.runs();
+        self.stirred[i].notify_waiters();
+    }
+
+    /// The replica can never follow again, if one runs.
+    pub(super) fn leave_behind(&self, i: usize) {
+        let pod = &mut self.lock().pods[i];
+        let replica = pod.directory.as_ref().is_some_and(|d| d.kind == DirectoryKind::Standby);
+        // One that was before stays so.
+        let falls_behind = pod.runs() && replica;
+        pod.left_behind |= falls_behind;
+        pod.outgrown |= falls_behind;
+        self.stirred[i].notify_waiters();
     }
 
     pub(super) fn set_silent(&self, silent: bool) {
@@ -256,7 +256,10 @@ impl World {
 
     pub(super) fn kill_agent(&self, i: usize) {
         // From this moment on nobody watches, also before the task has noticed.
-        self.lock().pods[i].watched = false;
+        let pod = &mut self.lock().pods[i];
+        pod.watched = false;
+        // What it was told of a server that is just ending dies with it.
+        pod.given_back = false;
         self.kill[i].notify_one();
     }
 
@@ -292,11 +295,7 @@ impl World {
         inner.next += 1;
         let pid = inner.next;
         let pod = &mut inner.pods[i];
-        let server = Arc::new(FakeServer {
-            pid,
-            end: watch::Sender::new(None),
-            deaf: pod.deaf,
-        });
+        let server = Arc::new(FakeServer::new(pid, pod.deaf));
         pod.server = Some(server.clone());
         pod.watched = false;
         pod.outgrown = false;

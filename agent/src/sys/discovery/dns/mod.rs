@@ -4,6 +4,7 @@ mod error;
 
 pub use error::DnsError;
 
+use super::hosts_file::{HOSTS, lines_of_others};
 use gp_agent_core::process::timeouts;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
@@ -72,10 +73,11 @@ pub struct Resolver {
 impl Resolver {
     /// Follows /etc/resolv.conf and /etc/hosts.
     pub fn system() -> Resolver {
-        Self::from_files("/etc/resolv.conf".into(), "/etc/hosts".into())
+        Self::from_files("/etc/resolv.conf".into(), HOSTS.into())
     }
 
-    /// Follows these files: they are read again when they change. A name in `hosts` is not asked for, as libc does it.
+    /// Follows these files: they are read again when they change. A name in `hosts` is not asked for, as libc does it,
+    /// but for the agent's own lines: those follow from what DNS says.
     pub fn from_files(resolv_conf: PathBuf, hosts: PathBuf) -> Resolver {
         Self::new(Source::Files { resolv_conf, hosts })
     }
@@ -166,10 +168,8 @@ impl Resolver {
                 resolv_conf,
                 hosts: path,
             } => {
-                // A missing or odd hosts file is an empty one, as for libc.
-                if let Ok(file) = std::fs::File::open(path) {
-                    let _ = hosts.read_hosts_conf(file);
-                }
+                // An odd hosts file is an empty one, as for libc.
+                let _ = hosts.read_hosts_conf(lines_of_others(path).as_slice());
                 read_resolv_conf(resolv_conf)
             }
             Source::Server(server) => {

@@ -74,15 +74,20 @@ pub(crate) fn is_backend(p: &ProcessInfo) -> bool {
     is_server(p) && p.args.first().is_some_and(|title| title.starts_with("postgres: "))
 }
 
+/// What postmaster.pid says; nothing when there is none.
+pub(crate) fn read(dir: &Path) -> io::Result<Pidfile> {
+    let file = Snapshot::read(&dir.join(FILE))?;
+    Ok(file.map(|file| Pidfile::parse(&file.contents)).unwrap_or_default())
+}
+
 /// The PID on the first line of postmaster.pid (negative for a standalone backend).
 pub(crate) fn read_pid(dir: &Path) -> io::Result<Option<i32>> {
-    Ok(Snapshot::read(&dir.join(FILE))?.and_then(|file| file.pid()))
+    Ok(read(dir)?.pid)
 }
 
 /// Whether the postmaster has begun to stop; false before PostgreSQL 10.
 pub(crate) fn is_stopping(dir: &Path) -> bool {
-    let file = Snapshot::read(&dir.join(FILE));
-    file.is_ok_and(|file| file.is_some_and(|file| Pidfile::parse(&file.contents).stopping))
+    read(dir).is_ok_and(|file| file.stopping)
 }
 
 /// A lock file as it was at one moment. An inode's number alone is given away again at once.

@@ -1,6 +1,7 @@
 //! Which certificate a server shows: asked as any client would (protocol.sgml, SSL Session Encryption), since a server that
 //! cannot use its files keeps what it had, and says so in its log alone.
 
+use gp_agent_core::process::timeouts;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::ring::default_provider;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -13,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+const ANSWER_WITHIN: Duration = timeouts::SQL_ANSWERS;
 /// Length and code of SSLRequest.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 

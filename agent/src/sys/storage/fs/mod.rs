@@ -151,6 +151,28 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
         .map_err(while_trying("fsync the directory", directory))
 }
 
+/// Renames a file or directory so that a crash of the machine does not take the new name back.
+///
+/// # Errors
+/// Name both paths; where only the new name could not be made durable, the rename is done.
+pub(crate) fn rename_durably(from: &Path, to: &Path) -> io::Result<()> {
+    let names = format!("cannot rename {} to {}", from.display(), to.display());
+    std::fs::rename(from, to).map_err(|error| io::Error::new(error.kind(), format!("{names}: {error}")))?;
+    sync_directory(parent(to))
+}
+
+/// Removes a file; whether it was there.
+///
+/// # Errors
+/// It is there and cannot be removed.
+pub(crate) fn remove_if_there(path: &Path) -> io::Result<bool> {
+    match std::fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Moves a file or directory out of the way, to `<name>.aside-20261124T061309Z` beside it (with `-2`, `-3`, ... where that
 /// name is taken), and answers where it is now. Nothing is ever overwritten or deleted.
 ///
@@ -161,26 +183,54 @@ pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
 }
 
 fn set_aside_at(path: &Path, now: Timestamp) -> io::Result<PathBuf> {
-    let name = path
-        .file_name()
-        .ok_or_else(|| while_trying("set aside", path)(io::ErrorKind::InvalidFilename.into()))?;
     for n in 1..=u32::MAX {
-        let mut aside = name.to_os_string();
-        aside.push(format!(".aside-{}", utc::compact(now)));
-        if n > 1 {
-            aside.push(format!("-{n}"));
-        }
-        let target = path.with_file_name(aside);
-        match rename_noreplace(path, &target) {
-            Ok(()) => {
-                sync_directory(parent(path))?;
-                return Ok(target);
-            }
+        let target = aside_name(path, now, n)?;
+        match set_aside_as(path, &target) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(e) => return Err(while_trying("set aside", path)(e)),
+            done => return done.map(|()| target),
         }
     }
     Err(while_trying("set aside", path)(io::ErrorKind::AlreadyExists.into()))
+}
+
+fn aside_name(path: &Path, now: Timestamp, n: u32) -> io::Result<PathBuf> {
+    let name = path
+        .file_name()
+        .ok_or_else(|| while_trying("set aside", path)(io::ErrorKind::InvalidFilename.into()))?;
+    let mut aside = name.to_os_string();
+    aside.push(format!(".aside-{}", utc::compact(now)));
+    if n > 1 {
+        aside.push(format!("-{n}"));
+    }
+    Ok(path.with_file_name(aside))
+}
+
+/// The name that [`set_aside`] would give now, for whoever has to write it down first.
+///
+/// # Errors
+/// It has no name to begin with, or it cannot be told whether a name is taken.
+pub(crate) fn next_aside(path: &Path) -> io::Result<PathBuf> {
+    let now = utc::from_unix(clock::wall());
+    for n in 1..=u32::MAX {
+        let target = aside_name(path, now, n)?;
+        match std::fs::symlink_metadata(&target) {
+            Ok(_) => {}
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(target),
+            Err(e) => return Err(while_trying("examine", &target)(e)),
+        }
+    }
+    Err(while_trying("set aside", path)(io::ErrorKind::AlreadyExists.into()))
+}
+
+/// The same as [`set_aside`], with a name that was chosen before.
+///
+/// # Errors
+/// Name the path; it is then where it was. [`io::ErrorKind::AlreadyExists`] where the name is taken.
+pub(crate) fn set_aside_as(path: &Path, target: &Path) -> io::Result<()> {
+    match rename_noreplace(path, target) {
+        Ok(()) => sync_directory(parent(path)),
+        Err(e) => Err(while_trying("set aside", path)(e)),
+    }
 }
 
 fn rename_noreplace(from: &Path, to: &Path) -> io::Result<()> {

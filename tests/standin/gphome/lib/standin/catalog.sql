@@ -35,7 +35,7 @@ grant select on pg_catalog.gp_id, pg_catalog.gp_segment_configuration, pg_catalo
 
 -- When the probe first missed a mirror's stream.
 
-create table standin.missed (content int2 primary key, since timestamptz not null);
+create table pg_catalog.standin_missed (content int2 primary key, since timestamptz not null);
 
 -- How the parts of the stand-in reach each other. `part` is `fts` or `dispatch`: see module/standin.c.
 
@@ -68,6 +68,10 @@ create function pg_catalog.gp_dist_random(relation text,
     out gp_segment_id int, out gpname name, out numsegments int2, out dbid int2, out content int2
 ) returns setof record language plpgsql as $$
 begin
+    -- It counts no pages, as engines before PostgreSQL 12.
+    if relation = 'pg_stat_database' then
+        raise undefined_column using message = 'column "checksum_failures" does not exist';
+    end if;
     if relation not in ('gp_id', 'pg_catalog.gp_id') then
         raise feature_not_supported using message = 'the stand-in dispatches gp_dist_random(''gp_id'') alone';
     end if;
@@ -79,6 +83,8 @@ begin
     return query select a.content::int, (r.gp).gpname, (r.gp).numsegments, (r.gp).dbid, (r.gp).content
         from standin.ask_primaries('select g::text from gp_id g') a, lateral (select a.answer::gp_id as gp) r;
 end $$;
+
+create function pg_catalog.gp_execution_segment() returns int language sql as 'select -1';
 
 -- pg_stat_replication of the coordinator and of every primary; a mirror that does not stream has a row of nulls.
 

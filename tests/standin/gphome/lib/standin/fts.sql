@@ -108,14 +108,14 @@ begin
             raise warning 'FTS double fault detected (content=%) primary dbid=%, mirror dbid=%', wanted, p.dbid, m.dbid;
         end if;
     elsif seen.streams then
-        delete from standin.missed where content = wanted;
+        delete from pg_catalog.standin_missed where content = wanted;
         if not seen.waits then
             perform standin.set_waiting(p, '*');
         end if;
         perform standin.mark(p, 'p', 's', 'u'), standin.mark(m, 'm', 's', 'u');
     else
-        insert into standin.missed values (wanted, clock_timestamp()) on conflict do nothing;
-        select since into gone_since from standin.missed where content = wanted;
+        insert into pg_catalog.standin_missed values (wanted, clock_timestamp()) on conflict do nothing;
+        select since into gone_since from pg_catalog.standin_missed where content = wanted;
         -- gp_fts_mark_mirror_down_grace_period; one that never streamed has no grace.
         if m.mode = 'n' or clock_timestamp() > gone_since + interval '30 s' then
             if seen.waits then
@@ -138,7 +138,7 @@ begin
         perform standin.scan_content(c);
     end loop;
     perform standin.point_servers();
-    return not exists (select from standin.missed join gp_segment_configuration s using (content) where s.role = 'm' and s.status = 'u');
+    return not exists (select from pg_catalog.standin_missed join gp_segment_configuration s using (content) where s.role = 'm' and s.status = 'u');
 end $$;
 
 create function pg_catalog.gp_request_fts_probe_scan() returns bool language sql as 'select standin.fts_scan() is not null';

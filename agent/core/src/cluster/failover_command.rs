@@ -1,0 +1,158 @@
+//! What an administrator may ask of failover, and whether this pod is the one to ask.
+
+use super::failover_status::FailoverStatus;
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailoverCommand {
+    /// Hand the role over to the standby.
+    Switchover {
+        /// Wait until no client's transaction runs.
+        when_idle: bool,
+    },
+    /// Take the role over here, although acknowledged commits may be missing.
+    AcceptDataLoss,
+    /// No failover happens by itself until it is resumed.
+    Pause,
+    /// Failover happens by itself again.
+    Resume,
+}
+
+impl FailoverCommand {
+    /// Whether the pod of that name, with this status, may be asked.
+    ///
+    /// # Errors
+    /// Why not, and where to ask instead.
+    pub fn admit(self, pod: &str, status: Option<&FailoverStatus>) -> Result<(), String> {
+        let Some(status) = status else {
+            return Err(format!(
+                "{pod} has no part in failover: ask in a coordinator's pod of a cluster that has a standby"
+            ));
+        };
+        if let Some(why) = &status.off {
+            return Err(format!("failover does not run: {why}"));
+        }
+        match self {
+            FailoverCommand::Switchover { .. } => switchover(pod, status),
+            FailoverCommand::AcceptDataLoss if status.mine => Err(format!(
+                "{pod} has the coordinator's role already; there is nothing to take over"
+            )),
+            FailoverCommand::Resume if status.mode == "manual" && !status.paused => Err(
+                "nothing is paused: failover.mode is manual; with auto in cluster.yaml the standby takes over by itself".to_string(),
+            ),
+            FailoverCommand::AcceptDataLoss | FailoverCommand::Pause | FailoverCommand::Resume => Ok(()),
+        }
+    }
+}
+
+fn switchover(pod: &str, status: &FailoverStatus) -> Result<(), String> {
+    if !status.mine {
+        return Err(match status.holder.as_deref() {
+            Some(holder) if holder != pod => {
+                format!("{holder} has the coordinator's role and hands it over: call gp-agent switchover there")
+            }
+            Some(_) => format!("{pod} may not write now, so it has nothing to hand over; gp-agent status says why"),
+            None => "no pod has the coordinator's role now; gp-agent status says what is waited for".to_string(),
+        });
+    }
+    if let Some(trouble) = &status.record {
+        return Err(format!("{} cannot be written: {}", status.place, trouble.why));
+    }
+    match (&status.in_sync, &status.not_in_sync) {
+        (Some(_), _) => Ok(()),
+        (None, Some(lacks)) => Err(format!("the standby is not in sync: {}", lacks.why)),
+        (None, None) => Err("the standby is not in sync".to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::failover_status::{NotInSync, RecordTrouble};
+
+    const SWITCHOVER: FailoverCommand = FailoverCommand::Switchover { when_idle: false };
+
+    fn standby() -> FailoverStatus {
+        FailoverStatus {
+            place: "Lease prod/w".into(),
+            holder: Some("coordinator-0".into()),
+            in_sync: Some("coordinator-1".into()),
+            ..FailoverStatus::default()
+        }
+    }
+
+    fn holder() -> FailoverStatus {
+        FailoverStatus {
+            mine: true,
+            ..standby()
+        }
+    }
+
+    #[test]
+    fn who_has_to_be_asked_is_said() {
+        let mut all = Vec::new();
+        let mut ask = |command: FailoverCommand, pod: &str, status: Option<&FailoverStatus>| {
+            let answer = command.admit(pod, status);
+            all.push(answer.map_or_else(|no| no, |()| format!("{command:?} is admitted")));
+        };
+        ask(SWITCHOVER, "segment-a-0", None);
+        ask(
+            FailoverCommand::Pause,
+            "coordinator-0",
+            Some(&FailoverStatus::off("there is no place for the record")),
+        );
+        ask(SWITCHOVER, "coordinator-0", Some(&holder()));
+        ask(SWITCHOVER, "coordinator-1", Some(&standby()));
+        ask(SWITCHOVER, "coordinator-0", Some(&standby()));
+        let nobody = FailoverStatus {
+            holder: None,
+            ..standby()
+        };
+        ask(SWITCHOVER, "coordinator-0", Some(&nobody));
+        let lacks = Some(NotInSync {
+            why: "coordinator-1 receives no stream".into(),
+            ..NotInSync::default()
+        });
+        let alone = FailoverStatus {
+            in_sync: None,
+            not_in_sync: lacks,
+            ..holder()
+        };
+        ask(SWITCHOVER, "coordinator-0", Some(&alone));
+        let deaf = FailoverStatus {
+            record: Some(RecordTrouble {
+                why: "no answer within 1.5 s".into(),
+                ..RecordTrouble::default()
+            }),
+            ..holder()
+        };
+        ask(SWITCHOVER, "coordinator-0", Some(&deaf));
+        ask(FailoverCommand::AcceptDataLoss, "coordinator-0", Some(&holder()));
+        ask(FailoverCommand::AcceptDataLoss, "coordinator-1", Some(&standby()));
+        ask(FailoverCommand::Pause, "coordinator-1", Some(&standby()));
+        ask(FailoverCommand::Resume, "coordinator-0", Some(&holder()));
+        let manual = FailoverStatus {
+            mode: "manual".into(),
+            ..holder()
+        };
+        ask(FailoverCommand::Resume, "coordinator-0", Some(&manual));
+        let paused = FailoverStatus { paused: true, ..manual };
+        ask(FailoverCommand::Resume, "coordinator-0", Some(&paused));
+        insta::assert_snapshot!(all.join("\n"), @r"
+        segment-a-0 has no part in failover: ask in a coordinator's pod of a cluster that has a standby
+        failover does not run: there is no place for the record
+        Switchover { when_idle: false } is admitted
+        coordinator-0 has the coordinator's role and hands it over: call gp-agent switchover there
+        coordinator-0 may not write now, so it has nothing to hand over; gp-agent status says why
+        no pod has the coordinator's role now; gp-agent status says what is waited for
+        the standby is not in sync: coordinator-1 receives no stream
+        Lease prod/w cannot be written: no answer within 1.5 s
+        coordinator-0 has the coordinator's role already; there is nothing to take over
+        AcceptDataLoss is admitted
+        Pause is admitted
+        Resume is admitted
+        nothing is paused: failover.mode is manual; with auto in cluster.yaml the standby takes over by itself
+        Resume is admitted
+        ");
+    }
+}

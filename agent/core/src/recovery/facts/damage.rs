@@ -1,0 +1,46 @@
+//! Pages whose checksum was wrong, as the primaries have counted them: nothing is copied from or over a content that has some.
+
+use crate::cluster::content::ContentId;
+use std::collections::BTreeMap;
+
+/// The question of [`of`]. Engines before PostgreSQL 12 have not that column, and refuse it. A view has no gp_segment_id.
+pub const SQL: &str = "select gp_execution_segment(), sum(checksum_failures) from gp_dist_random('pg_stat_database') \
+    group by 1 having sum(checksum_failures) > 0";
+/// A refusal names what is not there, in every language.
+const COLUMN: &str = "checksum_failures";
+
+/// Whether the engine refused the question, in these words, since it counts no such pages.
+pub fn is_not_counted(refusal: &str) -> bool {
+    refusal.contains(COLUMN)
+}
+
+/// What is damaged, by the rows of the answer; in words.
+pub fn of(rows: &[Vec<Option<String>>]) -> BTreeMap<ContentId, String> {
+    let read = |row: &Vec<Option<String>>| {
+        let cell = |i: usize| row.get(i)?.as_deref();
+        let words = format!("{} pages whose checksum was wrong, says its primary", cell(1)?);
+        Some((cell(0)?.parse().ok()?, words))
+    };
+    rows.iter().filter_map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_engine_without_the_count_has_none() {
+        assert!(is_not_counted("ERROR:  column \"checksum_failures\" does not exist"));
+        assert!(!is_not_counted("failed to acquire resources on one or more segments"));
+        assert!(!is_not_counted("canceling statement due to statement timeout"));
+    }
+
+    #[test]
+    fn what_primaries_have_counted_is_told_by_content() {
+        let row = |cells: [&str; 2]| cells.map(|cell| Some(cell.to_string())).to_vec();
+        let damaged = of(&[row(["1", "3"])]);
+        let content = ContentId::new(1);
+        assert_eq!(damaged[&content], "3 pages whose checksum was wrong, says its primary");
+        assert_eq!(damaged.len(), 1);
+    }
+}

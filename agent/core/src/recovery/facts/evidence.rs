@@ -1,0 +1,258 @@
+//! What is known at one look.
+
+use super::role_changes::Change;
+use crate::cluster::catalog::{Catalog, CatalogRole, Segment};
+use crate::cluster::content::ContentId;
+use crate::cluster::directory::DirectoryKind;
+use crate::cluster::pairing::Pairing;
+use crate::cluster::report::PodReport;
+use crate::cluster::status::{Phase, PodStatus, StorageStatus};
+use crate::cluster::topology::{Role, Topology};
+use crate::finding::{Area, Finding, Severity};
+use crate::recovery::new_mirrors::lacking;
+use crate::recovery::new_mirrors::lacking::Lacking;
+use crate::recovery::obstacle::Obstacle;
+use std::collections::BTreeMap;
+
+/// What is true of the whole cluster.
+#[derive(Clone, Debug, Default)]
+pub struct Circumstances {
+    /// Why this pod's coordinator decides nothing now: it does not write, or its pod ends.
+    pub not_in_charge: Option<String>,
+    /// What somebody else is at: a tool that runs anywhere, an expansion.
+    pub at_work: Option<String>,
+    /// How the primary of a content changed within half an hour.
+    pub role_changes: BTreeMap<ContentId, Vec<Change>>,
+    /// Contents of which a server has found a damaged page, and how it is known.
+    pub damaged: BTreeMap<ContentId, String>,
+    /// Whether the tool knows differential recovery.
+    pub differential: bool,
+    /// Bytes of each content's databases, where the engine tells; asked only where mirrors are to be made.
+    pub sizes: BTreeMap<ContentId, u64>,
+}
+
+/// One look at the cluster.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    /// What is true of all of it.
+    pub circumstances: Circumstances,
+    /// The rows of segments, as the catalog says now.
+    pub rows: Vec<Segment>,
+    /// Contents that have a row that is down, and those whose mirror the catalog does not list though it has a pod.
+    pub down: Vec<Pair>,
+    /// What is lacking of mirrors as a whole.
+    pub lacking: Lacking,
+    /// Contents that are served by the server made as their mirror.
+    pub swapped: Vec<Swap>,
+    /// What is asked only where those could be changed back.
+    pub detail: Option<Detail>,
+}
+
+/// A content whose servers have changed places.
+#[derive(Clone, Debug)]
+pub struct Swap {
+    /// The content.
+    pub content: ContentId,
+    /// The server that acts as primary, made as the mirror.
+    pub acting: Place,
+    /// The server that was made as the primary.
+    pub preferred: Place,
+}
+
+/// What the servers say of their work.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Detail {
+    /// How many bytes each content's mirror has still to replay; none of those that nobody knows of.
+    pub behind: BTreeMap<ContentId, u64>,
+    /// Whether a client's transaction is open.
+    pub busy: bool,
+    /// A tool for backups that has a session.
+    pub backup: Option<String>,
+}
+
+/// A content that has lost a server, or never had one.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    /// The row that is down, or that the mirror will have.
+    pub row: Segment,
+    /// Whether the catalog has that row.
+    pub listed: bool,
+    /// The pod that it is about, and what its agent says.
+    pub target: Place,
+    /// The acting primary that is up, by its pod.
+    pub primary: Option<Place>,
+}
+
+/// A pod that a row is about.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// Its name; none where cluster.yaml has no such pod.
+    pub pod: Option<String>,
+    /// What its agent says, if it answers and is understood.
+    pub server: Option<Server>,
+}
+
+/// What matters of a pod's status.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// Where in its life the pod is.
+    pub phase: Phase,
+    /// In words.
+    pub reason: String,
+    /// Why it is held.
+    pub held: Option<String>,
+    /// What its server does.
+    pub active: Option<Role>,
+    /// Whether that is to end.
+    pub stopping: bool,
+    /// What its directory is.
+    pub directory: Option<DirectoryKind>,
+    /// What the volume has of a database where the directory is not whole.
+    pub remains: Option<String>,
+    /// Which database it is.
+    pub system_id: Option<String>,
+    /// What keeps its volumes, keys or names from being used.
+    pub unfit: Option<String>,
+    /// A tool that is at work there.
+    pub tool: Option<String>,
+    /// How many other pods it knows of.
+    pub peers: usize,
+    /// Bytes that a copy may take on its volume; of the smaller one where it has two.
+    pub room: Option<u64>,
+}
+
+const GIB: u64 = 1 << 30;
+/// So much has to be free where it is less than a tenth of the volume.
+const ENOUGH: u64 = 5 * GIB;
+
+impl Server {
+    /// Of a pod that answers.
+    pub fn of(status: &PodStatus) -> Server {
+        Server {
+            phase: status.phase,
+            reason: status.reason.clone(),
+            held: status.held.clone(),
+            active: status.active_role,
+            stopping: status.postmaster.stopping,
+            directory: status.directory.kind(),
+            remains: status.directory.remains.clone(),
+            system_id: status.directory.system_id.clone(),
+            unfit: unfit(status),
+            tool: status.tool.clone(),
+            peers: status.peers.total,
+            room: status.storage.iter().map(room).min(),
+        }
+    }
+}
+
+/// Why nothing is to be written to that pod, in words.
+fn unfit(status: &PodStatus) -> Option<String> {
+    if let Some(volume) = status.hung_volumes.first() {
+        return Some(format!("the volume at {} does not answer", volume.path));
+    }
+    if let Some(volume) = status.storage.iter().find(|v| v.read_only) {
+        return Some(format!("the volume at {} is read-only", volume.path));
+    }
+    if let Some(volume) = status.storage.iter().find(|v| is_full(v)) {
+        return Some(format!(
+            "less than a tenth and 5 GiB are free on the volume at {}",
+            volume.path
+        ));
+    }
+    if status.storage.is_empty() {
+        return Some("its volume has not passed its proof".into());
+    }
+    // Trouble with a database's own files is what recovery mends; all else comes first.
+    let first = |finding: &&Finding| {
+        let areas = [Area::Config, Area::Storage, Area::Dns, Area::Ssh];
+        finding.severity == Severity::Error && areas.contains(&finding.area)
+    };
+    let finding = status.findings.iter().find(first)?;
+    Some(format!("{}: {}", finding.subject, finding.what))
+}
+
+fn is_full(volume: &StorageStatus) -> bool {
+    volume.free_bytes < kept_free(volume)
+}
+
+fn kept_free(volume: &StorageStatus) -> u64 {
+    ENOUGH.min(volume.total_bytes / 10)
+}
+
+fn room(volume: &StorageStatus) -> u64 {
+    volume.free_bytes.saturating_sub(kept_free(volume))
+}
+
+impl Evidence {
+    /// Of the catalog that the server says now, and the answers of the segments' agents.
+    pub fn new(
+        circumstances: Circumstances,
+        catalog: &Catalog,
+        topology: &Topology,
+        reports: &[PodReport],
+    ) -> Evidence {
+        let pairing = Pairing::new(topology, &catalog.segments);
+        let reports: BTreeMap<&str, &PodReport> = reports.iter().map(|r| (r.pod.as_str(), r)).collect();
+        let place = |row: &Segment| {
+            let pod = pairing.member_of(row).map(|member| member.pod.clone());
+            let report = pod.as_deref().and_then(|pod| reports.get(pod));
+            let server = report.and_then(|report| Some(Server::of(&report.status.as_ref()?.status)));
+            Place { pod, server }
+        };
+        let rows: Vec<Segment> = catalog
+            .segments
+            .iter()
+            .filter(|row| row.content.is_segment())
+            .cloned()
+            .collect();
+        let primaries: BTreeMap<ContentId, &Segment> = rows
+            .iter()
+            .filter(|row| row.role == CatalogRole::Primary && row.up)
+            .map(|row| (row.content, row))
+            .collect();
+        let pair = |row: &Segment, listed: bool| Pair {
+            row: row.clone(),
+            listed,
+            target: place(row),
+            primary: primaries.get(&row.content).map(|row| place(row)),
+        };
+        let (lacking, to_be) = lacking::of(&rows, topology);
+        let down = rows.iter().filter(|row| !row.up).map(|row| pair(row, true));
+        let down = down.chain(to_be.iter().map(|row| pair(row, false))).collect();
+        let swap = |row: &Segment| {
+            let other = rows
+                .iter()
+                .find(|other| other.content == row.content && other.dbid != row.dbid);
+            Swap {
+                content: row.content,
+                acting: place(row),
+                preferred: other.map(place).unwrap_or_default(),
+            }
+        };
+        let out_of_place =
+            |row: &&Segment| row.role == CatalogRole::Primary && row.preferred_role == CatalogRole::Mirror;
+        let swapped = rows.iter().filter(out_of_place).map(swap).collect();
+        Evidence {
+            circumstances,
+            rows,
+            down,
+            lacking,
+            swapped,
+            detail: None,
+        }
+    }
+
+    /// Why nothing is done anywhere.
+    pub(in crate::recovery) fn hindrance(&self) -> Option<Obstacle> {
+        let Circumstances {
+            not_in_charge, at_work, ..
+        } = &self.circumstances;
+        let tool = || {
+            self.down
+                .iter()
+                .find_map(|pair| pair.target.server.as_ref()?.tool.clone())
+        };
+        let first = not_in_charge.clone().or_else(|| at_work.clone()).or_else(tool)?;
+        Some(Obstacle::wait(first))
+    }
+}

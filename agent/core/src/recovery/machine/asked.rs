@@ -1,0 +1,72 @@
+//! What somebody asks for.
+
+use super::steps::{Policy, Recovery, Wish};
+use crate::recovery::facts::evidence::{Evidence, Pair};
+use crate::recovery::new_mirrors::together;
+use crate::recovery::obstacle::Obstacle;
+use crate::recovery::segments::judgement::Judgement;
+
+const RUNS_ALREADY: &str = "a tool runs already; gp-agent status says how it goes on";
+const BEGINS: &str = "it begins within a few seconds; gp-agent status says how it goes on";
+
+impl Recovery {
+    /// Takes a wish in, with what was known at the last look.
+    ///
+    /// # Errors
+    /// Why it cannot be fulfilled now.
+    pub fn ask(&mut self, wish: Wish, evidence: &Evidence, now: u64) -> Result<String, String> {
+        if self.under_way().is_some() {
+            return Err(RUNS_ALREADY.into());
+        }
+        if let Some(obstacle) = &self.hindrance {
+            return Err(obstacle.why.clone());
+        }
+        let lacks = |pod: &str| {
+            let mut unlisted = evidence.down.iter().filter(|pair| !pair.listed);
+            unlisted.any(|pair| pair.target.pod.as_deref() == Some(pod))
+        };
+        let pod = together::widen(wish.pod, lacks);
+        let full = wish.full;
+        let wish = Wish { pod: pod.clone(), full };
+        let wanted = |pair: &&Pair| pod.is_none() || pair.target.pod == pod;
+        self.wish = Some(wish);
+        let named = evidence.down.iter().filter(wanted);
+        let judged: Vec<Judgement> = named.map(|pair| self.judge(pair, evidence, now).judgement).collect();
+        let adds = evidence.down.iter().any(|pair| !pair.listed);
+        let refusal = match judged.iter().find_map(not_now) {
+            Some(obstacle) if adds => obstacle.to_string(),
+            _ if judged.iter().any(|judgement| not_now(judgement).is_none()) => return Ok(BEGINS.into()),
+            Some(obstacle) => obstacle.to_string(),
+            None => match &pod {
+                Some(pod) => format!("the catalog says of no server of {pod} that it is down"),
+                None => "the catalog says of no segment that it is down".to_string(),
+            },
+        };
+        self.wish = None;
+        Err(refusal)
+    }
+
+    /// Takes in that somebody wants roles changed back now; `evidence` is fresh and has its detail.
+    ///
+    /// # Errors
+    /// Why it cannot be done now.
+    pub fn ask_rebalance(&mut self, policy: Policy, evidence: &Evidence, now: u64) -> Result<String, String> {
+        if self.under_way().is_some() {
+            return Err(RUNS_ALREADY.into());
+        }
+        self.policy = policy;
+        self.note(evidence, now);
+        if let Some(obstacle) = self.hindrance_of(evidence, now) {
+            return Err(obstacle.to_string());
+        }
+        let moment = self.moment(now);
+        self.roles.ask(evidence, moment)
+    }
+}
+
+fn not_now(judgement: &Judgement) -> Option<&Obstacle> {
+    match judgement {
+        Judgement::Not(obstacle) => Some(obstacle),
+        _ => None,
+    }
+}

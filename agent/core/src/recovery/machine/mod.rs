@@ -1,0 +1,8 @@
+//! The machine that is asked from look to look what is to be done, for segments first and then for roles.
+
+mod asked;
+mod assessment;
+mod rebalancing;
+mod settle;
+mod show;
+pub mod steps;

@@ -1,0 +1,75 @@
+//! How runs ended: the catalog says, whatever the tool said.
+
+use super::steps::{Ended, Recovery};
+use crate::cluster::content::ContentId;
+use crate::recovery::facts::evidence::Evidence;
+use crate::recovery::segments::attempts::Outcome;
+use crate::recovery::segments::method::Target;
+
+/// After the tool's end FTS gets so long to find the segment up.
+const FOUND_UP_SECONDS: u64 = 60;
+
+impl Recovery {
+    /// An earlier agent's tool may still be at work, and may have been successful.
+    pub(in crate::recovery) fn settle_inherited(&mut self, evidence: &Evidence, now: u64) {
+        let Some(until) = self.inherited else { return };
+        if evidence.circumstances.not_in_charge.is_some() || evidence.circumstances.at_work.is_some() {
+            return;
+        }
+        let until = until.unwrap_or(now + FOUND_UP_SECONDS);
+        self.inherited = Some(Some(until));
+        let open: Vec<ContentId> = self.attempts.under_way().map(|(content, _)| content).collect();
+        let is_down = |content: ContentId| evidence.down.iter().any(|pair| pair.row.content == content);
+        for content in open {
+            match is_down(content) {
+                false => self.attempts.end(content, Outcome::Recovered),
+                true if now >= until => self.attempts.end(content, Outcome::BrokenOff),
+                true => {}
+            }
+        }
+        if self.attempts.under_way().next().is_none() {
+            self.inherited = None;
+        }
+    }
+
+    /// The catalog says what a run has brought.
+    pub(in crate::recovery) fn settle(&mut self, evidence: &Evidence, now: u64) {
+        let Some(work) = &mut self.work else { return };
+        let Some((ended, failure)) = &work.ended else { return };
+        if evidence.circumstances.not_in_charge.is_some() {
+            return;
+        }
+        let is_down = |target: &Target| evidence.down.iter().any(|pair| pair.row.content == target.row.content);
+        let up = work.run.targets.iter().filter(|target| !is_down(target));
+        work.recovered = up.map(|target| target.pod.clone()).collect();
+        let all = work.recovered.len() == work.run.targets.len();
+        if !all && now < ended + FOUND_UP_SECONDS {
+            return;
+        }
+        let words = failure
+            .clone()
+            .unwrap_or_else(|| "FTS does not find it up after the tool has ended".into());
+        let Some(work) = self.work.take() else { return };
+        let mut failed = Vec::new();
+        for target in &work.run.targets {
+            let outcome = match work.recovered.contains(&target.pod) {
+                true => Outcome::Recovered,
+                false => {
+                    failed.push((target.pod.clone(), words.clone()));
+                    Outcome::Failed(words.clone())
+                }
+            };
+            self.attempts.end(target.row.content, outcome);
+        }
+        self.counts.recovered += work.recovered.len() as u64;
+        self.counts.failed += failed.len() as u64;
+        self.counts.seconds += now.saturating_sub(work.began);
+        self.last = Some(Ended {
+            began: work.began,
+            at: now,
+            recovered: work.recovered,
+            failed,
+            run: work.run,
+        });
+    }
+}

@@ -1,0 +1,289 @@
+//! Decides from look to look. One run of the tool at a time, judged by the catalog alone; what is tried is remembered before it
+//! is begun.
+
+use crate::cluster::catalog::Segment;
+use crate::cluster::content::ContentId;
+use crate::cluster::recovery_status::RememberedAttempt;
+use crate::recovery::facts::evidence::{Evidence, Pair};
+use crate::recovery::new_mirrors::together;
+use crate::recovery::obstacle::Obstacle;
+use crate::recovery::roles::attempts::RebalanceAttempts;
+use crate::recovery::roles::machine::{Move, Roles};
+use crate::recovery::roles::run::Rebalance;
+use crate::recovery::roles::when::When;
+use crate::recovery::segments::attempts::Attempts;
+use crate::recovery::segments::judgement::Judgement;
+use crate::recovery::segments::method::{Method, Run, Target};
+use std::collections::BTreeMap;
+
+/// What FTS found is so old at most when a run begins. A look that asks many agents takes seconds.
+const PROBE_FRESH_SECONDS: u64 = 60;
+/// Between two requests to FTS.
+const PROBE_EVERY_SECONDS: u64 = 10;
+
+/// What the configuration says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Whether segments are brought back without being asked for.
+    pub auto: bool,
+    /// Whether a new copy over an old directory is made without being asked for.
+    pub full: bool,
+    /// When roles are changed back without being asked for.
+    pub roles: When,
+}
+
+/// What is to be done now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing.
+    Rest,
+    /// Have FTS look; then say [`Recovery::probed`].
+    Probe,
+    /// Write the attempts down, run the tool, and say [`Recovery::ended`]; or [`Recovery::not_begun`].
+    Run(Run),
+    /// Tell that roles are changed back at that time, in Unix seconds.
+    Announce(Rebalance, u64),
+    /// Tell that roles are not changed back as was announced or asked for, and why.
+    CallOff(String),
+    /// Write the attempts down, change roles back, and say [`Recovery::ended`]; or [`Recovery::not_begun`].
+    Rebalance(Rebalance),
+}
+
+/// What somebody asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// The pod; all that are down when left out.
+    pub pod: Option<String>,
+    /// With a new copy.
+    pub full: bool,
+}
+
+/// How a run ended, as it will be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// What was run.
+    pub run: Run,
+    /// When it began.
+    pub began: u64,
+    /// When the catalog had judged it.
+    pub at: u64,
+    /// Pods that are up again.
+    pub recovered: Vec<String>,
+    /// Pods that are not, and why.
+    pub failed: Vec<(String, String)>,
+}
+
+/// What the tool is at, or was.
+#[derive(Clone, Debug)]
+pub(in crate::recovery) struct Work {
+    pub run: Run,
+    pub began: u64,
+    /// When the tool ended, and what it said of a failure.
+    pub ended: Option<(u64, Option<String>)>,
+    pub recovered: Vec<String>,
+}
+
+/// What a look found for one content, to be shown.
+#[derive(Clone, Debug)]
+pub(in crate::recovery) struct Seen {
+    pub pair: Pair,
+    pub since: u64,
+    pub judgement: Judgement,
+}
+
+/// All of it.
+#[derive(Clone, Debug)]
+pub struct Recovery {
+    pub(in crate::recovery) policy: Policy,
+    pub(in crate::recovery) attempts: Attempts,
+    /// Attempts of an earlier agent that had not ended: until when the catalog may still show that they helped.
+    pub(in crate::recovery) inherited: Option<Option<u64>>,
+    pub(in crate::recovery) roles: Roles,
+    pub(in crate::recovery) in_charge_since: Option<u64>,
+    pub(in crate::recovery) rows: (Vec<Segment>, u64),
+    pub(in crate::recovery) down_since: BTreeMap<ContentId, u64>,
+    pub(in crate::recovery) steady_since: BTreeMap<ContentId, u64>,
+    probed: Option<u64>,
+    asked_to_probe: Option<u64>,
+    pub(in crate::recovery) wish: Option<Wish>,
+    pub(in crate::recovery) work: Option<Work>,
+    pub(in crate::recovery) hindrance: Option<Obstacle>,
+    pub(in crate::recovery) seen: Vec<Seen>,
+    pub(in crate::recovery) last: Option<Ended>,
+    pub(in crate::recovery) counts: Counts,
+}
+
+/// Since the agent started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Servers that a run brought back.
+    pub recovered: u64,
+    /// Servers that a run did not bring back.
+    pub failed: u64,
+    /// Seconds of all runs.
+    pub seconds: u64,
+}
+
+impl Recovery {
+    /// With what was tried before ([`Attempts::recalled`], [`RebalanceAttempts::recalled`]).
+    pub fn new(attempts: Attempts, rebalances: RebalanceAttempts, now: u64) -> Recovery {
+        let inherited = attempts.under_way().next().is_some().then_some(None);
+        Recovery {
+            policy: Policy::default(),
+            attempts,
+            inherited,
+            roles: Roles::new(rebalances, now),
+            in_charge_since: None,
+            rows: (Vec::new(), now),
+            down_since: BTreeMap::new(),
+            steady_since: BTreeMap::new(),
+            probed: None,
+            asked_to_probe: None,
+            wish: None,
+            work: None,
+            hindrance: None,
+            seen: Vec::new(),
+            last: None,
+            counts: Counts::default(),
+        }
+    }
+
+    /// To be written down before a run begins and whenever one has ended.
+    pub fn attempts(&self) -> &Attempts {
+        &self.attempts
+    }
+
+    /// What the coordinator in charge says that it tried: this pod may have to go on from there.
+    pub fn learn(&mut self, told: &[RememberedAttempt]) {
+        self.attempts.learn(told);
+        if self.attempts.under_way().next().is_some() {
+            self.inherited = Some(None);
+        }
+    }
+
+    /// What is to be done, now that this is known.
+    pub fn look(&mut self, policy: Policy, evidence: &Evidence, now: u64) -> Step {
+        self.policy = policy;
+        self.note(evidence, now);
+        self.settle_inherited(evidence, now);
+        self.settle(evidence, now);
+        self.roles.settle(evidence, now);
+        let judged = evidence.down.iter().map(|pair| self.judge(pair, evidence, now));
+        self.seen = judged.collect();
+        self.hindrance = self.hindrance_of(evidence, now);
+        if let Some(obstacle) = &self.hindrance {
+            let why = obstacle.why.clone();
+            return self.call_off(&why, now);
+        }
+        if let Some(over) = self.under_way() {
+            return if over { self.probe(now) } else { Step::Rest };
+        }
+        let of_roles = self.judge_roles(evidence, now);
+        // What is announced is called off first; then segments go before roles.
+        match of_roles {
+            Move::CallOff(why) => Step::CallOff(why),
+            of_roles => match self.next(now) {
+                Step::Rest => self.rebalance(of_roles, now),
+                step => step,
+            },
+        }
+    }
+
+    /// Whether a run of the tool goes on; whether the tool has ended, and FTS has to look.
+    pub(in crate::recovery) fn under_way(&self) -> Option<bool> {
+        let segments = self.work.as_ref().map(|work| work.ended.is_some());
+        segments.or(self.roles.under_way())
+    }
+
+    /// FTS has looked, or could not be asked.
+    pub fn probed(&mut self, heard: bool, now: u64) {
+        if heard {
+            self.probed = Some(now);
+        }
+    }
+
+    /// The tool has ended; with words where it says that it failed.
+    pub fn ended(&mut self, failure: Option<String>, now: u64) {
+        match &mut self.work {
+            Some(work) => work.ended = Some((now, failure)),
+            None if self.roles.ended(failure, now) => {}
+            None => return,
+        }
+        self.probed = None;
+        self.asked_to_probe = None;
+    }
+
+    /// The attempts could not be written down: nothing was run.
+    pub fn not_begun(&mut self) {
+        self.roles.not_begun();
+        let Some(work) = self.work.take() else { return };
+        for target in &work.run.targets {
+            self.attempts.take_back(target.row.content);
+        }
+    }
+
+    fn next(&mut self, now: u64) -> Step {
+        let mut ready: Vec<(Method, Target)> = Vec::new();
+        let mut probe = false;
+        for seen in &self.seen {
+            match &seen.judgement {
+                Judgement::Probe => probe = true,
+                Judgement::Recover {
+                    target,
+                    method,
+                    not_before,
+                } if *not_before <= now && self.may(target) => ready.push((*method, target.clone())),
+                _ => {}
+            }
+        }
+        let unlisted = self.seen.iter().filter(|seen| !seen.pair.listed).count();
+        together::all_or_none(&mut ready, unlisted);
+        // The gentlest first, one way in a run.
+        let Some(method) = ready.iter().map(|(method, _)| *method).min() else {
+            self.wish = None;
+            return if probe { self.probe(now) } else { Step::Rest };
+        };
+        if !self.has_probed(now) {
+            return self.probe(now);
+        }
+        let of_method = ready.into_iter().filter(|(way, _)| *way == method);
+        let run = Run {
+            method,
+            targets: of_method.map(|(_, target)| target).collect(),
+        };
+        for target in &run.targets {
+            self.attempts.begin(target.row.content, method.remembered(), now);
+        }
+        self.wish = None;
+        self.work = Some(Work {
+            run: run.clone(),
+            began: now,
+            ended: None,
+            recovered: Vec::new(),
+        });
+        Step::Run(run)
+    }
+
+    /// Without being asked for, only where the configuration says so.
+    fn may(&self, target: &Target) -> bool {
+        let asked = |wish: &Wish| wish.pod.as_ref().is_none_or(|pod| *pod == target.pod);
+        self.policy.auto || self.wish.as_ref().is_some_and(asked)
+    }
+
+    /// Whether FTS has looked since the rows changed, and not long ago.
+    pub(in crate::recovery) fn has_probed(&self, now: u64) -> bool {
+        let fresh = |at: u64| at >= self.rows.1 && now.saturating_sub(at) <= PROBE_FRESH_SECONDS;
+        self.probed.is_some_and(fresh)
+    }
+
+    pub(in crate::recovery) fn probe(&mut self, now: u64) -> Step {
+        let rested = self
+            .asked_to_probe
+            .is_none_or(|at| now.saturating_sub(at) >= PROBE_EVERY_SECONDS);
+        if !rested {
+            return Step::Rest;
+        }
+        self.asked_to_probe = Some(now);
+        Step::Probe
+    }
+}

@@ -1,0 +1,59 @@
+//! How runs ended: the catalog says, whatever the tool said.
+
+use super::machine::{Roles, Work};
+use crate::recovery::facts::evidence::Evidence;
+use crate::recovery::segments::attempts::Outcome;
+
+/// After the tool's end FTS gets so long to find everybody in place.
+const FOUND_SECONDS: u64 = 60;
+
+impl Roles {
+    /// The catalog says what a run has brought; also one that an earlier agent began.
+    pub(in crate::recovery) fn settle(&mut self, evidence: &Evidence, now: u64) {
+        let circumstances = &evidence.circumstances;
+        if circumstances.not_in_charge.is_some() {
+            return;
+        }
+        if let Some(until) = self.inherited.filter(|_| circumstances.at_work.is_none()) {
+            let until = until.unwrap_or(now + FOUND_SECONDS);
+            self.inherited = Some(Some(until));
+            match evidence.swapped.is_empty() {
+                true => self.attempts.end(Outcome::Recovered),
+                false if now >= until => self.attempts.end(Outcome::BrokenOff),
+                false => {}
+            }
+            if !self.attempts.is_under_way() {
+                self.inherited = None;
+            }
+        }
+        let Some(Work {
+            contents: of,
+            began,
+            ended: Some((ended, failure)),
+        }) = &self.work
+        else {
+            return;
+        };
+        let left = evidence.swapped.iter().find(|swap| of.contains(&swap.content));
+        let mut rows = evidence.rows.iter().filter(|row| of.contains(&row.content));
+        let whole = left.is_none() && rows.all(|row| row.up && row.in_sync);
+        if !whole && now < ended + FOUND_SECONDS {
+            return;
+        }
+        self.took = Some((*began, now.saturating_sub(*began)));
+        self.counts.seconds += now.saturating_sub(*began);
+        match left {
+            None => {
+                self.counts.rebalanced += 1;
+                self.attempts.end(Outcome::Recovered);
+            }
+            Some(swap) => {
+                let still = || format!("content {} is out of place after the tool has ended", swap.content);
+                self.counts.failed += 1;
+                self.attempts
+                    .end(Outcome::Failed(failure.clone().unwrap_or_else(still)));
+            }
+        }
+        self.work = None;
+    }
+}

@@ -1,0 +1,286 @@
+//! What was tried, so that a fault that stays is not answered with one copy after the other: the memory of attempts, how long is
+//! waited after them, and which method comes next.
+//!
+//! Times are seconds since 1970 by the wall clock of the moment at which the agent started, counted on by a clock that nobody
+//! sets. CLOCK_BOOTTIME alone does not outlive the node.
+
+use super::method::Method;
+use crate::cluster::content::ContentId;
+use crate::cluster::recovery_status::RememberedAttempt;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+/// What is older is forgotten.
+const DAY: u64 = 24 * HOUR;
+/// Waited after so many attempts in a row that did not help.
+const BACKOFF: [u64; 5] = [0, MINUTE, 5 * MINUTE, 15 * MINUTE, 60 * MINUTE];
+/// So many attempts at most within so long.
+const LIMITS: [(usize, u64); 2] = [(3, HOUR), (6, DAY)];
+/// So many attempts of one kind before the next kind.
+const INCREMENTAL: usize = 2;
+const DIFFERENTIAL: usize = 1;
+
+/// How one attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", content = "why", rename_all = "camelCase")]
+pub enum Outcome {
+    /// It has not, as far as is known.
+    UnderWay,
+    /// FTS has the segment up.
+    Recovered,
+    /// The segment is still down; why, in the tool's words.
+    Failed(String),
+    /// The tool, the agent or the coordinator was lost in the middle.
+    BrokenOff,
+}
+
+/// One attempt on one content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// When it began.
+    pub at: u64,
+    /// How.
+    pub method: Method,
+    /// How it ended.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// The attempts of the last day, by content, each list in the order of time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Attempts(BTreeMap<ContentId, Vec<Attempt>>);
+
+/// What comes next for a content, by what was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::recovery) enum Next {
+    /// This way.
+    Method(Method),
+    /// Only a new copy is left; the words of the last failure.
+    OnlyFull(String),
+}
+
+impl Attempts {
+    /// As they were remembered: a clock that was set back since makes none later than now.
+    #[must_use]
+    pub fn recalled(mut self, now: u64) -> Attempts {
+        for attempt in self.0.values_mut().flatten() {
+            attempt.at = attempt.at.min(now);
+        }
+        self
+    }
+
+    /// For another coordinator's agent.
+    pub(in crate::recovery) fn told(&self) -> Vec<RememberedAttempt> {
+        let each = self
+            .0
+            .iter()
+            .flat_map(|(content, list)| list.iter().map(|attempt| (*content, attempt)));
+        let told = each.filter_map(|(content, attempt)| match serde_json::to_value(attempt) {
+            Ok(Value::Object(attempt)) => Some(RememberedAttempt {
+                content: content.number(),
+                attempt,
+            }),
+            _ => None,
+        });
+        told.collect()
+    }
+
+    /// What the coordinator in charge tells, beside what is known already. What is not understood is left out.
+    pub(in crate::recovery) fn learn(&mut self, told: &[RememberedAttempt]) {
+        for RememberedAttempt { content, attempt } in told {
+            let Ok(attempt) = serde_json::from_value::<Attempt>(Value::Object(attempt.clone())) else {
+                continue;
+            };
+            let list = self.0.entry(ContentId::new(*content)).or_default();
+            match list.iter_mut().find(|known| known.at == attempt.at) {
+                Some(known) => *known = attempt,
+                None => list.push(attempt),
+            }
+            list.sort_by_key(|attempt| attempt.at);
+        }
+    }
+
+    pub(in crate::recovery) fn begin(&mut self, content: ContentId, method: Method, now: u64) {
+        let list = self.0.entry(content).or_default();
+        list.retain(|attempt| attempt.at + DAY > now);
+        list.push(Attempt {
+            at: now,
+            method,
+            outcome: Outcome::UnderWay,
+        });
+    }
+
+    /// The attempt that is under way has ended.
+    pub(in crate::recovery) fn end(&mut self, content: ContentId, outcome: Outcome) {
+        if let Some(last) = self.0.get_mut(&content).and_then(|list| list.last_mut())
+            && last.outcome == Outcome::UnderWay
+        {
+            last.outcome = outcome;
+        }
+    }
+
+    /// It was not begun after all.
+    pub(in crate::recovery) fn take_back(&mut self, content: ContentId) {
+        if let Some(list) = self.0.get_mut(&content) {
+            list.pop_if(|attempt| attempt.outcome == Outcome::UnderWay);
+        }
+        self.0.retain(|_, list| !list.is_empty());
+    }
+
+    /// Contents whose last attempt has not ended, and how it goes.
+    pub(in crate::recovery) fn under_way(&self) -> impl Iterator<Item = (ContentId, &Attempt)> {
+        let last = self
+            .0
+            .iter()
+            .filter_map(|(content, list)| Some((*content, list.last()?)));
+        last.filter(|(_, attempt)| attempt.outcome == Outcome::UnderWay)
+    }
+
+    fn of(&self, content: ContentId) -> &[Attempt] {
+        self.0.get(&content).map_or(&[], Vec::as_slice)
+    }
+
+    /// Those since the last that helped.
+    fn in_vain(&self, content: ContentId) -> &[Attempt] {
+        let all = self.of(content);
+        let helped = all.iter().rposition(|attempt| attempt.outcome == Outcome::Recovered);
+        all.get(helped.map_or(0, |at| at + 1)..).unwrap_or_default()
+    }
+
+    /// How many of the last day did not help in a row.
+    pub(in crate::recovery) fn failures(&self, content: ContentId, now: u64) -> usize {
+        let ended = |attempt: &&Attempt| attempt.at + DAY > now && attempt.outcome != Outcome::UnderWay;
+        self.in_vain(content).iter().filter(ended).count()
+    }
+
+    /// From when on the next may begin.
+    pub(in crate::recovery) fn not_before(&self, content: ContentId, now: u64) -> u64 {
+        let all: Vec<u64> = self.of(content).iter().map(|attempt| attempt.at).collect();
+        let waits = BACKOFF[self.failures(content, now).min(BACKOFF.len() - 1)];
+        let rested = all.last().map_or(0, |last| last + waits);
+        let limited = LIMITS.iter().map(|&(most, within)| {
+            let first = all.len().checked_sub(most).and_then(|i| all.get(i));
+            first.map_or(0, |first| first + within)
+        });
+        limited.fold(rested, u64::max)
+    }
+
+    /// The gentlest way that has not failed too often.
+    pub(in crate::recovery) fn next(&self, content: ContentId, differential: bool) -> Next {
+        let mut failed = BTreeMap::<Method, usize>::new();
+        let mut why = String::new();
+        for attempt in self.in_vain(content) {
+            if let Outcome::Failed(words) = &attempt.outcome {
+                *failed.entry(attempt.method).or_default() += 1;
+                why.clone_from(words);
+            }
+        }
+        let times = |method: Method| failed.get(&method).copied().unwrap_or(0);
+        if times(Method::Incremental) < INCREMENTAL {
+            return Next::Method(Method::Incremental);
+        }
+        if differential && times(Method::Differential) < DIFFERENTIAL {
+            return Next::Method(Method::Differential);
+        }
+        Next::OnlyFull(why)
+    }
+
+    /// Whether a new copy was begun here and has not come to its end: then what lies there is that copy's.
+    pub(in crate::recovery) fn copy_unfinished(&self, content: ContentId) -> bool {
+        let last = self.in_vain(content).last();
+        last.is_some_and(|attempt| attempt.method == Method::Full)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const C: ContentId = ContentId::new(0);
+
+    fn tried(times: &[(u64, Method, Outcome)]) -> Attempts {
+        let mut attempts = Attempts::default();
+        for (at, method, outcome) in times {
+            attempts.begin(C, *method, *at);
+            attempts.end(C, outcome.clone());
+        }
+        attempts
+    }
+
+    fn failed() -> Outcome {
+        Outcome::Failed("could not find previous WAL record".into())
+    }
+
+    #[test]
+    fn waits_grow_and_limits_hold() {
+        let inc = Method::Incremental;
+        assert_eq!(tried(&[]).not_before(C, 100), 0);
+        assert_eq!(tried(&[(100, inc, failed())]).not_before(C, 100), 160);
+        let two = [(100, inc, failed()), (160, inc, failed())];
+        assert_eq!(tried(&two).not_before(C, 160), 460);
+        let three = [two[0].clone(), two[1].clone(), (460, Method::Differential, failed())];
+        assert_eq!(tried(&three).not_before(C, 460), 100 + HOUR, "three an hour");
+        // What helps resets the backoff, and counts for the limits.
+        let flapping: Vec<_> = (0..3).map(|i| (i * 100, inc, Outcome::Recovered)).collect();
+        assert_eq!(tried(&flapping).not_before(C, 200), HOUR);
+        let all_day: Vec<_> = (0..6).map(|i| (i * 2 * HOUR, inc, Outcome::Recovered)).collect();
+        assert_eq!(tried(&all_day).not_before(C, 10 * HOUR), DAY, "six a day");
+    }
+
+    #[test]
+    fn the_ladder_is_climbed_by_failures_alone() {
+        let inc = Method::Incremental;
+        let broken = [
+            (0, inc, Outcome::BrokenOff),
+            (1, inc, Outcome::BrokenOff),
+            (2, inc, failed()),
+        ];
+        assert_eq!(tried(&broken).next(C, true), Next::Method(inc));
+        let twice = [(0, inc, failed()), (1, inc, failed())];
+        assert_eq!(tried(&twice).next(C, true), Next::Method(Method::Differential));
+        assert!(matches!(tried(&twice).next(C, false), Next::OnlyFull(why) if why.contains("WAL record")));
+        let thrice = [twice[0].clone(), twice[1].clone(), (2, Method::Differential, failed())];
+        assert!(matches!(tried(&thrice).next(C, true), Next::OnlyFull(_)));
+        let healed = [
+            twice[0].clone(),
+            twice[1].clone(),
+            (2, Method::Differential, Outcome::Recovered),
+        ];
+        assert_eq!(tried(&healed).next(C, true), Next::Method(inc), "begins anew");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_forgives_nothing() {
+        let later = tried(&[(1_000_000, Method::Incremental, failed())]);
+        assert_eq!(later.recalled(500).not_before(C, 500), 560);
+    }
+
+    #[test]
+    fn another_coordinator_learns_what_was_tried() {
+        let mut old = tried(&[(100, Method::Incremental, failed())]);
+        let mut new = Attempts::default();
+        old.begin(C, Method::Incremental, 160);
+        new.learn(&old.told());
+        assert_eq!(new, old);
+        old.end(C, failed());
+        new.learn(&old.told());
+        assert_eq!((new.not_before(C, 160), &new), (460, &old));
+        let mut foreign = old.told();
+        foreign[0].attempt.insert("method".into(), "magic".into());
+        new.learn(&foreign);
+        assert_eq!(new, old, "a word of another version is left out");
+    }
+
+    #[test]
+    fn the_memory_is_readable() {
+        let attempts = tried(&[(7, Method::Full, failed()), (9, Method::Full, Outcome::UnderWay)]);
+        let kept = serde_json::to_string(&attempts).unwrap();
+        let text = r#"{"0":[{"at":7,"method":"full","outcome":"failed","why":"could not find previous WAL record"},{"at":9,"method":"full","outcome":"underWay"}]}"#;
+        assert_eq!(kept, text);
+        assert_eq!(serde_json::from_str::<Attempts>(&kept).unwrap(), attempts);
+    }
+}

@@ -1,0 +1,5 @@
+//! One content's lost server: whether it may be brought back now, by which method, and what was tried before.
+
+pub mod attempts;
+pub(super) mod judgement;
+pub mod method;

@@ -1,0 +1,34 @@
+//! `gp-agent recover` and `gp-agent rebalance`.
+
+use super::args::RecoverArgs;
+use super::status::{ask_agent, tell};
+use gp_agent_core::process::timeouts;
+
+/// Has segments brought back. Exit code 0 when that begins, else 1.
+pub(super) fn recover(wanted: &RecoverArgs) -> u8 {
+    let full = wanted.full.then_some("full");
+    let words: Vec<&str> = full.into_iter().chain(wanted.pod.as_deref()).collect();
+    ask("/recover", &words.join(" "))
+}
+
+/// Has roles changed back. Exit code 0 when that begins, else 1.
+pub(super) fn rebalance() -> u8 {
+    ask("/rebalance", "")
+}
+
+fn ask(path: &str, body: &str) -> u8 {
+    match ask_agent("POST", path, body, timeouts::FAILOVER_ANSWERS) {
+        Ok((200, words)) => {
+            tell(&words);
+            0
+        }
+        Ok((_, refusal)) => {
+            eprintln!("{}", refusal.trim_end());
+            1
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            1
+        }
+    }
+}

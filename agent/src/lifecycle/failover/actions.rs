@@ -1,0 +1,236 @@
+//! What the machine wants done, begun: each ends in an event, at once or later.
+
+use super::hands::Hands;
+use super::record::{authority, memory};
+use super::strategy::RoleStrategy;
+use super::{kill, peer};
+use crate::lifecycle::pod::Pod;
+use crate::sys::process::clock;
+use anyhow::{Context, Result, ensure};
+use gp_agent_core::failover::candidate::{Action, Command, Event, Kill, Notice, Outcome, Standing};
+use gp_agent_core::failover::promise::PromiseQuestion;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+
+/// For a question to the server.
+const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+/// For the checkpoint that makes the one of the shutdown short.
+const CHECKPOINT_WITHIN: Duration = Duration::from_secs(30);
+/// Until a server that was promoted takes writes: it replays to the end of what it has.
+const PROMOTED_WITHIN: Duration = Duration::from_secs(600);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Begins it.
+///
+/// # Errors
+/// init could not be told a deadline, in words: nothing that follows is to be done.
+pub(super) fn begin(hands: &mut Hands, action: Action) -> Result<(), String> {
+    if let Action::Write { .. } = action {
+        hands.show.write_begins();
+    }
+    match action {
+        Action::ArmFence(until) => return arm(hands, until),
+        Action::DisarmFence => disarm(hands),
+        Action::AnswerPromise(ticket, reply) => hands.requests.answer(ticket, reply),
+        Action::Tell(notice) => notice_of(hands, &notice),
+        Action::KillNow(why) => kill_now(hands, &why),
+        Action::CommitsWait(wanted) => hands.proof.want(wanted),
+        Action::Read(_) | Action::Write { .. } | Action::ProveDeath { .. } => ask_authority(hands, action),
+        Action::AskPromise { .. } | Action::StripOtherLabel(_) => ask_others(hands, action),
+        _ => ask_pod(hands, action),
+    }
+    Ok(())
+}
+
+fn ask_authority(hands: &Hands, action: Action) {
+    let (place, tell, within) = (hands.place.clone(), hands.happened.clone(), hands.timing.request());
+    tokio::spawn(async move {
+        let event = match action {
+            Action::Read(ticket) => {
+                let found = place.authority.read(within).await.map_err(|error| error.to_string());
+                Some(Event::Read { ticket, found })
+            }
+            Action::Write { ticket, record, over } => {
+                let outcome = authority::write(&*place.authority, record, over, within).await;
+                Some(Event::Wrote { ticket, outcome })
+            }
+            Action::ProveDeath { holder, version } => {
+                let dead = place.authority.proof_of_death(&holder, within).await == Ok(true);
+                dead.then_some(Event::ProofOfDeath { holder, version })
+            }
+            _ => None,
+        };
+        if let Some(event) = event {
+            // The loop may have ended.
+            let _ = tell.send(event);
+        }
+    });
+}
+
+fn ask_others(hands: &Hands, action: Action) {
+    let (pod, partner, tell) = (hands.pod.clone(), hands.partner.clone(), hands.happened.clone());
+    let (by, api) = (hands.own.clone(), hands.place.api.clone());
+    tokio::spawn(async move {
+        match action {
+            Action::AskPromise { ticket, epoch, seconds } => {
+                let question = PromiseQuestion { epoch, seconds, by };
+                if let Some((by, reply)) = peer::promise(&pod, &partner, &question).await {
+                    let _ = tell.send(Event::PromiseAnswered { ticket, by, reply });
+                }
+            }
+            Action::StripOtherLabel(other) => {
+                if let Some(api) = api
+                    && let Err(error) = api.remove_role_label_of(&other.pod, Some(&other.uid)).await
+                {
+                    tracing::warn!("cannot take the role label off {}: {error}", other.pod);
+                }
+            }
+            _ => {}
+        }
+    });
+}
+
+/// What is done to this pod's volume and server.
+fn ask_pod(hands: &Hands, action: Action) {
+    let (pod, role, tell) = (hands.pod.clone(), hands.role.clone(), hands.happened.clone());
+    let epoch = held_epoch(&pod);
+    tokio::spawn(async move {
+        match action {
+            Action::Remember(remembered) => {
+                if let Err(error) = memory::keep(&pod, &remembered).await {
+                    tracing::warn!("cannot remember the record on this volume: {error}");
+                }
+            }
+            Action::Promote => {
+                if let Err(error) = promote(&pod, &*role, epoch).await {
+                    let _ = tell.send(Event::PromoteFailed(format!("{error:#}")));
+                }
+            }
+            Action::StopFast => stop(&pod).await,
+            Action::EndWalsender(stream) => end_walsender(&pod, &stream).await,
+            Action::AskIdle if is_idle(&pod).await => {
+                let _ = tell.send(Event::Command(Command::Idle));
+            }
+            _ => {}
+        }
+    });
+}
+
+fn kill_now(hands: &Hands, why: &Kill) {
+    tracing::error!("{}; killing the server", super::status::show::killed(why));
+    let (pod, look) = (hands.pod.clone(), hands.look_now.clone());
+    // At once: what is told to init later is later than this.
+    if let Err(error) = arm(hands, clock::boottime()) {
+        tracing::warn!("init cannot be told to kill the server: {error}");
+    }
+    tokio::spawn(async move {
+        kill::all(&pod).await;
+        look.notify_one();
+    });
+}
+
+/// How a request ends that is left out.
+pub(super) fn not_sent(action: Action) -> Option<Event> {
+    let why = "not sent: init cannot be told the deadline".to_string();
+    match action {
+        Action::Read(ticket) => Some(Event::Read {
+            ticket,
+            found: Err(why),
+        }),
+        Action::Write { ticket, .. } => Some(Event::Wrote {
+            ticket,
+            outcome: Outcome::NotDone(why),
+        }),
+        _ => None,
+    }
+}
+
+fn arm(hands: &Hands, until: Duration) -> Result<(), String> {
+    let Some(init) = &hands.init else {
+        return Err("there is no init that could fence the server".into());
+    };
+    init.arm_fence(until).map_err(|error| error.to_string())?;
+    hands.pod.leadership.fence_is_closed(until <= clock::boottime());
+    Ok(())
+}
+
+/// Opens init's fence.
+pub(super) fn disarm(hands: &Hands) {
+    let told = hands.init.as_ref().map(|init| init.disarm_fence());
+    match told {
+        Some(Err(error)) => {
+            tracing::warn!("cannot tell init that there is no deadline: {error}");
+            // It will fire, and has to be opened before the next server.
+            hands.pod.leadership.fence_is_closed(true);
+        }
+        _ => hands.pod.leadership.fence_is_closed(false),
+    }
+}
+
+fn notice_of(hands: &mut Hands, notice: &Notice) {
+    if let Notice::Refused(why) | Notice::HandOverFailed(why) = notice {
+        hands.requests.refuse(why);
+    }
+    hands.show.note(&hands.pod, notice);
+}
+
+fn held_epoch(pod: &Pod) -> Option<u64> {
+    let view = pod.leadership.view()?;
+    (view.standing == Standing::Holder).then_some(view.epoch)
+}
+
+/// Has the server of a standby end its recovery; the server says itself when it takes writes.
+async fn promote(pod: &Arc<Pod>, role: &dyn RoleStrategy, epoch: Option<u64>) -> Result<()> {
+    role.before_promotion(pod).await?;
+    // That may have taken longer than this pod held the role.
+    ensure!(
+        epoch.is_some() && epoch == held_epoch(pod),
+        "the role was lost before the server was promoted"
+    );
+    pod.engine.promote(pod.dir()).await?;
+    let mut session = pod.utility_session(ANSWER_WITHIN);
+    let writes = async {
+        loop {
+            let said = session.ask("select pg_is_in_recovery()::text").await;
+            if said.is_ok_and(|rows| rows.first().and_then(|row| row.first()?.as_deref()) == Some("false")) {
+                return;
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    timeout(PROMOTED_WITHIN, writes)
+        .await
+        .context("the server does not end its recovery")?;
+    super::observation::looks::examine(pod)
+        .await
+        .context("cannot examine the promoted directory")?;
+    role.promoted(pod, &mut session).await;
+    Ok(())
+}
+
+/// In order, and short: most of what a shutdown writes is written before.
+async fn stop(pod: &Pod) {
+    let ends = pod.leadership.ends_told();
+    let mut session = pod.utility_session(ANSWER_WITHIN);
+    if let Err(error) = session.ask_within("checkpoint", CHECKPOINT_WITHIN).await {
+        tracing::warn!("no checkpoint before the hand-over: {error}");
+    }
+    session.close();
+    pod.leadership.stop("the coordinator's role is handed over", ends);
+}
+
+async fn end_walsender(pod: &Pod, stream: &str) {
+    let sql = pod.engine.failover_sql().end_stream(stream);
+    if let Err(error) = pod.utility_session(ANSWER_WITHIN).ask(&sql).await {
+        tracing::warn!("cannot end the standby's stream: {error}");
+    }
+}
+
+async fn is_idle(pod: &Pod) -> bool {
+    let sql = pod.engine.failover_sql().busy();
+    pod.utility_session(ANSWER_WITHIN)
+        .ask(sql)
+        .await
+        .is_ok_and(|rows| rows.is_empty())
+}

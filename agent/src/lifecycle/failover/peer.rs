@@ -1,0 +1,116 @@
+//! What the other coordinator's agent says of itself, and its promise.
+
+use crate::lifecycle::peers::client::PeerClient;
+use crate::lifecycle::pod::Pod;
+use gp_agent_core::cluster::directory::DirectoryKind;
+use gp_agent_core::cluster::status::{Phase, PodStatus};
+use gp_agent_core::cluster::topology::Member;
+use gp_agent_core::failover::candidate::{PeerFacts, Reply, Unable};
+use gp_agent_core::failover::promise::PromiseQuestion;
+use gp_agent_core::failover::record::Holder;
+use std::time::Duration;
+
+/// For one question.
+const ANSWERS_WITHIN: Duration = Duration::from_millis(900);
+
+/// What it says; `None` while it does not answer, or cannot be understood.
+pub(super) async fn ask(pod: &Pod, member: &Member, lease_seconds: u32, authority: &str) -> Option<PeerFacts> {
+    let report = PeerClient::of(pod).status(member, ANSWERS_WITHIN).await.ok()?;
+    facts(&report.status, lease_seconds, authority)
+}
+
+/// Asks for a promise not to touch the record.
+pub(super) async fn promise(pod: &Pod, member: &Member, question: &PromiseQuestion) -> Option<(Holder, Reply)> {
+    let reply = PeerClient::of(pod)
+        .promise(member, question, ANSWERS_WITHIN)
+        .await
+        .ok()?;
+    let said = reply.reply();
+    let by = Holder {
+        pod: member.pod.clone(),
+        uid: reply.uid,
+    };
+    Some((by, said))
+}
+
+/// One that knows failover and does not know itself yet has not answered.
+fn facts(status: &PodStatus, lease_seconds: u32, authority: &str) -> Option<PeerFacts> {
+    let unable = unable(status, lease_seconds, authority);
+    let failover = status.failover.clone().unwrap_or_default();
+    let knows = status.failover.is_none() || !failover.runs() || !failover.uid.is_empty();
+    knows.then(|| PeerFacts {
+        unable,
+        draining: status.phase == Phase::Draining,
+        directory: DirectoryKind::from_word(&status.directory.kind).unwrap_or(DirectoryKind::Absent),
+        timeline: status.directory.timeline.unwrap_or(0),
+        writable: status.active_role.is_some_and(|role| role.is_writable()),
+        pod: Holder {
+            pod: status.pod.clone(),
+            uid: failover.uid,
+        },
+        stream: failover.stream,
+        epoch: failover.epoch,
+    })
+}
+
+/// Why it could not take over, whatever it receives.
+fn unable(status: &PodStatus, lease_seconds: u32, authority: &str) -> Option<Unable> {
+    let Some(failover) = &status.failover else {
+        return Some(Unable::OldAgent);
+    };
+    if !failover.runs() {
+        Some(Unable::SwitchedOff)
+    } else if failover.authority != authority {
+        Some(Unable::OtherAuthority)
+    } else if failover.lease_seconds != lease_seconds {
+        Some(Unable::OtherLease)
+    } else {
+        (status.phase == Phase::Draining).then_some(Unable::Ends)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gp_agent_core::cluster::failover_status::FailoverStatus;
+    use gp_agent_core::cluster::state::PodState;
+
+    fn status() -> PodStatus {
+        let mut status = PodState::new("coordinator-1", 0, 0).status();
+        status.failover = Some(FailoverStatus {
+            uid: "b".into(),
+            authority: "file".into(),
+            lease_seconds: 10,
+            fence: true,
+            ..FailoverStatus::default()
+        });
+        status
+    }
+
+    fn spoilt(spoil: impl FnOnce(&mut FailoverStatus)) -> Option<Unable> {
+        let mut status = status();
+        spoil(status.failover.get_or_insert_default());
+        facts(&status, 10, "file").and_then(|facts| facts.unable)
+    }
+
+    #[test]
+    fn whoever_could_not_take_over_says_why() {
+        assert_eq!(spoilt(|_| {}), None);
+        assert_eq!(
+            spoilt(|s| s.authority = "kubernetes".into()),
+            Some(Unable::OtherAuthority)
+        );
+        assert_eq!(spoilt(|s| s.lease_seconds = 6), Some(Unable::OtherLease));
+        assert_eq!(spoilt(|s| s.off = Some("off".into())), Some(Unable::SwitchedOff));
+        let mut old = status();
+        old.failover = None;
+        assert_eq!(unable(&old, 10, "file"), Some(Unable::OldAgent));
+    }
+
+    #[test]
+    fn who_does_not_know_itself_yet_is_silent() {
+        let mut early = status();
+        early.failover.get_or_insert_default().uid.clear();
+        assert_eq!(facts(&early, 10, "file"), None);
+    }
+}

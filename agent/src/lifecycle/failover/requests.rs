@@ -1,0 +1,154 @@
+//! What other tasks ask of the machine, and what it answers them.
+
+use crate::lifecycle::pod::Pod;
+use crate::lifecycle::pod::leadership::Request;
+use gp_agent_core::cluster::failover_command::FailoverCommand;
+use gp_agent_core::failover::candidate::{Command, Event, Reply, Server, Ticket};
+use gp_agent_core::failover::record::{Holder, Mode};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use tokio::sync::oneshot;
+
+/// Questions for a promise that are open at once: the other candidate has one at a time.
+const QUESTIONS: usize = 8;
+
+/// Numbers that the machine never gives.
+const FIRST_TICKET: u64 = 1 << 63;
+
+/// Who waits for what.
+pub(super) struct Requests {
+    own: Holder,
+    next: u64,
+    promises: BTreeMap<Ticket, oneshot::Sender<(Holder, Reply)>>,
+    /// The command that is being done, and where its answer goes.
+    command: Option<(FailoverCommand, oneshot::Sender<Result<String, String>>)>,
+    /// Whose server takes writes, by this pod's own look and by the other one's word.
+    writes: [Option<Holder>; 2],
+}
+
+impl Requests {
+    pub(super) fn new(own: Holder) -> Requests {
+        Requests {
+            own,
+            next: FIRST_TICKET,
+            promises: BTreeMap::new(),
+            command: None,
+            writes: [None, None],
+        }
+    }
+
+    /// Takes in who writes: a role is moved when SQL is there.
+    pub(super) fn note(&mut self, event: &Event) {
+        match event {
+            Event::Local(facts) => {
+                let writes = matches!(facts.server, Server::Writable { .. });
+                self.writes[0] = writes.then(|| self.own.clone());
+            }
+            Event::Peer(facts) => {
+                let writes = facts.as_ref().filter(|facts| facts.writable);
+                self.writes[1] = writes.map(|facts| facts.pod.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// What the machine is told of it, if anything.
+    pub(super) fn take(&mut self, pod: &Pod, request: Request) -> Option<Event> {
+        match request {
+            Request::StartWanted => Some(Event::StartWanted),
+            Request::Look => None,
+            Request::Promise {
+                epoch,
+                seconds,
+                by,
+                from,
+                answer,
+            } => {
+                self.promises.retain(|_, answer| !answer.is_closed());
+                // Anybody on the network can ask; only the other coordinator is answered.
+                if !is_partner(pod, &by, from) || self.promises.len() >= QUESTIONS {
+                    return None;
+                }
+                self.next += 1;
+                let ticket = Ticket(self.next);
+                self.promises.insert(ticket, answer);
+                Some(Event::PromiseAsked {
+                    ticket,
+                    epoch,
+                    seconds,
+                    by,
+                })
+            }
+            // Whoever asked has given up, and will not expect it to be done.
+            Request::Command { answer, .. } if answer.is_closed() => None,
+            Request::Command { command, answer } => {
+                if self.command.as_ref().is_some_and(|(_, answer)| !answer.is_closed()) {
+                    let _ = answer.send(Err("another command is being done".into()));
+                    return None;
+                }
+                self.command = Some((command, answer));
+                Some(Event::Command(told(command)))
+            }
+        }
+    }
+
+    /// Answers the other candidate.
+    pub(super) fn answer(&mut self, ticket: Ticket, reply: Reply) {
+        if let Some(answer) = self.promises.remove(&ticket) {
+            // It may have given up.
+            let _ = answer.send((self.own.clone(), reply));
+        }
+    }
+
+    /// The command was refused, or given up.
+    pub(super) fn refuse(&mut self, why: &str) {
+        if let Some((_, answer)) = self.command.take() {
+            let _ = answer.send(Err(why.to_string()));
+        }
+    }
+
+    /// Answers once what was asked for shows.
+    pub(super) fn settle(&mut self, holder: Option<&Holder>, mode: Mode) {
+        let own = &self.own;
+        let holder = holder.filter(|holder| self.writes.iter().flatten().any(|who| who == *holder));
+        let done = |command: &FailoverCommand| match command {
+            FailoverCommand::Switchover { .. } => holder.filter(|holder| *holder != own).map(has_it),
+            FailoverCommand::AcceptDataLoss => holder.filter(|holder| *holder == own).map(has_it),
+            FailoverCommand::Pause => (mode == Mode::Paused).then(|| "failover is paused".to_string()),
+            FailoverCommand::Resume => match mode {
+                Mode::Paused => None,
+                Mode::Auto => Some("failover happens by itself".to_string()),
+                Mode::Manual => Some("failover happens by command".to_string()),
+            },
+        };
+        let Some(words) = self.command.as_ref().and_then(|(command, _)| done(command)) else {
+            return;
+        };
+        if let Some((_, answer)) = self.command.take() {
+            let _ = answer.send(Ok(words));
+        }
+    }
+}
+
+fn has_it(holder: &Holder) -> String {
+    format!("{} has the coordinator's role", holder.pod)
+}
+
+fn is_partner(pod: &Pod, by: &Holder, from: IpAddr) -> bool {
+    let Some(partner) = pod.partner().filter(|partner| partner.pod == by.pod) else {
+        return false;
+    };
+    let peers = pod.peers.borrow();
+    let known = peers.get(&partner.pod);
+    known.is_some_and(|peer| peer.addresses.contains(&from.to_canonical()))
+}
+
+fn told(command: FailoverCommand) -> Command {
+    let by = || "gp-agent".to_string();
+    match command {
+        FailoverCommand::Switchover { when_idle } => Command::Switchover { when_idle, by: by() },
+        FailoverCommand::AcceptDataLoss => Command::AcceptDataLoss { by: by() },
+        FailoverCommand::Pause => Command::Takeovers(Mode::Paused),
+        FailoverCommand::Resume => Command::Takeovers(Mode::Auto),
+    }
+}

@@ -1,0 +1,113 @@
+//! Beside a coordinator, and beside a standby whose coordinator is silent: has FTS and the dispatcher give up soon on primaries whose
+//! nodes are lost; see [`gp_agent_core::greenplum::lost_primaries`].
+
+use super::hurry;
+use crate::lifecycle::peers::client::{self, PeerClient};
+use crate::lifecycle::peers::fan_out::FanOutLimits;
+use crate::lifecycle::peers::look::finds_silent;
+use crate::lifecycle::pod::Pod;
+use futures_util::{StreamExt, stream};
+use gp_agent_core::cluster::directory::DirectoryKind;
+use gp_agent_core::greenplum::hurry::ON_A_PRIMARY;
+use gp_agent_core::greenplum::lost_pods::LostPods;
+use gp_agent_core::greenplum::lost_primaries::{Suspect, suspects};
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+/// Between two looks; with segments beyond `PER_SECOND` it is longer.
+const EVERY: Duration = Duration::from_millis(500);
+/// Segments that are asked in one second.
+const PER_SECOND: u32 = 200;
+const PACE: FanOutLimits = FanOutLimits {
+    peer: Duration::from_secs(1),
+    all: Duration::from_secs(5),
+    in_flight: 128,
+};
+/// For the other observer, who looks for a second.
+const OBSERVER_ANSWERS_WITHIN: Duration = Duration::from_millis(1_500);
+/// For a standby's coordinator.
+const COORDINATOR_ANSWERS_WITHIN: Duration = Duration::from_millis(500);
+/// Suspects that are looked at at once.
+const AT_ONCE: usize = 64;
+
+/// Runs as long as the pod.
+pub(crate) async fn keep(pod: &Pod) {
+    if pod.me.content.is_segment() {
+        return std::future::pending().await;
+    }
+    let begin = Instant::now();
+    let mut watch = LostPods::default();
+    let mut hurries = None;
+    loop {
+        sleep(every(pod)).await;
+        let now = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let silent = match watches(pod).await {
+            true => silent(pod).await,
+            false => BTreeSet::new(),
+        };
+        let lost = watch.look(&silent, now);
+        if hurries.is_some() != lost.is_some() {
+            tell(lost.as_deref());
+        }
+        hurries = lost;
+        hurry::set(pod, hurries.is_some().then_some(ON_A_PRIMARY)).await;
+    }
+}
+
+fn tell(lost: Option<&str>) {
+    match lost {
+        Some(pod) => tracing::warn!(
+            "{pod} is silent, its agent and its server alike, here and for its mirror's pod: FTS and the dispatcher give up on it soon"
+        ),
+        None => tracing::info!(
+            "no primary is lost whose mirror could take over: FTS and the dispatcher have their own time again"
+        ),
+    }
+}
+
+fn every(pod: &Pod) -> Duration {
+    let segments = u32::try_from(pod.topology.members.len()).unwrap_or(u32::MAX);
+    EVERY + Duration::from_secs(u64::from(segments / PER_SECOND))
+}
+
+/// A coordinator's server uses the time-outs; a standby may be promoted the next moment, if its coordinator is
+/// silent.
+async fn watches(pod: &Pod) -> bool {
+    let (runs, kind) = pod.board.read(|s| (s.postmaster.runs(), s.directory.kind));
+    match kind {
+        _ if !runs || *pod.shutdown.borrow() => false,
+        Some(DirectoryKind::Primary) => true,
+        Some(DirectoryKind::Standby) => match pod.partner() {
+            Some(partner) => client::status_within(pod, partner, COORDINATOR_ANSWERS_WITHIN)
+                .await
+                .is_none(),
+            None => false,
+        },
+        _ => false,
+    }
+}
+
+/// The primaries that both observers find silent.
+async fn silent(pod: &Pod) -> BTreeSet<String> {
+    let segments = pod.topology.members.iter().filter(|m| m.content.is_segment());
+    let entries = client::ask_each(pod, segments, PACE).await;
+    let looks = suspects(&pod.topology, &entries).into_iter().map(|suspect| async move {
+        let silent = both_find_silent(pod, suspect).await;
+        silent.then(|| suspect.pod.pod.clone())
+    });
+    stream::iter(looks)
+        .buffer_unordered(AT_ONCE)
+        .filter_map(std::future::ready)
+        .collect()
+        .await
+}
+
+async fn both_find_silent(pod: &Pod, suspect: Suspect<'_>) -> bool {
+    let client = PeerClient::of(pod);
+    let (here, there) = tokio::join!(
+        finds_silent(pod, suspect.pod),
+        client.partner(suspect.mirror, OBSERVER_ANSWERS_WITHIN)
+    );
+    here && there.is_ok_and(|look| look.silent)
+}

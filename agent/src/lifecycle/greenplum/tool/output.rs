@@ -1,0 +1,132 @@
+//! A tool from its start to its end, line by line.
+
+use crate::sys::text::next_line;
+use anyhow::{Context, Result, bail};
+use gp_agent_core::greenplum::tool_output::Line;
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::io::{AsyncRead, BufReader};
+use tokio::process::Command;
+use tokio::sync::mpsc;
+
+/// What was written last may still be on its way when the tool has ended; a server that it started keeps the pipe open.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// Runs it in a process group of its own, which is killed when the wait is given up, and shows what it says to `see`.
+///
+/// # Errors
+/// It cannot be started, or says nothing for `silent_for`; then it is killed.
+pub(in crate::lifecycle::greenplum) async fn follow(
+    command: &mut Command,
+    name: &str,
+    silent_for: Duration,
+    mut see: impl FnMut(&Line),
+) -> Result<ExitStatus> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .with_context(|| format!("cannot start {name}"))?;
+    let mut group = Group(child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())));
+    let (sender, mut lines) = mpsc::channel(64);
+    tokio::spawn(forward(child.stdout.take(), sender.clone()));
+    tokio::spawn(forward(child.stderr.take(), sender));
+    let status = loop {
+        tokio::select! {
+            Some(line) = lines.recv() => see(&line),
+            status = child.wait() => break status?,
+            () = tokio::time::sleep(silent_for) => {
+                bail!("said nothing for {} s and was killed", silent_for.as_secs())
+            }
+        }
+    };
+    // What it started in the background is to stay.
+    group.0 = None;
+    while let Ok(Some(line)) = tokio::time::timeout(LAST_WORDS, lines.recv()).await {
+        see(&line);
+    }
+    Ok(status)
+}
+
+async fn forward<R: AsyncRead + Unpin>(stream: Option<R>, lines: mpsc::Sender<Line>) {
+    let Some(stream) = stream else { return };
+    let mut reader = BufReader::new(stream);
+    while let Ok(Some(raw)) = next_line(&mut reader).await {
+        if let Some(line) = Line::parse(&raw)
+            && lines.send(line).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// Kills what is left of a tool's process group.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block_on<F: Future>(future: F) -> F::Output {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(future)
+    }
+
+    fn bash(script: &str) -> Command {
+        let mut command = Command::new("bash");
+        command.args(["-c", script]);
+        command
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn both_streams_and_the_end_are_seen() {
+        let mut seen = Vec::new();
+        let script = r"printf 'caf\351\n'; echo one; echo two >&2; exit 3";
+        let status = block_on(follow(&mut bash(script), "x", LONG, |line| {
+            seen.push(line.text.clone());
+        }));
+        seen.sort();
+        assert_eq!(seen, ["caf\u{fffd}", "one", "two"]);
+        assert_eq!(status.unwrap().code(), Some(3));
+    }
+
+    #[test]
+    fn a_server_that_was_started_does_not_keep_the_tool_alive() {
+        let mut pid = 0;
+        let status = block_on(follow(&mut bash("sleep 1000 & echo $!"), "x", LONG, |line| {
+            pid = line.text.parse().unwrap();
+        }));
+        assert!(status.unwrap().success());
+        let pid = Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, Signal::KILL).unwrap();
+    }
+
+    #[test]
+    fn a_silent_tool_is_killed_with_its_children() {
+        let mut pid = 0;
+        let mut command = bash("sleep 1000 & echo $!; wait");
+        let silent = Duration::from_millis(300);
+        let error = block_on(follow(&mut command, "x", silent, |line| {
+            pid = line.text.parse().unwrap();
+        }));
+        assert!(error.unwrap_err().to_string().contains("said nothing"));
+        let gone = |pid| crate::sys::process::process(pid).is_none_or(|p| p.state == 'Z');
+        while !gone(pid) {
+            std::thread::yield_now();
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! What an administrator asks of recovery, on its way from the HTTP server to whoever does it.
+
+use gp_agent_core::recovery::machine::steps::Wish;
+use tokio::sync::{mpsc, oneshot};
+
+/// Where the answer goes: that it is begun, or why it is not.
+pub(crate) type Answer = oneshot::Sender<Result<String, String>>;
+
+/// What is asked, and where the answer goes.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// To bring segments back.
+    Recover(Wish, Answer),
+    /// To change roles back.
+    Rebalance(Answer),
+}
+
+/// Answers as long as the pod lives.
+pub(super) async fn refuse(mut asked: mpsc::Receiver<Asked>, why: &str) {
+    while let Some(Asked::Recover(_, answer) | Asked::Rebalance(answer)) = asked.recv().await {
+        // Whoever asked may have gone.
+        let _ = answer.send(Err(why.to_string()));
+    }
+    std::future::pending::<()>().await;
+}

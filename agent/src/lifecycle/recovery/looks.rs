@@ -1,0 +1,182 @@
+//! What the machine is told: the catalog, what the agents say of their pods, and who else is at work.
+
+use super::{roles_detail, tool_watch};
+use crate::engine::Greenplum;
+use crate::lifecycle::greenplum::fts_trigger;
+use crate::lifecycle::peers::client;
+use crate::lifecycle::peers::fan_out::FanOutLimits;
+use crate::lifecycle::pod::Pod;
+use crate::sys::postgres::session::{NoAnswer, Session};
+use gp_agent_core::cluster::catalog::Segment;
+use gp_agent_core::cluster::content::ContentId;
+use gp_agent_core::recovery::facts::evidence::{Circumstances, Evidence};
+use gp_agent_core::recovery::facts::{charge, damage, role_changes, sizes};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const PACE: FanOutLimits = FanOutLimits {
+    peer: Duration::from_secs(2),
+    all: Duration::from_secs(6),
+    in_flight: 128,
+};
+
+/// While gpexpand's schema is there an expansion is not over.
+const EXPANSION: &str = "select 1 from pg_namespace where nspname = 'gpexpand'";
+
+/// Looks, with what is remembered between looks.
+pub(super) struct Looks<'a> {
+    pod: &'a Pod,
+    greenplum: &'a Greenplum,
+    /// Whether the tool knows differential recovery; asked until it has answered.
+    differential: Option<bool>,
+}
+
+impl<'a> Looks<'a> {
+    pub(super) fn new(pod: &'a Pod, greenplum: &'a Greenplum) -> Self {
+        Looks {
+            pod,
+            greenplum,
+            differential: None,
+        }
+    }
+
+    /// One look. Agents and servers are asked only where a row is down or a mirror lacking; all of them where roles could be changed back
+    /// (`detailed`).
+    pub(super) async fn look(&mut self, session: &mut Session, detailed: bool) -> Evidence {
+        let pod = self.pod;
+        let Some(catalog) = fts_trigger::acting(pod) else {
+            let why = "this pod's server is not the active coordinator".to_string();
+            return not_in_charge(why);
+        };
+        let mut evidence = Evidence::new(Circumstances::default(), &catalog, &pod.topology, &[]);
+        evidence.circumstances.not_in_charge = keeps_back(pod);
+        evidence.circumstances.at_work = tool_watch::look(pod).await;
+        if evidence.down.is_empty() && !detailed {
+            return evidence;
+        }
+        let members = pod.topology.peers(&pod.me);
+        let concerned = members.filter(|member| {
+            detailed
+                || member.content.is_coordinator()
+                || evidence.down.iter().any(|pair| pair.row.content == member.content)
+        });
+        let reports = client::ask_each(pod, concerned, PACE).await;
+        let tools = reports
+            .iter()
+            .filter_map(|report| report.status.as_ref()?.status.tool.clone());
+        let tool = evidence.circumstances.at_work.or_else(|| tools.into_iter().next());
+        let unknown = |error: NoAnswer| Some(format!("the coordinator cannot be asked: {error}"));
+        let adds = evidence.down.iter().any(|pair| !pair.listed);
+        let known = match ask(session, &catalog.segments, adds).await {
+            Ok(known) => known,
+            // Without an answer nobody knows.
+            Err(error) => Known {
+                expands: unknown(error),
+                ..Known::default()
+            },
+        };
+        let hinders = known.expands;
+        let (hinders, detail) = match detailed && hinders.is_none() {
+            true => match roles_detail::ask(pod, self.greenplum, session).await {
+                Ok(detail) => (None, Some(detail)),
+                Err(error) => (unknown(error), None),
+            },
+            false => (hinders, None),
+        };
+        let at_work = tool.or(hinders);
+        // Beside another of its kind the tool says nothing.
+        let differential = match &at_work {
+            None if !adds => self.differential().await,
+            None | Some(_) => false,
+        };
+        let circumstances = Circumstances {
+            at_work,
+            not_in_charge: evidence.circumstances.not_in_charge,
+            role_changes: known.role_changes,
+            damaged: known.damaged,
+            differential,
+            sizes: known.sizes,
+        };
+        Evidence {
+            detail,
+            ..Evidence::new(circumstances, &catalog, &pod.topology, &reports)
+        }
+    }
+
+    async fn differential(&mut self) -> bool {
+        if self.differential.is_none() {
+            let pod = self.pod;
+            self.differential = self.greenplum.recovers_differentially(&pod.account, pod.dir()).await;
+        }
+        self.differential.unwrap_or(false)
+    }
+}
+
+fn not_in_charge(why: String) -> Evidence {
+    let circumstances = Circumstances {
+        not_in_charge: Some(why),
+        ..Circumstances::default()
+    };
+    Evidence {
+        circumstances,
+        ..Evidence::default()
+    }
+}
+
+/// Why the coordinator that runs here decides nothing about segments now.
+fn keeps_back(pod: &Pod) -> Option<String> {
+    if pod.leadership.off().is_some() {
+        return None;
+    }
+    match pod.leadership.view() {
+        None => Some("who may write is not known yet".into()),
+        Some(view) => charge::not_in_charge(view.standing, view.doing, view.mode),
+    }
+}
+
+/// What the coordinator's server says.
+#[derive(Default)]
+struct Known {
+    expands: Option<String>,
+    role_changes: BTreeMap<ContentId, Vec<role_changes::Change>>,
+    damaged: BTreeMap<ContentId, String>,
+    sizes: BTreeMap<ContentId, u64>,
+}
+
+/// Whether an expansion is under way, how often primaries changed, what is damaged; and how large it is, where mirrors are to be made.
+async fn ask(session: &mut Session, rows: &[Segment], adds: bool) -> Result<Known, NoAnswer> {
+    let expansion = session.ask(EXPANSION).await?;
+    let history = session.ask(role_changes::SQL).await?;
+    let words = "the cluster is being expanded: its schema gpexpand is there (gpexpand -c removes it)";
+    let expands = (!expansion.is_empty()).then(|| words.to_string());
+    Ok(Known {
+        expands,
+        role_changes: role_changes::of(&history, rows),
+        damaged: damaged(session).await?,
+        sizes: match adds {
+            true => sizes(session).await?,
+            false => BTreeMap::new(),
+        },
+    })
+}
+
+/// An answer that does not come tells nothing of the pages.
+async fn damaged(session: &mut Session) -> Result<BTreeMap<ContentId, String>, NoAnswer> {
+    match session.ask(damage::SQL).await {
+        Ok(rows) => Ok(damage::of(&rows)),
+        Err(NoAnswer::Refused(words)) if damage::is_not_counted(&words) => Ok(BTreeMap::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// An engine that does not tell is no reason to do without mirrors.
+async fn sizes(session: &mut Session) -> Result<BTreeMap<ContentId, u64>, NoAnswer> {
+    match session.ask(sizes::SQL).await {
+        Ok(rows) => Ok(sizes::of(&rows)),
+        Err(NoAnswer::Refused(words)) => {
+            tracing::debug!("how large the contents are is not known: {words}");
+            Ok(BTreeMap::new())
+        }
+        Err(error) => Err(error),
+    }
+}

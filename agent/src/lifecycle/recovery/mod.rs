@@ -1,0 +1,30 @@
+//! Segments that FTS has marked down, brought back by the acting coordinator's agent. What is decided stands in
+//! [`gp_agent_core::recovery`]; here it is fed and carried out.
+
+pub(crate) mod command;
+mod driver;
+mod looks;
+mod memory;
+mod report;
+mod roles_detail;
+mod runs;
+mod tool_watch;
+
+use super::pod::Pod;
+use crate::engine::Making;
+use command::Asked;
+use tokio::sync::mpsc;
+
+/// Keeps this pod's part of it, as long as the pod lives.
+pub(crate) async fn keep(pod: &Pod, asked: mpsc::Receiver<Asked>) {
+    let Making::Coordinator(greenplum) = pod.engine.making() else {
+        return command::refuse(asked, "only Greenplum has a catalog of segments to recover").await;
+    };
+    let decide = async {
+        match pod.me.content.is_coordinator() {
+            true => driver::keep(pod, greenplum, asked).await,
+            false => command::refuse(asked, "ask in the active coordinator's pod").await,
+        }
+    };
+    tokio::join!(decide, tool_watch::keep(pod));
+}

@@ -1,0 +1,47 @@
+//! Who a pod is.
+
+use crate::sys::config::config_file;
+use crate::sys::process::passwd::Account;
+use gp_agent_core::cluster::identity;
+use gp_agent_core::cluster::identity::DomainError;
+use gp_agent_core::cluster::topology::{Member, Topology};
+use gp_agent_core::config::Config;
+use gp_agent_core::finding::{Area, Finding};
+
+/// Who this pod is, from its host name, and the cluster it belongs to.
+pub(crate) fn identify(config: &Config) -> Result<(Account, Topology, Member), Finding> {
+    let host = config_file::host_name();
+    let account = Account::current().map_err(|e| {
+        Finding::error(
+            Area::Config,
+            "/etc/passwd",
+            e.to_string(),
+            "run the container as gpadmin, or add the user to the image",
+        )
+    })?;
+    let domain = domain(config).map_err(|e| {
+        Finding::error(
+            Area::Config,
+            "domain",
+            e.to_string(),
+            "set `domain:` in cluster.yaml, or give the pod a subdomain (the headless service's name)",
+        )
+    })?;
+    let topology = Topology::new(config, &domain);
+    let me = identity::identify(&host, &topology)
+        .map_err(|e| Finding::error(Area::Config, &host, e.what(), e.remedy()))?
+        .clone();
+    Ok((account, topology, me))
+}
+
+/// The domain of all pods. Asks for this pod's own name, which may take long, only where the configuration says none.
+///
+/// # Errors
+/// Nobody knows it.
+pub(crate) fn domain(config: &Config) -> Result<String, DomainError> {
+    let own = match config.domain {
+        Some(_) => None,
+        None => config_file::own_fqdn(),
+    };
+    identity::domain_for(config, &config_file::host_name(), own.as_deref()).map(str::to_string)
+}

@@ -1,0 +1,102 @@
+//! The coordinator is lost, and the standby takes over by itself.
+
+use crate::pair::pods::Plan;
+use crate::pair::writer::{Writer, begin, end};
+use rustix::process::Signal;
+
+#[test]
+fn a_coordinator_whose_pod_is_killed_is_taken_over_from_and_comes_back_as_the_standby() {
+    let Some((mut pair, mut writer)) = begin(&Plan::default()) else {
+        return;
+    };
+    pair.pod(0).kill();
+    pair.wait_coordinator(1);
+    end(&mut pair, &mut writer, 1);
+    // Its server had written what nobody was told of, or had not stopped in order at the least.
+    pair.pod(0).start();
+    pair.wait_in_sync(1);
+    assert!(pair.pod(0).has_said("pg_rewind"), "{}", pair.report());
+    writer.nothing_is_lost(pair.pod(0));
+    // And back.
+    let mut writer = Writer::again(&pair, 1_000_000);
+    pair.pod(1).kill();
+    pair.wait_coordinator(0);
+    end(&mut pair, &mut writer, 0);
+}
+
+#[test]
+fn a_postmaster_that_is_killed_is_started_in_place() {
+    let Some((mut pair, mut writer)) = begin(&Plan::default()) else {
+        return;
+    };
+    pair.pod(0).signal_postmaster(Signal::KILL);
+    end(&mut pair, &mut writer, 0);
+    pair.wait_in_sync(0);
+    assert_eq!(pair.record().unwrap()["epoch"], 1);
+}
+
+#[test]
+fn a_pod_that_stands_still_is_fenced_when_it_goes_on() {
+    let Some((mut pair, mut writer)) = begin(&Plan::default()) else {
+        return;
+    };
+    let epoch = pair.record().unwrap()["epoch"].as_u64().unwrap();
+    pair.pod(0).freeze();
+    pair.wait_coordinator(1);
+    assert_eq!(pair.record().unwrap()["epoch"], epoch + 1);
+    end(&mut pair, &mut writer, 1);
+    pair.pod(0).thaw();
+    pair.wait_in_sync(1);
+    assert!(
+        pair.pod(0).has_said("every database process is killed"),
+        "{}",
+        pair.report()
+    );
+    writer.nothing_is_lost(pair.pod(0));
+}
+
+#[test]
+fn an_agent_that_hangs_is_fenced_by_init_in_time() {
+    let Some((mut pair, mut writer)) = begin(&Plan::default()) else {
+        return;
+    };
+    pair.pod(0).signal_agent(Signal::STOP);
+    pair.wait_until("init kills the server", |pair| pair.server_processes(0) == 0);
+    assert_eq!(
+        pair.holder().as_deref(),
+        Some("coordinator-0"),
+        "before anybody else may write"
+    );
+    pair.wait_coordinator(1);
+    end(&mut pair, &mut writer, 1);
+    pair.pod(0).signal_agent(Signal::CONT);
+    pair.wait_in_sync(1);
+}
+
+#[test]
+fn an_agent_that_is_killed_costs_nothing() {
+    let Some((mut pair, mut writer)) = begin(&Plan::default()) else {
+        return;
+    };
+    pair.pod(0).signal_agent(Signal::KILL);
+    end(&mut pair, &mut writer, 0);
+    pair.wait_in_sync(0);
+    assert_eq!(pair.record().unwrap()["epoch"], 1);
+}
+
+#[test]
+fn a_pod_that_is_cut_off_is_taken_over_from() {
+    let Some((mut pair, mut writer)) = begin(&Plan::default()) else {
+        return;
+    };
+    // The directory is where it was; so it is the authority that is out of reach in this pod, too.
+    pair.cut_off(0);
+    pair.wait_until("its server is killed", |pair| pair.server_processes(0) == 0);
+    pair.wait_coordinator(1);
+    end(&mut pair, &mut writer, 1);
+    pair.join_again(0);
+    pair.wait_in_sync(1);
+    let metrics = pair.pod(0).metrics();
+    assert!(metrics.contains("gp_agent_failover_fences_total 1\n"), "{metrics}");
+    writer.nothing_is_lost(pair.pod(0));
+}

@@ -1,0 +1,144 @@
+//! A pod whose data directory lost something: it is refused and named, nothing is made in its place, and what comes back is
+//! served again. Servers are real.
+
+use crate::place::Place;
+use crate::pod::Pod;
+use crate::pod_user::{as_user, folder};
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::rc::Rc;
+
+/// Moved, not copied: owner and modes stay.
+fn move_to(from: &Path, to: &Path) {
+    fs::rename(from, to).unwrap();
+}
+
+fn refused(status: &Value, words: &[&str]) -> bool {
+    let reason = status["reason"].as_str().unwrap_or_default();
+    status["phase"] == "refused" && words.iter().all(|word| reason.contains(word))
+}
+
+fn finding(status: &Value) -> Option<&Value> {
+    let mut findings = status["findings"].as_array()?.iter();
+    findings.find(|f| f["area"] == "postgres")
+}
+
+fn names(volume: &Path) -> Vec<String> {
+    let names = fs::read_dir(volume)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| name != ".gp-agent").collect();
+    names.sort();
+    names
+}
+
+fn place() -> Rc<Place> {
+    let place = Place::new("");
+    place.prepare();
+    Rc::new(place)
+}
+
+fn served(place: &Rc<Place>) -> (Pod, String) {
+    let mut pod = Pod::on(place);
+    let id = pod.wait_until_running()["directory"]["systemId"]
+        .as_str()
+        .unwrap()
+        .to_string();
+    (pod, id)
+}
+
+#[test]
+fn a_directory_that_lost_a_part_is_refused_and_served_again_when_that_is_back() {
+    let place = place();
+    let (mut pod, id) = served(&place);
+    assert_eq!(pod.end(), Some(0));
+    let away = place.elsewhere().join("away");
+    for part in [
+        "PG_VERSION",
+        "global/pg_control",
+        "global",
+        "base",
+        "pg_wal",
+        "pg_xact",
+        "pg_multixact/members",
+        "pg_tblspc",
+    ] {
+        move_to(&place.dir().join(part), &away);
+        let mut pod = Pod::on(&place);
+        let status = pod.wait_for_status(part, |s| refused(s, &[part, "missing"]) && finding(s).is_some());
+        assert_eq!(status["directory"]["kind"], "half-made");
+        assert_eq!(
+            status["directory"]["systemId"],
+            id.as_str(),
+            "{part}: the volume remembers it"
+        );
+        let remedy = finding(&status).unwrap()["remedy"].as_str().unwrap();
+        assert!(remedy.contains("bring back"), "{remedy}");
+        assert_eq!(names(&place.volume), ["gpseg-1"], "{part}");
+        // What the remedy says, with the pod as it is.
+        move_to(&away, &place.dir().join(part));
+        assert_eq!(pod.wait_until_running()["directory"]["systemId"], id.as_str());
+        assert_eq!(pod.end(), Some(0));
+    }
+}
+
+#[test]
+fn where_a_database_was_none_is_made() {
+    let place = place();
+    let (mut pod, id) = served(&place);
+    assert_eq!(pod.end(), Some(0));
+    let (dir, away) = (place.dir(), place.elsewhere().join("away"));
+    let record = place.volume.join(".gp-agent/database");
+    let words = "no empty database is made";
+    move_to(&dir, &away);
+
+    let mut pod = Pod::on(&place);
+    pod.wait_for_status("the record speaks", |s| refused(s, &[&id, words]));
+    folder(&dir);
+    pod.wait_for_status("an empty directory is none", |s| refused(s, &[&id, words]));
+    fs::write(dir.join("lost+found"), "").unwrap();
+    pod.wait_for_status("another file system", |s| {
+        refused(s, &["lost+found", "nothing is made"])
+    });
+    fs::remove_dir_all(&dir).unwrap();
+    symlink("/nowhere/else", &dir).unwrap();
+    pod.wait_for_status("a link", |s| refused(s, &["/nowhere/else", "nothing is made"]));
+    fs::remove_file(&dir).unwrap();
+    fs::write(&record, "").unwrap();
+    pod.wait_for_status("a damaged record", |s| {
+        refused(s, &["/.gp-agent/database", "cannot be read"])
+    });
+    fs::remove_file(&record).unwrap();
+    let aside = place.volume.join("old");
+    move_to(&away, &aside);
+    pod.wait_for_status("what lies beside", |s| refused(s, &["/volume/old", words]));
+    move_to(&aside, &dir);
+    assert_eq!(pod.wait_until_running()["directory"]["systemId"], id.as_str());
+    assert!(record.exists(), "remembered again");
+    pod.end();
+}
+
+#[test]
+fn a_write_ahead_log_on_a_volume_that_is_not_mounted_is_named() {
+    let place = place();
+    let (wal, other) = (place.elsewhere().join("wal"), place.elsewhere().join("other"));
+    move_to(&place.dir().join("pg_wal"), &wal);
+    let linked = as_user(Path::new("/bin/ln"))
+        .arg("-s")
+        .arg(&wal)
+        .arg(place.dir().join("pg_wal"))
+        .status();
+    assert!(linked.unwrap().success());
+    let (mut pod, _) = served(&place);
+    assert_eq!(pod.end(), Some(0));
+    move_to(&wal, &other);
+    let mut pod = Pod::on(&place);
+    pod.wait_for_status("named", |s| {
+        refused(s, &["pg_wal (a link to ", wal.to_str().unwrap(), "missing"])
+    });
+    move_to(&other, &wal);
+    pod.wait_until_running();
+    pod.end();
+}

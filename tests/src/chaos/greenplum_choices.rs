@@ -1,0 +1,53 @@
+//! What can be done to a cluster of Greenplum on containers, and what no person has to put right again.
+
+use super::choice::{Choice, at_once, lasting};
+use super::fault::{Fault as F, Process as P, Target};
+use Target::{Both, Holder, Mirror, Primary, Standby};
+
+/// Segments first, of both contents; then the coordinators.
+pub(super) const GREENPLUM_CHOICES: &[Choice] = &[
+    at_once(117, Primary(0), F::Kill(P::Postmaster)),
+    at_once(117, Primary(1), F::Kill(P::Postmaster)),
+    at_once(117, Mirror(0), F::Kill(P::Postmaster)),
+    lasting(118, Primary(0), F::KillContainer, 500, 25_000),
+    lasting(118, Primary(1), F::KillContainer, 500, 25_000),
+    lasting(118, Mirror(0), F::KillContainer, 500, 25_000),
+    lasting(118, Mirror(1), F::KillContainer, 500, 25_000),
+    lasting(118, Primary(0), F::StopContainer(20), 500, 5000),
+    lasting(118, Mirror(1), F::StopContainer(20), 500, 5000),
+    lasting(118, Primary(1), F::ReplaceContainer, 500, 5000),
+    lasting(119, Primary(0), F::Pause, 2000, 20_000),
+    lasting(119, Primary(1), F::Pause, 2000, 20_000),
+    lasting(119, Mirror(0), F::Pause, 2000, 20_000),
+    lasting(119, Primary(0), F::Freeze(P::Server), 2000, 20_000),
+    lasting(119, Mirror(1), F::Freeze(P::Server), 2000, 20_000),
+    lasting(120, Primary(1), F::Disconnect, 2000, 20_000),
+    lasting(120, Primary(0), F::CutOff, 2000, 20_000),
+    lasting(120, Mirror(1), F::CutOff, 2000, 20_000),
+    lasting(120, Primary(1), F::CutFromOther, 2000, 20_000),
+    lasting(54, Primary(0), F::Lose(10), 3000, 12_000),
+    lasting(54, Primary(1), F::Delay(100), 3000, 12_000),
+    at_once(21, Primary(0), F::Kill(P::Agent)),
+    lasting(22, Primary(1), F::Freeze(P::Agent), 1000, 15_000),
+    lasting(22, Mirror(0), F::Freeze(P::Agent), 1000, 15_000),
+    at_once(4, Primary(0), F::Crash(P::Backend)),
+    at_once(6, Primary(1), F::Kill(P::Walsender)),
+    at_once(6, Mirror(0), F::Kill(P::Walreceiver)),
+    at_once(1, Holder, F::Kill(P::Postmaster)),
+    at_once(1, Standby, F::Kill(P::Postmaster)),
+    lasting(41, Holder, F::KillContainer, 500, 20_000),
+    lasting(82, Standby, F::KillContainer, 500, 20_000),
+    lasting(101, Both, F::KillContainer, 500, 5000),
+    lasting(30, Holder, F::StopContainer(20), 500, 5000),
+    lasting(25, Holder, F::Pause, 15_000, 20_000),
+    lasting(85, Standby, F::Pause, 1000, 15_000),
+    lasting(42, Holder, F::Disconnect, 2000, 15_000),
+    lasting(48, Standby, F::CutOff, 2000, 15_000),
+    lasting(16, Holder, F::Freeze(P::Server), 2000, 20_000),
+    at_once(21, Holder, F::Kill(P::Agent)),
+    lasting(22, Holder, F::Freeze(P::Agent), 1000, 15_000),
+    at_once(4, Holder, F::Crash(P::Backend)),
+    lasting(75, Holder, F::HideRecord, 2000, 15_000),
+    at_once(106, Holder, F::Switchover),
+    at_once(107, Holder, F::Switchover),
+];
