@@ -94,8 +94,9 @@ impl ServerLog {
         })
     }
 
-    /// Passes on all that is left.
+    /// Passes on all that is left, when no server is.
     pub(crate) fn finish(&mut self) {
+        self.passer.nobody_writes_any_more();
         let begun = Instant::now();
         while self.pass() != Passed::All && begun.elapsed() < FINISH_WITHIN {
             std::thread::sleep(LOOK_AGAIN / 10);

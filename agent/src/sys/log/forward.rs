@@ -40,6 +40,7 @@ pub(crate) struct Passer {
     peeker: Peeker,
     rest: Option<Rest>,
     front: Option<Front>,
+    nobody_writes: bool,
 }
 
 /// What was left because it may go on.
@@ -71,7 +72,13 @@ impl Passer {
             peeker,
             rest: None,
             front: None,
+            nobody_writes: false,
         }
+    }
+
+    /// Nobody is left who writes: what there is, is whole, and need not be waited for.
+    pub(crate) fn nobody_writes_any_more(&mut self) {
+        self.nobody_writes = true;
     }
 
     /// Forgets what was seen: somebody else takes records out from now on. What is begun comes once more.
@@ -104,9 +111,9 @@ impl Passer {
         loop {
             let seen = self.peeker.peek(most)?.to_vec();
             let more = self.peeker.unread() > seen.len();
-            let settled = !more && self.rest.is_some_and(|rest| rest.has_settled(seen.len()));
+            let settled = self.nobody_writes || self.rest.is_some_and(|rest| rest.has_settled(seen.len()));
             // A message that is longer than what can be seen at once is as whole as it will get.
-            let whole = settled || limit == Some(seen.len());
+            let whole = (settled && !more) || limit == Some(seen.len());
             match self.pass_seen(&seen, whole, sink)? {
                 None => return Ok(Passed::Stuck),
                 Some(0) if more => {
@@ -229,4 +236,26 @@ fn count(seen: &[u8], whole: bool) -> (u64, usize) {
         bytes += taken.bytes;
     }
     (records, bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::pipe::LogPipe;
+    use super::*;
+    use std::io::pipe;
+
+    const CUT_OFF: &[u8] = b"1.000 [7] 00000 u@d FATAL:  the end\nhalf a line";
+
+    #[test]
+    fn what_may_go_on_is_whole_once_nobody_writes_any_more() {
+        let servers = LogPipe::create().unwrap();
+        rustix::io::write(servers.ends()[1], CUT_OFF).unwrap();
+        let (_reader, writer) = pipe().unwrap();
+        let mut sink = Sink::to(writer.into());
+        let mut passer = Passer::new(servers.peeker().unwrap());
+        assert_eq!(passer.pass(&mut sink).unwrap(), Passed::Whole);
+        passer.nobody_writes_any_more();
+        assert_eq!(passer.pass(&mut sink).unwrap(), Passed::All);
+        assert!(!servers.holds_something());
+    }
 }

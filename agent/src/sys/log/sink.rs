@@ -93,8 +93,19 @@ pub(crate) struct Sink {
 impl Sink {
     /// This process's standard error, as it is now.
     pub(crate) fn stderr() -> Sink {
+        Sink::new(Target::stderr())
+    }
+
+    /// Something else that a test reads.
+    #[cfg(test)]
+    pub(super) fn to(writer: OwnedFd) -> Sink {
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        Sink::new(Target::Own(writer))
+    }
+
+    fn new(target: Target) -> Sink {
         Sink {
-            target: Target::stderr(),
+            target,
             rest: VecDeque::new(),
             taken: 0,
             wants_empty_since: None,
@@ -245,14 +256,7 @@ mod tests {
     /// A sink whose other end the test reads, or does not.
     fn sink() -> (Sink, PipeReader) {
         let (reader, writer) = pipe().unwrap();
-        rustix::io::ioctl_fionbio(&writer, true).unwrap();
-        let sink = Sink {
-            target: Target::Own(writer.into()),
-            rest: VecDeque::new(),
-            taken: 0,
-            wants_empty_since: None,
-        };
-        (sink, reader)
+        (Sink::to(writer.into()), reader)
     }
 
     fn fill(sink: &mut Sink) -> usize {
