@@ -297,6 +297,9 @@ need_base_image() {
     make_base_image
 }
 
+# shellcheck source=image/libraries.sh
+source "$ROOT/image/libraries.sh"
+
 # Builds $GP_IMAGE: the binary, the base, the image. Quick when nothing changed.
 build_image() {
     need_base_image
@@ -323,8 +326,10 @@ build_greenplum_image() {
         need_base_image
         GP_HOME=$(find_greenplum)
         [[ -n $GP_HOME ]] || die "$2 has no Greenplum"
+        build_image
+    else
+        build_image_for_mounted
     fi
-    build_image
 }
 
 # Pods mount a directory of this machine under its own path, and in them only root may enter /root.

@@ -64,6 +64,74 @@ fn a_policy_of_somebody_else_stays() {
     }
 }
 
+/// Builds nothing: says with which packages an image would have been built.
+const MOUNTED: &str = r#"
+set -euo pipefail
+source "$1/image/lib.sh"
+need_docker
+GP_HOME=$2
+build_image() { say "built with: $EXTRA_PACKAGES"; }
+build_image_for_mounted
+"#;
+
+/// A directory of Greenplum with one program, which needs libraries that the image does not have.
+fn mounted(program: &[u8]) -> tempfile::TempDir {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    // Where pods may enter it.
+    let home = tempfile::Builder::new()
+        .prefix("gphome")
+        .tempdir_in("/var/tmp")
+        .unwrap();
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(home.path().join("greenplum_path.sh"), "").unwrap();
+    for folder in ["bin", "lib"] {
+        fs::create_dir(home.path().join(folder)).unwrap();
+    }
+    let mut options = fs::OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o755)
+        .open(home.path().join("bin/postgres"))
+        .unwrap();
+    file.write_all(program).unwrap();
+    home
+}
+
+#[test]
+fn libraries_of_a_mounted_greenplum_are_installed_or_named() {
+    let image = docker::image();
+    if let Some(why) = docker::missing(&image) {
+        let _ = writeln!(std::io::stderr(), "SKIPPED: image/up --gphome with libraries: {why}");
+        return;
+    }
+    let program = fs::read("/usr/sbin/mkfs.xfs").unwrap();
+    let home = mounted(&program);
+    let said = say_what_is_built(&image, home.path());
+    assert!(said.contains("built with:  libinih1"), "{said}");
+
+    let mut program = program;
+    let known = b"libinih.so.1";
+    let at = program.windows(known.len()).position(|bytes| bytes == known).unwrap();
+    program[at..at + known.len()].copy_from_slice(b"libnone.so.1");
+    let home = mounted(&program);
+    let said = say_what_is_built(&image, home.path());
+    assert!(said.contains("libnone.so.1"), "{said}");
+    assert!(said.contains("name their packages in EXTRA_PACKAGES"), "{said}");
+}
+
+fn say_what_is_built(image: &str, home: &Path) -> String {
+    let mut bash = Command::new("bash");
+    bash.args(["-c", MOUNTED, "bash"])
+        .arg(root())
+        .arg(home)
+        .env("GP_IMAGE", image);
+    let output = bash.output().unwrap();
+    // Nothing was built, so they lack to the end.
+    assert!(!output.status.success());
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
 /// Why `image/up` cannot be called here: its containers and volumes have fixed names, and may be somebody's.
 fn hindrance(image: &str) -> Option<String> {
     docker::missing(image).or_else(|| {

@@ -86,7 +86,8 @@ impl Tools {
     /// # Errors
     /// As [`Tools::run`].
     pub async fn version(&self) -> Result<String, ToolError> {
-        self.run("postgres", ["--version"], &[]).await
+        // Asked again and again while it cannot say: the error has its words.
+        self.run_as("postgres", ["--version"], &[], false).await
     }
 
     /// pg_controldata of a data directory. Before PostgreSQL 9.5 it has no `-D`.
@@ -114,6 +115,14 @@ impl Tools {
         I: IntoIterator<Item = S>,
         S: AsRef<OsStr>,
     {
+        self.run_as(program, args, env, true).await
+    }
+
+    async fn run_as<I, S>(&self, program: &str, args: I, env: &[(&str, &str)], log: bool) -> Result<String, ToolError>
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
         let path = self.path(program);
         let failed_start = |source| ToolError::Start {
             program: path.display().to_string(),
@@ -133,7 +142,7 @@ impl Tools {
             .spawn()
             .map_err(failed_start)?;
         let (out, err) = (child.stdout.take(), child.stderr.take());
-        let (status, out, err) = tokio::join!(child.wait(), lines(out, program, false), lines(err, program, true));
+        let (status, out, err) = tokio::join!(child.wait(), lines(out, program, false), lines(err, program, log));
         let status = status.map_err(failed_start)?;
         if status.success() {
             return Ok(out.join("\n"));
