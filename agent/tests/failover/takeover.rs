@@ -53,6 +53,9 @@ fn a_pod_that_stands_still_is_fenced_when_it_goes_on() {
         pair.report()
     );
     writer.nothing_is_lost(pair.pod(0));
+    // Promoted by hand, it would wait for the other in vain.
+    let waits_for = pair.pod(0).ask("show synchronous_standby_names");
+    assert_eq!(waits_for.as_deref(), Ok(""), "{}", pair.report());
 }
 
 #[test]
