@@ -1,6 +1,7 @@
 //! What changed between two configurations, and what of it can be applied at once.
 
-use super::schema::Config;
+use super::key;
+use super::schema::{Config, KEYS};
 
 /// The dotted keys that differ; parameters one by one, such as `parameters.work_mem`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,16 +24,30 @@ impl Change {
 pub fn diff(old: &Config, new: &Config) -> Change {
     let mut change = Change::default();
     for (key, names) in old.changes(new) {
-        let into = if key.live {
-            &mut change.reloadable
-        } else {
-            &mut change.needs_restart
+        let into = match key.change {
+            key::Change::Live => &mut change.reloadable,
+            _ => &mut change.needs_restart,
         };
         into.extend(names);
     }
     change.reloadable.sort();
     change.needs_restart.sort();
     change
+}
+
+/// Whether the value of this key was settled when the cluster was made: a pod that starts with another one does not find its volume, its
+/// pods or its place in the catalog.
+pub fn is_settled(key: &str, old: &Config, new: &Config) -> bool {
+    let mirrors = old.segments.mirrors.is_some();
+    if key == "segments.mirrorPort" && !mirrors {
+        return false;
+    }
+    match KEYS.find(key).map(|key| key.change) {
+        Some(key::Change::Settled) => true,
+        Some(key::Change::InCatalog) => old.engine.has_catalog(),
+        // There may be mirrors one day, and with PostgreSQL none any more; under another name they are other pods.
+        _ => key == "segments.mirrors" && mirrors && new.segments.mirrors.is_some(),
+    }
 }
 
 #[cfg(test)]
@@ -67,6 +82,40 @@ mod tests {
         let mut without = old.clone();
         without.segments.mirrors = None;
         assert_eq!(diff(&old, &without).needs_restart, ["segments.mirrors"]);
+    }
+
+    #[test]
+    fn what_was_settled_when_the_cluster_was_made_is_told_apart() {
+        let settled = |old: &str, new: &str| {
+            let (old, new) = (read(old), read(new));
+            let keys = diff(&old, &new).needs_restart;
+            let is_settled = |key: &String| is_settled(key, &old, &new);
+            keys.into_iter().filter(is_settled).collect::<Vec<_>>()
+        };
+        let of = |engine: &str, rest: &str| {
+            let mirrors = if rest.contains("mirrors") { "" } else { ", mirrors: m" };
+            format!("cluster: w\nengine: {engine}\nsegments: {{ count: 2{mirrors}{rest} }}\n")
+        };
+        let postgres = of("postgres", "");
+        let greenplum = of("greenplum", "");
+        assert_eq!(settled(&postgres, &greenplum), ["engine"]);
+        assert_eq!(
+            settled(&postgres, &postgres.replace("cluster: w", "cluster: v")),
+            ["cluster"]
+        );
+        assert_eq!(
+            settled(&postgres, &format!("{postgres}storage: {{ wal: /wal }}\n")),
+            ["storage.wal"]
+        );
+        let ports = ", primaryPort: 6000, mirrorPort: 7000";
+        assert_eq!(settled(&postgres, &of("postgres", ports)), [""; 0]);
+        let both = ["segments.mirrorPort", "segments.primaryPort"];
+        assert_eq!(settled(&greenplum, &of("greenplum", ports)), both);
+        let renamed = of("greenplum", ", mirrors: n");
+        assert_eq!(settled(&greenplum, &renamed), ["segments.mirrors"]);
+        let alone = "cluster: w\nengine: greenplum\nsegments: { count: 2 }\n";
+        let later = alone.replace("count: 2", "count: 2, mirrors: m, mirrorPort: 7000");
+        assert_eq!(settled(alone, &later), [""; 0]);
     }
 
     #[test]

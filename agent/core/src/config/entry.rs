@@ -1,7 +1,7 @@
 //! What the table of keys says of one field: the rule by which it is read, and what stands for it when it is missing.
 
 use super::field::{Field, Scalar};
-use super::key::{Form, Key, Missing};
+use super::key::{Change, Form, Key, Missing};
 use super::rule::Rule;
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ pub(super) struct Entry<F: Field> {
     pub rule: F::Rule,
     form: Form,
     missing: Missing,
-    live: bool,
+    change: Change,
 }
 
 impl<T: Scalar> Rule<T> {
@@ -47,18 +47,30 @@ pub(super) const fn mapping(
 
 impl<F: Field> Entry<F> {
     const fn new(form: Form, rule: F::Rule, missing: Missing) -> Self {
-        let live = false;
+        let change = Change::Restart;
         Entry {
             rule,
             form,
             missing,
-            live,
+            change,
         }
     }
 
     /// A running pod follows a change of this key.
     pub(super) const fn live(mut self) -> Self {
-        self.live = true;
+        self.change = Change::Live;
+        self
+    }
+
+    /// It cannot be changed once the cluster is made.
+    pub(super) const fn settled(mut self) -> Self {
+        self.change = Change::Settled;
+        self
+    }
+
+    /// It cannot be changed once it stands in a catalog.
+    pub(super) const fn in_catalog(mut self) -> Self {
+        self.change = Change::InCatalog;
         self
     }
 
@@ -68,7 +80,7 @@ impl<F: Field> Entry<F> {
             name,
             form: self.form,
             missing: self.missing,
-            live: self.live,
+            change: self.change,
             doc,
         }
     }

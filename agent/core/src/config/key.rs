@@ -49,6 +49,19 @@ impl Form {
     }
 }
 
+/// What becomes of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// A running pod follows it.
+    Live,
+    /// A pod has it when it starts anew.
+    Restart,
+    /// Nothing good: it was settled when the cluster was made. Volumes and pods have it in their names and paths.
+    Settled,
+    /// The same where the cluster has a catalog with it; else as [`Change::Restart`].
+    InCatalog,
+}
+
 /// One key of the configuration file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key {
@@ -58,8 +71,8 @@ pub(super) struct Key {
     pub form: Form,
     /// What happens without it.
     pub missing: Missing,
-    /// Whether a running pod follows a change.
-    pub live: bool,
+    /// What becomes of a change.
+    pub change: Change,
     /// One line for the reference.
     pub doc: &'static str,
 }

@@ -26,7 +26,7 @@ mod values;
 mod yaml;
 
 pub use diagnostic::{ConfigFinding, SourceLocation};
-pub use diff::{Change, diff};
+pub use diff::{Change, diff, is_settled};
 pub use growth::{Growth, growth};
 pub use load::{Bearings, bearings, load};
 pub use model::{

@@ -1,7 +1,7 @@
 //! What documents and the Helm chart have to say of the keys: tables in Markdown, and JSON Schemas.
 
 use super::env::OTHER_VARIABLES;
-use super::key::{Form, Key, Missing};
+use super::key::{Change, Form, Key, Missing};
 use super::schema::KEYS;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use std::fmt::Write;
 /// All keys as a Markdown table.
 pub fn reference() -> String {
     let mut table =
-        String::from("| Key | Environment variable | Default | Live | Meaning |\n| --- | --- | --- | --- | --- |\n");
+        String::from("| Key | Environment variable | Default | Change | Meaning |\n| --- | --- | --- | --- | --- |\n");
     for key in KEYS.iter() {
         let variable = key.variable().map_or(String::new(), |v| format!("`{v}`"));
         let default = match key.missing {
@@ -18,11 +18,16 @@ pub fn reference() -> String {
             Missing::Default(value) => format!("`{value}`"),
             Missing::Means(words) => words.to_string(),
         };
-        let live = if key.live { "yes" } else { "" };
+        let change = match key.change {
+            Change::Live => "live",
+            Change::Restart => "restart",
+            Change::Settled => "never",
+            Change::InCatalog => "never with Greenplum",
+        };
         // Writing to a String cannot fail.
         let _ = writeln!(
             table,
-            "| `{}` | {variable} | {default} | {live} | {} |",
+            "| `{}` | {variable} | {default} | {change} | {} |",
             key.name, key.doc
         );
     }
@@ -72,11 +77,9 @@ mod tests {
     fn the_reference_has_a_row_for_every_key() {
         let table = reference();
         assert_eq!(table.lines().count(), KEYS.iter().count() + 2);
-        assert!(
-            table.contains(
-                "| `http.port` | `GP_AGENT_HTTP_PORT` | `8008` |  | TCP port of probes, status and metrics |"
-            )
-        );
+        assert!(table.contains(
+            "| `http.port` | `GP_AGENT_HTTP_PORT` | `8008` | restart | TCP port of probes, status and metrics |"
+        ));
         assert!(table.lines().all(|l| l.matches('|').count() == 6));
         assert!(!variables_reference().contains("INIT_FD"));
     }

@@ -2,7 +2,7 @@
 
 use super::entry::{Entry, list, mapping};
 use super::field::Field;
-use super::key::{Key, Keys};
+use super::key::{Change, Key, Keys};
 use super::model::{
     Auth, AuthorityChoice, EngineKind, FailoverMode, KeepHosts, OnPodDelete, RebalanceWhen, Recover, RecoverFull,
     Require, UseApi,
@@ -23,28 +23,28 @@ const MIB_MAX: u64 = 1 << 30;
 configuration! {
     /// A whole, valid configuration.
     Config {
-        cluster: String = LABEL.required(), "Name of the cluster, a DNS label; recorded on every volume";
-        engine: EngineKind = words().required(), "`greenplum` or `postgres`";
+        cluster: String = LABEL.required().settled(), "Name of the cluster, a DNS label; recorded on every volume";
+        engine: EngineKind = words().required().settled(), "`greenplum` or `postgres`";
         domain: Option<String> = DOMAIN.absent("taken from the pod's own FQDN"),
             "Domain of all pods, such as `agent.prod.svc.cluster.local`";
 
         coordinator: struct CoordinatorConfig "Coordinator pods: `<pods>-0`, and `<pods>-1` as the standby." {
-            pods: String = LABEL.or("coordinator"), "StatefulSet of coordinator (ordinal 0) and standby (ordinal 1)";
+            pods: String = LABEL.or("coordinator").settled(), "StatefulSet of coordinator (ordinal 0) and standby (ordinal 1)";
             standby: bool = SWITCH.or("false"), "Whether there is a standby: `true` or `false`";
-            port: u16 = PORT.or("5432"), "TCP port of coordinator and standby";
+            port: u16 = PORT.or("5432").in_catalog(), "TCP port of coordinator and standby";
         }
 
         segments: struct SegmentsConfig "Segment pods: `<primaries>-<content>` and `<mirrors>-<content>`." {
             count: u32 = whole::<_, 1, 10_000>().required(), "Number of primaries, 1 to 10000; as many mirrors";
-            primaries: String = LABEL.or("segment-a"), "StatefulSet of the primaries";
+            primaries: String = LABEL.or("segment-a").settled(), "StatefulSet of the primaries";
             mirrors: Option<String> = MIRRORS.absent("no mirrors"), "StatefulSet of the mirrors";
-            primary_port("primaryPort"): u16 = PORT.or("40000"), "TCP port of every primary";
-            mirror_port("mirrorPort"): u16 = PORT.or("50000"), "TCP port of every mirror";
+            primary_port("primaryPort"): u16 = PORT.or("40000").in_catalog(), "TCP port of every primary";
+            mirror_port("mirrorPort"): u16 = PORT.or("50000").in_catalog(), "TCP port of every mirror";
         }
 
         storage: struct StorageConfig "The volume." {
-            path: PathBuf = PATH.or("/greenplum"), "Where the volume is mounted";
-            wal: Option<PathBuf> = PATH.absent("on the first volume"),
+            path: PathBuf = PATH.or("/greenplum").settled(), "Where the volume is mounted";
+            wal: Option<PathBuf> = PATH.absent("on the first volume").settled(),
                 "Where a second volume for the write-ahead log is mounted";
             require: Require = words().or("durable"),
                 "What a volume has to prove: `durable` (a disk), `direct-io` (O_DIRECT works) or `any`";

@@ -151,7 +151,7 @@ macro_rules! compare {
 macro_rules! follow {
     ($key:expr, $old:expr, $new:expr) => {{
         const KEY: Key = $key;
-        if KEY.live {
+        if matches!(KEY.change, Change::Live) {
             $old.clone_from(&$new);
         }
     }};

@@ -1,7 +1,7 @@
 //! Reads the value of one key: a scalar, a list, or a mapping of the user's own names.
 
 use super::diagnostic::{Fault, SourceLocation};
-use super::key::{Key, Missing};
+use super::key::{Form, Key, Missing};
 use super::reader::{Reader, describe, join, noun};
 use super::rule::Rule;
 use super::value_rules;
@@ -24,10 +24,24 @@ struct Given {
     place: Option<SourceLocation>,
 }
 
+impl Given {
+    /// Programs that read YAML 1.1 and write it anew, Helm among them, make of the word `off` the switch `false`.
+    fn spelled(self, form: Form) -> Given {
+        match (form, self.kind) {
+            (Form::Words(words), Some(Kind::Switch)) if self.text == "false" && words.contains(&"off") => Given {
+                text: "off".to_string(),
+                kind: Some(Kind::Text),
+                ..self
+            },
+            _ => self,
+        }
+    }
+}
+
 impl Reader<'_> {
     /// Reads a scalar; none when it is absent or was reported.
     pub(super) fn scalar<T>(&mut self, key: &'static Key, rule: &Rule<T>) -> Option<Read<T>> {
-        let Given { text, kind, place } = self.given(key)?;
+        let Given { text, kind, place } = self.given(key)?.spelled(rule.form);
         let judged = if text.is_empty() {
             Err(nothing(key, rule.empty))
         } else {

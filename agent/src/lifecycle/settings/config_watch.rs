@@ -4,7 +4,7 @@ use super::begin_anew;
 use crate::lifecycle::pod::kept_config;
 use crate::lifecycle::status_board::StatusBoard;
 use crate::sys::config::config_file;
-use gp_agent_core::config::{Change, Config, Growth, diff, growth};
+use gp_agent_core::config::{Change, Config, Growth, diff, growth, is_settled};
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use std::path::Path;
@@ -77,6 +77,14 @@ fn publish(path: &Path, board: &StatusBoard, current: &watch::Sender<Arc<Config>
 fn not_followed(path: &Path, key: &str, old: &Config, new: &Config) -> Finding {
     let subject = format!("{}: {key}", path.display());
     let gone = match key {
+        _ if is_settled(key, old, new) => {
+            return Finding::warning(
+                Area::Config,
+                subject,
+                "changed, but it was settled when the cluster was made; this pod goes on with the old value",
+                "put the old value back before a pod starts anew, which would be refused",
+            );
+        }
         _ if !new.engine.has_catalog() => None,
         "segments.mirrors" if new.segments.mirrors.is_none() => {
             Some("put segments.mirrors back before a pod starts anew: no tool takes mirrors out of a catalog")
@@ -131,5 +139,9 @@ mod tests {
         assert!(told("greenplum", "standby: true", "count: 1, mirrors: b").starts_with("put segments.count back"));
         assert!(told("greenplum", "standby: true", "count: 3, mirrors: b").starts_with(anew));
         assert!(told("postgres", "standby: true", "count: 2").starts_with(anew));
+        let back = "put the old value back before a pod starts anew";
+        assert!(told("greenplum", "standby: true, port: 6000", "count: 2, mirrors: b").starts_with(back));
+        assert!(told("postgres", "standby: true, port: 6000", "count: 2, mirrors: b").starts_with(anew));
+        assert!(told("postgres", "standby: true, pods: c", "count: 2, mirrors: b").starts_with(back));
     }
 }

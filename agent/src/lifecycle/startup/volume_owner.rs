@@ -7,7 +7,7 @@ use gp_agent_core::finding::{Area, Finding};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Owner {
     cluster: String,
     pod: String,
@@ -59,7 +59,7 @@ pub(crate) fn claim(state_dir: &Path, cluster: &str, me: &Member) -> Result<(), 
                     "the volume belongs to {} {} of cluster {} (content {}), this pod is {} {} of cluster {cluster} (content {})",
                     owner.role, owner.pod, owner.cluster, owner.content, me.role, me.pod, me.content
                 ),
-                "mount the volume of this pod; to use this one all the same, move its contents away first",
+                remedy(&owner, &mine),
             )))
         }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
@@ -69,6 +69,20 @@ pub(crate) fn claim(state_dir: &Path, cluster: &str, me: &Member) -> Result<(), 
         }
         Err(e) => Err(failed(format!("cannot be read: {e}"))),
     }
+}
+
+fn remedy(owner: &Owner, mine: &Owner) -> String {
+    let renamed = Owner {
+        cluster: mine.cluster.clone(),
+        ..owner.clone()
+    };
+    if renamed == *mine {
+        return format!(
+            "put `cluster: {}` back in cluster.yaml: a cluster that exists keeps its name",
+            owner.cluster
+        );
+    }
+    "mount the volume of this pod; to use this one all the same, move its contents away first".to_string()
 }
 
 #[cfg(test)]
@@ -97,7 +111,15 @@ mod tests {
             matches!(&refused, Err(ClaimError::Another(f)) if f.what.contains("primary segment-a-0")),
             "{refused:?}"
         );
-        assert!(matches!(claim(dir.path(), "other", &a), Err(ClaimError::Another(_))));
+        assert!(
+            matches!(&refused, Err(ClaimError::Another(f)) if f.remedy.starts_with("mount the volume")),
+            "{refused:?}"
+        );
+        let renamed = claim(dir.path(), "other", &a);
+        assert!(
+            matches!(&renamed, Err(ClaimError::Another(f)) if f.remedy.starts_with("put `cluster: w` back")),
+            "{renamed:?}"
+        );
         std::fs::write(dir.path().join("owner.json"), "{").unwrap();
         assert!(matches!(claim(dir.path(), "w", &a), Err(ClaimError::Unknown(_))));
     }

@@ -248,6 +248,9 @@ fn the_api_is_used_where_there_is_one_unless_told_otherwise() {
     assert_eq!((config.labels, config.events), (UseApi::Off, UseApi::Auto));
     let config = load_with(SMALL, &[("GP_AGENT_KUBERNETES_EVENTS", "off")]).unwrap();
     assert_eq!(config.kubernetes.events, UseApi::Off);
+    // Helm has read the file before.
+    let config = read(&format!("{SMALL}kubernetes: {{ events: false }}\n")).kubernetes;
+    assert_eq!((config.labels, config.events), (UseApi::Auto, UseApi::Off));
     let wrong = load_with(&format!("{SMALL}kubernetes: {{ labels: on }}\n"), &[]).unwrap_err();
     insta::assert_snapshot!(wrong[0].to_string(), @r#"cluster.yaml:4:23: kubernetes.labels: "on" is not known; choose one of auto, off"#);
 }
