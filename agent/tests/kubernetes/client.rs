@@ -39,6 +39,26 @@ async fn a_pod_of_the_same_name_is_never_touched() {
 }
 
 #[tokio::test]
+async fn a_policys_refusal_is_none_of_another_pod() {
+    let server = ApiServer::start().await;
+    let api = Kubernetes::new(server.place());
+    let words = "pods \"segment-a-0\" is forbidden: ValidatingAdmissionPolicy 'frozen' denied request: not now";
+    let policy = |words: Option<&str>| server.objects.lock().unwrap().policy = words.map(str::to_string);
+    policy(Some(words));
+    let set = api.set_role_label(Some(Role::Primary)).await;
+    assert_eq!(set, Err(ApiError::Invalid(words.into())));
+    let removed = api.remove_role_label_of("segment-a-0", None).await;
+    assert_eq!(
+        removed,
+        Err(ApiError::Invalid(words.into())),
+        "the label may be there still"
+    );
+    policy(None);
+    let set = api.set_role_label(Some(Role::Primary)).await;
+    assert_eq!(set, Ok(Some("primary".into())));
+}
+
+#[tokio::test]
 async fn refusals_and_outages_are_told_apart() {
     let server = ApiServer::start().await;
     let api = Kubernetes::new(server.place());

@@ -19,6 +19,8 @@ pub(crate) struct Objects {
     pub token: String,
     /// Verb and resource that RBAC refuses, such as `patch pods`.
     pub forbidden: Vec<String>,
+    /// What an admission policy without a reason of its own says of every change of a pod.
+    pub policy: Option<String>,
 }
 
 pub(crate) struct Answer {
@@ -43,6 +45,7 @@ impl Objects {
             leases: Leases::default(),
             token: "token-1".into(),
             forbidden: Vec::new(),
+            policy: None,
         }
     }
 
@@ -150,6 +153,9 @@ impl Objects {
         let Ok(patch) = serde_json::from_slice::<Value>(body) else {
             return status(400, "error decoding patch");
         };
+        if let Some(words) = &self.policy {
+            return status(422, words);
+        }
         let before = pod.clone();
         merge(&mut pod, &patch);
         if pod["metadata"]["uid"] != before["metadata"]["uid"] {

@@ -4,6 +4,7 @@ use crate::objects::{of_kind, text};
 use crate::{NEWEST, can_render, cases};
 use cluster_tests::helm;
 use gp_agent_core::config::value_schemas;
+use gp_agent_core::process::timeouts;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -44,6 +45,21 @@ const OTHER_DEFAULT: &[(&str, &str)] = &[
         "a StatefulSet may set its pods' grace period, and a checkpoint may take long",
     ),
 ];
+
+#[test]
+fn a_probe_can_say_what_it_waited_for() {
+    let seconds = timeouts::PROBE_ANSWERS.as_secs();
+    let chart = values();
+    for probe in ["startup", "liveness"] {
+        let given = chart["probes"][probe]["timeoutSeconds"].as_u64();
+        assert!(given.is_some_and(|given| given > seconds), "{probe}");
+    }
+    let dockerfile = fs::read_to_string(helm::root().join("image/Dockerfile")).unwrap();
+    let (_, rest) = dockerfile.split_once("HEALTHCHECK").unwrap();
+    let (_, rest) = rest.split_once("--timeout=").unwrap();
+    let given: u64 = rest.split_once('s').unwrap().0.parse().unwrap();
+    assert!(given > seconds);
+}
 
 /// Every value that becomes a key as it is, by the key's name.
 fn passed_on(schema: &Value) -> BTreeMap<&'static str, &'static str> {

@@ -9,6 +9,9 @@ pub enum ApiError {
     /// There is no such object (404), in the server's words.
     #[error("not found: {0}")]
     Missing(String),
+    /// It, or an admission policy, finds fault with what was asked for (422), in the server's words.
+    #[error("refused: {0}")]
+    Invalid(String),
     /// Another pod of the same name has replaced this one (422 on the uid, or another uid in the answer).
     #[error("another pod has this pod's name now")]
     Replaced,

@@ -31,6 +31,12 @@ bounds! {
     SHUTDOWN_PEER_ANSWERS = Duration::from_millis(500),
         "a pod that ends, for another pod that ends",
         "shorter than `SHUTDOWN_SIGNALS_ARRIVE`, within which it may be asked again";
+    PROMISE_GIVEN = Duration::from_millis(700),
+        "the HTTP server of a coordinator's pod, for its promise to the other one",
+        "shorter than `PROMISE_ANSWERS`: what nobody waits for any more is not promised";
+    PROMISE_ANSWERS = Duration::from_millis(900),
+        "a coordinator's agent, for the other one's word or promise",
+        "less than a second: the deadlines of failover count on that";
     SHUTDOWN_SIGNALS_ARRIVE = Duration::from_secs(1),
         "a pod that ends, for the signals of the same deletion to reach the others",
         "with `LABEL_WITHDRAWN` within the quarter of the grace period that a server may wait for others";
@@ -61,15 +67,15 @@ bounds! {
     KUBERNETES_ANSWERS = Duration::from_secs(3),
         "the agent, for the API server",
         "shorter than a probe";
+    PROBE_ANSWERS = Duration::from_secs(4),
+        "`gp-agent probe`, for the agent",
+        "longer than any answer from memory; shorter than what kubelet and Docker give the program, 5 s, with its start";
     PARTNER_SILENT = Duration::from_secs(5),
         "a primary that exists, for its partner's word before it starts alone",
         "longer than `PEER_ANSWERS`, twice";
     CATALOG_SERVER_ANSWERS = Duration::from_secs(5),
         "a coordinator, for its own server's catalog",
         "at least as long as `SQL_ANSWERS`";
-    PROBE_ANSWERS = Duration::from_secs(5),
-        "`gp-agent probe`, for the agent",
-        "longer than any answer from memory; shorter than `SQL_FRESH`";
     HTTP_HEADER_COMES = Duration::from_secs(5),
         "the HTTP server, for a request's header",
         "shorter than `HTTP_CONNECTION_ENDS`";
@@ -143,6 +149,7 @@ mod tests {
     fn who_is_asked_gives_up_before_who_asks() {
         for chain in [
             &[SHUTDOWN_PEER_ANSWERS, SHUTDOWN_SIGNALS_ARRIVE][..],
+            &[PROMISE_GIVEN, PROMISE_ANSWERS],
             &[INIT_LOG_FINISHES, LOG_FINISHES],
             &[PEER_ANSWERS, CLUSTER_ANSWERS, STATUS_ANSWERS, HTTP_CONNECTION_ENDS],
             &[HTTP_HEADER_COMES, HTTP_CONNECTION_ENDS],

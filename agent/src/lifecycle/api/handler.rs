@@ -21,11 +21,7 @@ use gp_agent_core::process::timeouts;
 use gp_agent_core::recovery::machine::steps::Wish;
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-
-/// Who asks gives up after a second.
-const PROMISE_WITHIN: Duration = Duration::from_secs(1);
 
 type Begun = recovery::command::Answer;
 type Answer = oneshot::Sender<Result<(), String>>;
@@ -144,13 +140,15 @@ impl Agent for AgentApi {
 
     fn recheck(&self) {
         if let Some(pod) = self.pod.get() {
-            pod.recheck.notify_one();
+            pod.recheck.ring();
         }
     }
 
     fn promise(&self, question: PromiseQuestion, from: IpAddr) -> Reply<'_, Option<PromiseReply>> {
         Box::pin(async move {
             let pod = self.pod.get()?;
+            // Nobody reads what is asked before.
+            pod.leadership.view()?;
             let (answer, answered) = oneshot::channel();
             let PromiseQuestion { epoch, seconds, by } = question;
             pod.leadership.request(Request::Promise {
@@ -160,7 +158,7 @@ impl Agent for AgentApi {
                 from,
                 answer,
             });
-            let answer = tokio::time::timeout(PROMISE_WITHIN, answered).await;
+            let answer = tokio::time::timeout(timeouts::PROMISE_GIVEN, answered).await;
             let (own, reply) = answer.ok()?.ok()?;
             let origin = Origin::new(own.pod, pod.topology.cluster.clone(), pod.me.fqdn.clone());
             Some(PromiseReply::new(origin, own.uid, reply))

@@ -53,7 +53,9 @@ pub(super) async fn keep(pod: Arc<Pod>, role: Arc<dyn RoleStrategy>, init: Optio
                 pod.leadership.opening(&format!(
                     "cannot tell what this volume remembers of the record: {error}"
                 ));
-                sleep(OPEN_EVERY).await;
+                if ends_before_next_try(&pod).await {
+                    return;
+                }
             }
         }
     };
@@ -91,13 +93,20 @@ async fn open(pod: &Arc<Pod>, init: Option<Arc<Heartbeat>>, timing: Timing) -> O
                 super::status::show::unusable(pod, &why);
             }
         }
-        tokio::select! {
-            () = sleep(OPEN_EVERY) => {}
-            () = pod.ending() => {
-                pod.leadership.let_stop();
-                pod.leadership.drained();
-                return None;
-            }
+        if ends_before_next_try(pod).await {
+            return None;
+        }
+    }
+}
+
+/// Lets time pass. A pod that ends meanwhile has nothing to hand over.
+async fn ends_before_next_try(pod: &Pod) -> bool {
+    tokio::select! {
+        () = sleep(OPEN_EVERY) => false,
+        () = pod.ending() => {
+            pod.leadership.let_stop();
+            pod.leadership.drained();
+            true
         }
     }
 }

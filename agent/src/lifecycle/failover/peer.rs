@@ -8,21 +8,21 @@ use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::failover::candidate::{PeerFacts, Reply, Unable};
 use gp_agent_core::failover::promise::PromiseQuestion;
 use gp_agent_core::failover::record::Holder;
-use std::time::Duration;
-
-/// For one question.
-const ANSWERS_WITHIN: Duration = Duration::from_millis(900);
+use gp_agent_core::process::timeouts;
 
 /// What it says; `None` while it does not answer, or cannot be understood.
 pub(super) async fn ask(pod: &Pod, member: &Member, lease_seconds: u32, authority: &str) -> Option<PeerFacts> {
-    let report = PeerClient::of(pod).status(member, ANSWERS_WITHIN).await.ok()?;
+    let report = PeerClient::of(pod)
+        .status(member, timeouts::PROMISE_ANSWERS)
+        .await
+        .ok()?;
     facts(&report.status, lease_seconds, authority)
 }
 
 /// Asks for a promise not to touch the record.
 pub(super) async fn promise(pod: &Pod, member: &Member, question: &PromiseQuestion) -> Option<(Holder, Reply)> {
     let reply = PeerClient::of(pod)
-        .promise(member, question, ANSWERS_WITHIN)
+        .promise(member, question, timeouts::PROMISE_ANSWERS)
         .await
         .ok()?;
     let said = reply.reply();

@@ -57,6 +57,8 @@ impl Requests {
         match request {
             Request::StartWanted => Some(Event::StartWanted),
             Request::Look => None,
+            // It is fenced by now, or will be: a promise would only keep this pod from taking over.
+            Request::Promise { answer, .. } if answer.is_closed() => None,
             Request::Promise {
                 epoch,
                 seconds,

@@ -86,7 +86,7 @@ impl Writer {
             }
             Err(ApiError::Missing(_)) if update.name.is_some() => self.queue.expired(update),
             // 422: the server finds fault with the Event itself.
-            Err(ApiError::Replaced) => self.queue.refused(update, time),
+            Err(ApiError::Invalid(_)) => self.queue.refused(update, time),
             Err(trouble) => {
                 tracing::debug!("cannot write an Event: {trouble}");
                 self.queue.failed(trouble.lasts(), time);

@@ -6,6 +6,7 @@ pub(crate) mod log_identity;
 pub(crate) mod partner;
 pub(crate) mod password;
 pub(crate) mod paths;
+pub(crate) mod recheck;
 pub(crate) mod role_report;
 pub(crate) mod settings_memory;
 pub(crate) mod signals;
@@ -28,6 +29,7 @@ use gp_agent_core::finding::Finding;
 use gp_agent_core::postgres::major::Major;
 use gp_agent_core::postgres::standby::Source;
 use leadership::Leadership;
+use recheck::Recheck;
 use settings_memory::SettingsMemory;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -65,8 +67,8 @@ pub struct Pod {
     pub leadership: Leadership,
     /// What this pod can tell others of the catalog.
     pub catalog: watch::Sender<CatalogAnswer>,
-    /// Rung when somebody says that a coordinator has news: triggers a re-read, and tells nothing itself.
-    pub recheck: Notify,
+    /// Rung when somebody says that a coordinator has news.
+    pub recheck: Recheck,
     /// Work on the volume, which may hang.
     pub volume: VolumeQueue,
     /// Why the volume did not pass when this agent found a server running on it; nothing is started while it lasts.

@@ -10,7 +10,7 @@ use gp_agent_core::postgres::start_decision::{Decision, Directory, DirectoryKind
 use gp_agent_core::postgres::supervisor::{Event, Found, Inquiry};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// How often peers are asked while a server runs.
 pub(super) const ASK_EVERY: Duration = Duration::from_secs(5);
@@ -277,11 +277,15 @@ fn made<S>(result: Result<()>) -> Outcome<S> {
 }
 
 /// Lets time pass.
-pub(super) async fn pause<P: Platform>(platform: &P, time: Duration, listens: bool) -> Outcome<P::Server> {
+pub(super) async fn pause<P: Platform>(platform: &P, time: Duration, listens: Option<Duration>) -> Outcome<P::Server> {
+    let news = async {
+        sleep(listens.unwrap_or_default()).await;
+        platform.news().await;
+    };
     let woken = async {
         tokio::select! {
             () = platform.mended() => {}
-            () = platform.news(), if listens => {}
+            () = news, if listens.is_some() => {}
         }
     };
     let _ = timeout(time, woken).await;

@@ -24,6 +24,14 @@ pub(crate) enum Command {
     Resume(oneshot::Sender<Result<(), String>>),
 }
 
+impl Command {
+    fn answer(&self) -> &oneshot::Sender<Result<(), String>> {
+        match self {
+            Command::Hold(_, answer) | Command::Resume(answer) => answer,
+        }
+    }
+}
+
 /// Keeps the postmaster of this pod, until the pod has to end and the postmaster is gone.
 pub(crate) async fn supervise<E: EngineStrategy>(pod: &Arc<Pod>, engine: E, commands: mpsc::Receiver<Command>) {
     let platform = PodPlatform::new(pod, engine);
@@ -84,6 +92,10 @@ impl<'a, P: Platform> Supervisor<'a, P> {
 
     /// Does what an administrator asks for, as far as the volume is concerned, and answers.
     fn obey(&self, command: Command) -> Option<Event> {
+        // Whoever asked has given up, and will not expect it to be done.
+        if command.answer().is_closed() {
+            return None;
+        }
         let (reason, answer, event) = match command {
             Command::Hold(reason, answer) => (Some(reason.clone()), answer, Event::Hold(reason)),
             Command::Resume(answer) => {

@@ -137,11 +137,8 @@ async fn write_as(pod: &Arc<Pod>, proven: Proven, lines: ExtraLines) -> Result<W
 
 /// Writes the files for a server that runs, with these lines of `hba.extra`.
 async fn write_for_running(pod: &Arc<Pod>, lines: ExtraLines) -> Result<Written> {
-    let other_certificate = tls::renew(pod).await;
     let proven = proof::prove(pod, false).await?;
-    let mut written = write_as(pod, proven, lines).await?;
-    written.changed |= other_certificate;
-    Ok(written)
+    write_as(pod, proven, lines).await
 }
 
 /// Keeps the files right while the pod lives.
@@ -209,6 +206,8 @@ impl Keeper {
         if !pod.board.is_created() || !pod.volume.run(move || control.try_exists()).await? {
             return Ok(());
         }
+        // A pair that is in force has to be read, whatever becomes of the files.
+        self.unread |= tls::renew(pod).await;
         let lines = self.refusals.lines(pod).await;
         let written = write_for_running(pod, lines).await?;
         self.unread |= written.changed;

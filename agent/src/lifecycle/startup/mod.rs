@@ -30,7 +30,7 @@ use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::config::Config;
 use std::path::Path;
 use std::sync::Arc;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use volume::OwnVolume;
 
 pub(crate) use identity::{domain, identify};
@@ -103,7 +103,7 @@ pub(crate) async fn prepare(
         settings: Default::default(),
         settings_changed: board.settings_due(),
         catalog: catalog::unknown("the agent starts"),
-        recheck: Notify::new(),
+        recheck: Default::default(),
         volume: VolumeQueue::default(),
         unproven: watch::Sender::new(unproven),
     });

@@ -16,7 +16,7 @@ use gp_agent_core::kubernetes::role_label::LABEL;
 use gp_agent_core::process::timeouts;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, Patch, PatchParams};
-use kube::core::PartialObjectMeta;
+use kube::core::{PartialObjectMeta, Status};
 use kube::{Client, Config, Error};
 use serde_json::json;
 use std::error::Error as _;
@@ -177,9 +177,16 @@ fn trouble(error: &Error) -> ApiError {
     match status.code {
         401 | 403 => ApiError::Denied(words),
         404 => ApiError::Missing(words),
-        422 => ApiError::Replaced,
+        422 if is_about_the_uid(status) => ApiError::Replaced,
+        422 => ApiError::Invalid(words),
         code => ApiError::Unavailable(format!("{code} {words}")),
     }
+}
+
+/// The one field of a pod's metadata that the agent sends and the server never changes. An admission policy's refusal has the same code.
+fn is_about_the_uid(status: &Status) -> bool {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    status.message.contains("metadata.uid: ") || causes.into_iter().any(|cause| cause.field == "metadata.uid")
 }
 
 /// `client error (Connect): tcp connect error: Connection refused`; a cause that its effect quotes is not repeated.

@@ -53,7 +53,35 @@ pub(crate) struct Whereabouts {
 /// Examines the directory; [`judge`] says what it is. A standby marker makes it a standby's. An unreadable directory, or where
 /// that matters an unreadable record, is an error, never "absent".
 pub(crate) async fn examine(tools: &Tools, at: &Whereabouts) -> io::Result<Examined> {
-    let dir = &at.dir;
+    let first = away(at, |at| first_look(&at.dir)).await?;
+    let control = match first.has_control {
+        true => control_data(tools, &at.dir, first.standby).await?,
+        false => ControlData::default(),
+    };
+    away(at, move |at| second_look(at, first, control)).await
+}
+
+/// Off the task: a volume may hang, and whoever waits for it no longer than he likes has to be able to go on.
+async fn away<T, F>(at: &Whereabouts, look: F) -> io::Result<T>
+where
+    T: Send + 'static,
+    F: FnOnce(&Whereabouts) -> io::Result<T> + Send + 'static,
+{
+    let at = at.clone();
+    tokio::task::spawn_blocking(move || look(&at))
+        .await
+        .map_err(io::Error::other)?
+}
+
+/// What is seen before pg_control is read.
+struct FirstLook {
+    place: Place,
+    version: Option<String>,
+    standby: bool,
+    has_control: bool,
+}
+
+fn first_look(dir: &Path) -> io::Result<FirstLook> {
     let place = place(dir)?;
     let version = read_version(dir)?;
     let major = version.as_deref().map(Major::of).unwrap_or_default();
@@ -67,10 +95,23 @@ pub(crate) async fn examine(tools: &Tools, at: &Whereabouts) -> io::Result<Exami
             standby,
         ));
     }
-    let control = match dir.join("global/pg_control").try_exists() {
-        Ok(true) => control_data(tools, dir, standby).await?,
-        _ => ControlData::default(),
-    };
+    let has_control = matches!(dir.join("global/pg_control").try_exists(), Ok(true));
+    Ok(FirstLook {
+        place,
+        version,
+        standby,
+        has_control,
+    })
+}
+
+fn second_look(at: &Whereabouts, first: FirstLook, control: ControlData) -> io::Result<Examined> {
+    let FirstLook {
+        place,
+        version,
+        standby,
+        ..
+    } = first;
+    let dir = &at.dir;
     let whole = matches!(&place, Place::Filled { missing, .. } if missing.is_empty());
     let look = Look {
         place,
@@ -234,77 +275,4 @@ fn newest_history(dir: &Path) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fs;
-
-    #[tokio::test]
-    async fn an_empty_pg_version_is_named_as_damage_with_what_helps() {
-        let dir = tempfile::tempdir().unwrap();
-        let tools = Tools::new("/nowhere".into(), Vec::new());
-        let at = Whereabouts {
-            dir: dir.path().into(),
-            volume: dir.path().join("none"),
-            state_dir: dir.path().join("none"),
-        };
-        for content in ["", "\n", "\0\0", "x", "15.1.2"] {
-            fs::write(dir.path().join("PG_VERSION"), content).unwrap();
-            let words = examine(&tools, &at).await.unwrap_err().to_string();
-            assert!(
-                words.contains("PG_VERSION is damaged") && words.contains("backup"),
-                "{words}"
-            );
-        }
-        fs::write(dir.path().join("standby.signal"), "").unwrap();
-        let words = examine(&tools, &at).await.unwrap_err().to_string();
-        assert!(words.contains("copied again"), "{words}");
-    }
-
-    #[test]
-    fn a_server_that_runs_tells_enough_without_a_program() {
-        let base = tempfile::tempdir().unwrap();
-        let at = Whereabouts {
-            dir: base.path().join("gpseg0"),
-            volume: base.path().into(),
-            state_dir: base.path().join(".gp-agent"),
-        };
-        fs::create_dir_all(at.dir.join("pg_wal")).unwrap();
-        fs::create_dir(&at.state_dir).unwrap();
-        fs::write(at.dir.join("PG_VERSION"), "").unwrap();
-        assert_eq!(glance(&at, Major::of("15")).version, None, "damaged");
-        fs::write(at.dir.join("PG_VERSION"), "15\n").unwrap();
-        fs::write(at.dir.join("pg_wal/00000003.history"), "").unwrap();
-        database_record::keep(&at.state_dir, "7").unwrap();
-        let facts = glance(&at, Major::of("15"));
-        assert_eq!((facts.kind, facts.timeline), (Some(DirectoryKind::Primary), Some(3)));
-        assert_eq!((facts.version, facts.system_id), (Some("15".into()), Some("7".into())));
-        fs::write(at.dir.join("standby.signal"), "").unwrap();
-        assert_eq!(glance(&at, Major::of("15")).kind, Some(DirectoryKind::Standby));
-    }
-
-    #[test]
-    fn each_version_has_its_own_mark_of_a_standby() {
-        let dir = tempfile::tempdir().unwrap();
-        let marked = || ["9.4", "11", "12", "17"].map(|v| has_standby_marker(dir.path(), Major::of(v)));
-        assert_eq!(marked(), [false; 4]);
-        fs::write(dir.path().join("recovery.conf"), "").unwrap();
-        assert_eq!(marked(), [true, true, false, false]);
-        fs::write(dir.path().join("standby.signal"), "").unwrap();
-        assert_eq!(marked(), [true; 4]);
-    }
-
-    #[test]
-    fn the_version_on_a_volume_is_that_of_its_data_directory() {
-        let volume = tempfile::tempdir().unwrap();
-        let put = |dir: &str, version: &str| {
-            fs::create_dir(volume.path().join(dir)).unwrap();
-            fs::write(volume.path().join(dir).join("PG_VERSION"), version).unwrap();
-        };
-        assert_eq!(major_on(volume.path()), None);
-        put("gpseg0.aside-1", "9.6\n");
-        put("gpseg0", "14\n");
-        assert_eq!(major_on(volume.path()), Some("14".into()));
-        put("gpseg1", "15\n");
-        assert_eq!(major_on(volume.path()), None);
-    }
-}
+mod tests;

@@ -34,7 +34,7 @@ pub enum NoAnswer {
     /// The server refused for another reason; its words.
     #[error("{0}")]
     Refused(String),
-    /// It accepts, and does not answer within the time.
+    /// It does not answer within the time, or accepts nobody any more.
     #[error("no answer within {0} s")]
     TimedOut(u64),
 }
@@ -101,7 +101,10 @@ impl Session {
     /// As [`Session::ask`], for SQL that may take another time than the rest.
     pub async fn ask_within(&mut self, sql: &str, limit: Duration) -> Result<Rows, NoAnswer> {
         let answer = tokio::time::timeout(limit, self.ask_unbounded(sql)).await;
-        let answer = answer.unwrap_or(Err(NoAnswer::TimedOut(limit.as_secs())));
+        let answer = match answer {
+            Err(_) | Ok(Err(NoAnswer::TimedOut(_))) => Err(NoAnswer::TimedOut(limit.as_secs())),
+            Ok(answer) => answer,
+        };
         let may_stay = self.detour.as_ref().is_none_or(|detour| detour.database != LAST_RESORT);
         if !may_stay || !matches!(answer, Ok(_) | Err(NoAnswer::Refused(_))) {
             self.client = None;
@@ -236,6 +239,8 @@ fn no_server(error: &Error) -> NoAnswer {
     let io = error.source().and_then(|s| s.downcast_ref::<std::io::Error>());
     match io.map(std::io::Error::kind) {
         Some(std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused) => NoAnswer::NoServer,
+        // A server that hangs accepts nobody, and those who have given up still stand in the queue of its socket: it is full.
+        Some(std::io::ErrorKind::WouldBlock) => NoAnswer::TimedOut(0),
         _ if error.is_closed() => NoAnswer::NoServer,
         _ => NoAnswer::Refused(match error.source() {
             Some(source) => format!("{error}: {source}"),
@@ -248,5 +253,31 @@ fn words(db: &DbError) -> String {
     match db.detail() {
         Some(detail) => format!("{} ({detail})", db.message()),
         None => db.message().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
+
+    #[tokio::test]
+    async fn a_server_that_accepts_nobody_hangs_however_many_have_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        let hung = socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+        let path = dir.path().join(".s.PGSQL.5432");
+        bind(&hung, &SocketAddrUnix::new(path).unwrap()).unwrap();
+        listen(&hung, 1).unwrap();
+        let target = Target {
+            socket_dir: dir.path().into(),
+            port: 5432,
+            user: "gpadmin".into(),
+            options: None,
+        };
+        for asked in 0..5 {
+            let mut session = Session::new(target.clone(), Duration::from_millis(20));
+            let answer = session.ask("select 1").await;
+            assert_eq!(answer, Err(NoAnswer::TimedOut(0)), "{asked}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod brief;
 pub(crate) mod clock;
+pub(crate) mod container;
 pub(crate) mod fd_passing;
 mod handle;
 pub(crate) mod inherit;

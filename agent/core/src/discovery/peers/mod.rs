@@ -30,7 +30,13 @@ pub struct PeerView {
     pub error: Option<String>,
     /// DNS says that there is no such name, and nobody answers at the addresses either.
     pub gone: bool,
+    /// The same for so long that somebody else may have its addresses by now.
+    pub left: bool,
 }
+
+/// Seconds. A name is away for a moment while its pod is replaced; a cluster's network hands out the address of one that was removed
+/// again when it comes to it.
+const LEFT_AFTER: u64 = 60;
 
 impl PeerView {
     /// A peer that has not been looked up yet.
@@ -42,13 +48,18 @@ impl PeerView {
             since: now,
             error: None,
             gone: false,
+            left: false,
         }
     }
 
     /// How pg_hba.conf writes this peer, which is `member`. A coordinator stands there by name and by address: in Kubernetes
     /// clients' Services give its address other reverse names as soon as it serves, and no check can see that beforehand.
+    ///
+    /// One that has left stands there by its name only, which leads nowhere.
     pub fn in_hba(&self, member: &Member) -> PeerAddress {
         match &self.verdict {
+            NameVerdict::Verified(_) if self.left => PeerAddress::Name(member.fqdn.clone()),
+            _ if self.left => PeerAddress::Unknown,
             NameVerdict::Verified(_) if member.content.is_coordinator() => {
                 PeerAddress::NameAndAddresses(member.fqdn.clone(), self.addresses.clone())
             }
@@ -88,7 +99,7 @@ impl PeerView {
             self.since = now;
         }
         self.error = None;
-        self.gone = false;
+        (self.gone, self.left) = (false, false);
         changed.then(|| std::mem::replace(&mut self.addresses, addresses))
     }
 
@@ -99,6 +110,14 @@ impl PeerView {
         }
         let different = self.error.as_ref() != Some(&error);
         self.error = Some(error);
+        different
+    }
+
+    /// Whether it is gone by what DNS and its addresses say now, after that failure. Returns whether that is different.
+    pub fn is_gone(&mut self, gone: bool, now: u64) -> bool {
+        let left = gone && now.saturating_sub(self.since) >= LEFT_AFTER;
+        let different = (self.gone, self.left) != (gone, left);
+        (self.gone, self.left) = (gone, left);
         different
     }
 }

@@ -188,6 +188,35 @@ fn a_coordinator_is_admitted_whichever_name_its_address_has_first() {
 }
 
 #[test]
+fn a_pod_that_has_left_is_admitted_by_its_name_alone() {
+    let mut topology = topology(&["coordinator-0", "segment-a-0"]);
+    topology.members[0].content = ContentId::COORDINATOR;
+    topology.members[1].content = ContentId::new(0);
+    for member in &topology.members {
+        let name = PeerAddress::Name(member.fqdn.clone());
+        for (verified, afterwards) in [(true, name), (false, PeerAddress::Unknown)] {
+            let mut peer = PeerView::new(START);
+            peer.answered(vec![ip("10.0.0.1")], START);
+            if verified {
+                peer.verdict = NameVerdict::Verified(member.fqdn.clone());
+            }
+            let before = peer.in_hba(member);
+            peer.failed("NXDOMAIN".into(), START + 100);
+            // Its pod is being replaced, or only DNS says so.
+            for (gone, now) in [(true, START + 100), (true, START + 159), (false, START + 200)] {
+                peer.is_gone(gone, now);
+                assert_eq!(peer.in_hba(member), before, "{gone} {now}");
+            }
+            assert!(peer.is_gone(true, START + 160));
+            assert!(!peer.is_gone(true, START + 170));
+            assert_eq!(peer.in_hba(member), afterwards);
+            peer.answered(vec![ip("10.0.0.1")], START + 300);
+            assert_eq!(peer.in_hba(member), before);
+        }
+    }
+}
+
+#[test]
 fn another_name_is_a_finding_where_the_name_stands_alone() {
     let mut topology = topology(&["coordinator-0", "segment-a-0"]);
     topology.members[0].content = ContentId::COORDINATOR;

@@ -28,6 +28,10 @@ pub fn finding(trouble: &ApiError, pod: &str, namespace: &str) -> Finding {
             format!("the label {LABEL} cannot be kept: {words}"),
             "set POD_NAME and POD_NAMESPACE from the downward API (the chart does)",
         ),
+        ApiError::Invalid(words) => (
+            format!("the label {LABEL} cannot be kept: {words}"),
+            "have whatever policy refuses it let the pod's ServiceAccount change this label; it is tried again every minute",
+        ),
         ApiError::Replaced => (
             format!("the label {LABEL} is left alone: another pod has this pod's name now"),
             "nothing, when this pod is being deleted; otherwise set POD_UID from the downward API",
@@ -102,6 +106,7 @@ mod tests {
         let all = [
             ApiError::Denied("pods \"a-0\" is forbidden".into()),
             ApiError::Missing("pods \"a-0\" not found".into()),
+            ApiError::Invalid("ValidatingAdmissionPolicy 'frozen' denied request".into()),
             ApiError::Replaced,
             ApiError::Unavailable("timed out".into()),
         ];
@@ -109,9 +114,10 @@ mod tests {
         insta::assert_snapshot!(text.join("\n"), @r#"
         warning kubernetes pod prod/a-0: the label greenplum.io/role cannot be kept: pods "a-0" is forbidden; let the pod's ServiceAccount get and patch pods (the chart's Role does), or set kubernetes.labels: off and let the load balancer ask the role endpoints (/coordinator) instead
         warning kubernetes pod prod/a-0: the label greenplum.io/role cannot be kept: pods "a-0" not found; set POD_NAME and POD_NAMESPACE from the downward API (the chart does)
+        warning kubernetes pod prod/a-0: the label greenplum.io/role cannot be kept: ValidatingAdmissionPolicy 'frozen' denied request; have whatever policy refuses it let the pod's ServiceAccount change this label; it is tried again every minute
         warning kubernetes pod prod/a-0: the label greenplum.io/role is left alone: another pod has this pod's name now; nothing, when this pod is being deleted; otherwise set POD_UID from the downward API
         warning kubernetes pod prod/a-0: the label greenplum.io/role cannot be kept: the API server does not answer as it should: timed out; look at the API server and the network to it; the database goes on, and the label is set right afterwards
         "#);
-        assert_eq!(all.map(|t| t.lasts()), [true, true, true, false]);
+        assert_eq!(all.map(|t| t.lasts()), [true, true, true, true, false]);
     }
 }

@@ -138,8 +138,12 @@ impl Supervisor {
 
     fn pause(&mut self, state: State, time: Duration, phase: Phase, reason: String) -> Vec<Effect> {
         self.state = state;
-        // A copy may have failed because its source was away.
-        let listens = state == State::Waiting || state == State::Refused && self.tries_failed > 0;
+        let listens = match state {
+            State::Waiting => Some(Duration::ZERO),
+            // A copy may have failed because its source was away; it costs the source much.
+            State::Refused if self.tries_failed > 0 => Some(REFUSED),
+            _ => None,
+        };
         vec![
             Effect::Show(phase, reason),
             Effect::Begin(Activity::Pause { time, listens }),

@@ -58,13 +58,12 @@ pub enum Activity {
     Watch,
     /// Stop it: [`Event::ServerGone`].
     Stop,
-    /// Let so much time pass: [`Event::Due`]. Other parameters in cluster.yaml end it early, and news from a peer where it
-    /// `listens`.
+    /// Let so much time pass: [`Event::Due`]. Other parameters in cluster.yaml end it early, and news from a peer.
     Pause {
         /// How long at most.
         time: Duration,
-        /// Whether a peer's news matter.
-        listens: bool,
+        /// After how long a peer's news matter, if they do.
+        listens: Option<Duration>,
     },
     /// Stop what runs, in the order of the cluster and inside the schedule: [`Event::Drained`].
     Drain,

@@ -257,7 +257,15 @@ fn a_copy_that_fails_is_tried_ever_more_seldom_and_at_once_when_an_administrator
         assert_eq!(machine.state(), State::Making);
         let effects = machine.on(Event::Failed("no".into()), Duration::ZERO);
         match begun(&effects)[..] {
-            [Activity::Pause { time, listens: true }] => time.as_secs(),
+            [
+                Activity::Pause {
+                    time,
+                    listens: Some(after),
+                },
+            ] => {
+                assert!(*after <= *time && *after > Duration::ZERO);
+                time.as_secs()
+            }
             ref other => panic!("{other:?}"),
         }
     };

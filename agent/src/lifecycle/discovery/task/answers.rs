@@ -108,7 +108,7 @@ impl Watcher {
             if different && view.found() {
                 warn!(pod, "{error}; keeping its addresses {:?}", view.addresses);
             }
-            std::mem::replace(&mut view.gone, gone) != gone || different
+            view.is_gone(gone, unix()) || different
         });
         self.pace.retry(peer.failures, self.missing + self.failing)
     }

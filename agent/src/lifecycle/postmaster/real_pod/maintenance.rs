@@ -1,11 +1,15 @@
 //! What administrators decided outlives the agent: `gp-agent hold` in a file on the volume, and that a server was stopped.
 
 use crate::lifecycle::pod::Pod;
-use crate::sys::storage::fs::write_atomically;
+use crate::sys::process::container;
+use crate::sys::storage::fs::{sync_directory, write_atomically};
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::postgres::exit_cause::Ending;
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// Of a stop that leaves a server to recover; see [`stopped`].
+const IMMEDIATE: &str = "immediate";
 
 fn hold_file(pod: &Pod) -> PathBuf {
     pod.state_dir().join("hold")
@@ -29,7 +33,10 @@ pub(super) fn set_held(pod: &Pod, reason: Option<&str>) -> io::Result<()> {
     let file = hold_file(pod);
     match reason {
         Some(reason) => write_atomically(&file, reason.as_bytes(), 0o600).map(drop)?,
-        None => remove(&file)?,
+        None => {
+            remove(&file)?;
+            sync_directory(&pod.state_dir())?;
+        }
     }
     pod.board.on(Event::Hold(reason.map(str::to_string)));
     match reason {
@@ -53,23 +60,37 @@ pub(super) fn stopped(pod: &Pod) -> Option<Ending> {
         }
         return None;
     }
-    let word = read(&file).unwrap_or_else(|error| {
+    let text = read(&file).unwrap_or_else(|error| {
         tracing::warn!("{error}");
         None
     });
-    match word.as_deref() {
-        Some("immediate") => Some(Ending::Immediate),
-        Some(_) => Some(Ending::Clean),
-        None => None,
-    }
+    remembered(&text?, container::mark().as_deref())
+}
+
+/// The first agent of a container may have ended before it could forget what an earlier one remembers.
+fn remembered(text: &str, mark: Option<&str>) -> Option<Ending> {
+    let mut words = text.split_whitespace();
+    let ending = match words.next() {
+        Some(IMMEDIATE) => Ending::Immediate,
+        _ => Ending::Clean,
+    };
+    let same = words.next().zip(mark).is_none_or(|(then, now)| then == now);
+    same.then_some(ending)
 }
 
 /// Remembers that, or forgets it. Without the memory the next agent starts the server; that is all.
 pub(super) fn set_stopped(pod: &Pod, ending: Option<Ending>) {
     let file = stop_file(pod);
     let done = match ending {
-        Some(Ending::Immediate) => write_atomically(&file, b"immediate", 0o600).map(drop),
-        Some(_) => write_atomically(&file, b"clean", 0o600).map(drop),
+        Some(ending) => {
+            let word = if ending == Ending::Immediate {
+                IMMEDIATE
+            } else {
+                "clean"
+            };
+            let mark = container::mark().unwrap_or_default();
+            write_atomically(&file, format!("{word} {mark}").as_bytes(), 0o600).map(drop)
+        }
         None => remove(&file),
     };
     if let Err(error) = done {
@@ -94,4 +115,25 @@ fn remove(file: &Path) -> io::Result<()> {
 
 fn named(tried: &str, file: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot {tried} {}: {error}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_counts_in_the_container_in_which_it_was_seen() {
+        for (text, mark, ending) in [
+            ("clean boot/1", Some("boot/1"), Some(Ending::Clean)),
+            ("immediate boot/1", Some("boot/1"), Some(Ending::Immediate)),
+            ("clean boot/1", Some("boot/2"), None),
+            ("immediate boot/1", Some("reboot/1"), None),
+            // Of an earlier version, or nobody can tell.
+            ("clean", Some("boot/1"), Some(Ending::Clean)),
+            ("immediate ", Some("boot/1"), Some(Ending::Immediate)),
+            ("clean boot/1", None, Some(Ending::Clean)),
+        ] {
+            assert_eq!(remembered(text, mark), ending, "{text} {mark:?}");
+        }
+    }
 }

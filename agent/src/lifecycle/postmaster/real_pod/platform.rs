@@ -290,7 +290,7 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
         };
         let before = addresses(&peers.borrow());
         tokio::select! {
-            () = pod.recheck.notified() => {}
+            () = pod.recheck.due() => {}
             () = pod.leadership.changed() => {}
             // The sender lives as long as the pod.
             _ = peers.wait_for(|map| addresses(map) != before) => {}

@@ -7,6 +7,7 @@ mod left_behind;
 mod properties;
 mod world;
 
+use super::supervisor::Command;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::postgres::start_decision::DirectoryKind;
 use std::sync::Arc;
@@ -80,6 +81,22 @@ fn a_hold_is_obeyed_at_once_in_a_waiting_phase_and_lasts() {
         assert_eq!(world.read(0, |pod| pod.phase), Some(Phase::Held));
         assert_eq!(world.administrate(0, None).await, Ok(()));
         until(world, "runs again", || world.read(0, |pod| pod.runs())).await;
+    });
+}
+
+#[test]
+fn what_nobody_waits_for_any_more_is_not_done() {
+    story(Rules::Partner, async |world| {
+        world.set_silent(true);
+        sleep(SECOND * 3).await;
+        assert_eq!(world.administrate(0, Some("restoring by hand")).await, Ok(()));
+        world.ask_and_leave(0, Command::Resume).await;
+        world
+            .ask_and_leave(1, |answer| Command::Hold("too late".into(), answer))
+            .await;
+        sleep(SECOND * 60).await;
+        assert_eq!(world.read(0, |pod| pod.phase), Some(Phase::Held));
+        assert!(world.read(1, |pod| pod.hold.is_none()));
     });
 }
 

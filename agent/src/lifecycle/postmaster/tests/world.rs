@@ -263,6 +263,18 @@ impl World {
         self.kill[i].notify_one();
     }
 
+    /// An administrator's command reaches the agent, and he has gone.
+    pub(super) async fn ask_and_leave(
+        &self,
+        i: usize,
+        command: impl FnOnce(oneshot::Sender<Result<(), String>>) -> Command,
+    ) {
+        let commands = self.commands[i].lock().unwrap().clone().unwrap();
+        let (answer, done) = oneshot::channel();
+        drop(done);
+        commands.send(command(answer)).await.unwrap();
+    }
+
     /// `gp-agent hold`, or with `None` resume. Returns what it said.
     pub(super) async fn administrate(&self, i: usize, hold: Option<&str>) -> Result<(), String> {
         let Some(commands) = self.commands[i].lock().unwrap().clone() else {

@@ -144,8 +144,11 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Makes a rename or a new name in `directory` survive a crash.
-fn sync_directory(directory: &Path) -> io::Result<()> {
+/// Makes names that were made or removed in it durable.
+///
+/// # Errors
+/// Those of open(2) and fsync(2).
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)
         .and_then(|d| d.sync_all())
         .map_err(while_trying("fsync the directory", directory))

@@ -175,6 +175,24 @@ fn one_refusal_delays_no_promotion() {
 }
 
 #[test]
+fn what_a_policy_refuses_is_tried_again() {
+    let mut reconciler = Reconciler::new(LabelIntervals::default());
+    let refused = ApiError::Invalid("frozen".into());
+    for at in 0..10 {
+        if let step @ Step::Set(_) = reconciler.next(PRIMARY, secs(at)) {
+            reconciler.failed(step, &refused, secs(at), 0.5);
+        }
+    }
+    let later = LabelIntervals::default().lasting_retry * 2;
+    assert_eq!(
+        reconciler.next(PRIMARY, secs(10) + later),
+        Step::Set(Some(Role::Primary))
+    );
+    reconciler.hurry();
+    assert_eq!(reconciler.next(PRIMARY, secs(10)), Step::Set(Some(Role::Primary)));
+}
+
+#[test]
 fn a_pod_that_was_replaced_never_touches_the_other_one() {
     let mut reconciler = Reconciler::new(LabelIntervals::default());
     let step = reconciler.next(PRIMARY, secs(0));
