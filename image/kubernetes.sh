@@ -40,8 +40,9 @@ use_kube_tool() {
 need_cluster() {
     need_command kubectl kubernetes-client
     use_kube_tool
-    kubectl get namespaces >/dev/null 2>&1 || {
-        kubectl get namespaces >&2 || true
+    # What everybody may ask for.
+    kubectl get --raw /version >/dev/null 2>&1 || {
+        kubectl get --raw /version >&2 || true
         die "no Kubernetes cluster answers; start one (kind create cluster, minikube start) or set KUBECONFIG"
     }
 }
@@ -53,6 +54,10 @@ cluster_kind() {
         echo given
         return
     fi
+    if [[ -n ${KIND_CLUSTER:-} ]]; then
+        echo kind
+        return
+    fi
     context=$(kubectl config current-context)
     case $context in
         minikube) echo minikube ;;
@@ -62,11 +67,17 @@ cluster_kind() {
     esac
 }
 
+# Which cluster it is, where one may see that; else where it is.
+cluster_id() {
+    kubectl get namespace kube-system -o 'jsonpath={.metadata.uid}' 2>/dev/null ||
+        kubectl config view --minify -o 'jsonpath={.clusters[0].cluster.server}'
+}
+
 # Loads an image of the Docker engine with GP_KUBE_LOAD; of an image that differs in a few layers from one loaded before,
 # these layers alone.
 load_given() {
     local image=$1 cluster have=$BUILD/loaded-layers thin=$BUILD/image.tar
-    cluster=$(kubectl get namespace kube-system -o 'jsonpath={.metadata.uid}')
+    cluster=$(cluster_id)
     mkdir -p "$BUILD"
     if [[ $(head -n 1 "$have" 2>/dev/null) != "$cluster" ]]; then
         printf '%s\n' "$cluster" >"$have"

@@ -147,65 +147,8 @@ need_cargo_tool() {
     PATH=$dir/bin:$PATH
 }
 
-docker_() { "${DOCKER[@]}" "$@"; }
-engine_answers() { docker_ version --format '{{.Server.Version}}' >/dev/null 2>&1; }
-
-wait_for_engine() {
-    local _
-    for _ in $(seq 100); do
-        if engine_answers; then
-            return 0
-        fi
-        sleep 0.3
-    done
-    return 1
-}
-
-start_engine() {
-    local log=/var/log/dockerd.log
-    if [[ -d /run/systemd/system ]]; then
-        step "starting Docker's engine (systemctl start docker)"
-        as_root systemctl start docker || die "systemctl start docker failed; see: journalctl -u docker"
-        wait_for_engine || die "Docker's engine was started and does not answer; see: journalctl -u docker"
-        return
-    fi
-    # Without systemd, in the background and in a session of its own, so that it outlives this script.
-    step "starting Docker's engine (dockerd, log: $log)"
-    # shellcheck disable=SC2016
-    as_root bash -c 'cd / && setsid dockerd >>"$1" 2>&1 </dev/null &' _ "$log"
-    wait_for_engine || {
-        as_root tail -n 20 "$log" >&2
-        die "dockerd does not answer; its log is $log"
-    }
-}
-
-# Leaves a Docker engine that answers, and DOCKER set to the way of talking to it.
-need_docker() {
-    if ! command -v docker >/dev/null; then
-        # Debian 13 has the client in a package of its own.
-        apt_update docker.io
-        if apt-cache show docker-cli >/dev/null 2>&1; then
-            install_packages docker.io docker-cli
-        else
-            install_packages docker.io
-        fi
-        hash -r
-    fi
-    if ! engine_answers && [[ $EUID -ne 0 ]] && command -v sudo >/dev/null; then
-        # Either nobody answers, or this user may not ask.
-        DOCKER=(sudo docker)
-    fi
-    if ! engine_answers; then
-        if [[ -n ${DOCKER_HOST:-} ]]; then
-            die "no Docker engine answers at DOCKER_HOST=$DOCKER_HOST; start it, or unset DOCKER_HOST"
-        fi
-        if ! command -v dockerd >/dev/null && ! [[ -d /run/systemd/system ]]; then
-            install_packages docker.io
-        fi
-        start_engine
-    fi
-    export GP_DOCKER="${DOCKER[*]}"
-}
+# shellcheck source=image/engine.sh
+source "$ROOT/image/engine.sh"
 
 # Leaves COMPOSE set to `docker compose` or docker-compose.
 need_compose() {
@@ -249,6 +192,16 @@ use_engine() {
         COMPOSE_FILES+=(--file "$ROOT/image/compose.gphome.yaml")
     fi
 }
+
+# The user that the base image may have brought.
+find_user() {
+    GP_UID=$(docker_ run --rm --network none --entrypoint id "$GP_IMAGE" -u)
+    GP_GID=$(docker_ run --rm --network none --entrypoint id "$GP_IMAGE" -g)
+    export GP_UID GP_GID
+}
+
+# Whether a file of the pods' user is there. Another base image may have another one.
+is_users() { [[ -e $1 && $(stat -c %u "$1") == "$GP_UID" ]]; }
 
 # Where the base image has Greenplum.
 find_greenplum() {

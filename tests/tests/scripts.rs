@@ -64,6 +64,50 @@ fn a_policy_of_somebody_else_stays() {
     }
 }
 
+/// A user without rights, whose own engine is silent while root's answers.
+const ENGINES: &str = r#"
+set -euo pipefail
+PATH=$2:$PATH
+source "$1/image/lib.sh"
+find_engine
+echo "asks: ${DOCKER[*]}"
+"#;
+
+#[test]
+fn no_other_engine_is_asked_than_the_one_that_was_chosen() {
+    let bin = tempfile::tempdir().unwrap();
+    let programs = [
+        ("docker", "case $1 in context) echo \"$CHOSEN\" ;; *) exit 1 ;; esac"),
+        ("sudo", "exit 0"),
+    ];
+    for (name, does) in programs {
+        let file = bin.path().join(name);
+        fs::write(&file, format!("#!/bin/sh\n{does}\n")).unwrap();
+        Command::new("chmod").arg("0755").arg(file).status().unwrap();
+    }
+    let ask = |host: Option<&str>, context: &str| {
+        // As nobody: root needs no sudo.
+        let mut bash = Command::new("setpriv");
+        bash.args(["--reuid", "65534", "--clear-groups", "bash", "-c", ENGINES, "bash"])
+            .args([root(), bin.path()])
+            .env("HOME", "/nonexistent")
+            .env("CHOSEN", context)
+            .env_remove("DOCKER_HOST")
+            .env_remove("DOCKER_CONTEXT");
+        bash.envs(host.map(|host| ("DOCKER_HOST", host)));
+        let output = bash.output().unwrap();
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    assert_eq!(ask(None, "default").trim(), "asks: sudo docker");
+    let said = ask(Some("unix:///run/user/1/docker.sock"), "default");
+    assert!(
+        said.contains("answers at DOCKER_HOST=unix:///run/user/1/docker.sock"),
+        "{said}"
+    );
+    let said = ask(None, "rootless");
+    assert!(said.contains("answers in the context rootless"), "{said}");
+}
+
 /// Builds nothing: says with which packages an image would have been built.
 const MOUNTED: &str = r#"
 set -euo pipefail

@@ -50,7 +50,10 @@ pub(crate) fn main() -> u8 {
         Verb::SetAside { cluster, copy: true } => maintenance::held("gpaddmirrors begins anew", || {
             block_on(set_aside::set_aside(&cli.config, &cluster, Whole::IfStandby))
         }),
-        Verb::Init(_) | Verb::Probe { .. } => USAGE,
+        Verb::Init(_) | Verb::Probe { .. } => {
+            eprintln!("error: no option comes before init and probe; GP_AGENT_CONFIG names another configuration file");
+            USAGE
+        }
     }
 }
 

@@ -45,9 +45,19 @@ struct Subject {
 /// Prints a paragraph per area. The exit code is 1 when something is wrong; warnings do not count.
 pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
     let areas = if areas.is_empty() { &ALL[..] } else { areas };
-    let subject = match look(path) {
-        Ok(subject) => subject,
-        Err(findings) => return report(CheckArea::Config, &findings, ""),
+    let config = match config_file::read(path) {
+        Ok(config) => config,
+        Err(error) => return report(CheckArea::Config, &error.findings(), ""),
+    };
+    let subject = match startup::identify(&config) {
+        Ok((account, topology, me)) => Subject {
+            config,
+            account,
+            topology,
+            me,
+        },
+        Err(stranger) if matches!(areas, [CheckArea::Config]) => return check_file(&config, stranger).await,
+        Err(stranger) => return report(CheckArea::Config, &[stranger], ""),
     };
     let needs_peers = areas.iter().any(|a| matches!(a, CheckArea::Dns | CheckArea::Hba));
     let (peers, dns) = if needs_peers {
@@ -81,15 +91,19 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
     code
 }
 
-fn look(path: &Path) -> Result<Subject, Vec<Finding>> {
-    let config = config_file::read(path).map_err(|error| error.findings())?;
-    let (account, topology, me) = startup::identify(&config).map_err(|f| vec![f])?;
-    Ok(Subject {
-        config,
-        account,
-        topology,
-        me,
-    })
+/// The file where no pod is, before anything is deployed: what only a pod can say is left out.
+async fn check_file(config: &Config, stranger: Finding) -> u8 {
+    let grammar = hba_verification::grammar(config).await;
+    let mut findings = hba_verification::judge_hba(&config.hba, grammar);
+    findings.push(Finding {
+        severity: Severity::Warning,
+        ..stranger
+    });
+    report(
+        CheckArea::Config,
+        &findings,
+        "the file can be read; what only its pods can say is left out",
+    )
 }
 
 async fn check_config(s: &Subject) -> (Vec<Finding>, String) {
