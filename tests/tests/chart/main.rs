@@ -13,6 +13,8 @@ mod flat;
 mod keys;
 mod monitoring;
 mod objects;
+mod off;
+mod older;
 mod placement;
 mod refusals;
 mod rights;
