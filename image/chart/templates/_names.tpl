@@ -145,24 +145,3 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 {{- end -}}
-
-{{/* Greenplum's catalog goes on with pods that are taken away: what a release has is not made smaller. Where there is no cluster to
-     look into nothing is found. */}}
-{{- define "gp-agent.keeps-pods" -}}
-{{- if eq .Values.engine "greenplum" -}}
-{{- $there := dict -}}
-{{- range $group := list "coordinator" "segment-a" "segment-b" -}}
-{{- $set := lookup "apps/v1" "StatefulSet" $.Release.Namespace (include "gp-agent.name" (list $ $group)) -}}
-{{- $_ := set $there $group (dig "spec" "replicas" 0 ($set | default dict) | int) -}}
-{{- end -}}
-{{- if and (not .Values.mirrors.enabled) (get $there "segment-b") -}}
-{{- fail "mirrors.enabled is false, and the cluster has mirrors, whose pods this would delete; no tool takes mirrors out of a catalog: set it to true" -}}
-{{- end -}}
-{{- if and (not .Values.coordinator.standby) (gt (get $there "coordinator") 1) -}}
-{{- fail "coordinator.standby is false, and the cluster has pod coordinator-1, which this would delete: set it to true; or have coordinator-0 be the active coordinator (gp-agent switchover), call gpinitstandby -a -r there, and scale the StatefulSet of the coordinators to 1 first" -}}
-{{- end -}}
-{{- if lt (int .Values.segments.count) (get $there "segment-a") -}}
-{{- fail (printf "segments.count is %d, and the cluster has %d segments, whose pods this would delete: set it to %d" (int .Values.segments.count) (get $there "segment-a") (get $there "segment-a")) -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}

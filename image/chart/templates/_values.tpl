@@ -1,6 +1,7 @@
-{{/* Every template begins with this, before it reads a value. `helm upgrade --reuse-values` renders this chart with all values of
-     the release that is there, those of an older chart, and with none of its own: what these lack gets its default here. And
-     `off` without quotes is false in a values file (Helm reads YAML 1.1): where it is a word it becomes one again. */}}
+{{/* Every template begins with this, before it reads a value. `helm upgrade --reuse-values` renders this chart with all
+     values of the release that is there, those of an older chart, and with none of its own: what these lack gets its
+     default here. And `off` without quotes is false in a values file (Helm reads YAML 1.1): where it is a word it
+     becomes one again. */}}
 {{- define "gp-agent.values" -}}
 {{- range $name, $default := include "gp-agent.values-since-0.1.0" . | fromYaml -}}
 {{- if kindIs "map" $default -}}

@@ -11,6 +11,7 @@ mod cases;
 mod configuration;
 mod flat;
 mod keys;
+mod live;
 mod monitoring;
 mod objects;
 mod off;
