@@ -1,5 +1,9 @@
-{{/* The name of the cluster, which its volumes remember. */}}
+{{/* The name of the cluster, which its volumes remember: the agents take a DNS label, and Helm takes dots in the name of
+     a release. */}}
 {{- define "gp-agent.cluster" -}}
+{{- if and (not .Values.cluster) (contains "." .Release.Name) -}}
+{{- fail (printf "the cluster has the name of the release unless the value cluster gives it one, and the agents take none with a dot: set cluster, such as cluster=%s, or call the release otherwise" (.Release.Name | replace "." "-")) -}}
+{{- end -}}
 {{- .Values.cluster | default .Release.Name -}}
 {{- end -}}
 
@@ -81,6 +85,17 @@
 {{- end -}}
 {{- end -}}
 
+{{/* Lines of hba.extra that let nobody in: they want TLS, and neither a value nor cluster.yaml brings a
+     certificate. */}}
+{{- define "gp-agent.hostssl-without-tls" -}}
+{{- $somehow := or (include "gp-agent.tls-secret" .) (hasKey .Values.config "tls") (hasKey .Values.parameters "ssl") -}}
+{{- range ternary (list) .Values.hba.extra (not (empty $somehow)) -}}
+{{- if hasPrefix "hostssl" (trim .) }}
+  {{ . }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The type of the clients' Service. What was a load balancer by the default of 0.1.0 does not lose its address unasked. */}}
 {{- define "gp-agent.service-type" -}}
 {{- $name := include "gp-agent.client-service" . -}}
@@ -111,6 +126,12 @@
 app.kubernetes.io/name: gp-agent
 app.kubernetes.io/instance: {{ .Release.Name }}
 greenplum.io/cluster: {{ include "gp-agent.cluster" . }}
+{{- end -}}
+
+{{/* The pod of `helm test`: a client, and none of the cluster. */}}
+{{- define "gp-agent.test-selector" -}}
+app.kubernetes.io/name: gp-agent-test
+app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
 {{- define "gp-agent.labels" -}}

@@ -9,6 +9,7 @@
 
 mod cases;
 mod configuration;
+mod documents;
 mod flat;
 mod keys;
 mod live;
