@@ -5,8 +5,10 @@ use crate::can_render;
 use crate::objects::{of_kind, text};
 use cluster_tests::helm::{self, ValuesFile};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::{Mutex, PoisonError};
 
 /// What the templates look up.
 const KINDS: [(&str, &str); 5] = [
@@ -83,14 +85,20 @@ fn found(path: &str, objects: &[Value]) -> Option<Value> {
     None
 }
 
-/// The objects of a release that was installed with these values.
+/// The objects of a release that was installed with these values; each rendered once.
 fn installed(values: &Value) -> Vec<Value> {
+    static RENDERED: Mutex<BTreeMap<String, Vec<Value>>> = Mutex::new(BTreeMap::new());
+    let mut rendered = RENDERED.lock().unwrap_or_else(PoisonError::into_inner);
+    rendered
+        .entry(values.to_string())
+        .or_insert_with(|| install(values))
+        .clone()
+}
+
+fn install(values: &Value) -> Vec<Value> {
     let values = ValuesFile::new(values).unwrap();
-    let mut objects = helm::template(
-        &helm::chart(),
-        &["--values", &values.path(), "--set", "generateSecrets=always"],
-    )
-    .unwrap();
+    let how = ["--values", &values.path(), "--set", "generateSecrets=always"];
+    let mut objects = helm::template(&helm::chart(), &how).unwrap();
     for object in &mut objects {
         object["metadata"]["namespace"] = "prod".into();
     }
