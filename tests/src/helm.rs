@@ -81,8 +81,16 @@ impl ValuesFile {
     /// # Errors
     /// When the file cannot be written.
     pub fn new(values: &Value) -> Result<ValuesFile> {
+        ValuesFile::of_text(&values.to_string())
+    }
+
+    /// Writes down YAML as somebody typed it.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn of_text(text: &str) -> Result<ValuesFile> {
         let mut file = tempfile::Builder::new().suffix(".yaml").tempfile()?;
-        file.write_all(values.to_string().as_bytes())?;
+        file.write_all(text.as_bytes())?;
         Ok(ValuesFile(file))
     }
 
@@ -99,15 +107,23 @@ impl ValuesFile {
 pub fn render(files: &[&str], values: &Value, kubernetes: &str) -> Result<Vec<Value>> {
     let (chart, values) = (chart().display().to_string(), ValuesFile::new(values)?);
     let path = values.path();
-    let mut args = vec!["template", "warehouse", &chart, "--namespace", "prod"];
-    args.extend(["--kube-version", kubernetes]);
+    let mut args = vec!["--kube-version", kubernetes];
     let files: Vec<String> = files.iter().map(|f| format!("{chart}/{f}")).collect();
     for file in files.iter().chain([&path]) {
         args.extend(["--values", file]);
     }
     // There is no cluster to look into.
     args.extend(["--set", "generateSecrets=always"]);
-    let text = helm(&args)?;
+    template(Path::new(&chart), &args)
+}
+
+/// What `helm template` makes of a chart with these arguments, as release `warehouse` in namespace `prod`.
+///
+/// # Errors
+/// What helm said.
+pub fn template(chart: &Path, args: &[&str]) -> Result<Vec<Value>> {
+    let chart = chart.display().to_string();
+    let text = helm(&[&["template", "warehouse", &chart, "--namespace", "prod"], args].concat())?;
     parse(&text).with_context(|| format!("not YAML:\n{text}"))
 }
 

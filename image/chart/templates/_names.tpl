@@ -1,5 +1,9 @@
-{{/* The name of the cluster, which its volumes remember. */}}
+{{/* The name of the cluster, which its volumes remember: the agents take a DNS label, and Helm takes dots in the name of
+     a release. */}}
 {{- define "gp-agent.cluster" -}}
+{{- if and (not .Values.cluster) (contains "." .Release.Name) -}}
+{{- fail (printf "the cluster has the name of the release unless the value cluster gives it one, and the agents take none with a dot: set cluster, such as cluster=%s, or call the release otherwise" (.Release.Name | replace "." "-")) -}}
+{{- end -}}
 {{- .Values.cluster | default .Release.Name -}}
 {{- end -}}
 
@@ -81,6 +85,17 @@
 {{- end -}}
 {{- end -}}
 
+{{/* Lines of hba.extra that let nobody in: they want TLS, and neither a value nor cluster.yaml brings a
+     certificate. */}}
+{{- define "gp-agent.hostssl-without-tls" -}}
+{{- $somehow := or (include "gp-agent.tls-secret" .) (hasKey .Values.config "tls") (hasKey .Values.parameters "ssl") -}}
+{{- range ternary (list) .Values.hba.extra (not (empty $somehow)) -}}
+{{- if hasPrefix "hostssl" (trim .) }}
+  {{ . }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The type of the clients' Service. What was a load balancer by the default of 0.1.0 does not lose its address unasked. */}}
 {{- define "gp-agent.service-type" -}}
 {{- $name := include "gp-agent.client-service" . -}}
@@ -113,6 +128,12 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 greenplum.io/cluster: {{ include "gp-agent.cluster" . }}
 {{- end -}}
 
+{{/* The pod of `helm test`: a client, and none of the cluster. */}}
+{{- define "gp-agent.test-selector" -}}
+app.kubernetes.io/name: gp-agent-test
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
 {{- define "gp-agent.labels" -}}
 {{ include "gp-agent.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
@@ -142,27 +163,6 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- range $group := ternary (list "segment-a" "segment-b") (list "segment-a") .Values.mirrors.enabled -}}
 {{- range $i := until (int $root.Values.segments.count) }}
 {{ include "gp-agent.name" (list $root $group) }}-{{ $i }}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-
-{{/* Greenplum's catalog goes on with pods that are taken away: what a release has is not made smaller. Where there is no cluster to
-     look into nothing is found. */}}
-{{- define "gp-agent.keeps-pods" -}}
-{{- if eq .Values.engine "greenplum" -}}
-{{- $there := dict -}}
-{{- range $group := list "coordinator" "segment-a" "segment-b" -}}
-{{- $set := lookup "apps/v1" "StatefulSet" $.Release.Namespace (include "gp-agent.name" (list $ $group)) -}}
-{{- $_ := set $there $group (dig "spec" "replicas" 0 ($set | default dict) | int) -}}
-{{- end -}}
-{{- if and (not .Values.mirrors.enabled) (get $there "segment-b") -}}
-{{- fail "mirrors.enabled is false, and the cluster has mirrors, whose pods this would delete; no tool takes mirrors out of a catalog: set it to true" -}}
-{{- end -}}
-{{- if and (not .Values.coordinator.standby) (gt (get $there "coordinator") 1) -}}
-{{- fail "coordinator.standby is false, and the cluster has pod coordinator-1, which this would delete: set it to true; or have coordinator-0 be the active coordinator (gp-agent switchover), call gpinitstandby -a -r there, and scale the StatefulSet of the coordinators to 1 first" -}}
-{{- end -}}
-{{- if lt (int .Values.segments.count) (get $there "segment-a") -}}
-{{- fail (printf "segments.count is %d, and the cluster has %d segments, whose pods this would delete: set it to %d" (int .Values.segments.count) (get $there "segment-a") (get $there "segment-a")) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -101,7 +101,8 @@ fn essence(schema: &Value) -> Value {
         let value = match (name.as_str(), value) {
             ("items" | "additionalProperties", Value::Object(_)) => essence(value),
             ("enum", Value::Array(words)) => {
-                let words: BTreeSet<&str> = words.iter().map(text).collect();
+                // `off` without its quotes: off.rs.
+                let words: BTreeSet<&str> = words.iter().filter(|word| **word != false).map(text).collect();
                 json!(words)
             }
             ("type" | "minimum" | "maximum" | "enum", _) => value.clone(),

@@ -9,10 +9,14 @@
 
 mod cases;
 mod configuration;
+mod documents;
 mod flat;
 mod keys;
+mod live;
 mod monitoring;
 mod objects;
+mod off;
+mod older;
 mod placement;
 mod refusals;
 mod rights;

@@ -1,5 +1,6 @@
 //! Values that the schema refuses, in words that name the value.
 
+use crate::objects::pods;
 use crate::{NEWEST, can_render};
 use cluster_tests::helm;
 use serde_json::{Value, json};
@@ -25,6 +26,11 @@ fn wrong_values_are_refused_by_name() {
         (json!({ "cluster": "Ware House" }), "/cluster"),
         (json!({ "namePrefix": "-x" }), "/namePrefix"),
         (json!({ "image": { "pullPolicy": "Sometimes" } }), "/image/pullPolicy"),
+        (json!({ "image": { "pullSecrets": [""] } }), "/image/pullSecrets/0"),
+        (
+            json!({ "image": { "pullSecrets": ["ghcr_io"] } }),
+            "/image/pullSecrets/0",
+        ),
         (json!({ "coordinator": { "port": 0 } }), "/coordinator/port"),
         (json!({ "coordinator": { "standby": "yes" } }), "/coordinator/standby"),
         (
@@ -104,6 +110,31 @@ fn no_secrets_are_generated_where_there_is_no_cluster_to_look_into() {
         let text = template(sets).unwrap();
         assert!(!text.contains("kind: Secret\n"), "{text}");
     }
+}
+
+#[test]
+fn a_secret_may_have_the_name_of_a_registry() {
+    if !can_render() {
+        return;
+    }
+    let objects = helm::render(&[], &json!({ "image": { "pullSecrets": ["ghcr.io"] } }), NEWEST).unwrap();
+    for (title, pod) in pods(&objects) {
+        let secrets = &pod["spec"]["imagePullSecrets"];
+        assert_eq!(*secrets, json!([{ "name": "ghcr.io" }]), "{title}");
+    }
+}
+
+/// Helm takes names of releases that no agent takes for its cluster.
+#[test]
+fn a_name_with_a_dot_is_no_name_of_a_cluster() {
+    if !can_render() {
+        return;
+    }
+    let chart = helm::chart().display().to_string();
+    let template = ["template", "gp.prod", &chart, "--set", "generateSecrets=always"];
+    let error = helm::helm(&template).unwrap_err().to_string();
+    assert!(error.contains("set cluster, such as cluster=gp-prod"), "{error}");
+    helm::helm(&[&template[..], &["--set", "cluster=gp-prod"]].concat()).unwrap();
 }
 
 #[test]

@@ -182,3 +182,27 @@ fn network_policies_admit_the_cluster_its_clients_and_nobody_else() {
         json!([{ "ports": [{ "port": "db", "protocol": "TCP" }] }])
     );
 }
+
+#[test]
+fn clients_that_are_named_do_not_shut_out_the_pod_of_helm_test() {
+    if !can_render() {
+        return;
+    }
+    let named = json!({ "ipBlock": { "cidr": "192.0.2.0/24" } });
+    let objects = helm::render(&[], &json!({ "networkPolicy": { "clients": [named] } }), OLDEST).unwrap();
+    let policy = object(&objects, "NetworkPolicy/greenplum-clients");
+    let from = list(&policy["spec"]["ingress"][0]["from"]).collect::<Vec<_>>();
+    let [first, test] = from[..] else {
+        panic!("{from:?}");
+    };
+    assert_eq!(*first, named);
+    // In this namespace alone.
+    assert_eq!(test.as_object().unwrap().len(), 1);
+    for (title, pod) in pods(&objects) {
+        let admitted = selects(&test["podSelector"], &pod["metadata"]["labels"]);
+        assert_eq!(admitted, title == "Pod/test-sql", "{title}");
+    }
+    let mut other = object(&objects, "Pod/test-sql")["metadata"]["labels"].clone();
+    other["app.kubernetes.io/instance"] = "other".into();
+    assert!(!selects(&test["podSelector"], &other));
+}

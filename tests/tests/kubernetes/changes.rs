@@ -187,13 +187,8 @@ pub(crate) fn drain(shared: &Shared) -> Result<()> {
 
 pub(crate) fn wrong_values(shared: &Shared) -> Result<()> {
     shared.with(|release| {
-        let generations = || -> Result<Vec<Value>> {
-            ["coordinator", "segment-a", "segment-b"]
-                .iter()
-                .map(|set| Ok(release.set(set)?["metadata"]["generation"].clone()))
-                .collect()
-        };
-        let before = generations()?;
+        let before = applied(release)?;
+        let claims = |size: &str| json!({ "primaries": { "storage": { "size": size } } });
         for (wrong, named) in [
             (json!({ "segments": { "count": 0 } }), "/segments/count"),
             (
@@ -201,11 +196,42 @@ pub(crate) fn wrong_values(shared: &Shared) -> Result<()> {
                 "/parameters/max_connections",
             ),
             (json!({ "segment": {} }), "segment"),
+            (json!({ "engine": "greenplum" }), "set engine to postgres"),
+            (json!({ "cluster": "other" }), "cluster is other"),
+            (json!({ "namePrefix": "x-" }), "namePrefix is \"x-\""),
+            (json!({ "headless": { "name": "pods" } }), "headless.name is pods"),
+            (json!({ "storage": { "wal": true } }), "storage.wal is true"),
+            (claims("2Gi"), "primaries.storage.size is 2Gi"),
+            (
+                json!({ "mirrors": { "storage": { "storageClass": "other" } } }),
+                "mirrors.storage.storageClass is \"other\"",
+            ),
         ] {
             let refusal = release.upgrade(&wrong).err().context("not refused")?;
             ensure!(refusal.to_string().contains(named), "{refusal:#}");
         }
-        ensure!(generations()? == before, "a refused upgrade changed a StatefulSet");
-        Ok(())
+        let after = applied(release)?;
+        ensure!(after == before, "a refused upgrade made {before} into {after}");
+        // The same size in other words is none that has changed, for the API server neither.
+        release.upgrade(&claims("1024Mi"))?;
+        let after = applied(release)?;
+        ensure!(after["sets"] == before["sets"], "{after}");
+        release.upgrade(&json!({}))
     })
+}
+
+/// What an upgrade that goes half its way has changed: cluster.yaml, the Services, or the StatefulSets.
+fn applied(release: &Release) -> Result<Value> {
+    let path = format!("/apis/apps/v1/namespaces/{}/statefulsets", release.namespace);
+    let (sets, services) = (release.api.get(&path)?, release.object("services")?);
+    let of_each = |list: &Value, about: &dyn Fn(&Value) -> Value| -> Value {
+        let items = list["items"].as_array().into_iter().flatten();
+        let named = items.map(|object| (object["metadata"]["name"].to_string(), about(object)));
+        named.collect::<serde_json::Map<String, Value>>().into()
+    };
+    Ok(json!({
+        "config": release.object("configmaps/greenplum-cluster")?["data"],
+        "services": of_each(&services, &|service| service["spec"].clone()),
+        "sets": of_each(&sets, &|set| set["metadata"]["generation"].clone()),
+    }))
 }
