@@ -71,8 +71,11 @@ impl PeerView {
 
     /// What is wrong with the name of this peer, which is `member`, where pg_hba.conf should use it. Another name of a
     /// coordinator harms nobody, see [`PeerView::in_hba`], and every cluster in Kubernetes with a Service for clients has it.
+    ///
+    /// While the pod itself is not in DNS, that alone is the finding: nothing is known of its name then.
     pub fn name_finding(&self, member: &Member) -> Option<Finding> {
         match &self.verdict {
+            _ if self.error.is_some() => None,
             NameVerdict::Unverified { another_name: true, .. } if member.content.is_coordinator() => None,
             NameVerdict::Unverified { reason, .. } => Some(name_finding(&member.fqdn, &self.addresses, reason)),
             NameVerdict::Unchecked | NameVerdict::Verified(_) => None,
@@ -81,7 +84,7 @@ impl PeerView {
 
     /// That this pod's server would look for the peer, which is `member`, at another place than the agents.
     pub fn libc_finding(&self, member: &Member) -> Option<Finding> {
-        let difference = self.libc_differs.as_deref()?;
+        let difference = self.libc_differs.as_deref().filter(|_| self.error.is_none())?;
         Some(libc_view::finding(&member.fqdn, difference))
     }
 

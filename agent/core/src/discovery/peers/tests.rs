@@ -188,6 +188,27 @@ fn a_coordinator_is_admitted_whichever_name_its_address_has_first() {
 }
 
 #[test]
+fn a_pod_that_is_not_in_dns_is_one_finding() {
+    let pods = ["a", "b"];
+    let mut map = peers(&pods, START);
+    for peer in map.values_mut() {
+        peer.answered(vec![ip("10.0.0.1")], START);
+        peer.verdict = NameVerdict::Unverified {
+            reason: "no reverse name for 10.0.0.1".into(),
+            another_name: false,
+        };
+        peer.libc_differs = Some("this pod's libc does not find it".into());
+    }
+    let matter = pods.map(str::to_string).into();
+    assert_eq!(findings(&topology(&pods), &map, &matter, START + 200).len(), 4);
+    map.get_mut("a").unwrap().failed("NXDOMAIN".into(), START + 1);
+    let list = findings(&topology(&pods), &map, &matter, START + 200);
+    let of_a: Vec<_> = list.iter().filter(|f| f.subject.starts_with("a.")).collect();
+    assert!(of_a.len() == 1 && of_a[0].what.contains("cannot be looked up"), "{list:?}");
+    assert_eq!(list.len(), 3, "{list:?}");
+}
+
+#[test]
 fn a_pod_that_has_left_is_admitted_by_its_name_alone() {
     let mut topology = topology(&["coordinator-0", "segment-a-0"]);
     topology.members[0].content = ContentId::COORDINATOR;
