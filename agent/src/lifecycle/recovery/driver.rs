@@ -13,6 +13,7 @@ use crate::lifecycle::pod::Pod;
 use crate::lifecycle::status_board::now;
 use gp_agent_core::cluster::recovery_status::RecoveryStatus;
 use gp_agent_core::config::{RebalanceWhen, Recover, RecoverFull, RecoveryConfig};
+use gp_agent_core::greenplum::tool_output::ToolFailure;
 use gp_agent_core::log::utc;
 use gp_agent_core::recovery::facts::evidence::Evidence;
 use gp_agent_core::recovery::machine::steps::{Policy, Recovery, Step};
@@ -105,7 +106,7 @@ async fn listen(pod: &Pod, machine: &mut Recovery) {
     }
 }
 
-async fn until_done(work: &mut Option<Work<'_>>) -> Option<String> {
+async fn until_done(work: &mut Option<Work<'_>>) -> Option<ToolFailure> {
     match work {
         Some(work) => work.await,
         None => std::future::pending().await,

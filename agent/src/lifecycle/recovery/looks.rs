@@ -2,7 +2,7 @@
 
 use super::{roles_detail, tool_watch};
 use crate::engine::Greenplum;
-use crate::lifecycle::greenplum::fts_trigger;
+use crate::lifecycle::greenplum::{fts_trigger, tool};
 use crate::lifecycle::peers::client;
 use crate::lifecycle::peers::fan_out::FanOutLimits;
 use crate::lifecycle::pod::Pod;
@@ -106,6 +106,7 @@ impl<'a> Looks<'a> {
     async fn differential(&mut self) -> bool {
         if self.differential.is_none() {
             let pod = self.pod;
+            tool::free_lock(pod).await;
             self.differential = self.greenplum.recovers_differentially(&pod.account, pod.dir()).await;
         }
         self.differential.unwrap_or(false)

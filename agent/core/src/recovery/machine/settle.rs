@@ -47,7 +47,8 @@ impl Recovery {
             return;
         }
         let words = failure
-            .clone()
+            .as_ref()
+            .map(|failure| failure.why.clone())
             .unwrap_or_else(|| "FTS does not find it up after the tool has ended".into());
         let Some(work) = self.work.take() else { return };
         let mut failed = Vec::new();

@@ -4,6 +4,7 @@
 use crate::cluster::catalog::Segment;
 use crate::cluster::content::ContentId;
 use crate::cluster::recovery_status::RememberedAttempt;
+use crate::greenplum::tool_output::ToolFailure;
 use crate::recovery::facts::evidence::{Evidence, Pair};
 use crate::recovery::new_mirrors::together;
 use crate::recovery::obstacle::Obstacle;
@@ -78,8 +79,8 @@ pub struct Ended {
 pub(in crate::recovery) struct Work {
     pub run: Run,
     pub began: u64,
-    /// When the tool ended, and what it said of a failure.
-    pub ended: Option<(u64, Option<String>)>,
+    /// When the tool ended, and how it failed.
+    pub ended: Option<(u64, Option<ToolFailure>)>,
     pub recovered: Vec<String>,
 }
 
@@ -202,18 +203,22 @@ impl Recovery {
         }
     }
 
-    /// The tool has ended; with words where it says that it failed.
-    pub fn ended(&mut self, failure: Option<String>, now: u64) {
+    /// The tool has ended; with a failure where it says so.
+    pub fn ended(&mut self, failure: Option<ToolFailure>, now: u64) {
+        self.probed = None;
+        if failure.as_ref().is_some_and(|failure| failure.verdict.locked_out) {
+            // It comes back to this once FTS has looked again.
+            self.asked_to_probe = Some(now);
+            return self.not_begun();
+        }
+        self.asked_to_probe = None;
         match &mut self.work {
             Some(work) => work.ended = Some((now, failure)),
-            None if self.roles.ended(failure, now) => {}
-            None => return,
+            None => self.roles.ended(failure.map(|failure| failure.why), now),
         }
-        self.probed = None;
-        self.asked_to_probe = None;
     }
 
-    /// The attempts could not be written down: nothing was run.
+    /// Nothing was run: the attempts could not be written down, or the tool was locked out.
     pub fn not_begun(&mut self) {
         self.roles.not_begun();
         let Some(work) = self.work.take() else { return };

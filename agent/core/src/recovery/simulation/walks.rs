@@ -5,6 +5,7 @@ use super::roles_observer::{RolesObserver, roles};
 use super::world::{World, empty, half_made, old_primary};
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::status::Phase;
+use crate::greenplum::tool_output::ToolFailure;
 use crate::recovery::facts::evidence::Evidence;
 use crate::recovery::machine::steps::{Policy, Recovery, Step};
 use crate::recovery::roles::attempts::RebalanceAttempts;
@@ -133,7 +134,7 @@ impl Walk {
                 Job::Roles => self.world.rebalance(),
             };
             if std::mem::take(&mut self.own) {
-                self.machine.ended(failure, self.now);
+                self.machine.ended(failure.map(ToolFailure::from), self.now);
             }
         }
         let evidence = self.evidence(self.machine.wants_detail());
