@@ -32,6 +32,7 @@ impl Recovery {
         }
         let down = |content: &ContentId| evidence.down.iter().find(|pair| pair.row.content == *content);
         self.down_since.retain(|content, _| down(content).is_some());
+        self.coming_back.note(&evidence.down, now);
         self.steady_since.retain(|content, _| down(content).is_some_and(serves));
         for pair in &evidence.down {
             self.down_since.entry(pair.row.content).or_insert(now);
@@ -57,6 +58,7 @@ impl Recovery {
             asked: asked.map(|wish| wish.full),
             now,
             down_since: since,
+            comes_back: self.coming_back.has(content, now),
             steady_since: self.steady_since.get(&content).copied(),
         };
         Seen {

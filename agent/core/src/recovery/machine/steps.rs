@@ -1,6 +1,7 @@
 //! Decides from look to look. One run of the tool at a time, judged by the catalog alone; what is tried is remembered before it
 //! is begun.
 
+use super::coming_back::ComingBack;
 use crate::cluster::catalog::Segment;
 use crate::cluster::content::ContentId;
 use crate::cluster::recovery_status::RememberedAttempt;
@@ -84,6 +85,14 @@ pub(in crate::recovery) struct Work {
     pub recovered: Vec<String>,
 }
 
+/// A server that a run has started, and that has to replay before it can be up.
+#[derive(Clone, Debug)]
+pub(in crate::recovery) struct Late {
+    pub pod: String,
+    /// Why it is not up, if it does not come.
+    pub words: String,
+}
+
 /// What a look found for one content, to be shown.
 #[derive(Clone, Debug)]
 pub(in crate::recovery) struct Seen {
@@ -104,6 +113,9 @@ pub struct Recovery {
     pub(in crate::recovery) rows: (Vec<Segment>, u64),
     pub(in crate::recovery) down_since: BTreeMap<ContentId, u64>,
     pub(in crate::recovery) steady_since: BTreeMap<ContentId, u64>,
+    pub(in crate::recovery) coming_back: ComingBack,
+    /// Servers of the last run that were not up when it was judged, and still replayed: what the run's failure was, in words.
+    pub(in crate::recovery) late: BTreeMap<ContentId, Late>,
     probed: Option<u64>,
     asked_to_probe: Option<u64>,
     pub(in crate::recovery) wish: Option<Wish>,
@@ -138,6 +150,8 @@ impl Recovery {
             rows: (Vec::new(), now),
             down_since: BTreeMap::new(),
             steady_since: BTreeMap::new(),
+            coming_back: ComingBack::default(),
+            late: BTreeMap::new(),
             probed: None,
             asked_to_probe: None,
             wish: None,
@@ -167,6 +181,7 @@ impl Recovery {
         self.policy = policy;
         self.note(evidence, now);
         self.settle_inherited(evidence, now);
+        self.settle_late(evidence, now);
         self.settle(evidence, now);
         self.roles.settle(evidence, now);
         let judged = evidence.down.iter().map(|pair| self.judge(pair, evidence, now));

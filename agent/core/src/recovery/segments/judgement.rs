@@ -48,6 +48,8 @@ pub(in crate::recovery) struct Background<'a> {
     pub now: u64,
     /// Since when the row is down.
     pub down_since: u64,
+    /// It starts or replays, and may be up soon.
+    pub comes_back: bool,
     /// Since when its partner serves as primary.
     pub steady_since: Option<u64>,
 }
@@ -151,6 +153,7 @@ fn willing(pod: &str, server: &Server, background: &Background<'_>) -> Result<()
         Phase::Refused | Phase::CrashLoop | Phase::Stopped => Ok(()),
         _ if server.active == Some(Role::Primary) => busy,
         _ if background.now.saturating_sub(background.down_since) < COMES_BACK_SECONDS => busy,
+        _ if background.comes_back => busy,
         _ => Ok(()),
     }
 }

@@ -35,6 +35,8 @@ pub(super) enum Fault {
     LosesRole,
     GetsRole,
     ToolTakes(u64),
+    /// Mirrors that the tool has started replay for so many looks.
+    Replays(u64),
     Busy(bool),
     Backup(bool),
     Behind(u64),
@@ -89,6 +91,7 @@ pub(super) fn fault() -> impl Strategy<Value = Fault> {
         Just(Fault::LosesRole),
         Just(Fault::GetsRole),
         (1u64..300).prop_map(Fault::ToolTakes),
+        (0u64..60).prop_map(Fault::Replays),
         any::<bool>().prop_map(Fault::Busy),
         any::<bool>().prop_map(Fault::Backup),
         (0u64..128).prop_map(|mib| Fault::Behind(mib << 20)),

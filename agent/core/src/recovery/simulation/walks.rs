@@ -105,6 +105,7 @@ impl Walk {
             Fault::LosesRole => self.world.circumstances.not_in_charge = Some("another one writes".into()),
             Fault::GetsRole => self.world.circumstances.not_in_charge = None,
             Fault::ToolTakes(seconds) => self.takes = seconds,
+            Fault::Replays(looks) => self.world.to_replay = looks,
             Fault::Busy(busy) => self.world.busy = busy,
             Fault::Backup(runs) => self.world.backup = runs.then(|| "gpbackup".into()),
             Fault::Behind(bytes) => self.world.behind = bytes,
@@ -128,6 +129,7 @@ impl Walk {
     }
 
     fn look(&mut self) {
+        self.world.replay();
         if let Some((job, _)) = self.tool.take_if(|(_, ends)| *ends <= self.now) {
             let failure = match job {
                 Job::Segments(run) => self.world.run(&run),
@@ -185,6 +187,7 @@ impl Walk {
             let pod = self.world.index(&target.pod);
             let server = &self.world.pods[pod].server;
             assert!(!self.world.rows[pod].up, "a segment that is up");
+            assert_eq!(server.replayed, None, "a mirror that is on its way");
             assert!(self.world.serves(pod ^ 1), "on a double fault");
             if matches!(run.method, Method::Add | Method::Full) {
                 let nothing = server.directory == Some(DirectoryKind::Absent) && server.remains.is_none();

@@ -1,5 +1,7 @@
 //! Single decisions.
 
+mod outcomes;
+
 use super::facts::role_changes::Change;
 use super::machine::steps::{Policy, Recovery, Step, Wish};
 use super::roles::attempts::RebalanceAttempts;
@@ -10,7 +12,6 @@ use super::simulation::world::{World, content, empty, old_primary, server};
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::status::Phase;
 use crate::cluster::topology::Role;
-use crate::greenplum::tool_output::ToolFailure;
 
 const AUTO: Policy = Policy {
     auto: true,
@@ -302,24 +303,6 @@ fn without_memory_nothing_is_run() {
     machine.not_begun();
     assert_eq!(machine.attempts().clone().recalled(0), before.recalled(0));
     assert!(until_run(&mut machine, AUTO, &world, 105, 100).is_some());
-}
-
-/// A run before it was killed, and has left its lock.
-#[test]
-fn a_tool_that_is_locked_out_was_not_begun() {
-    let mut world = World::new(1);
-    world.fail_over(0);
-    let mut machine = machine();
-    let (at, _) = until_run(&mut machine, AUTO, &world, 0, 100).unwrap();
-    let mut locked_out = ToolFailure::from("gprecoverseg did nothing");
-    locked_out.verdict.locked_out = true;
-    machine.ended(Some(locked_out), at);
-    assert_eq!(machine.attempts(), &Attempts::default());
-    assert_eq!(
-        until_run(&mut machine, AUTO, &world, at + 5, 100),
-        Some((at + 15, Method::Incremental)),
-        "once FTS has looked again"
-    );
 }
 
 /// The standby's agent has listened while the tool ran; its coordinator takes over, and the tool has died with the old one.

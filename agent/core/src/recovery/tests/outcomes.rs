@@ -1,0 +1,81 @@
+//! How runs end, and what follows for the next.
+
+use super::{AUTO, machine, until_run};
+use crate::cluster::topology::Role;
+use crate::greenplum::tool_output::ToolFailure;
+use crate::recovery::machine::steps::{Recovery, Step};
+use crate::recovery::segments::attempts::Attempts;
+use crate::recovery::segments::method::Method;
+use crate::recovery::simulation::world::{World, replaying, server};
+
+/// A run before it was killed, and has left its lock.
+#[test]
+fn a_tool_that_is_locked_out_was_not_begun() {
+    let mut world = World::new(1);
+    world.fail_over(0);
+    let mut machine = machine();
+    let (at, _) = until_run(&mut machine, AUTO, &world, 0, 100).unwrap();
+    let mut locked_out = ToolFailure::from("gprecoverseg did nothing");
+    locked_out.verdict.locked_out = true;
+    machine.ended(Some(locked_out), at);
+    assert_eq!(machine.attempts(), &Attempts::default());
+    assert_eq!(
+        until_run(&mut machine, AUTO, &world, at + 5, 100),
+        Some((at + 15, Method::Incremental)),
+        "once FTS has looked again"
+    );
+}
+
+/// Every look shows that it has replayed more.
+#[test]
+fn a_mirror_that_replays_is_waited_for_and_others_are_not_held_up() {
+    let mut world = World::new(2);
+    world.to_replay = 100;
+    world.fail_over(0);
+    let mut machine = machine();
+    let (at, _) = until_run(&mut machine, AUTO, &world, 0, 100).unwrap();
+    let run = machine.work.as_ref().unwrap().run.clone();
+    world.run(&run);
+    machine.ended(None, at + 5);
+    let mut now = at + 5;
+    let mut replays = |world: &mut World, machine: &mut Recovery, seconds: u64| {
+        let until = now + seconds;
+        while now < until {
+            now += 5;
+            world.replay();
+            world.probe();
+            match machine.look(AUTO, &world.evidence(), now) {
+                Step::Run(run) => return Some(run.pods()),
+                Step::Probe => machine.probed(true, now),
+                _ => {}
+            }
+        }
+        None
+    };
+    assert_eq!(replays(&mut world, &mut machine, 200), None);
+    world.fail_over(1);
+    assert_eq!(replays(&mut world, &mut machine, 100).as_deref(), Some("pod-2"));
+    assert_eq!(machine.status(at + 300).counts.failed, 0);
+    machine.not_begun();
+    world.lose_mirror(1, server(Role::Mirror));
+    assert_eq!(replays(&mut world, &mut machine, 400), None);
+    let status = machine.status(at + 700);
+    assert_eq!(
+        (status.counts.recovered, status.counts.failed, status.down.len()),
+        (1, 0, 0)
+    );
+}
+
+#[test]
+fn a_mirror_that_replays_no_further_has_failed() {
+    let mut world = World::new(1);
+    world.fail_over(0);
+    let mut machine = machine();
+    let (at, _) = until_run(&mut machine, AUTO, &world, 0, 100).unwrap();
+    machine.ended(None, at + 5);
+    assert_eq!(until_run(&mut machine, AUTO, &world, at + 10, 40), None);
+    world.pods[0].server = replaying(7);
+    let (again, _) = until_run(&mut machine, AUTO, &world, at + 55, 600).unwrap();
+    assert!((at + 115..at + 130).contains(&again), "{at} {again}");
+    assert_eq!(machine.status(again).counts.failed, 1);
+}
