@@ -91,6 +91,21 @@ impl Recovery {
         }
     }
 
+    /// What is up again, by whomever it was brought back, begins anew when it is lost again.
+    pub(in crate::recovery) fn forget_failures(&mut self, evidence: &Evidence) {
+        let circumstances = &evidence.circumstances;
+        let busy = circumstances.not_in_charge.is_some() || circumstances.at_work.is_some();
+        if busy || self.under_way().is_some() || self.inherited.is_some() {
+            return;
+        }
+        let is_down = |content: ContentId| evidence.down.iter().any(|pair| pair.row.content == content);
+        for content in evidence.rows.iter().map(|row| row.content) {
+            if !is_down(content) {
+                self.attempts.is_up(content);
+            }
+        }
+    }
+
     fn is_up(&mut self, content: ContentId, pod: String) {
         self.counts.recovered += 1;
         self.attempts.end(content, Outcome::Recovered);

@@ -183,6 +183,7 @@ impl Recovery {
         self.settle_inherited(evidence, now);
         self.settle_late(evidence, now);
         self.settle(evidence, now);
+        self.forget_failures(evidence);
         self.roles.settle(evidence, now);
         let judged = evidence.down.iter().map(|pair| self.judge(pair, evidence, now));
         self.seen = judged.collect();

@@ -144,17 +144,25 @@ impl Attempts {
         self.0.get(&content).map_or(&[], Vec::as_slice)
     }
 
-    /// Those since the last that helped.
-    fn in_vain(&self, content: ContentId) -> &[Attempt] {
+    /// Those of the last day since the last that helped.
+    fn in_vain(&self, content: ContentId, now: u64) -> &[Attempt] {
         let all = self.of(content);
-        let helped = all.iter().rposition(|attempt| attempt.outcome == Outcome::Recovered);
-        all.get(helped.map_or(0, |at| at + 1)..).unwrap_or_default()
+        let over = |attempt: &Attempt| attempt.outcome == Outcome::Recovered || attempt.at + DAY <= now;
+        let last = all.iter().rposition(over);
+        all.get(last.map_or(0, |at| at + 1)..).unwrap_or_default()
+    }
+
+    /// FTS has the segment up, by whatever helped: what was tried in vain is over.
+    pub(in crate::recovery) fn is_up(&mut self, content: ContentId) {
+        if let Some(last) = self.0.get_mut(&content).and_then(|list| list.last_mut()) {
+            last.outcome = Outcome::Recovered;
+        }
     }
 
     /// How many of the last day did not help in a row.
     pub(in crate::recovery) fn failures(&self, content: ContentId, now: u64) -> usize {
-        let ended = |attempt: &&Attempt| attempt.at + DAY > now && attempt.outcome != Outcome::UnderWay;
-        self.in_vain(content).iter().filter(ended).count()
+        let ended = |attempt: &&Attempt| attempt.outcome != Outcome::UnderWay;
+        self.in_vain(content, now).iter().filter(ended).count()
     }
 
     /// From when on the next may begin.
@@ -170,10 +178,10 @@ impl Attempts {
     }
 
     /// The gentlest way that has not failed too often.
-    pub(in crate::recovery) fn next(&self, content: ContentId, differential: bool) -> Next {
+    pub(in crate::recovery) fn next(&self, content: ContentId, differential: bool, now: u64) -> Next {
         let mut failed = BTreeMap::<Method, usize>::new();
         let mut why = String::new();
-        for attempt in self.in_vain(content) {
+        for attempt in self.in_vain(content, now) {
             if let Outcome::Failed(words) = &attempt.outcome {
                 *failed.entry(attempt.method).or_default() += 1;
                 why.clone_from(words);
@@ -190,8 +198,8 @@ impl Attempts {
     }
 
     /// Whether a new copy was begun here and has not come to its end: then what lies there is that copy's.
-    pub(in crate::recovery) fn copy_unfinished(&self, content: ContentId) -> bool {
-        let last = self.in_vain(content).last();
+    pub(in crate::recovery) fn copy_unfinished(&self, content: ContentId, now: u64) -> bool {
+        let last = self.in_vain(content, now).last();
         last.is_some_and(|attempt| attempt.method == Method::Full)
     }
 }
@@ -239,18 +247,34 @@ mod tests {
             (1, inc, Outcome::BrokenOff),
             (2, inc, failed()),
         ];
-        assert_eq!(tried(&broken).next(C, true), Next::Method(inc));
+        assert_eq!(tried(&broken).next(C, true, 10), Next::Method(inc));
         let twice = [(0, inc, failed()), (1, inc, failed())];
-        assert_eq!(tried(&twice).next(C, true), Next::Method(Method::Differential));
-        assert!(matches!(tried(&twice).next(C, false), Next::OnlyFull(why) if why.contains("WAL record")));
+        assert_eq!(tried(&twice).next(C, true, 10), Next::Method(Method::Differential));
+        assert!(matches!(tried(&twice).next(C, false, 10), Next::OnlyFull(why) if why.contains("WAL record")));
         let thrice = [twice[0].clone(), twice[1].clone(), (2, Method::Differential, failed())];
-        assert!(matches!(tried(&thrice).next(C, true), Next::OnlyFull(_)));
+        assert!(matches!(tried(&thrice).next(C, true, 10), Next::OnlyFull(_)));
         let healed = [
             twice[0].clone(),
             twice[1].clone(),
             (2, Method::Differential, Outcome::Recovered),
         ];
-        assert_eq!(tried(&healed).next(C, true), Next::Method(inc), "begins anew");
+        assert_eq!(tried(&healed).next(C, true, 10), Next::Method(inc), "begins anew");
+    }
+
+    #[test]
+    fn what_failed_is_over_after_a_day_and_when_the_segment_is_up() {
+        let inc = Method::Incremental;
+        let mut twice = tried(&[(0, inc, failed()), (60, inc, failed())]);
+        assert!(matches!(twice.next(C, false, 61), Next::OnlyFull(_)));
+        assert_eq!(twice.next(C, false, DAY), Next::Method(inc));
+        let copy = tried(&[(0, Method::Full, Outcome::BrokenOff)]);
+        assert!(copy.copy_unfinished(C, DAY - 1) && !copy.copy_unfinished(C, DAY));
+        twice.is_up(C);
+        assert_eq!(
+            (twice.failures(C, 61), twice.next(C, false, 61)),
+            (0, Next::Method(inc))
+        );
+        assert_eq!(twice.not_before(C, 61), 60, "counts for the limits all the same");
     }
 
     #[test]

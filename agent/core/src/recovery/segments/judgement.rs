@@ -216,7 +216,9 @@ fn way(pod: &str, pair: &Pair, server: &Server, background: &Background<'_>) -> 
     match server.directory {
         None => Err(Obstacle::wait(format!("{pod} has not looked at its data directory"))),
         Some(DirectoryKind::Absent) if server.remains.is_none() => Ok(Method::Full),
-        Some(DirectoryKind::Absent | DirectoryKind::HalfMade) if background.attempts.copy_unfinished(content) => {
+        Some(DirectoryKind::Absent | DirectoryKind::HalfMade)
+            if background.attempts.copy_unfinished(content, background.now) =>
+        {
             Ok(Method::Full)
         }
         Some(DirectoryKind::Absent | DirectoryKind::HalfMade) => {
@@ -225,7 +227,10 @@ fn way(pod: &str, pair: &Pair, server: &Server, background: &Background<'_>) -> 
         }
         Some(DirectoryKind::Primary | DirectoryKind::Standby) if background.asked == Some(true) => Ok(Method::Full),
         Some(DirectoryKind::Primary | DirectoryKind::Standby) => {
-            match background.attempts.next(content, background.circumstances.differential) {
+            match background
+                .attempts
+                .next(content, background.circumstances.differential, background.now)
+            {
                 Next::Method(method) => Ok(method),
                 Next::OnlyFull(why) => only_full(format!("nothing but a new copy is left: {why}")),
             }

@@ -2,7 +2,7 @@
 
 use super::faults::{Fault, HOUR, PAIRS, fault, files};
 use super::roles_observer::{RolesObserver, roles};
-use super::world::{World, empty, half_made, old_primary};
+use super::world::{World, content, empty, half_made, old_primary};
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::status::Phase;
 use crate::greenplum::tool_output::ToolFailure;
@@ -211,8 +211,11 @@ impl Walk {
             self.happens(&Fault::Back(pod));
             self.happens(&Fault::Release(pod));
         }
-        for pod in &mut self.world.pods {
-            if !pod.listed && !pod.own_copy {
+        for (i, pod) in self.world.pods.iter_mut().enumerate() {
+            // Whose copy a directory is that is not whole is known for a day.
+            let lost = pod.server.directory == Some(DirectoryKind::HalfMade)
+                && !self.kept.copy_unfinished(content(i / 2), self.now);
+            if lost || (!pod.listed && !pod.own_copy) {
                 pod.server = empty();
             }
         }

@@ -26,6 +26,27 @@ fn a_tool_that_is_locked_out_was_not_begun() {
     );
 }
 
+/// Twice in vain; then a person mends it, and it is lost once more.
+#[test]
+fn what_a_person_has_cured_begins_anew() {
+    let mut world = World::new(1);
+    world.fail_over(0);
+    let mut machine = machine();
+    let mut now = 0;
+    while let Some((at, _)) = until_run(&mut machine, AUTO, &world, now, 3 * 3600) {
+        machine.ended(None, at + 5);
+        now = at + 10;
+    }
+    now += 3 * 3600;
+    assert!(machine.status(now).down[0].obstacle.is_some());
+    world.lose_mirror(0, server(Role::Mirror));
+    world.probe();
+    machine.look(AUTO, &world.evidence(), now + 5);
+    world.fail_over(0);
+    let again = until_run(&mut machine, AUTO, &world, now + 10, 600);
+    assert_eq!(again.map(|(_, method)| method), Some(Method::Incremental));
+}
+
 /// Every look shows that it has replayed more.
 #[test]
 fn a_mirror_that_replays_is_waited_for_and_others_are_not_held_up() {
