@@ -46,11 +46,13 @@ impl Recovery {
         if !all && now < ended + FOUND_UP_SECONDS {
             return;
         }
-        let words = failure
-            .as_ref()
-            .map(|failure| failure.why.clone())
-            .unwrap_or_else(|| "FTS does not find it up after the tool has ended".into());
+        let failure = failure.clone();
         let Some(work) = self.work.take() else { return };
+        let alone = work.run.targets.len() == 1;
+        let words = match &failure {
+            Some(failure) => failure.why.clone(),
+            None => "FTS does not find it up after the tool has ended".into(),
+        };
         self.counts.seconds += now.saturating_sub(work.began);
         self.last = Some(Ended {
             began: work.began,
@@ -64,6 +66,9 @@ impl Recovery {
             let late = Late {
                 pod,
                 words: words.clone(),
+                elsewhere: failure
+                    .as_ref()
+                    .is_some_and(|failure| !failure.is_of(&target.row, alone)),
             };
             match work.recovered.contains(&late.pod) {
                 true => self.is_up(content, late.pod),
@@ -116,7 +121,10 @@ impl Recovery {
 
     fn is_not_up(&mut self, content: ContentId, late: Late) {
         self.counts.failed += 1;
-        self.attempts.end(content, Outcome::Failed(late.words.clone()));
+        match late.elsewhere {
+            true => self.attempts.fail_elsewhere(content, late.words.clone()),
+            false => self.attempts.end(content, Outcome::Failed(late.words.clone())),
+        }
         if let Some(last) = self.last.as_mut().filter(|last| last.run.has(content)) {
             last.failed.push((late.pod, late.words));
         }

@@ -91,6 +91,8 @@ pub(in crate::recovery) struct Late {
     pub pod: String,
     /// Why it is not up, if it does not come.
     pub words: String,
+    /// The tool failed at something else than this one.
+    pub elsewhere: bool,
 }
 
 /// What a look found for one content, to be shown.
@@ -270,7 +272,7 @@ impl Recovery {
         let of_method = ready.into_iter().filter(|(way, _)| *way == method);
         let run = Run {
             method,
-            targets: of_method.map(|(_, target)| target).collect(),
+            targets: self.together(method, of_method.map(|(_, target)| target).collect(), now),
         };
         for target in &run.targets {
             self.attempts.begin(target.row.content, method.remembered(), now);
@@ -283,6 +285,18 @@ impl Recovery {
             recovered: Vec::new(),
         });
         Step::Run(run)
+    }
+
+    /// The tool does all of a run or none where it cannot reach one of them: who was in such a run goes alone, after the others.
+    fn together(&self, method: Method, targets: Vec<Target>, now: u64) -> Vec<Target> {
+        let alone = |target: &Target| self.attempts.goes_alone(target.row.content, now);
+        let (alone, mut joint): (Vec<Target>, Vec<Target>) = targets.into_iter().partition(alone);
+        match method {
+            Method::Add => joint.extend(alone),
+            _ if joint.is_empty() => joint.extend(alone.into_iter().next()),
+            _ => {}
+        }
+        joint
     }
 
     /// Without being asked for, only where the configuration says so.

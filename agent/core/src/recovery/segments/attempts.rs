@@ -47,6 +47,9 @@ pub struct Attempt {
     /// How it ended.
     #[serde(flatten)]
     pub outcome: Outcome,
+    /// The tool failed at something else than this segment: the next try waits, and is no rougher.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub elsewhere: bool,
 }
 
 /// The attempts of the last day, by content, each list in the order of time.
@@ -111,6 +114,7 @@ impl Attempts {
             at: now,
             method,
             outcome: Outcome::UnderWay,
+            elsewhere: false,
         });
     }
 
@@ -121,6 +125,23 @@ impl Attempts {
         {
             last.outcome = outcome;
         }
+    }
+
+    /// The attempt that is under way has failed, at something else than this segment.
+    pub(in crate::recovery) fn fail_elsewhere(&mut self, content: ContentId, why: String) {
+        if self.under_way().any(|(open, _)| open == content)
+            && let Some(last) = self.0.get_mut(&content).and_then(|list| list.last_mut())
+        {
+            last.outcome = Outcome::Failed(why);
+            last.elsewhere = true;
+        }
+    }
+
+    /// Whether the next try has to be a run of its own: what the last one failed at may have been another segment.
+    pub(in crate::recovery) fn goes_alone(&self, content: ContentId, now: u64) -> bool {
+        self.in_vain(content, now)
+            .last()
+            .is_some_and(|attempt| attempt.elsewhere)
     }
 
     /// It was not begun after all.
@@ -182,7 +203,9 @@ impl Attempts {
         let mut failed = BTreeMap::<Method, usize>::new();
         let mut why = String::new();
         for attempt in self.in_vain(content, now) {
-            if let Outcome::Failed(words) = &attempt.outcome {
+            if let Outcome::Failed(words) = &attempt.outcome
+                && !attempt.elsewhere
+            {
                 *failed.entry(attempt.method).or_default() += 1;
                 why.clone_from(words);
             }
@@ -259,6 +282,20 @@ mod tests {
             (2, Method::Differential, Outcome::Recovered),
         ];
         assert_eq!(tried(&healed).next(C, true, 10), Next::Method(inc), "begins anew");
+    }
+
+    #[test]
+    fn what_failed_elsewhere_is_waited_for_and_climbs_nothing() {
+        let mut attempts = Attempts::default();
+        for at in [0, 60, 400] {
+            attempts.begin(C, Method::Incremental, at);
+            attempts.fail_elsewhere(C, "cannot reach another one".into());
+        }
+        assert_eq!(attempts.next(C, false, 401), Next::Method(Method::Incremental));
+        assert!(attempts.goes_alone(C, 401) && attempts.not_before(C, 401) > 401);
+        let kept = serde_json::to_string(&attempts).unwrap();
+        assert!(kept.contains(r#""elsewhere":true"#));
+        assert_eq!(serde_json::from_str::<Attempts>(&kept).unwrap(), attempts);
     }
 
     #[test]

@@ -16,6 +16,9 @@ pub(super) enum Fault {
     LoseVolume(usize),
     /// pg_rewind will not find what it needs.
     CannotRewind(usize),
+    /// The tool does not reach a pod, or does again.
+    NoSsh(usize),
+    Ssh(usize),
     /// A pod is away, or back.
     Away(usize),
     Back(usize),
@@ -76,6 +79,8 @@ pub(super) fn fault() -> impl Strategy<Value = Fault> {
         pair.clone().prop_map(Fault::LoseMirror),
         pair.prop_map(Fault::LoseVolume),
         pod.clone().prop_map(Fault::CannotRewind),
+        pod.clone().prop_map(Fault::NoSsh),
+        pod.clone().prop_map(Fault::Ssh),
         pod.clone().prop_map(Fault::Away),
         pod.clone().prop_map(Fault::Back),
         pod.clone().prop_map(Fault::Hold),

@@ -4,12 +4,13 @@ use super::world::{World, empty, replaying, server};
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::status::Phase;
 use crate::cluster::topology::Role;
+use crate::greenplum::tool_output::{FailedOn, ToolFailure};
 use crate::recovery::facts::evidence::Server;
 use crate::recovery::segments::method::{Method, Run};
 
 impl World {
     /// The tool stops what is out of place, FTS lets the others take over, and the tool brings back what it has stopped.
-    pub(crate) fn rebalance(&mut self) -> Option<String> {
+    pub(crate) fn rebalance(&mut self) -> Option<ToolFailure> {
         if !self.rebalances {
             return Some("cannot stop a server".into());
         }
@@ -27,11 +28,14 @@ impl World {
     }
 
     /// The tool's work, as far as it can be done; what it says where it cannot.
-    pub(crate) fn run(&mut self, run: &Run) -> Option<String> {
+    pub(crate) fn run(&mut self, run: &Run) -> Option<ToolFailure> {
+        if run.targets.iter().any(|target| !self.pods[self.index(&target.pod)].ssh) {
+            return Some("cannot reach a host".into());
+        }
         if run.method == Method::Add {
             self.list(run);
         }
-        let mut failed = None;
+        let mut failure = ToolFailure::from("could not find previous WAL record");
         for target in &run.targets {
             let pod = self.index(&target.pod);
             let works = self.pods[pod].answers && (run.method != Method::Incremental || self.pods[pod].rewinds);
@@ -45,10 +49,10 @@ impl World {
                     self.pods[pod].rewinds = true;
                     self.pods[pod].own_copy = false;
                 }
-                false => failed = Some("could not find previous WAL record".to_string()),
+                false => failure.verdict.failed_on.push(FailedOn::Dbid(target.row.dbid)),
             }
         }
-        failed
+        (!failure.verdict.failed_on.is_empty()).then_some(failure)
     }
 
     /// gpaddmirrors changes the catalog: for all contents, and only where nothing is in the way.

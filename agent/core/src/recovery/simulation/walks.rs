@@ -5,7 +5,6 @@ use super::roles_observer::{RolesObserver, roles};
 use super::world::{World, content, empty, half_made, old_primary};
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::status::Phase;
-use crate::greenplum::tool_output::ToolFailure;
 use crate::recovery::facts::evidence::Evidence;
 use crate::recovery::machine::steps::{Policy, Recovery, Step};
 use crate::recovery::roles::attempts::RebalanceAttempts;
@@ -83,6 +82,8 @@ impl Walk {
                 }
             }
             Fault::CannotRewind(pod) => self.world.pods[pod].rewinds = false,
+            Fault::NoSsh(pod) => self.world.pods[pod].ssh = false,
+            Fault::Ssh(pod) => self.world.pods[pod].ssh = true,
             Fault::Away(pod) => self.world.pods[pod].answers = false,
             Fault::Back(pod) => self.world.pods[pod].answers = true,
             Fault::Hold(pod) => self.world.pods[pod].server.held = Some("disk".into()),
@@ -136,7 +137,7 @@ impl Walk {
                 Job::Roles => self.world.rebalance(),
             };
             if std::mem::take(&mut self.own) {
-                self.machine.ended(failure.map(ToolFailure::from), self.now);
+                self.machine.ended(failure, self.now);
             }
         }
         let evidence = self.evidence(self.machine.wants_detail());
@@ -210,6 +211,7 @@ impl Walk {
         for pod in 0..PAIRS * 2 {
             self.happens(&Fault::Back(pod));
             self.happens(&Fault::Release(pod));
+            self.happens(&Fault::Ssh(pod));
         }
         for (i, pod) in self.world.pods.iter_mut().enumerate() {
             // Whose copy a directory is that is not whole is known for a day.

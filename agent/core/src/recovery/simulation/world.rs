@@ -21,6 +21,8 @@ pub(crate) struct Pod {
     pub listed: bool,
     /// Whether what lies there was left by a copy that was broken off.
     pub own_copy: bool,
+    /// Whether the tool reaches it.
+    pub ssh: bool,
     /// What it has to replay before it streams; counts while it runs and does not.
     pub to_replay: u64,
 }
@@ -120,6 +122,7 @@ impl World {
                     rewinds: true,
                     listed: true,
                     own_copy: false,
+                    ssh: true,
                     to_replay: 0,
                 });
             }

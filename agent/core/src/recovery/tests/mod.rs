@@ -12,6 +12,7 @@ use super::simulation::world::{World, content, empty, old_primary, server};
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::status::Phase;
 use crate::cluster::topology::Role;
+use crate::greenplum::tool_output::ToolFailure;
 
 const AUTO: Policy = Policy {
     auto: true,
@@ -231,7 +232,9 @@ fn after_incremental_and_differential_a_person_decides() {
     let mut ways = Vec::new();
     while let Some((at, way)) = until_run(&mut machine, AUTO, &world, now, 3 * 3600) {
         ways.push(way);
-        machine.ended(Some("could not find common ancestor".into()), at + 5);
+        let mut failure = ToolFailure::from("could not find common ancestor");
+        failure.verdict.program_failed = true;
+        machine.ended(Some(failure), at + 5);
         now = at + 10;
     }
     assert_eq!(ways, [Method::Incremental, Method::Incremental, Method::Differential]);
@@ -287,7 +290,7 @@ fn one_that_fails_does_not_stop_the_others() {
     world.fail_over(0);
     let mut machine = machine();
     let (at, _) = until_run(&mut machine, AUTO, &world, 0, 100).unwrap();
-    machine.ended(Some("no".into()), at + 5);
+    machine.ended(None, at + 5);
     world.lose_mirror(1, old_primary());
     let (then, _) = until_run(&mut machine, AUTO, &world, at + 10, 300).unwrap();
     assert_eq!(machine.status(then).activity.unwrap().pods, ["pod-0", "pod-3"]);

@@ -47,6 +47,32 @@ fn what_a_person_has_cured_begins_anew() {
     assert_eq!(again.map(|(_, method)| method), Some(Method::Incremental));
 }
 
+/// All or nothing: one that the tool cannot reach lets the others of its run fail.
+#[test]
+fn one_that_cannot_be_reached_stops_no_other_and_climbs_no_ladder() {
+    let mut world = World::new(2);
+    world.fail_over(0);
+    world.fail_over(1);
+    world.pods[0].ssh = false;
+    let mut machine = machine();
+    let mut runs = Vec::new();
+    let mut now = 0;
+    while let Some((at, method)) = until_run(&mut machine, AUTO, &world, now, 5 * 3600) {
+        let run = machine.work.as_ref().unwrap().run.clone();
+        runs.push((run.pods(), method));
+        let failure = world.run(&run);
+        machine.ended(failure, at + 5);
+        world.probe();
+        now = at + 10;
+        if runs.len() == 6 {
+            break;
+        }
+    }
+    let pods: Vec<&str> = runs.iter().map(|(pods, _)| &**pods).collect();
+    assert_eq!(pods, ["pod-0, pod-2", "pod-0", "pod-2", "pod-0", "pod-0", "pod-0"]);
+    assert!(runs.iter().all(|(_, method)| *method == Method::Incremental));
+}
+
 /// Every look shows that it has replayed more.
 #[test]
 fn a_mirror_that_replays_is_waited_for_and_others_are_not_held_up() {
