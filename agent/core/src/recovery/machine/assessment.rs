@@ -1,6 +1,6 @@
 //! What is made of a look: since when each content is down, what may be done about it, and what stands in the way of all.
 
-use super::steps::{Recovery, Seen};
+use super::steps::{Recovery, Seen, Wanted};
 use crate::cluster::content::ContentId;
 use crate::cluster::status::Phase;
 use crate::cluster::topology::Role;
@@ -45,10 +45,8 @@ impl Recovery {
     pub(in crate::recovery) fn judge(&self, pair: &Pair, evidence: &Evidence, now: u64) -> Seen {
         let content = pair.row.content;
         let since = self.down_since.get(&content).copied().unwrap_or(now);
-        let asked = self
-            .wish
-            .as_ref()
-            .filter(|wish| wish.pod.is_none() || wish.pod == pair.target.pod);
+        let names = |wish: &&Wanted| pair.target.pod.as_ref().is_some_and(|pod| wish.pods.contains(pod));
+        let asked = self.wish.as_ref().filter(names);
         let background = Background {
             circumstances: &evidence.circumstances,
             lacking: &evidence.lacking,

@@ -47,6 +47,8 @@ pub enum Step {
     Announce(Rebalance, u64),
     /// Tell that roles are not changed back as was announced or asked for, and why.
     CallOff(String),
+    /// Tell that segments are not brought back that somebody asked for, and why.
+    GiveUp(String),
     /// Write the attempts down, change roles back, and say [`Recovery::ended`]; or [`Recovery::not_begun`].
     Rebalance(Rebalance),
 }
@@ -58,6 +60,14 @@ pub struct Wish {
     pub pod: Option<String>,
     /// With a new copy.
     pub full: bool,
+}
+
+/// What somebody has asked for, and has not begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::recovery) struct Wanted {
+    pub pods: Vec<String>,
+    pub full: bool,
+    pub at: u64,
 }
 
 /// How a run ended, as it will be shown.
@@ -120,7 +130,7 @@ pub struct Recovery {
     pub(in crate::recovery) late: BTreeMap<ContentId, Late>,
     probed: Option<u64>,
     asked_to_probe: Option<u64>,
-    pub(in crate::recovery) wish: Option<Wish>,
+    pub(in crate::recovery) wish: Option<Wanted>,
     pub(in crate::recovery) work: Option<Work>,
     pub(in crate::recovery) hindrance: Option<Obstacle>,
     pub(in crate::recovery) seen: Vec<Seen>,
@@ -190,6 +200,9 @@ impl Recovery {
         let judged = evidence.down.iter().map(|pair| self.judge(pair, evidence, now));
         self.seen = judged.collect();
         self.hindrance = self.hindrance_of(evidence, now);
+        if let Some(why) = self.forget_wish(now) {
+            return Step::GiveUp(why);
+        }
         if let Some(obstacle) = &self.hindrance {
             let why = obstacle.why.clone();
             return self.call_off(&why, now);
@@ -263,7 +276,6 @@ impl Recovery {
         together::all_or_none(&mut ready, unlisted);
         // The gentlest first, one way in a run.
         let Some(method) = ready.iter().map(|(method, _)| *method).min() else {
-            self.wish = None;
             return if probe { self.probe(now) } else { Step::Rest };
         };
         if !self.has_probed(now) {
@@ -277,7 +289,11 @@ impl Recovery {
         for target in &run.targets {
             self.attempts.begin(target.row.content, method.remembered(), now);
         }
-        self.wish = None;
+        if let Some(wish) = &mut self.wish {
+            wish.pods
+                .retain(|pod| run.targets.iter().all(|target| target.pod != *pod));
+        }
+        self.wish = self.wish.take().filter(|wish| !wish.pods.is_empty());
         self.work = Some(Work {
             run: run.clone(),
             began: now,
@@ -301,7 +317,7 @@ impl Recovery {
 
     /// Without being asked for, only where the configuration says so.
     fn may(&self, target: &Target) -> bool {
-        let asked = |wish: &Wish| wish.pod.as_ref().is_none_or(|pod| *pod == target.pod);
+        let asked = |wish: &Wanted| wish.pods.contains(&target.pod);
         self.policy.auto || self.wish.as_ref().is_some_and(asked)
     }
 

@@ -143,7 +143,7 @@ impl Walk {
         let evidence = self.evidence(self.machine.wants_detail());
         self.roles.sees(&self.world, self.now);
         match self.machine.look(self.policy, &evidence, self.now) {
-            Step::Rest => {}
+            Step::Rest | Step::GiveUp(_) => {}
             Step::Announce(_, at) => self.roles.announced = Some(at),
             Step::CallOff(_) => self.roles.called_off(),
             Step::Rebalance(_) => self.begin_rebalance(),

@@ -1,6 +1,7 @@
 //! Single decisions.
 
 mod outcomes;
+mod wishes;
 
 use super::facts::role_changes::Change;
 use super::machine::steps::{Policy, Recovery, Step, Wish};
