@@ -53,6 +53,7 @@ impl Recovery {
             attempts: &self.attempts,
             rebalances: self.roles.attempts(),
             full: self.policy.full,
+            differential: evidence.circumstances.differential && !self.refuses_differential,
             asked: asked.map(|wish| wish.full),
             now,
             down_since: since,

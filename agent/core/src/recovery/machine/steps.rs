@@ -126,6 +126,8 @@ pub struct Recovery {
     pub(in crate::recovery) down_since: BTreeMap<ContentId, u64>,
     pub(in crate::recovery) steady_since: BTreeMap<ContentId, u64>,
     pub(in crate::recovery) coming_back: ComingBack,
+    /// The tool knows differential recovery, and not of single targets.
+    pub(in crate::recovery) refuses_differential: bool,
     /// Servers of the last run that were not up when it was judged, and still replayed: what the run's failure was, in words.
     pub(in crate::recovery) late: BTreeMap<ContentId, Late>,
     probed: Option<u64>,
@@ -163,6 +165,7 @@ impl Recovery {
             down_since: BTreeMap::new(),
             steady_since: BTreeMap::new(),
             coming_back: ComingBack::default(),
+            refuses_differential: false,
             late: BTreeMap::new(),
             probed: None,
             asked_to_probe: None,
@@ -237,7 +240,13 @@ impl Recovery {
     /// The tool has ended; with a failure where it says so.
     pub fn ended(&mut self, failure: Option<ToolFailure>, now: u64) {
         self.probed = None;
-        if failure.as_ref().is_some_and(|failure| failure.verdict.locked_out) {
+        let verdict = failure.as_ref().map(|failure| &failure.verdict);
+        let differential = |work: &Work| work.run.method == Method::Differential;
+        if verdict.is_some_and(|verdict| verdict.refuses_differential) && self.work.as_ref().is_some_and(differential) {
+            self.refuses_differential = true;
+            return self.not_begun();
+        }
+        if verdict.is_some_and(|verdict| verdict.locked_out) {
             // It comes back to this once FTS has looked again.
             self.asked_to_probe = Some(now);
             return self.not_begun();
@@ -249,7 +258,7 @@ impl Recovery {
         }
     }
 
-    /// Nothing was run: the attempts could not be written down, or the tool was locked out.
+    /// Nothing was run: the attempts could not be written down, or the tool refused to begin.
     pub fn not_begun(&mut self) {
         self.roles.not_begun();
         let Some(work) = self.work.take() else { return };

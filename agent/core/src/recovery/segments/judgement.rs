@@ -43,6 +43,8 @@ pub(in crate::recovery) struct Background<'a> {
     pub attempts: &'a Attempts,
     pub rebalances: &'a RebalanceAttempts,
     pub full: bool,
+    /// Whether the tool recovers differentially.
+    pub differential: bool,
     /// Somebody asked for this pod: with a new copy, or as the ladder says.
     pub asked: Option<bool>,
     pub now: u64,
@@ -229,7 +231,7 @@ fn way(pod: &str, pair: &Pair, server: &Server, background: &Background<'_>) -> 
         Some(DirectoryKind::Primary | DirectoryKind::Standby) => {
             match background
                 .attempts
-                .next(content, background.circumstances.differential, background.now)
+                .next(content, background.differential, background.now)
             {
                 Next::Method(method) => Ok(method),
                 Next::OnlyFull(why) => only_full(format!("nothing but a new copy is left: {why}")),

@@ -47,6 +47,27 @@ fn what_a_person_has_cured_begins_anew() {
     assert_eq!(again.map(|(_, method)| method), Some(Method::Incremental));
 }
 
+/// Some engines take `--differential` only without a file of targets.
+#[test]
+fn a_method_that_the_tool_refuses_is_left_out() {
+    let mut world = World::new(1);
+    world.circumstances.differential = true;
+    world.fail_over(0);
+    let mut machine = machine();
+    let mut ways = Vec::new();
+    let mut now = 0;
+    while let Some((at, way)) = until_run(&mut machine, AUTO, &world, now, 3 * 3600) {
+        ways.push(way);
+        let mut failure = ToolFailure::from("Only one of -i, -p, -r and --differential may be specified");
+        failure.verdict.refuses_differential = true;
+        machine.ended(Some(failure).filter(|_| way == Method::Differential), at + 5);
+        now = at + 10;
+    }
+    assert_eq!(ways, [Method::Incremental, Method::Incremental, Method::Differential]);
+    let down = &machine.status(now + 3 * 3600).down[0];
+    assert_eq!((down.failures, down.remedy.is_some()), (2, true), "{down:?}");
+}
+
 /// All or nothing: one that the tool cannot reach lets the others of its run fail.
 #[test]
 fn one_that_cannot_be_reached_stops_no_other_and_climbs_no_ladder() {
