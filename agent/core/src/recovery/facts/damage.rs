@@ -1,11 +1,14 @@
-//! Pages whose checksum was wrong, as the primaries have counted them: nothing is copied from or over a content that has some.
+//! Pages whose checksum was wrong, as the primaries have counted them: nothing is copied from or over a content that has some,
+//! unless somebody asks for it. The count stays when the pages are mended: `pg_stat_reset()` ends it, in the database and on the
+//! server that has it (pgstat.c, `reset_dbentry_counters`).
 
 use crate::cluster::content::ContentId;
 use std::collections::BTreeMap;
 
 /// The question of [`of`]. Engines before PostgreSQL 12 have not that column, and refuse it. A view has no gp_segment_id.
-pub const SQL: &str = "select gp_execution_segment(), sum(checksum_failures) from gp_dist_random('pg_stat_database') \
-    group by 1 having sum(checksum_failures) > 0";
+pub const SQL: &str = "select gp_execution_segment(), sum(checksum_failures), \
+    string_agg(coalesce(datname::text, 'catalogs that all share'), ', ') \
+    from gp_dist_random('pg_stat_database') where checksum_failures > 0 group by 1";
 /// A refusal names what is not there, in every language.
 const COLUMN: &str = "checksum_failures";
 
@@ -18,7 +21,11 @@ pub fn is_not_counted(refusal: &str) -> bool {
 pub fn of(rows: &[Vec<Option<String>>]) -> BTreeMap<ContentId, String> {
     let read = |row: &Vec<Option<String>>| {
         let cell = |i: usize| row.get(i)?.as_deref();
-        let words = format!("{} pages whose checksum was wrong, says its primary", cell(1)?);
+        let databases = cell(2).map_or(String::new(), |names| format!(" (in {names})"));
+        let words = format!(
+            "{} pages whose checksum was wrong, says its primary{databases}",
+            cell(1)?
+        );
         Some((cell(0)?.parse().ok()?, words))
     };
     rows.iter().filter_map(read).collect()
@@ -37,10 +44,13 @@ mod tests {
 
     #[test]
     fn what_primaries_have_counted_is_told_by_content() {
-        let row = |cells: [&str; 2]| cells.map(|cell| Some(cell.to_string())).to_vec();
-        let damaged = of(&[row(["1", "3"])]);
+        let row = |cells: [&str; 3]| cells.map(|cell| Some(cell.to_string())).to_vec();
+        let damaged = of(&[row(["1", "3", "sales, postgres"])]);
         let content = ContentId::new(1);
-        assert_eq!(damaged[&content], "3 pages whose checksum was wrong, says its primary");
+        assert_eq!(
+            damaged[&content],
+            "3 pages whose checksum was wrong, says its primary (in sales, postgres)"
+        );
         assert_eq!(damaged.len(), 1);
     }
 }

@@ -173,10 +173,16 @@ pub(in crate::recovery) fn safe(
     if let Some(why) = &server.unfit {
         return Err(Obstacle::person(format!("{pod}: {why}"), mend(why)));
     }
-    if let Some(why) = background.circumstances.damaged.get(&content) {
+    // Who asks for it has looked at why.
+    let damaged = background.circumstances.damaged.get(&content);
+    if let Some(why) = damaged.filter(|_| background.asked.is_none()) {
+        let primary = pair.primary.as_ref().and_then(|place| place.pod.as_deref());
+        let primary = primary.unwrap_or("its primary's pod");
         return Err(Obstacle::person(
             format!("content {content} has damaged pages: {why}"),
-            "find out which server has the whole data before anything is copied over the other (pg_checksums, amcheck, gpcheckcat)",
+            format!(
+                "find out which server has the whole data before anything is copied over the other (pg_checksums, amcheck, gpcheckcat); once the pages are mended, in {primary}, in each database named: PGOPTIONS='-c gp_role=utility' psql -d DATABASE -c 'select pg_stat_reset()' ends the count; or gp-agent recover {pod} in the active coordinator's pod copies from {primary} all the same"
+            ),
         ));
     }
     if let (Some(own), Some(other)) = (&server.system_id, &source.system_id)

@@ -4,7 +4,7 @@ use super::{AUTO, MANUAL, machine, until_run};
 use crate::cluster::directory::DirectoryKind;
 use crate::recovery::machine::steps::{Recovery, Step, Wish};
 use crate::recovery::segments::method::Method;
-use crate::recovery::simulation::world::{World, half_made};
+use crate::recovery::simulation::world::{World, content, half_made};
 
 fn full(pod: &str) -> Wish {
     Wish {
@@ -43,6 +43,21 @@ fn a_wish_does_not_outlive_what_hinders_it() {
         None,
         "nobody wants that now"
     );
+}
+
+#[test]
+fn who_asks_knows_of_the_damage() {
+    let mut world = World::new(1);
+    world.fail_over(0);
+    world.circumstances.damaged.extend([(content(0), "2 pages".into())]);
+    let mut machine = machine();
+    assert_eq!(until_run(&mut machine, AUTO, &world, 0, 600), None);
+    let wish = Wish {
+        full: false,
+        ..full("pod-0")
+    };
+    machine.ask(wish, &world.evidence(), 600).unwrap();
+    assert!(until_run(&mut machine, AUTO, &world, 605, 60).is_some());
 }
 
 #[test]
