@@ -148,7 +148,7 @@ fn willing(pod: &str, server: &Server, background: &Background<'_>) -> Result<()
     match server.phase {
         Phase::Stopped if background.asked.is_none() => Err(Obstacle::person(
             format!("somebody stopped the server of {pod}"),
-            "start it as it was stopped (gpstart, pg_ctl start), or gp-agent recover with the name of the pod",
+            "start it as it was stopped (gpstart, pg_ctl start -D <data directory>), or gp-agent recover with the name of the pod",
         )),
         Phase::Preparing | Phase::Discovering | Phase::Bootstrapping | Phase::Rejoining | Phase::Draining => busy,
         _ if streams(server) => Ok(()),

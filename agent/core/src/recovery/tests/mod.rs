@@ -213,7 +213,7 @@ fn what_forbids_it() {
     the primary of content 0 changed 3 times within half an hour; find out why, in the logs of both servers; then gp-agent recover pod-0 in the active coordinator's pod brings it back at once; when half an hour has passed without another change, it comes back by itself where recovery.segments is auto
     content 0 has damaged pages: 2 checksums failed; find out which server has the whole data before anything is copied over the other (pg_checksums, amcheck, gpcheckcat); once the pages are mended, in pod-1, in each database named: PGOPTIONS='-c gp_role=utility' psql -d DATABASE -c 'select pg_stat_reset()' ends the count; or gp-agent recover pod-0 in the active coordinator's pod copies from pod-1 all the same
     pod-0 is held: new disk; gp-agent resume in pod-0
-    somebody stopped the server of pod-0; start it as it was stopped (gpstart, pg_ctl start), or gp-agent recover with the name of the pod
+    somebody stopped the server of pod-0; start it as it was stopped (gpstart, pg_ctl start -D <data directory>), or gp-agent recover with the name of the pod
     pod-0: the other one took over
     pod-0 has database 8 on its volume, and its primary has 7; mount the right volume in pod-0, or set the directory aside
     pod-0: the volume at /greenplum is read-only; mend what gp-agent check in pod-0 says: the volume at /greenplum is read-only
