@@ -116,14 +116,12 @@ impl Observation {
             timeline,
             replication,
             receiving,
-            replayed: None,
             room,
             slots,
             utility,
             pause,
-            pause_cause: None,
-            left_behind: None,
             tablespaces,
+            ..Observation::default()
         })
     }
 

@@ -2,6 +2,7 @@
 //! unless somebody asks for it. The count stays when the pages are mended: `pg_stat_reset()` ends it, in the database and on the
 //! server that has it (pgstat.c, `reset_dbentry_counters`).
 
+use crate::cluster::catalog::{CatalogRole, Segment};
 use crate::cluster::content::ContentId;
 use std::collections::BTreeMap;
 
@@ -31,9 +32,45 @@ pub fn of(rows: &[Vec<Option<String>>]) -> BTreeMap<ContentId, String> {
     rows.iter().filter_map(read).collect()
 }
 
+/// What was counted last, from look to look.
+#[derive(Clone, Debug, Default)]
+pub struct Counted(Option<BTreeMap<ContentId, String>>);
+
+impl Counted {
+    /// The answer of now.
+    pub fn take(&mut self, now: BTreeMap<ContentId, String>) -> BTreeMap<ContentId, String> {
+        self.0 = Some(now.clone());
+        now
+    }
+
+    /// What holds where the engine does not answer. While one content has no primary it asks none of the others either: then
+    /// the last count, that this content hinders no other. `None` where nothing was counted yet, or something else is wrong.
+    pub fn last(&self, rows: &[Segment]) -> Option<BTreeMap<ContentId, String>> {
+        let serves = |content| {
+            let mut of_it = rows.iter().filter(|row| row.content == content);
+            of_it.any(|row| row.role == CatalogRole::Primary && row.up)
+        };
+        let lost = rows.iter().any(|row| row.content.is_segment() && !serves(row.content));
+        self.0.clone().filter(|_| lost)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures::row;
+
+    #[test]
+    fn the_last_count_holds_while_a_content_has_no_primary() {
+        let whole = ["2|0|p|p|n|u|1|a|a|/g", "3|1|p|p|n|u|1|b|b|/g"].map(row);
+        let lost = ["2|0|p|p|n|d|1|a|a|/g", "3|1|p|p|n|u|1|b|b|/g"].map(row);
+        let mut counted = Counted::default();
+        assert_eq!(counted.last(&lost), None, "nobody has counted");
+        let damaged = BTreeMap::from([(ContentId::new(1), "3 pages".to_string())]);
+        assert_eq!(counted.take(damaged.clone()), damaged);
+        assert_eq!(counted.last(&lost), Some(damaged));
+        assert_eq!(counted.last(&whole), None, "it ought to answer");
+    }
 
     #[test]
     fn only_an_engine_without_the_count_has_none() {
