@@ -233,3 +233,33 @@ fn commands_are_found_in_their_surroundings() {
     assert_eq!(refused("image/upp").unwrap(), "image/upp is not there");
     assert_eq!(refused("image/up --kubernetes --registry R"), None);
 }
+
+/// A pod has no $PGDATA: without a directory pg_ctl does nothing there.
+#[test]
+fn pg_ctl_is_given_a_directory_wherever_a_person_is_told_to_call_it() {
+    let mut paths = Vec::new();
+    files(&root().join("agent/core/src"), "rs", &mut paths);
+    files(&root().join("image/chart/monitoring"), "yaml", &mut paths);
+    let mut seen = 0;
+    let mut lacking = Vec::new();
+    for path in paths {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            let calls = line
+                .split("pg_ctl ")
+                .skip(1)
+                .map(|call| call.split([';', ',', ')', '`', '"']).next());
+            for call in calls.flatten() {
+                let acts = ["stop", "start", "restart", "promote"]
+                    .iter()
+                    .any(|verb| call.starts_with(verb));
+                seen += usize::from(acts);
+                if acts && !call.contains("-D ") {
+                    lacking.push(format!("{}: pg_ctl {call}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(seen > 10, "{seen}");
+    assert!(lacking.is_empty(), "{}", lacking.join("\n"));
+}

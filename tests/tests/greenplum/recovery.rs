@@ -147,11 +147,20 @@ fn to_their_places(cluster: &Cluster) -> Result<()> {
     cluster.wait_in_place(coordinator(cluster))
 }
 
+/// What a gprecoverseg leaves that was killed: every later one takes it for a run that goes on.
+fn lock_of_a_killed_tool(cluster: &Cluster, head: &str) -> Result<&'static str> {
+    const LOCK: &str = "/greenplum/gpseg-1/gprecoverseg.lock";
+    let leave = format!("mkdir {LOCK} && echo -n 999999 >{LOCK}/PID");
+    cluster.exec(head, &["bash", "-c", &leave])?;
+    Ok(LOCK)
+}
+
 pub(crate) fn lost_primary(shared: &Shared) -> Result<()> {
     healing(shared, |cluster| {
         let head = coordinator(cluster);
         fill(cluster, head, "healed")?;
         let before = recovered(cluster)?;
+        let lock = lock_of_a_killed_tool(cluster, head)?;
         let old = lose_primary(cluster, "segment-a-0", "segment-b-0")?;
         let silent = |s: &serde_json::Value| s["recovery"]["down"].to_string().contains("does not answer");
         cluster.wait_status(head, "says what it waits for", silent)?;
@@ -160,6 +169,10 @@ pub(crate) fn lost_primary(shared: &Shared) -> Result<()> {
         let done = |s: &serde_json::Value| s["recovery"]["last"]["recovered"].to_string().contains(old);
         let status = cluster.wait_status(head, "says what it did", done)?;
         ensure!(recovered(cluster)? == before + 1, "{status}");
+        ensure!(
+            !cluster.try_exec(head, &["ls", lock])?.status.success(),
+            "{lock} is there"
+        );
         let said = cluster.try_exec(head, &["gp-agent", "status"])?;
         let table = String::from_utf8_lossy(&said.stdout).into_owned();
         ensure!(

@@ -89,7 +89,8 @@ pub(crate) fn standby(shared: &Shared) -> Result<()> {
         let (_, rest) = told.split_once("in this pod: ").context("nothing to set aside")?;
         let (aside, _) = rest.split_once(')').context("nothing to set aside")?;
         ensure!(aside.contains("mv /greenplum/gpseg-1 "), "{told}");
-        cluster.exec(standby, &["bash", "-ec", aside])?;
+        // pg_ctl finds no server to stop here, and says so.
+        cluster.exec(standby, &["bash", "-c", aside])?;
         follow(cluster, &told)?;
         nothing_is_left(cluster, standby)
     })

@@ -6,6 +6,7 @@ use super::replication::Link;
 use super::status::Tablespace;
 use super::topology::Role;
 use crate::cluster::replay_pause::PauseCause;
+use crate::failover::lsn::Lsn;
 
 /// How the question was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +59,8 @@ pub struct ServerReport {
     pub pause: Option<PauseCause>,
     /// Its tablespaces.
     pub tablespaces: Vec<Tablespace>,
+    /// Up to where a replica that refuses SQL has replayed.
+    pub replayed: Option<Lsn>,
 }
 
 impl ServerReport {
@@ -72,6 +75,7 @@ impl ServerReport {
             phase,
             pause: None,
             tablespaces: Vec::new(),
+            replayed: None,
         }
     }
 }

@@ -6,6 +6,7 @@ use super::failover_status::FailoverStatus;
 pub use super::phase::Phase;
 use super::recovery_status::RecoveryStatus;
 use super::topology::Role;
+use crate::failover::lsn::Lsn;
 use crate::finding::Finding;
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +60,9 @@ pub struct PostmasterStatus {
     pub answered_at: u64,
     /// Seconds the last question took.
     pub answer_seconds: f64,
+    /// Up to where a replica that refuses SQL has replayed, by its own words (Greenplum).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replayed: Option<Lsn>,
 }
 
 /// One end of streaming replication.

@@ -76,7 +76,10 @@ fn made_as(member: &Member) -> CatalogRole {
 
 fn set_aside(member: &Member) -> String {
     let dir = member.data_dir.display();
-    format!("set the directory aside (in this pod: gp-agent hold; mv {dir} {dir}.old; gp-agent resume)")
+    // A hold stops no server. Where none runs pg_ctl says so, and no harm is done.
+    format!(
+        "set the directory aside (in this pod: gp-agent hold; pg_ctl stop -m fast -D {dir}; mv {dir} {dir}.old; gp-agent resume)"
+    )
 }
 
 /// The pod becomes the standby. `listed`: whether the catalog has a standby's row, where that is known.
@@ -234,9 +237,9 @@ mod tests {
         in the active coordinator's pod: gpaddmirrors -a -i FILE, with a line for each mirror, for this one "0|segment-b-0.gp|50000|/greenplum/mirror/gpseg0"
         in the active coordinator's pod: psql -c "select gp_add_segment_mirror(0::int2, 'segment-b-0.gp', 'segment-b-0.gp', 50000, '/greenplum/mirror/gpseg0')" -c "select gp_request_fts_probe_scan()", then gprecoverseg -a -F
         in the active coordinator's pod: gpmovemirrors -i FILE moves it here, FILE with the line "segment-c-0.gp|50000|/greenplum/mirror/gpseg0 segment-b-0.gp|50000|/greenplum/mirror/gpseg0"
-        mount the right volume, or set the directory aside (in this pod: gp-agent hold; mv /greenplum/mirror/gpseg0 /greenplum/mirror/gpseg0.old; gp-agent resume); then in the active coordinator's pod: gprecoverseg -a -i FILE recovers it here, FILE with the line "segment-c-0.gp|50000|/greenplum/mirror/gpseg0 segment-b-0.gp|50000|/greenplum/mirror/gpseg0"
+        mount the right volume, or set the directory aside (in this pod: gp-agent hold; pg_ctl stop -m fast -D /greenplum/mirror/gpseg0; mv /greenplum/mirror/gpseg0 /greenplum/mirror/gpseg0.old; gp-agent resume); then in the active coordinator's pod: gprecoverseg -a -i FILE recovers it here, FILE with the line "segment-c-0.gp|50000|/greenplum/mirror/gpseg0 segment-b-0.gp|50000|/greenplum/mirror/gpseg0"
         in the active coordinator's pod: gpinitstandby -a -s coordinator-1.gp -P 5432 -S /greenplum/gpseg-1
-        set the directory aside (in this pod: gp-agent hold; mv /greenplum/gpseg-1 /greenplum/gpseg-1.old; gp-agent resume); then in the active coordinator's pod: gpinitstandby -a -r, and gpinitstandby -a -s coordinator-1.gp -P 5432 -S /greenplum/gpseg-1
+        set the directory aside (in this pod: gp-agent hold; pg_ctl stop -m fast -D /greenplum/gpseg-1; mv /greenplum/gpseg-1 /greenplum/gpseg-1.old; gp-agent resume); then in the active coordinator's pod: gpinitstandby -a -r, and gpinitstandby -a -s coordinator-1.gp -P 5432 -S /greenplum/gpseg-1
         "#);
     }
 

@@ -10,6 +10,7 @@ use crate::cluster::replication::{Link, LinkEnd, StreamState, SyncState};
 use crate::cluster::server::{ServerAnswer, ServerReport};
 use crate::cluster::status::Tablespace;
 use crate::cluster::topology::Role;
+use crate::failover::lsn::Lsn;
 use crate::postgres::standby::Pause;
 
 /// The server's own account, read from the rows of the engine's question.
@@ -23,6 +24,8 @@ pub struct Observation {
     pub replication: Vec<Link>,
     /// Whether it receives a stream now.
     pub receiving: bool,
+    /// Up to where a replica that refuses SQL has replayed.
+    pub replayed: Option<Lsn>,
     /// Its connections, where it says so.
     pub room: Option<Room>,
     /// Its replication slots that keep write-ahead log.
@@ -117,9 +120,8 @@ impl Observation {
             slots,
             utility,
             pause,
-            pause_cause: None,
-            left_behind: None,
             tablespaces,
+            ..Observation::default()
         })
     }
 
@@ -137,6 +139,7 @@ impl Observation {
             phase,
             pause: self.pause_cause.clone(),
             tablespaces: self.tablespaces.clone(),
+            replayed: self.replayed,
         }
     }
 

@@ -10,6 +10,8 @@ pub enum Leftover {
     Aside,
     /// A data directory that was never whole.
     Broken,
+    /// A data directory that pg_rewind was at work on.
+    HalfRewound,
     /// Write-ahead log of another data directory than the present one.
     OtherWal,
     /// Tablespaces of another data directory than the present one.
@@ -23,7 +25,11 @@ impl Leftover {
         if rest.contains(".aside-") {
             return Some(Leftover::Aside);
         }
-        (rest == ".making").then_some(Leftover::Broken)
+        match rest {
+            ".making" | ".copying" => Some(Leftover::Broken),
+            ".rewinding" => Some(Leftover::HalfRewound),
+            _ => None,
+        }
     }
 
     /// What an entry of the volume for write-ahead log is, of which the data directory `dir` uses `used`.
@@ -38,6 +44,7 @@ impl Leftover {
         let what = match self {
             Leftover::Aside => "was set aside, and no server uses it",
             Leftover::Broken => "was left by a broken attempt to make the data directory, and no server ever used it",
+            Leftover::HalfRewound => "was left by a pg_rewind that was broken off, and no server can use it",
             Leftover::OtherWal => "is write-ahead log of another data directory than the present one",
             Leftover::OtherTablespaces => "belongs to another data directory than the present one",
         };
@@ -65,6 +72,8 @@ mod tests {
         assert_eq!(beside("gpseg0.aside-20261124T061309Z-2"), Some(Leftover::Aside));
         assert_eq!(beside("gpseg0.making.aside-20261124T061309Z"), Some(Leftover::Aside));
         assert_eq!(beside("gpseg0.making"), Some(Leftover::Broken));
+        assert_eq!(beside("gpseg0.copying"), Some(Leftover::Broken));
+        assert_eq!(beside("gpseg0.rewinding"), Some(Leftover::HalfRewound));
         for name in ["gpseg0", "gpseg01", "gpseg0.old", "aside-1", "gpseg0.tablespaces"] {
             assert_eq!(beside(name), None, "{name}");
         }

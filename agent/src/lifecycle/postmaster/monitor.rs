@@ -10,6 +10,7 @@ use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::finding::FindingSource;
+use gp_agent_core::greenplum::replica_refusal;
 use gp_agent_core::postgres::kept_out::KeptOut;
 use gp_agent_core::postgres::major::Major;
 use gp_agent_core::postgres::observation;
@@ -136,7 +137,10 @@ async fn ask(pod: &Pod, session: &mut Session) -> Answer {
         },
         Err(NoAnswer::NoServer) => Answer::NoServer,
         Err(NoAnswer::NotNow(words)) => match replica(pod).await {
-            Some(seen) => Answer::Ok(seen),
+            Some(seen) => Answer::Ok(Observation {
+                replayed: replica_refusal::replayed(&words),
+                ..seen
+            }),
             None => Answer::NotNow(words),
         },
         Err(NoAnswer::KeptOut(why, words)) => match has_marker(pod).await {

@@ -15,6 +15,15 @@ pub(crate) enum Asked {
     Rebalance(Answer),
 }
 
+impl Asked {
+    /// Whether nobody waits for the answer any more: then it is not done behind anybody's back.
+    pub(super) fn is_over(&self) -> bool {
+        match self {
+            Asked::Recover(_, answer) | Asked::Rebalance(answer) => answer.is_closed(),
+        }
+    }
+}
+
 /// Answers as long as the pod lives.
 pub(super) async fn refuse(mut asked: mpsc::Receiver<Asked>, why: &str) {
     while let Some(Asked::Recover(_, answer) | Asked::Rebalance(answer)) = asked.recv().await {
@@ -22,4 +31,19 @@ pub(super) async fn refuse(mut asked: mpsc::Receiver<Asked>, why: &str) {
         let _ = answer.send(Err(why.to_string()));
     }
     std::future::pending::<()>().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_waits_for_is_over() {
+        let wish = Wish { pod: None, full: true };
+        let (answer, waits) = oneshot::channel();
+        let asked = Asked::Recover(wish, answer);
+        assert!(!asked.is_over());
+        drop(waits);
+        assert!(asked.is_over());
+    }
 }

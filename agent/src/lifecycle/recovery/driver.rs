@@ -13,6 +13,7 @@ use crate::lifecycle::pod::Pod;
 use crate::lifecycle::status_board::now;
 use gp_agent_core::cluster::recovery_status::RecoveryStatus;
 use gp_agent_core::config::{RebalanceWhen, Recover, RecoverFull, RecoveryConfig};
+use gp_agent_core::greenplum::tool_output::ToolFailure;
 use gp_agent_core::log::utc;
 use gp_agent_core::recovery::facts::evidence::Evidence;
 use gp_agent_core::recovery::machine::steps::{Policy, Recovery, Step};
@@ -49,17 +50,16 @@ pub(super) async fn keep(pod: &Pod, greenplum: &Greenplum, mut asked: mpsc::Rece
                 machine.ended(failure, now());
             }
             Some(asked) = asked.recv() => match asked {
-                Asked::Recover(wish, answer) => {
-                    // Whoever asked may have gone.
-                    let _ = answer.send(machine.ask(wish, &seen, now()));
-                }
+                // Whoever asked has been told that it is busy here, or has gone.
+                asked if asked.is_over() => {}
+                Asked::Recover(wish, answer) => _ = answer.send(machine.ask(wish, &seen, now())),
                 Asked::Rebalance(answer) => to_rebalance = Some(answer),
             },
             () = sleep(LOOK_EVERY) => {}
         }
         let detailed = work.is_none() && (to_rebalance.is_some() || machine.wants_detail());
         seen = looks.look(&mut session, detailed).await;
-        if let Some(answer) = to_rebalance {
+        if let Some(answer) = to_rebalance.filter(|answer| !answer.is_closed()) {
             let _ = answer.send(machine.ask_rebalance(policy(pod), &seen, now()));
         }
         let known = Memory::of(&machine);
@@ -73,6 +73,7 @@ pub(super) async fn keep(pod: &Pod, greenplum: &Greenplum, mut asked: mpsc::Rece
                 let (at, warning) = (utc::from_unix(at), rebalance.warning());
                 tracing::warn!("roles are to be put back at {at}: {warning}");
             }
+            Step::GiveUp(why) => tracing::warn!("gp-agent recover: {why}"),
             Step::CallOff(why) => tracing::warn!("roles are not put back: {why}"),
             step @ (Step::Run(_) | Step::Rebalance(_)) => work = begin(pod, greenplum, &mut machine, step).await,
         }
@@ -105,7 +106,7 @@ async fn listen(pod: &Pod, machine: &mut Recovery) {
     }
 }
 
-async fn until_done(work: &mut Option<Work<'_>>) -> Option<String> {
+async fn until_done(work: &mut Option<Work<'_>>) -> Option<ToolFailure> {
     match work {
         Some(work) => work.await,
         None => std::future::pending().await,
@@ -177,7 +178,7 @@ async fn begin<'a>(pod: &'a Pod, greenplum: &'a Greenplum, machine: &mut Recover
             let what = format!("putting roles back: gprecoverseg -r; {}", rebalance.warning());
             (what, runs::rebalance(pod, greenplum, rebalance))
         }
-        Step::Rest | Step::Probe | Step::Announce(..) | Step::CallOff(_) => return None,
+        Step::Rest | Step::Probe | Step::GiveUp(_) | Step::Announce(..) | Step::CallOff(_) => return None,
     };
     if let Err(error) = memory::keep(pod, &Memory::of(machine)).await {
         tracing::error!("nothing is recovered, since it cannot be remembered: {error}");

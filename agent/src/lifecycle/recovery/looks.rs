@@ -2,13 +2,14 @@
 
 use super::{roles_detail, tool_watch};
 use crate::engine::Greenplum;
-use crate::lifecycle::greenplum::fts_trigger;
+use crate::lifecycle::greenplum::{fts_trigger, tool};
 use crate::lifecycle::peers::client;
 use crate::lifecycle::peers::fan_out::FanOutLimits;
 use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::session::{NoAnswer, Session};
 use gp_agent_core::cluster::catalog::Segment;
 use gp_agent_core::cluster::content::ContentId;
+use gp_agent_core::recovery::facts::damage::Counted;
 use gp_agent_core::recovery::facts::evidence::{Circumstances, Evidence};
 use gp_agent_core::recovery::facts::{charge, damage, role_changes, sizes};
 use std::collections::BTreeMap;
@@ -29,6 +30,8 @@ pub(super) struct Looks<'a> {
     greenplum: &'a Greenplum,
     /// Whether the tool knows differential recovery; asked until it has answered.
     differential: Option<bool>,
+    /// Damaged pages.
+    counted: Counted,
 }
 
 impl<'a> Looks<'a> {
@@ -37,6 +40,7 @@ impl<'a> Looks<'a> {
             pod,
             greenplum,
             differential: None,
+            counted: Counted::default(),
         }
     }
 
@@ -67,7 +71,7 @@ impl<'a> Looks<'a> {
         let tool = evidence.circumstances.at_work.or_else(|| tools.into_iter().next());
         let unknown = |error: NoAnswer| Some(format!("the coordinator cannot be asked: {error}"));
         let adds = evidence.down.iter().any(|pair| !pair.listed);
-        let known = match ask(session, &catalog.segments, adds).await {
+        let known = match ask(session, &catalog.segments, adds, &mut self.counted).await {
             Ok(known) => known,
             // Without an answer nobody knows.
             Err(error) => Known {
@@ -106,6 +110,7 @@ impl<'a> Looks<'a> {
     async fn differential(&mut self) -> bool {
         if self.differential.is_none() {
             let pod = self.pod;
+            tool::free_lock(pod).await;
             self.differential = self.greenplum.recovers_differentially(&pod.account, pod.dir()).await;
         }
         self.differential.unwrap_or(false)
@@ -144,7 +149,7 @@ struct Known {
 }
 
 /// Whether an expansion is under way, how often primaries changed, what is damaged; and how large it is, where mirrors are to be made.
-async fn ask(session: &mut Session, rows: &[Segment], adds: bool) -> Result<Known, NoAnswer> {
+async fn ask(session: &mut Session, rows: &[Segment], adds: bool, counted: &mut Counted) -> Result<Known, NoAnswer> {
     let expansion = session.ask(EXPANSION).await?;
     let history = session.ask(role_changes::SQL).await?;
     let words = "the cluster is being expanded: its schema gpexpand is there (gpexpand -c removes it)";
@@ -152,7 +157,7 @@ async fn ask(session: &mut Session, rows: &[Segment], adds: bool) -> Result<Know
     Ok(Known {
         expands,
         role_changes: role_changes::of(&history, rows),
-        damaged: damaged(session).await?,
+        damaged: damaged(session, rows, counted).await?,
         sizes: match adds {
             true => sizes(session).await?,
             false => BTreeMap::new(),
@@ -161,11 +166,15 @@ async fn ask(session: &mut Session, rows: &[Segment], adds: bool) -> Result<Know
 }
 
 /// An answer that does not come tells nothing of the pages.
-async fn damaged(session: &mut Session) -> Result<BTreeMap<ContentId, String>, NoAnswer> {
+async fn damaged(
+    session: &mut Session,
+    rows: &[Segment],
+    counted: &mut Counted,
+) -> Result<BTreeMap<ContentId, String>, NoAnswer> {
     match session.ask(damage::SQL).await {
-        Ok(rows) => Ok(damage::of(&rows)),
+        Ok(answer) => Ok(counted.take(damage::of(&answer))),
         Err(NoAnswer::Refused(words)) if damage::is_not_counted(&words) => Ok(BTreeMap::new()),
-        Err(error) => Err(error),
+        Err(error) => counted.last(rows).ok_or(error),
     }
 }
 

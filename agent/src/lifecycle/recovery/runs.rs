@@ -7,12 +7,13 @@ use crate::lifecycle::peers::discovered;
 use crate::lifecycle::pod::{Pod, password};
 use crate::sys::storage::fs::write_atomically;
 use anyhow::{Context, Result};
+use gp_agent_core::greenplum::tool_output::ToolFailure;
 use gp_agent_core::recovery::roles::run::Rebalance;
 use gp_agent_core::recovery::segments::method::{Method, Run};
 use std::pin::Pin;
 
-/// A run that goes on; it ends with what the tool said of a failure.
-pub(super) type Work<'a> = Pin<Box<dyn Future<Output = Option<String>> + Send + 'a>>;
+/// A run that goes on; it ends with the failure, if it failed.
+pub(super) type Work<'a> = Pin<Box<dyn Future<Output = Option<ToolFailure>> + Send + 'a>>;
 
 /// Brings segments back, or makes the first mirrors.
 pub(super) fn recover<'a>(pod: &'a Pod, greenplum: &'a Greenplum, run: Run) -> Work<'a> {
@@ -24,10 +25,11 @@ pub(super) fn rebalance<'a>(pod: &'a Pod, greenplum: &'a Greenplum, rebalance: R
     Box::pin(async move { failure(tool(pod, greenplum, "gprecoverseg", &rebalance.arguments()).await) })
 }
 
-fn failure(done: Result<()>) -> Option<String> {
+fn failure(done: Result<()>) -> Option<ToolFailure> {
     let failure = done.err()?;
     tracing::error!("{failure:#}");
-    Some(format!("{failure:#}"))
+    let words = |other: anyhow::Error| ToolFailure::from(format!("{other:#}"));
+    Some(failure.downcast::<ToolFailure>().unwrap_or_else(words))
 }
 
 async fn limited(pod: &Pod, greenplum: &Greenplum, run: &Run) -> Result<()> {

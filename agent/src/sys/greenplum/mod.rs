@@ -3,3 +3,4 @@
 pub(crate) mod admin_logs;
 pub(crate) mod cluster_tools;
 pub(crate) mod preflight;
+pub(crate) mod tool_lock;

@@ -83,5 +83,6 @@ fn postmaster(facts: &PostmasterFacts) -> PostmasterStatus {
         kept_out: answered.is_some_and(|a| matches!(a.answer, ServerAnswer::KeptOut(_))),
         answered_at: answered.map_or(0, |a| a.at),
         answer_seconds: answered.map_or(0.0, |a| a.seconds),
+        replayed: answered.and_then(|a| a.replayed),
     }
 }

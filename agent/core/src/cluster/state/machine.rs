@@ -199,6 +199,7 @@ impl Facts {
             answer: report.answer,
             at: now,
             seconds,
+            replayed: report.replayed,
         });
         // In any other phase somebody else says where the pod is: it is held, or ends.
         let ours = matches!(self.phase, Phase::Starting | Phase::Running | Phase::Hung);

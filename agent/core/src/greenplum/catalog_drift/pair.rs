@@ -50,14 +50,18 @@ fn rivals(entries: &[PodReport], pairing: &Pairing) -> Vec<Contradiction> {
             ),
             _ => format!("content {content} has two primaries that run: {}", pods.join(" and ")),
         };
+        let stop = |pod: &&str| {
+            let dir = pairing.member(pod).map(|member| member.data_dir.display())?;
+            Some(format!("in {pod}: pg_ctl stop -m immediate -D {dir}"))
+        };
+        let stops: Vec<String> = pods.iter().filter_map(stop).collect();
+        let remedy = format!(
+            "find out which one is the older (gp-agent status --json: directory.timeline); there, at once: gp-agent hold, and stop it ({})",
+            stops.join("; ")
+        );
         found.extend(pods.iter().map(|pod| Contradiction {
             pod: pod.to_string(),
-            finding: Finding::error(
-                Area::Postgres,
-                pods.join(", "),
-                what.clone(),
-                "find out which one is the older (gp-agent status --json: directory.timeline); there, at once: gp-agent hold, and pg_ctl stop -m immediate",
-            ),
+            finding: Finding::error(Area::Postgres, pods.join(", "), what.clone(), remedy.clone()),
         }));
     }
     found
@@ -80,7 +84,10 @@ fn swap(pairing: &Pairing, row: &Segment, failover: bool) -> Option<Contradictio
             Area::Postgres,
             &pod.pod,
             coordinator(),
-            "nothing has to be done; to change back, once the other pod is the standby and streams: stop this coordinator (pg_ctl stop -m fast), gpactivatestandby -a there, then make this pod the standby as its finding says",
+            format!(
+                "nothing has to be done; to change back, once the other pod is the standby and streams: stop this coordinator (pg_ctl stop -m fast -D {}), gpactivatestandby -a there, then make this pod the standby as its finding says",
+                pod.data_dir.display()
+            ),
         ),
         (content, true) => Finding::warning(
             Area::Postgres,

@@ -10,7 +10,9 @@ mod line;
 mod progress;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 pub use failure::Reasons;
 pub use line::{Level, Line};
 pub use progress::Progress;
+pub use verdict::{FailedOn, ToolFailure, Verdict};

@@ -8,6 +8,7 @@ use crate::cluster::pairing::Pairing;
 use crate::cluster::report::PodReport;
 use crate::cluster::status::{Phase, PodStatus, StorageStatus};
 use crate::cluster::topology::{Role, Topology};
+use crate::failover::lsn::Lsn;
 use crate::finding::{Area, Finding, Severity};
 use crate::recovery::new_mirrors::lacking;
 use crate::recovery::new_mirrors::lacking::Lacking;
@@ -83,6 +84,14 @@ pub struct Pair {
     pub primary: Option<Place>,
 }
 
+impl Pair {
+    /// Whether the lost server streams: FTS has only to look.
+    pub(in crate::recovery) fn streams(&self) -> bool {
+        let server = self.target.server.as_ref();
+        server.is_some_and(|server| server.active == Some(Role::Mirror))
+    }
+}
+
 /// A pod that a row is about.
 #[derive(Clone, Debug, Default)]
 pub struct Place {
@@ -105,6 +114,8 @@ pub struct Server {
     pub active: Option<Role>,
     /// Whether that is to end.
     pub stopping: bool,
+    /// Up to where a replica that refuses SQL has replayed.
+    pub replayed: Option<Lsn>,
     /// What its directory is.
     pub directory: Option<DirectoryKind>,
     /// What the volume has of a database where the directory is not whole.
@@ -134,6 +145,7 @@ impl Server {
             held: status.held.clone(),
             active: status.active_role,
             stopping: status.postmaster.stopping,
+            replayed: status.postmaster.replayed,
             directory: status.directory.kind(),
             remains: status.directory.remains.clone(),
             system_id: status.directory.system_id.clone(),

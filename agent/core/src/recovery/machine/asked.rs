@@ -1,12 +1,14 @@
 //! What somebody asks for.
 
-use super::steps::{Policy, Recovery, Wish};
+use super::steps::{Policy, Recovery, Seen, Wanted, Wish};
 use crate::recovery::facts::evidence::{Evidence, Pair};
 use crate::recovery::new_mirrors::together;
 use crate::recovery::obstacle::Obstacle;
 use crate::recovery::segments::judgement::Judgement;
 
 const RUNS_ALREADY: &str = "a tool runs already; gp-agent status says how it goes on";
+/// What was asked for begins within so long, or not at all: whoever asked has seen the cluster as it was then.
+const STAYS_GOOD_SECONDS: u64 = 120;
 const BEGINS: &str = "it begins within a few seconds; gp-agent status says how it goes on";
 
 impl Recovery {
@@ -26,11 +28,13 @@ impl Recovery {
             unlisted.any(|pair| pair.target.pod.as_deref() == Some(pod))
         };
         let pod = together::widen(wish.pod, lacks);
-        let full = wish.full;
-        let wish = Wish { pod: pod.clone(), full };
         let wanted = |pair: &&Pair| pod.is_none() || pair.target.pod == pod;
-        self.wish = Some(wish);
         let named = evidence.down.iter().filter(wanted);
+        self.wish = Some(Wanted {
+            pods: named.clone().filter_map(|pair| pair.target.pod.clone()).collect(),
+            full: wish.full,
+            at: now,
+        });
         let judged: Vec<Judgement> = named.map(|pair| self.judge(pair, evidence, now).judgement).collect();
         let adds = evidence.down.iter().any(|pair| !pair.listed);
         let refusal = match judged.iter().find_map(not_now) {
@@ -44,6 +48,23 @@ impl Recovery {
         };
         self.wish = None;
         Err(refusal)
+    }
+
+    /// What was asked for and did not begin in time is not done; why, in words.
+    pub(super) fn forget_wish(&mut self, now: u64) -> Option<String> {
+        let old = |wish: &mut Wanted| now.saturating_sub(wish.at) > STAYS_GOOD_SECONDS;
+        let wish = self.wish.take_if(old)?;
+        let of_it = |seen: &&Seen| seen.pair.target.pod.as_ref().is_some_and(|pod| wish.pods.contains(pod));
+        let obstacle = self.seen.iter().filter(of_it).find_map(|seen| not_now(&seen.judgement));
+        let why = match self.hindrance.as_ref().or(obstacle) {
+            Some(obstacle) => obstacle.to_string(),
+            None if self.under_way().is_some() => "another run goes on".into(),
+            None => "FTS could not be asked to look, or nothing is down any more".into(),
+        };
+        let pods = wish.pods.join(", ");
+        Some(format!(
+            "{pods}: not begun within {STAYS_GOOD_SECONDS} s: {why}; ask again"
+        ))
     }
 
     /// Takes in that somebody wants roles changed back now; `evidence` is fresh and has its detail.

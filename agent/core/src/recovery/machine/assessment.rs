@@ -1,6 +1,6 @@
 //! What is made of a look: since when each content is down, what may be done about it, and what stands in the way of all.
 
-use super::steps::{Recovery, Seen};
+use super::steps::{Recovery, Seen, Wanted};
 use crate::cluster::content::ContentId;
 use crate::cluster::status::Phase;
 use crate::cluster::topology::Role;
@@ -32,6 +32,7 @@ impl Recovery {
         }
         let down = |content: &ContentId| evidence.down.iter().find(|pair| pair.row.content == *content);
         self.down_since.retain(|content, _| down(content).is_some());
+        self.coming_back.note(&evidence.down, now);
         self.steady_since.retain(|content, _| down(content).is_some_and(serves));
         for pair in &evidence.down {
             self.down_since.entry(pair.row.content).or_insert(now);
@@ -44,19 +45,19 @@ impl Recovery {
     pub(in crate::recovery) fn judge(&self, pair: &Pair, evidence: &Evidence, now: u64) -> Seen {
         let content = pair.row.content;
         let since = self.down_since.get(&content).copied().unwrap_or(now);
-        let asked = self
-            .wish
-            .as_ref()
-            .filter(|wish| wish.pod.is_none() || wish.pod == pair.target.pod);
+        let names = |wish: &&Wanted| pair.target.pod.as_ref().is_some_and(|pod| wish.pods.contains(pod));
+        let asked = self.wish.as_ref().filter(names);
         let background = Background {
             circumstances: &evidence.circumstances,
             lacking: &evidence.lacking,
             attempts: &self.attempts,
             rebalances: self.roles.attempts(),
             full: self.policy.full,
+            differential: evidence.circumstances.differential && !self.refuses_differential,
             asked: asked.map(|wish| wish.full),
             now,
             down_since: since,
+            comes_back: self.coming_back.has(content, now),
             steady_since: self.steady_since.get(&content).copied(),
         };
         Seen {

@@ -2,6 +2,7 @@
 
 mod asked;
 mod assessment;
+pub(in crate::recovery) mod coming_back;
 mod rebalancing;
 mod settle;
 mod show;

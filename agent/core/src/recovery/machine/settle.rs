@@ -1,6 +1,6 @@
 //! How runs ended: the catalog says, whatever the tool said.
 
-use super::steps::{Ended, Recovery};
+use super::steps::{Ended, Late, Recovery};
 use crate::cluster::content::ContentId;
 use crate::recovery::facts::evidence::Evidence;
 use crate::recovery::segments::attempts::Outcome;
@@ -32,7 +32,7 @@ impl Recovery {
         }
     }
 
-    /// The catalog says what a run has brought.
+    /// The catalog says what a run has brought. What replays meanwhile is judged later: other contents need not wait for it.
     pub(in crate::recovery) fn settle(&mut self, evidence: &Evidence, now: u64) {
         let Some(work) = &mut self.work else { return };
         let Some((ended, failure)) = &work.ended else { return };
@@ -46,30 +46,87 @@ impl Recovery {
         if !all && now < ended + FOUND_UP_SECONDS {
             return;
         }
-        let words = failure
-            .clone()
-            .unwrap_or_else(|| "FTS does not find it up after the tool has ended".into());
+        let failure = failure.clone();
         let Some(work) = self.work.take() else { return };
-        let mut failed = Vec::new();
-        for target in &work.run.targets {
-            let outcome = match work.recovered.contains(&target.pod) {
-                true => Outcome::Recovered,
-                false => {
-                    failed.push((target.pod.clone(), words.clone()));
-                    Outcome::Failed(words.clone())
-                }
-            };
-            self.attempts.end(target.row.content, outcome);
-        }
-        self.counts.recovered += work.recovered.len() as u64;
-        self.counts.failed += failed.len() as u64;
+        let alone = work.run.targets.len() == 1;
+        let words = match &failure {
+            Some(failure) => failure.why.clone(),
+            None => "FTS does not find it up after the tool has ended".into(),
+        };
         self.counts.seconds += now.saturating_sub(work.began);
         self.last = Some(Ended {
             began: work.began,
             at: now,
-            recovered: work.recovered,
-            failed,
-            run: work.run,
+            recovered: Vec::new(),
+            failed: Vec::new(),
+            run: work.run.clone(),
         });
+        for target in &work.run.targets {
+            let (content, pod) = (target.row.content, target.pod.clone());
+            let late = Late {
+                pod,
+                words: words.clone(),
+                elsewhere: failure
+                    .as_ref()
+                    .is_some_and(|failure| !failure.is_of(&target.row, alone)),
+            };
+            match work.recovered.contains(&late.pod) {
+                true => self.is_up(content, late.pod),
+                false if self.coming_back.has(content, now) => _ = self.late.insert(content, late),
+                false => self.is_not_up(content, late),
+            }
+        }
+    }
+
+    /// What still replayed when its run was judged has come, or comes no further.
+    pub(in crate::recovery) fn settle_late(&mut self, evidence: &Evidence, now: u64) {
+        if evidence.circumstances.not_in_charge.is_some() {
+            return;
+        }
+        for (content, late) in std::mem::take(&mut self.late) {
+            let pair = evidence.down.iter().find(|pair| pair.row.content == content);
+            match pair {
+                None => self.is_up(content, late.pod),
+                // FTS has only to look.
+                Some(pair) if pair.streams() || self.coming_back.has(content, now) => {
+                    self.late.insert(content, late);
+                }
+                Some(_) => self.is_not_up(content, late),
+            }
+        }
+    }
+
+    /// What is up again, by whomever it was brought back, begins anew when it is lost again.
+    pub(in crate::recovery) fn forget_failures(&mut self, evidence: &Evidence) {
+        let circumstances = &evidence.circumstances;
+        let busy = circumstances.not_in_charge.is_some() || circumstances.at_work.is_some();
+        if busy || self.under_way().is_some() || self.inherited.is_some() {
+            return;
+        }
+        let is_down = |content: ContentId| evidence.down.iter().any(|pair| pair.row.content == content);
+        for content in evidence.rows.iter().map(|row| row.content) {
+            if !is_down(content) {
+                self.attempts.is_up(content);
+            }
+        }
+    }
+
+    fn is_up(&mut self, content: ContentId, pod: String) {
+        self.counts.recovered += 1;
+        self.attempts.end(content, Outcome::Recovered);
+        if let Some(last) = self.last.as_mut().filter(|last| last.run.has(content)) {
+            last.recovered.push(pod);
+        }
+    }
+
+    fn is_not_up(&mut self, content: ContentId, late: Late) {
+        self.counts.failed += 1;
+        match late.elsewhere {
+            true => self.attempts.fail_elsewhere(content, late.words.clone()),
+            false => self.attempts.end(content, Outcome::Failed(late.words.clone())),
+        }
+        if let Some(last) = self.last.as_mut().filter(|last| last.run.has(content)) {
+            last.failed.push((late.pod, late.words));
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! Decides from look to look. One run of the tool at a time, judged by the catalog alone; what is tried is remembered before it
 //! is begun.
 
+use super::coming_back::ComingBack;
 use crate::cluster::catalog::Segment;
 use crate::cluster::content::ContentId;
 use crate::cluster::recovery_status::RememberedAttempt;
+use crate::greenplum::tool_output::ToolFailure;
 use crate::recovery::facts::evidence::{Evidence, Pair};
 use crate::recovery::new_mirrors::together;
 use crate::recovery::obstacle::Obstacle;
@@ -45,6 +47,8 @@ pub enum Step {
     Announce(Rebalance, u64),
     /// Tell that roles are not changed back as was announced or asked for, and why.
     CallOff(String),
+    /// Tell that segments are not brought back that somebody asked for, and why.
+    GiveUp(String),
     /// Write the attempts down, change roles back, and say [`Recovery::ended`]; or [`Recovery::not_begun`].
     Rebalance(Rebalance),
 }
@@ -56,6 +60,14 @@ pub struct Wish {
     pub pod: Option<String>,
     /// With a new copy.
     pub full: bool,
+}
+
+/// What somebody has asked for, and has not begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::recovery) struct Wanted {
+    pub pods: Vec<String>,
+    pub full: bool,
+    pub at: u64,
 }
 
 /// How a run ended, as it will be shown.
@@ -78,9 +90,19 @@ pub struct Ended {
 pub(in crate::recovery) struct Work {
     pub run: Run,
     pub began: u64,
-    /// When the tool ended, and what it said of a failure.
-    pub ended: Option<(u64, Option<String>)>,
+    /// When the tool ended, and how it failed.
+    pub ended: Option<(u64, Option<ToolFailure>)>,
     pub recovered: Vec<String>,
+}
+
+/// A server that a run has started, and that has to replay before it can be up.
+#[derive(Clone, Debug)]
+pub(in crate::recovery) struct Late {
+    pub pod: String,
+    /// Why it is not up, if it does not come.
+    pub words: String,
+    /// The tool failed at something else than this one.
+    pub elsewhere: bool,
 }
 
 /// What a look found for one content, to be shown.
@@ -103,9 +125,14 @@ pub struct Recovery {
     pub(in crate::recovery) rows: (Vec<Segment>, u64),
     pub(in crate::recovery) down_since: BTreeMap<ContentId, u64>,
     pub(in crate::recovery) steady_since: BTreeMap<ContentId, u64>,
+    pub(in crate::recovery) coming_back: ComingBack,
+    /// The tool knows differential recovery, and not of single targets.
+    pub(in crate::recovery) refuses_differential: bool,
+    /// Servers of the last run that were not up when it was judged, and still replayed: what the run's failure was, in words.
+    pub(in crate::recovery) late: BTreeMap<ContentId, Late>,
     probed: Option<u64>,
     asked_to_probe: Option<u64>,
-    pub(in crate::recovery) wish: Option<Wish>,
+    pub(in crate::recovery) wish: Option<Wanted>,
     pub(in crate::recovery) work: Option<Work>,
     pub(in crate::recovery) hindrance: Option<Obstacle>,
     pub(in crate::recovery) seen: Vec<Seen>,
@@ -137,6 +164,9 @@ impl Recovery {
             rows: (Vec::new(), now),
             down_since: BTreeMap::new(),
             steady_since: BTreeMap::new(),
+            coming_back: ComingBack::default(),
+            refuses_differential: false,
+            late: BTreeMap::new(),
             probed: None,
             asked_to_probe: None,
             wish: None,
@@ -166,11 +196,16 @@ impl Recovery {
         self.policy = policy;
         self.note(evidence, now);
         self.settle_inherited(evidence, now);
+        self.settle_late(evidence, now);
         self.settle(evidence, now);
+        self.forget_failures(evidence);
         self.roles.settle(evidence, now);
         let judged = evidence.down.iter().map(|pair| self.judge(pair, evidence, now));
         self.seen = judged.collect();
         self.hindrance = self.hindrance_of(evidence, now);
+        if let Some(why) = self.forget_wish(now) {
+            return Step::GiveUp(why);
+        }
         if let Some(obstacle) = &self.hindrance {
             let why = obstacle.why.clone();
             return self.call_off(&why, now);
@@ -202,18 +237,28 @@ impl Recovery {
         }
     }
 
-    /// The tool has ended; with words where it says that it failed.
-    pub fn ended(&mut self, failure: Option<String>, now: u64) {
+    /// The tool has ended; with a failure where it says so.
+    pub fn ended(&mut self, failure: Option<ToolFailure>, now: u64) {
+        self.probed = None;
+        let verdict = failure.as_ref().map(|failure| &failure.verdict);
+        let differential = |work: &Work| work.run.method == Method::Differential;
+        if verdict.is_some_and(|verdict| verdict.refuses_differential) && self.work.as_ref().is_some_and(differential) {
+            self.refuses_differential = true;
+            return self.not_begun();
+        }
+        if verdict.is_some_and(|verdict| verdict.locked_out) {
+            // It comes back to this once FTS has looked again.
+            self.asked_to_probe = Some(now);
+            return self.not_begun();
+        }
+        self.asked_to_probe = None;
         match &mut self.work {
             Some(work) => work.ended = Some((now, failure)),
-            None if self.roles.ended(failure, now) => {}
-            None => return,
+            None => self.roles.ended(failure.map(|failure| failure.why), now),
         }
-        self.probed = None;
-        self.asked_to_probe = None;
     }
 
-    /// The attempts could not be written down: nothing was run.
+    /// Nothing was run: the attempts could not be written down, or the tool refused to begin.
     pub fn not_begun(&mut self) {
         self.roles.not_begun();
         let Some(work) = self.work.take() else { return };
@@ -240,7 +285,6 @@ impl Recovery {
         together::all_or_none(&mut ready, unlisted);
         // The gentlest first, one way in a run.
         let Some(method) = ready.iter().map(|(method, _)| *method).min() else {
-            self.wish = None;
             return if probe { self.probe(now) } else { Step::Rest };
         };
         if !self.has_probed(now) {
@@ -249,12 +293,16 @@ impl Recovery {
         let of_method = ready.into_iter().filter(|(way, _)| *way == method);
         let run = Run {
             method,
-            targets: of_method.map(|(_, target)| target).collect(),
+            targets: self.together(method, of_method.map(|(_, target)| target).collect(), now),
         };
         for target in &run.targets {
             self.attempts.begin(target.row.content, method.remembered(), now);
         }
-        self.wish = None;
+        if let Some(wish) = &mut self.wish {
+            wish.pods
+                .retain(|pod| run.targets.iter().all(|target| target.pod != *pod));
+        }
+        self.wish = self.wish.take().filter(|wish| !wish.pods.is_empty());
         self.work = Some(Work {
             run: run.clone(),
             began: now,
@@ -264,9 +312,21 @@ impl Recovery {
         Step::Run(run)
     }
 
+    /// The tool does all of a run or none where it cannot reach one of them: who was in such a run goes alone, after the others.
+    fn together(&self, method: Method, targets: Vec<Target>, now: u64) -> Vec<Target> {
+        let alone = |target: &Target| self.attempts.goes_alone(target.row.content, now);
+        let (alone, mut joint): (Vec<Target>, Vec<Target>) = targets.into_iter().partition(alone);
+        match method {
+            Method::Add => joint.extend(alone),
+            _ if joint.is_empty() => joint.extend(alone.into_iter().next()),
+            _ => {}
+        }
+        joint
+    }
+
     /// Without being asked for, only where the configuration says so.
     fn may(&self, target: &Target) -> bool {
-        let asked = |wish: &Wish| wish.pod.as_ref().is_none_or(|pod| *pod == target.pod);
+        let asked = |wish: &Wanted| wish.pods.contains(&target.pod);
         self.policy.auto || self.wish.as_ref().is_some_and(asked)
     }
 

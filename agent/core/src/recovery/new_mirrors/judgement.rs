@@ -100,7 +100,7 @@ fn place(
     pair: &Pair,
     background: &Background<'_>,
 ) -> Result<(), Obstacle> {
-    let own = background.attempts.copy_unfinished(pair.row.content);
+    let own = background.attempts.copy_unfinished(pair.row.content, background.now);
     let dir = pair.row.datadir.display();
     let aside = format!("mount the right volume in {pod}, or set {dir} aside there");
     match server.directory {

@@ -232,16 +232,14 @@ impl Roles {
         rebalance
     }
 
-    /// Returns whether it was this one's tool that has ended.
-    pub(in crate::recovery) fn ended(&mut self, failure: Option<String>, now: u64) -> bool {
-        let Some(work) = self.work.as_mut().filter(|work| work.ended.is_none()) else {
-            return false;
-        };
-        work.ended = Some((now, failure));
-        true
+    /// The tool has ended; with words where it says that it failed.
+    pub(in crate::recovery) fn ended(&mut self, failure: Option<String>, now: u64) {
+        if let Some(work) = self.work.as_mut().filter(|work| work.ended.is_none()) {
+            work.ended = Some((now, failure));
+        }
     }
 
-    /// The attempt could not be written down: nothing was run.
+    /// Nothing was run: the attempt could not be written down, or the tool was locked out.
     pub(in crate::recovery) fn not_begun(&mut self) {
         if self.work.take().is_some() {
             self.attempts.take_back();

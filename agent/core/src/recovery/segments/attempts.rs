@@ -47,6 +47,9 @@ pub struct Attempt {
     /// How it ended.
     #[serde(flatten)]
     pub outcome: Outcome,
+    /// The tool failed at something else than this segment: the next try waits, and is no rougher.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub elsewhere: bool,
 }
 
 /// The attempts of the last day, by content, each list in the order of time.
@@ -111,6 +114,7 @@ impl Attempts {
             at: now,
             method,
             outcome: Outcome::UnderWay,
+            elsewhere: false,
         });
     }
 
@@ -121,6 +125,23 @@ impl Attempts {
         {
             last.outcome = outcome;
         }
+    }
+
+    /// The attempt that is under way has failed, at something else than this segment.
+    pub(in crate::recovery) fn fail_elsewhere(&mut self, content: ContentId, why: String) {
+        if self.under_way().any(|(open, _)| open == content)
+            && let Some(last) = self.0.get_mut(&content).and_then(|list| list.last_mut())
+        {
+            last.outcome = Outcome::Failed(why);
+            last.elsewhere = true;
+        }
+    }
+
+    /// Whether the next try has to be a run of its own: what the last one failed at may have been another segment.
+    pub(in crate::recovery) fn goes_alone(&self, content: ContentId, now: u64) -> bool {
+        self.in_vain(content, now)
+            .last()
+            .is_some_and(|attempt| attempt.elsewhere)
     }
 
     /// It was not begun after all.
@@ -144,17 +165,25 @@ impl Attempts {
         self.0.get(&content).map_or(&[], Vec::as_slice)
     }
 
-    /// Those since the last that helped.
-    fn in_vain(&self, content: ContentId) -> &[Attempt] {
+    /// Those of the last day since the last that helped.
+    fn in_vain(&self, content: ContentId, now: u64) -> &[Attempt] {
         let all = self.of(content);
-        let helped = all.iter().rposition(|attempt| attempt.outcome == Outcome::Recovered);
-        all.get(helped.map_or(0, |at| at + 1)..).unwrap_or_default()
+        let over = |attempt: &Attempt| attempt.outcome == Outcome::Recovered || attempt.at + DAY <= now;
+        let last = all.iter().rposition(over);
+        all.get(last.map_or(0, |at| at + 1)..).unwrap_or_default()
+    }
+
+    /// FTS has the segment up, by whatever helped: what was tried in vain is over.
+    pub(in crate::recovery) fn is_up(&mut self, content: ContentId) {
+        if let Some(last) = self.0.get_mut(&content).and_then(|list| list.last_mut()) {
+            last.outcome = Outcome::Recovered;
+        }
     }
 
     /// How many of the last day did not help in a row.
     pub(in crate::recovery) fn failures(&self, content: ContentId, now: u64) -> usize {
-        let ended = |attempt: &&Attempt| attempt.at + DAY > now && attempt.outcome != Outcome::UnderWay;
-        self.in_vain(content).iter().filter(ended).count()
+        let ended = |attempt: &&Attempt| attempt.outcome != Outcome::UnderWay;
+        self.in_vain(content, now).iter().filter(ended).count()
     }
 
     /// From when on the next may begin.
@@ -170,11 +199,13 @@ impl Attempts {
     }
 
     /// The gentlest way that has not failed too often.
-    pub(in crate::recovery) fn next(&self, content: ContentId, differential: bool) -> Next {
+    pub(in crate::recovery) fn next(&self, content: ContentId, differential: bool, now: u64) -> Next {
         let mut failed = BTreeMap::<Method, usize>::new();
         let mut why = String::new();
-        for attempt in self.in_vain(content) {
-            if let Outcome::Failed(words) = &attempt.outcome {
+        for attempt in self.in_vain(content, now) {
+            if let Outcome::Failed(words) = &attempt.outcome
+                && !attempt.elsewhere
+            {
                 *failed.entry(attempt.method).or_default() += 1;
                 why.clone_from(words);
             }
@@ -190,8 +221,8 @@ impl Attempts {
     }
 
     /// Whether a new copy was begun here and has not come to its end: then what lies there is that copy's.
-    pub(in crate::recovery) fn copy_unfinished(&self, content: ContentId) -> bool {
-        let last = self.in_vain(content).last();
+    pub(in crate::recovery) fn copy_unfinished(&self, content: ContentId, now: u64) -> bool {
+        let last = self.in_vain(content, now).last();
         last.is_some_and(|attempt| attempt.method == Method::Full)
     }
 }
@@ -239,18 +270,48 @@ mod tests {
             (1, inc, Outcome::BrokenOff),
             (2, inc, failed()),
         ];
-        assert_eq!(tried(&broken).next(C, true), Next::Method(inc));
+        assert_eq!(tried(&broken).next(C, true, 10), Next::Method(inc));
         let twice = [(0, inc, failed()), (1, inc, failed())];
-        assert_eq!(tried(&twice).next(C, true), Next::Method(Method::Differential));
-        assert!(matches!(tried(&twice).next(C, false), Next::OnlyFull(why) if why.contains("WAL record")));
+        assert_eq!(tried(&twice).next(C, true, 10), Next::Method(Method::Differential));
+        assert!(matches!(tried(&twice).next(C, false, 10), Next::OnlyFull(why) if why.contains("WAL record")));
         let thrice = [twice[0].clone(), twice[1].clone(), (2, Method::Differential, failed())];
-        assert!(matches!(tried(&thrice).next(C, true), Next::OnlyFull(_)));
+        assert!(matches!(tried(&thrice).next(C, true, 10), Next::OnlyFull(_)));
         let healed = [
             twice[0].clone(),
             twice[1].clone(),
             (2, Method::Differential, Outcome::Recovered),
         ];
-        assert_eq!(tried(&healed).next(C, true), Next::Method(inc), "begins anew");
+        assert_eq!(tried(&healed).next(C, true, 10), Next::Method(inc), "begins anew");
+    }
+
+    #[test]
+    fn what_failed_elsewhere_is_waited_for_and_climbs_nothing() {
+        let mut attempts = Attempts::default();
+        for at in [0, 60, 400] {
+            attempts.begin(C, Method::Incremental, at);
+            attempts.fail_elsewhere(C, "cannot reach another one".into());
+        }
+        assert_eq!(attempts.next(C, false, 401), Next::Method(Method::Incremental));
+        assert!(attempts.goes_alone(C, 401) && attempts.not_before(C, 401) > 401);
+        let kept = serde_json::to_string(&attempts).unwrap();
+        assert!(kept.contains(r#""elsewhere":true"#));
+        assert_eq!(serde_json::from_str::<Attempts>(&kept).unwrap(), attempts);
+    }
+
+    #[test]
+    fn what_failed_is_over_after_a_day_and_when_the_segment_is_up() {
+        let inc = Method::Incremental;
+        let mut twice = tried(&[(0, inc, failed()), (60, inc, failed())]);
+        assert!(matches!(twice.next(C, false, 61), Next::OnlyFull(_)));
+        assert_eq!(twice.next(C, false, DAY), Next::Method(inc));
+        let copy = tried(&[(0, Method::Full, Outcome::BrokenOff)]);
+        assert!(copy.copy_unfinished(C, DAY - 1) && !copy.copy_unfinished(C, DAY));
+        twice.is_up(C);
+        assert_eq!(
+            (twice.failures(C, 61), twice.next(C, false, 61)),
+            (0, Next::Method(inc))
+        );
+        assert_eq!(twice.not_before(C, 61), 60, "counts for the limits all the same");
     }
 
     #[test]

@@ -43,11 +43,15 @@ pub(in crate::recovery) struct Background<'a> {
     pub attempts: &'a Attempts,
     pub rebalances: &'a RebalanceAttempts,
     pub full: bool,
+    /// Whether the tool recovers differentially.
+    pub differential: bool,
     /// Somebody asked for this pod: with a new copy, or as the ladder says.
     pub asked: Option<bool>,
     pub now: u64,
     /// Since when the row is down.
     pub down_since: u64,
+    /// It starts or replays, and may be up soon.
+    pub comes_back: bool,
     /// Since when its partner serves as primary.
     pub steady_since: Option<u64>,
 }
@@ -144,13 +148,14 @@ fn willing(pod: &str, server: &Server, background: &Background<'_>) -> Result<()
     match server.phase {
         Phase::Stopped if background.asked.is_none() => Err(Obstacle::person(
             format!("somebody stopped the server of {pod}"),
-            "start it as it was stopped (gpstart, pg_ctl start), or gp-agent recover with the name of the pod",
+            "start it as it was stopped (gpstart, pg_ctl start -D <data directory>), or gp-agent recover with the name of the pod",
         )),
         Phase::Preparing | Phase::Discovering | Phase::Bootstrapping | Phase::Rejoining | Phase::Draining => busy,
         _ if streams(server) => Ok(()),
         Phase::Refused | Phase::CrashLoop | Phase::Stopped => Ok(()),
         _ if server.active == Some(Role::Primary) => busy,
         _ if background.now.saturating_sub(background.down_since) < COMES_BACK_SECONDS => busy,
+        _ if background.comes_back => busy,
         _ => Ok(()),
     }
 }
@@ -168,10 +173,16 @@ pub(in crate::recovery) fn safe(
     if let Some(why) = &server.unfit {
         return Err(Obstacle::person(format!("{pod}: {why}"), mend(why)));
     }
-    if let Some(why) = background.circumstances.damaged.get(&content) {
+    // Who asks for it has looked at why.
+    let damaged = background.circumstances.damaged.get(&content);
+    if let Some(why) = damaged.filter(|_| background.asked.is_none()) {
+        let primary = pair.primary.as_ref().and_then(|place| place.pod.as_deref());
+        let primary = primary.unwrap_or("its primary's pod");
         return Err(Obstacle::person(
             format!("content {content} has damaged pages: {why}"),
-            "find out which server has the whole data before anything is copied over the other (pg_checksums, amcheck, gpcheckcat)",
+            format!(
+                "find out which server has the whole data before anything is copied over the other (pg_checksums, amcheck, gpcheckcat); once the pages are mended, in {primary}, in each database named: PGOPTIONS='-c gp_role=utility' psql -d DATABASE -c 'select pg_stat_reset()' ends the count; or gp-agent recover {pod} in the active coordinator's pod copies from {primary} all the same"
+            ),
         ));
     }
     if let (Some(own), Some(other)) = (&server.system_id, &source.system_id)
@@ -213,7 +224,9 @@ fn way(pod: &str, pair: &Pair, server: &Server, background: &Background<'_>) -> 
     match server.directory {
         None => Err(Obstacle::wait(format!("{pod} has not looked at its data directory"))),
         Some(DirectoryKind::Absent) if server.remains.is_none() => Ok(Method::Full),
-        Some(DirectoryKind::Absent | DirectoryKind::HalfMade) if background.attempts.copy_unfinished(content) => {
+        Some(DirectoryKind::Absent | DirectoryKind::HalfMade)
+            if background.attempts.copy_unfinished(content, background.now) =>
+        {
             Ok(Method::Full)
         }
         Some(DirectoryKind::Absent | DirectoryKind::HalfMade) => {
@@ -222,7 +235,10 @@ fn way(pod: &str, pair: &Pair, server: &Server, background: &Background<'_>) -> 
         }
         Some(DirectoryKind::Primary | DirectoryKind::Standby) if background.asked == Some(true) => Ok(Method::Full),
         Some(DirectoryKind::Primary | DirectoryKind::Standby) => {
-            match background.attempts.next(content, background.circumstances.differential) {
+            match background
+                .attempts
+                .next(content, background.differential, background.now)
+            {
                 Next::Method(method) => Ok(method),
                 Next::OnlyFull(why) => only_full(format!("nothing but a new copy is left: {why}")),
             }

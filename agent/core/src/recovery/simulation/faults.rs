@@ -16,6 +16,9 @@ pub(super) enum Fault {
     LoseVolume(usize),
     /// pg_rewind will not find what it needs.
     CannotRewind(usize),
+    /// The tool does not reach a pod, or does again.
+    NoSsh(usize),
+    Ssh(usize),
     /// A pod is away, or back.
     Away(usize),
     Back(usize),
@@ -35,6 +38,8 @@ pub(super) enum Fault {
     LosesRole,
     GetsRole,
     ToolTakes(u64),
+    /// Mirrors that the tool has started replay for so many looks.
+    Replays(u64),
     Busy(bool),
     Backup(bool),
     Behind(u64),
@@ -74,6 +79,8 @@ pub(super) fn fault() -> impl Strategy<Value = Fault> {
         pair.clone().prop_map(Fault::LoseMirror),
         pair.prop_map(Fault::LoseVolume),
         pod.clone().prop_map(Fault::CannotRewind),
+        pod.clone().prop_map(Fault::NoSsh),
+        pod.clone().prop_map(Fault::Ssh),
         pod.clone().prop_map(Fault::Away),
         pod.clone().prop_map(Fault::Back),
         pod.clone().prop_map(Fault::Hold),
@@ -89,6 +96,7 @@ pub(super) fn fault() -> impl Strategy<Value = Fault> {
         Just(Fault::LosesRole),
         Just(Fault::GetsRole),
         (1u64..300).prop_map(Fault::ToolTakes),
+        (0u64..60).prop_map(Fault::Replays),
         any::<bool>().prop_map(Fault::Busy),
         any::<bool>().prop_map(Fault::Backup),
         (0u64..128).prop_map(|mib| Fault::Behind(mib << 20)),

@@ -2,5 +2,6 @@
 
 mod faults;
 mod roles_observer;
+mod tool;
 mod walks;
 pub(super) mod world;

@@ -2,7 +2,7 @@
 
 use super::faults::{Fault, HOUR, PAIRS, fault, files};
 use super::roles_observer::{RolesObserver, roles};
-use super::world::{World, empty, half_made, old_primary};
+use super::world::{World, content, empty, half_made, old_primary};
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::status::Phase;
 use crate::recovery::facts::evidence::Evidence;
@@ -82,6 +82,8 @@ impl Walk {
                 }
             }
             Fault::CannotRewind(pod) => self.world.pods[pod].rewinds = false,
+            Fault::NoSsh(pod) => self.world.pods[pod].ssh = false,
+            Fault::Ssh(pod) => self.world.pods[pod].ssh = true,
             Fault::Away(pod) => self.world.pods[pod].answers = false,
             Fault::Back(pod) => self.world.pods[pod].answers = true,
             Fault::Hold(pod) => self.world.pods[pod].server.held = Some("disk".into()),
@@ -104,6 +106,7 @@ impl Walk {
             Fault::LosesRole => self.world.circumstances.not_in_charge = Some("another one writes".into()),
             Fault::GetsRole => self.world.circumstances.not_in_charge = None,
             Fault::ToolTakes(seconds) => self.takes = seconds,
+            Fault::Replays(looks) => self.world.to_replay = looks,
             Fault::Busy(busy) => self.world.busy = busy,
             Fault::Backup(runs) => self.world.backup = runs.then(|| "gpbackup".into()),
             Fault::Behind(bytes) => self.world.behind = bytes,
@@ -127,6 +130,7 @@ impl Walk {
     }
 
     fn look(&mut self) {
+        self.world.replay();
         if let Some((job, _)) = self.tool.take_if(|(_, ends)| *ends <= self.now) {
             let failure = match job {
                 Job::Segments(run) => self.world.run(&run),
@@ -139,7 +143,7 @@ impl Walk {
         let evidence = self.evidence(self.machine.wants_detail());
         self.roles.sees(&self.world, self.now);
         match self.machine.look(self.policy, &evidence, self.now) {
-            Step::Rest => {}
+            Step::Rest | Step::GiveUp(_) => {}
             Step::Announce(_, at) => self.roles.announced = Some(at),
             Step::CallOff(_) => self.roles.called_off(),
             Step::Rebalance(_) => self.begin_rebalance(),
@@ -184,6 +188,7 @@ impl Walk {
             let pod = self.world.index(&target.pod);
             let server = &self.world.pods[pod].server;
             assert!(!self.world.rows[pod].up, "a segment that is up");
+            assert_eq!(server.replayed, None, "a mirror that is on its way");
             assert!(self.world.serves(pod ^ 1), "on a double fault");
             if matches!(run.method, Method::Add | Method::Full) {
                 let nothing = server.directory == Some(DirectoryKind::Absent) && server.remains.is_none();
@@ -206,9 +211,13 @@ impl Walk {
         for pod in 0..PAIRS * 2 {
             self.happens(&Fault::Back(pod));
             self.happens(&Fault::Release(pod));
+            self.happens(&Fault::Ssh(pod));
         }
-        for pod in &mut self.world.pods {
-            if !pod.listed && !pod.own_copy {
+        for (i, pod) in self.world.pods.iter_mut().enumerate() {
+            // Whose copy a directory is that is not whole is known for a day.
+            let lost = pod.server.directory == Some(DirectoryKind::HalfMade)
+                && !self.kept.copy_unfinished(content(i / 2), self.now);
+            if lost || (!pod.listed && !pod.own_copy) {
                 pod.server = empty();
             }
         }

@@ -5,10 +5,10 @@ use crate::cluster::content::ContentId;
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::status::Phase;
 use crate::cluster::topology::Role;
+use crate::failover::lsn::Lsn;
 use crate::fixtures::row;
 use crate::recovery::facts::evidence::{Circumstances, Detail, Evidence, Pair, Place, Server, Swap};
 use crate::recovery::new_mirrors::lacking::Lacking;
-use crate::recovery::segments::method::{Method, Run};
 
 /// One pod of a pair.
 #[derive(Clone, Debug)]
@@ -21,6 +21,10 @@ pub(crate) struct Pod {
     pub listed: bool,
     /// Whether what lies there was left by a copy that was broken off.
     pub own_copy: bool,
+    /// Whether the tool reaches it.
+    pub ssh: bool,
+    /// What it has to replay before it streams; counts while it runs and does not.
+    pub to_replay: u64,
 }
 
 /// A whole server in its role.
@@ -31,6 +35,7 @@ pub(crate) fn server(role: Role) -> Server {
         held: None,
         active: Some(role),
         stopping: false,
+        replayed: None,
         directory: Some(match role.is_writable() {
             true => DirectoryKind::Primary,
             false => DirectoryKind::Standby,
@@ -41,6 +46,16 @@ pub(crate) fn server(role: Role) -> Server {
         tool: None,
         peers: 1000,
         room: None,
+    }
+}
+
+/// A mirror that has replayed so much, and receives nothing yet.
+pub(crate) fn replaying(place: u64) -> Server {
+    Server {
+        reason: "replays, but receives no stream".into(),
+        active: None,
+        replayed: Some(Lsn(place)),
+        ..server(Role::Mirror)
     }
 }
 
@@ -87,6 +102,8 @@ pub(crate) struct World {
     pub backup: Option<String>,
     /// Whether the tool that changes roles back does so.
     pub rebalances: bool,
+    /// What a mirror has to replay once the tool has started it.
+    pub to_replay: u64,
 }
 
 impl World {
@@ -105,6 +122,8 @@ impl World {
                     rewinds: true,
                     listed: true,
                     own_copy: false,
+                    ssh: true,
+                    to_replay: 0,
                 });
             }
         }
@@ -116,6 +135,7 @@ impl World {
             busy: false,
             backup: None,
             rebalances: true,
+            to_replay: 0,
         }
     }
 
@@ -228,73 +248,18 @@ impl World {
         }
     }
 
-    /// The tool stops what is out of place, FTS lets the others take over, and the tool brings back what it has stopped.
-    pub(crate) fn rebalance(&mut self) -> Option<String> {
-        if !self.rebalances {
-            return Some("cannot stop a server".into());
-        }
-        for pair in (0..self.contents())
-            .filter(|pair| self.is_swapped(*pair))
-            .collect::<Vec<_>>()
-        {
-            let (acting, preferred) = self.acting(pair);
-            if self.rows[preferred].up && self.pods[preferred].answers && self.pods[acting].answers {
-                self.fail_over(pair);
-                self.pods[acting].server = server(Role::Mirror);
-            }
-        }
-        None
-    }
-
-    /// The tool's work, as far as it can be done; what it says where it cannot.
-    pub(crate) fn run(&mut self, run: &Run) -> Option<String> {
-        if run.method == Method::Add {
-            self.list(run);
-        }
-        let mut failed = None;
-        for target in &run.targets {
-            let pod = self.index(&target.pod);
-            let works = self.pods[pod].answers && (run.method != Method::Incremental || self.pods[pod].rewinds);
-            match works && self.serves(pod ^ 1) {
-                true => {
-                    self.pods[pod].server = server(Role::Mirror);
-                    self.pods[pod].rewinds = true;
-                    self.pods[pod].own_copy = false;
-                }
-                false => failed = Some("could not find previous WAL record".to_string()),
-            }
-        }
-        failed
-    }
-
-    /// gpaddmirrors changes the catalog: for all contents, and only where nothing is in the way.
-    fn list(&mut self, run: &Run) {
-        assert_eq!(run.targets.len(), self.contents(), "for some contents alone");
-        for target in &run.targets {
-            let pod = self.index(&target.pod);
-            let server = &mut self.pods[pod].server;
-            if target.unfinished {
-                *server = empty();
-            }
-            assert_eq!(server.directory, Some(DirectoryKind::Absent), "over something");
-            // A server that the catalog lists, and that is not there, is refused; see start_decision.
-            server.phase = Phase::Refused;
-            self.pods[pod].listed = true;
-        }
-    }
-
-    /// A copy ends in the middle: before or after the catalog was changed, with or without files that it leaves.
-    pub(crate) fn break_off(&mut self, run: &Run, changed: bool, files: Option<Server>) {
-        if run.method == Method::Add && changed {
-            self.list(run);
-        }
-        let Some(files) = files.filter(|_| matches!(run.method, Method::Add | Method::Full)) else {
-            return;
-        };
-        for target in &run.targets {
-            let pod = self.index(&target.pod);
-            self.pods[pod].own_copy = true;
-            self.pods[pod].server = files.clone();
+    /// Mirrors go on; those that have replayed everything stream.
+    pub(crate) fn replay(&mut self) {
+        for pod in &mut self.pods {
+            let Some(Lsn(place)) = pod.server.replayed else {
+                continue;
+            };
+            let held = pod.server.held.take();
+            pod.server = match place < pod.to_replay {
+                true => replaying(place + 1),
+                false => server(Role::Mirror),
+            };
+            pod.server.held = held;
         }
     }
 

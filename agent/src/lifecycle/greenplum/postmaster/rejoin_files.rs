@@ -4,6 +4,7 @@
 use crate::engine::Greenplum;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::pod::paths::SERVER_FILE_MODE;
+use crate::sys::greenplum::tool_lock;
 use crate::sys::storage::fs::{remove_if_there, write_atomically};
 use anyhow::{Context, Result, bail};
 use std::io;
@@ -67,6 +68,11 @@ pub(super) async fn become_standby(pod: &Pod, greenplum: &Greenplum, dir: &Path,
         let write = move || write_atomically(&file, text.as_bytes(), SERVER_FILE_MODE);
         let written = pod.volume.run(write).await;
         written.with_context(|| format!("cannot write {}", dir.join(name).display()))?;
+    }
+    let files = dir.to_path_buf();
+    if let Err(error) = pod.volume.run(move || tool_lock::remove_stale(&files)).await {
+        // It is looked for again before each run.
+        tracing::warn!("cannot remove the lock of gprecoverseg from {}: {error}", dir.display());
     }
     tracing::info!(path = %dir.display(), dbid, "the old coordinator's directory is a standby's now");
     Ok(())

@@ -4,9 +4,11 @@ pub(in crate::lifecycle::greenplum) mod output;
 
 use crate::engine::Greenplum;
 use crate::lifecycle::pod::Pod;
-use anyhow::{Result, bail};
+use crate::sys::greenplum::tool_lock;
+use anyhow::Result;
 use gp_agent_core::greenplum::gpinitsystem::must_not_inherit;
-use gp_agent_core::greenplum::tool_output::{Level, Line, Reasons};
+use gp_agent_core::greenplum::tool_output::{Level, Line, Reasons, ToolFailure, Verdict};
+use std::process::ExitStatus;
 use std::time::Duration;
 use tokio::process::Command;
 
@@ -20,7 +22,7 @@ const NO_PASSWORD_FILE: &str = "/nonexistent/pgpass";
 /// environment alone, which only this user can read.
 ///
 /// # Errors
-/// It cannot be run, or fails; the reasons that it gave.
+/// It cannot be run, or fails; the reasons that it gave ([`ToolFailure`]).
 pub(crate) async fn run(
     pod: &Pod,
     greenplum: &Greenplum,
@@ -36,17 +38,45 @@ pub(crate) async fn run(
     if let Some(password) = password {
         give_password(&mut command, password);
     }
+    if name == "gprecoverseg" {
+        free_lock(pod).await;
+    }
     let mut reasons = Reasons::default();
+    let mut verdict = Verdict::default();
     let status = output::follow(&mut command, name, SILENT_FOR, |line| {
         log(name, line);
         reasons.feed(line);
+        verdict.feed(line);
     })
     .await?;
-    if !status.success() {
-        let why = reasons.summary().unwrap_or_else(|| "it gave no reason".into());
-        bail!("{name} failed ({status}): {why}");
+    ended(name, status, &reasons, verdict).map_err(anyhow::Error::from)
+}
+
+/// Locked out, it ends as if it had done its work.
+fn ended(name: &str, status: ExitStatus, reasons: &Reasons, verdict: Verdict) -> Result<(), ToolFailure> {
+    let what = match status.success() {
+        true if !verdict.locked_out => return Ok(()),
+        true => format!("{name} did nothing"),
+        false => format!("{name} failed ({status})"),
+    };
+    let why = reasons.summary().unwrap_or_else(|| "it gave no reason".into());
+    Err(ToolFailure {
+        why: format!("{what}: {why}"),
+        verdict,
+    })
+}
+
+/// A run of gprecoverseg that was killed has left its lock, and every later one would do nothing. Called before each of them.
+pub(crate) async fn free_lock(pod: &Pod) {
+    let dir = pod.dir().to_path_buf();
+    match pod.volume.run(move || tool_lock::remove_stale(&dir)).await {
+        Ok(true) => tracing::warn!(
+            "removed the lock of a gprecoverseg that was killed, in {}",
+            pod.dir().display()
+        ),
+        Ok(false) => {}
+        Err(error) => tracing::warn!("cannot remove the lock of a gprecoverseg that was killed: {error}"),
     }
-    Ok(())
 }
 
 /// Early releases of 7 take every password file for one that others can read, and then a word of their own in place of any
@@ -89,9 +119,37 @@ pub(in crate::lifecycle::greenplum) fn command(greenplum: &Greenplum, pod: &Pod,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::process::ExitStatusExt;
 
     /// The password that gppylib/db/dbconn.py of such a release logs in with.
     const RULE: &str = r#"if [ -e "${PGPASSFILE-$HOME/.pgpass}" ]; then printf pass; else printf %s "$PGPASSWORD"; fi"#;
+
+    #[test]
+    fn a_tool_that_was_locked_out_has_not_succeeded() {
+        let end = |code: i32, locked_out: bool| {
+            let (mut reasons, verdict) = (
+                Reasons::default(),
+                Verdict {
+                    locked_out,
+                    ..Verdict::default()
+                },
+            );
+            reasons.feed(&Line::parse("error: it is already running").unwrap());
+            let status = ExitStatus::from_raw(code << 8);
+            ended("gprecoverseg", status, &reasons, verdict)
+                .err()
+                .map(|failure| failure.why)
+        };
+        assert_eq!(end(0, false), None);
+        assert_eq!(
+            end(0, true).unwrap(),
+            "gprecoverseg did nothing: error: it is already running"
+        );
+        assert_eq!(
+            end(1, false).unwrap(),
+            "gprecoverseg failed (exit status: 1): error: it is already running"
+        );
+    }
 
     #[tokio::test]
     async fn a_tool_that_refuses_every_password_file_logs_in_with_the_given_one() {

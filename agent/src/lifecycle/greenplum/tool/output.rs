@@ -4,11 +4,13 @@ use crate::sys::text::next_line;
 use anyhow::{Context, Result, bail};
 use gp_agent_core::greenplum::tool_output::Line;
 use rustix::process::{Pid, Signal, kill_process_group};
+use std::collections::HashMap;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncRead, BufReader};
 use tokio::process::Command;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// What was written last may still be on its way when the tool has ended; a server that it started keeps the pipe open.
 const LAST_WORDS: Duration = Duration::from_millis(200);
@@ -35,11 +37,16 @@ pub(in crate::lifecycle::greenplum) async fn follow(
     let (sender, mut lines) = mpsc::channel(64);
     tokio::spawn(forward(child.stdout.take(), sender.clone()));
     tokio::spawn(forward(child.stderr.take(), sender));
+    let mut news = News::default();
+    let mut heard = Instant::now();
     let status = loop {
         tokio::select! {
-            Some(line) = lines.recv() => see(&line),
+            Some(line) = lines.recv() => if news.is(&line) {
+                heard = Instant::now();
+                see(&line);
+            },
             status = child.wait() => break status?,
-            () = tokio::time::sleep(silent_for) => {
+            () = tokio::time::sleep_until(heard + silent_for) => {
                 bail!("said nothing for {} s and was killed", silent_for.as_secs())
             }
         }
@@ -47,9 +54,24 @@ pub(in crate::lifecycle::greenplum) async fn follow(
     // What it started in the background is to stay.
     group.0 = None;
     while let Ok(Some(line)) = tokio::time::timeout(LAST_WORDS, lines.recv()).await {
-        see(&line);
+        if news.is(&line) {
+            see(&line);
+        }
     }
     Ok(status)
+}
+
+/// What differs from the last that was said. gprecoverseg tells every second how far each copy is, whether it goes on or not:
+/// `host (dbid 4): ...`; several take turns.
+#[derive(Default)]
+struct News(HashMap<String, Line>);
+
+impl News {
+    fn is(&mut self, line: &Line) -> bool {
+        let copy = line.text.split_once("): ").filter(|(copy, _)| copy.contains(" (dbid "));
+        let of = copy.map_or("", |(copy, _)| copy).to_string();
+        self.0.insert(of, line.clone()).as_ref() != Some(line)
+    }
 }
 
 async fn forward<R: AsyncRead + Unpin>(stream: Option<R>, lines: mpsc::Sender<Line>) {
@@ -113,6 +135,18 @@ mod tests {
         assert!(status.unwrap().success());
         let pid = Pid::from_raw(pid).unwrap();
         rustix::process::kill_process(pid, Signal::KILL).unwrap();
+    }
+
+    #[test]
+    fn a_tool_that_says_the_same_again_and_again_is_silent() {
+        let mut seen = Vec::new();
+        let silent = Duration::from_millis(500);
+        let script = "while sleep 0.02; do echo 'a (dbid 4): 7%'; echo 'b (dbid 5): 9%'; done";
+        let error = block_on(follow(&mut bash(script), "x", silent, |line| {
+            seen.push(line.text.clone());
+        }));
+        assert!(error.unwrap_err().to_string().contains("said nothing"));
+        assert_eq!(seen, ["a (dbid 4): 7%", "b (dbid 5): 9%"]);
     }
 
     #[test]

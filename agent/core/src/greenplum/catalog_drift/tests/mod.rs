@@ -187,8 +187,8 @@ fn after_a_failover_the_old_primary_waits() {
     });
     insta::assert_snapshot!(said, @"
     segment-a-0: error postgres segment-a-0: the directory is a primary's, and its server runs as one: two servers take writes, but the catalog says m/p n d: the other one took over; at once, in this pod: gp-agent hold; pg_ctl stop -D /greenplum/gpseg0 -m immediate; gp-agent resume; then in the active coordinator's pod: gprecoverseg -a makes it the mirror again; its agent does so by itself where recovery.segments is auto, and says what it waits for
-    segment-a-0: error postgres segment-a-0, segment-b-0: content 0 has two primaries that run: segment-a-0 and segment-b-0; find out which one is the older (gp-agent status --json: directory.timeline); there, at once: gp-agent hold, and pg_ctl stop -m immediate
-    segment-b-0: error postgres segment-a-0, segment-b-0: content 0 has two primaries that run: segment-a-0 and segment-b-0; find out which one is the older (gp-agent status --json: directory.timeline); there, at once: gp-agent hold, and pg_ctl stop -m immediate
+    segment-a-0: error postgres segment-a-0, segment-b-0: content 0 has two primaries that run: segment-a-0 and segment-b-0; find out which one is the older (gp-agent status --json: directory.timeline); there, at once: gp-agent hold, and stop it (in segment-a-0: pg_ctl stop -m immediate -D /greenplum/gpseg0; in segment-b-0: pg_ctl stop -m immediate -D /greenplum/mirror/gpseg0)
+    segment-b-0: error postgres segment-a-0, segment-b-0: content 0 has two primaries that run: segment-a-0 and segment-b-0; find out which one is the older (gp-agent status --json: directory.timeline); there, at once: gp-agent hold, and stop it (in segment-a-0: pg_ctl stop -m immediate -D /greenplum/gpseg0; in segment-b-0: pg_ctl stop -m immediate -D /greenplum/mirror/gpseg0)
     segment-b-0: warning postgres segment-b-0: content 0 is served by segment-b-0, made as its mirror; the other one is brought back as its mirror once its pod is there, with recovery.segments: manual by gp-agent recover; then in the active coordinator's pod: gp-agent rebalance changes them back
     ");
     // Recovered, not yet changed back.
@@ -248,11 +248,11 @@ fn directories_that_say_something_else() {
         );
     });
     insta::assert_snapshot!(said, @r"
-    coordinator-1: error postgres coordinator-1: the directory is a coordinator's, and its server runs as one: two servers take writes, but the catalog says m/m s u: the other one took over; at once, in this pod: gp-agent hold; pg_ctl stop -D /greenplum/gpseg-1 -m immediate; then set the directory aside (in this pod: gp-agent hold; mv /greenplum/gpseg-1 /greenplum/gpseg-1.old; gp-agent resume); then in the active coordinator's pod: gpinitstandby -a -r, and gpinitstandby -a -s coordinator-1.gp -P 5432 -S /greenplum/gpseg-1
+    coordinator-1: error postgres coordinator-1: the directory is a coordinator's, and its server runs as one: two servers take writes, but the catalog says m/m s u: the other one took over; at once, in this pod: gp-agent hold; pg_ctl stop -D /greenplum/gpseg-1 -m immediate; then set the directory aside (in this pod: gp-agent hold; pg_ctl stop -m fast -D /greenplum/gpseg-1; mv /greenplum/gpseg-1 /greenplum/gpseg-1.old; gp-agent resume); then in the active coordinator's pod: gpinitstandby -a -r, and gpinitstandby -a -s coordinator-1.gp -P 5432 -S /greenplum/gpseg-1
     segment-a-0: error postgres segment-a-0: the directory is a mirror's, but the catalog says p/p s u; FTS promotes it when it next looks: select gp_request_fts_probe_scan(); if that does not help, see the server's log
     segment-b-0: error postgres segment-b-0: there is no data directory, but the catalog says m/m s u; once FTS has marked it down (select gp_request_fts_probe_scan(), gp_fts_mark_mirror_down_grace_period after its stream ended), in the active coordinator's pod: gprecoverseg -a -F copies it from its primary; its agent fills a new volume by itself where recovery.segments is auto
-    coordinator-0: error postgres coordinator-0, coordinator-1: two coordinators run: coordinator-0 and coordinator-1; their catalogs drift apart; find out which one is the older (gp-agent status --json: directory.timeline); there, at once: gp-agent hold, and pg_ctl stop -m immediate
-    coordinator-1: error postgres coordinator-0, coordinator-1: two coordinators run: coordinator-0 and coordinator-1; their catalogs drift apart; find out which one is the older (gp-agent status --json: directory.timeline); there, at once: gp-agent hold, and pg_ctl stop -m immediate
+    coordinator-0: error postgres coordinator-0, coordinator-1: two coordinators run: coordinator-0 and coordinator-1; their catalogs drift apart; find out which one is the older (gp-agent status --json: directory.timeline); there, at once: gp-agent hold, and stop it (in coordinator-0: pg_ctl stop -m immediate -D /greenplum/gpseg-1; in coordinator-1: pg_ctl stop -m immediate -D /greenplum/gpseg-1)
+    coordinator-1: error postgres coordinator-0, coordinator-1: two coordinators run: coordinator-0 and coordinator-1; their catalogs drift apart; find out which one is the older (gp-agent status --json: directory.timeline); there, at once: gp-agent hold, and stop it (in coordinator-0: pg_ctl stop -m immediate -D /greenplum/gpseg-1; in coordinator-1: pg_ctl stop -m immediate -D /greenplum/gpseg-1)
     ");
     let lost = found(&catalog(&HEALTHY), |entries| {
         status(entries, "segment-b-0").directory.kind = "half-made".into();
@@ -271,9 +271,9 @@ fn rows_without_pods_and_pods_without_rows() {
         "5|1|p|p|n|u|40000|segment-a-1.gp|segment-a-1.gp|/greenplum/gpseg1",
     ];
     insta::assert_snapshot!(found(&catalog(&rows), |_| {}), @r#"
-    coordinator-1: warning postgres coordinator-1: the catalog of coordinator-0 does not list this pod; set the directory aside (in this pod: gp-agent hold; mv /greenplum/gpseg-1 /greenplum/gpseg-1.old; gp-agent resume); then in the active coordinator's pod: gpinitstandby -a -s coordinator-1.gp -P 5432 -S /greenplum/gpseg-1
+    coordinator-1: warning postgres coordinator-1: the catalog of coordinator-0 does not list this pod; set the directory aside (in this pod: gp-agent hold; pg_ctl stop -m fast -D /greenplum/gpseg-1; mv /greenplum/gpseg-1 /greenplum/gpseg-1.old; gp-agent resume); then in the active coordinator's pod: gpinitstandby -a -s coordinator-1.gp -P 5432 -S /greenplum/gpseg-1
     segment-a-0: error postgres segment-a-0: the catalog has port 40001 and not 40000, directory /greenplum/primary/gpseg0 and not /greenplum/gpseg0; ports and directories of a cluster that exists cannot be changed in cluster.yaml: put the old values back
-    segment-b-0: error postgres segment-b-0: the catalog of coordinator-0 does not list this pod; mount the right volume, or set the directory aside (in this pod: gp-agent hold; mv /greenplum/mirror/gpseg0 /greenplum/mirror/gpseg0.old; gp-agent resume); then in the active coordinator's pod: gpaddmirrors -a -i FILE, with a line for each mirror, for this one "0|segment-b-0.gp|50000|/greenplum/mirror/gpseg0"
+    segment-b-0: error postgres segment-b-0: the catalog of coordinator-0 does not list this pod; mount the right volume, or set the directory aside (in this pod: gp-agent hold; pg_ctl stop -m fast -D /greenplum/mirror/gpseg0; mv /greenplum/mirror/gpseg0 /greenplum/mirror/gpseg0.old; gp-agent resume); then in the active coordinator's pod: gpaddmirrors -a -i FILE, with a line for each mirror, for this one "0|segment-b-0.gp|50000|/greenplum/mirror/gpseg0"
     coordinator-0: warning postgres segment-a-1.gp:40000: the catalog lists content 1 there (p/p n u), and cluster.yaml has no such pod; raise segments.count when gpexpand made it; otherwise put the pod back into cluster.yaml, or do what the pod that it should be in says
     "#);
 }
@@ -304,7 +304,7 @@ fn after_the_standby_was_activated() {
             None,
         );
     });
-    insta::assert_snapshot!(said, @"coordinator-0: warning postgres coordinator-0: the catalog of coordinator-1 does not list this pod; set the directory aside (in this pod: gp-agent hold; mv /greenplum/gpseg-1 /greenplum/gpseg-1.old; gp-agent resume); then in the active coordinator's pod: gpinitstandby -a -s coordinator-0.gp -P 5432 -S /greenplum/gpseg-1");
+    insta::assert_snapshot!(said, @"coordinator-0: warning postgres coordinator-0: the catalog of coordinator-1 does not list this pod; set the directory aside (in this pod: gp-agent hold; pg_ctl stop -m fast -D /greenplum/gpseg-1; mv /greenplum/gpseg-1 /greenplum/gpseg-1.old; gp-agent resume); then in the active coordinator's pod: gpinitstandby -a -s coordinator-0.gp -P 5432 -S /greenplum/gpseg-1");
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Single decisions.
 
+mod outcomes;
+mod wishes;
+
 use super::facts::role_changes::Change;
 use super::machine::steps::{Policy, Recovery, Step, Wish};
 use super::roles::attempts::RebalanceAttempts;
@@ -10,6 +13,7 @@ use super::simulation::world::{World, content, empty, old_primary, server};
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::status::Phase;
 use crate::cluster::topology::Role;
+use crate::greenplum::tool_output::ToolFailure;
 
 const AUTO: Policy = Policy {
     auto: true,
@@ -207,9 +211,9 @@ fn what_forbids_it() {
     gpexpand (process 7) is at work
     coordinator-1 has the role
     the primary of content 0 changed 3 times within half an hour; find out why, in the logs of both servers; then gp-agent recover pod-0 in the active coordinator's pod brings it back at once; when half an hour has passed without another change, it comes back by itself where recovery.segments is auto
-    content 0 has damaged pages: 2 checksums failed; find out which server has the whole data before anything is copied over the other (pg_checksums, amcheck, gpcheckcat)
+    content 0 has damaged pages: 2 checksums failed; find out which server has the whole data before anything is copied over the other (pg_checksums, amcheck, gpcheckcat); once the pages are mended, in pod-1, in each database named: PGOPTIONS='-c gp_role=utility' psql -d DATABASE -c 'select pg_stat_reset()' ends the count; or gp-agent recover pod-0 in the active coordinator's pod copies from pod-1 all the same
     pod-0 is held: new disk; gp-agent resume in pod-0
-    somebody stopped the server of pod-0; start it as it was stopped (gpstart, pg_ctl start), or gp-agent recover with the name of the pod
+    somebody stopped the server of pod-0; start it as it was stopped (gpstart, pg_ctl start -D <data directory>), or gp-agent recover with the name of the pod
     pod-0: the other one took over
     pod-0 has database 8 on its volume, and its primary has 7; mount the right volume in pod-0, or set the directory aside
     pod-0: the volume at /greenplum is read-only; mend what gp-agent check in pod-0 says: the volume at /greenplum is read-only
@@ -229,7 +233,9 @@ fn after_incremental_and_differential_a_person_decides() {
     let mut ways = Vec::new();
     while let Some((at, way)) = until_run(&mut machine, AUTO, &world, now, 3 * 3600) {
         ways.push(way);
-        machine.ended(Some("could not find common ancestor".into()), at + 5);
+        let mut failure = ToolFailure::from("could not find common ancestor");
+        failure.verdict.program_failed = true;
+        machine.ended(Some(failure), at + 5);
         now = at + 10;
     }
     assert_eq!(ways, [Method::Incremental, Method::Incremental, Method::Differential]);
@@ -285,7 +291,7 @@ fn one_that_fails_does_not_stop_the_others() {
     world.fail_over(0);
     let mut machine = machine();
     let (at, _) = until_run(&mut machine, AUTO, &world, 0, 100).unwrap();
-    machine.ended(Some("no".into()), at + 5);
+    machine.ended(None, at + 5);
     world.lose_mirror(1, old_primary());
     let (then, _) = until_run(&mut machine, AUTO, &world, at + 10, 300).unwrap();
     assert_eq!(machine.status(then).activity.unwrap().pods, ["pod-0", "pod-3"]);

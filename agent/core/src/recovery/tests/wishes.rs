@@ -1,0 +1,83 @@
+//! What somebody asks for has its moment.
+
+use super::{AUTO, MANUAL, machine, until_run};
+use crate::cluster::directory::DirectoryKind;
+use crate::recovery::machine::steps::{Recovery, Step, Wish};
+use crate::recovery::segments::method::Method;
+use crate::recovery::simulation::world::{World, content, half_made};
+
+fn full(pod: &str) -> Wish {
+    Wish {
+        pod: Some(pod.into()),
+        full: true,
+    }
+}
+
+/// What is told in so many seconds.
+fn told(machine: &mut Recovery, world: &World, from: u64, seconds: u64) -> Vec<String> {
+    let looks = (from..from + seconds).step_by(5);
+    let steps = looks.map(|now| machine.look(MANUAL, &world.evidence(), now));
+    let told = steps.filter_map(|step| match step {
+        Step::GiveUp(why) => Some(why),
+        _ => None,
+    });
+    told.collect()
+}
+
+#[test]
+fn a_wish_does_not_outlive_what_hinders_it() {
+    let mut world = World::new(1);
+    world.lose_mirror(0, half_made());
+    let mut machine = machine();
+    assert_eq!(until_run(&mut machine, MANUAL, &world, 0, 100), None);
+    machine.ask(full("pod-1"), &world.evidence(), 100).unwrap();
+    world.circumstances.at_work = Some("gpexpand (process 7) is at work".into());
+    let words = told(&mut machine, &world, 105, 3600);
+    assert_eq!(
+        words,
+        ["pod-1: not begun within 120 s: gpexpand (process 7) is at work; ask again"]
+    );
+    world.circumstances.at_work = None;
+    assert_eq!(
+        until_run(&mut machine, AUTO, &world, 3700, 3600),
+        None,
+        "nobody wants that now"
+    );
+}
+
+#[test]
+fn who_asks_knows_of_the_damage() {
+    let mut world = World::new(1);
+    world.fail_over(0);
+    world.circumstances.damaged.extend([(content(0), "2 pages".into())]);
+    let mut machine = machine();
+    assert_eq!(until_run(&mut machine, AUTO, &world, 0, 600), None);
+    let wish = Wish {
+        full: false,
+        ..full("pod-0")
+    };
+    machine.ask(wish, &world.evidence(), 600).unwrap();
+    assert!(until_run(&mut machine, AUTO, &world, 605, 60).is_some());
+}
+
+#[test]
+fn a_wish_is_served_after_a_run_of_others() {
+    let mut world = World::new(2);
+    world.fail_over(0);
+    world.lose_mirror(1, half_made());
+    let mut machine = machine();
+    let at = 60;
+    assert_eq!(until_run(&mut machine, AUTO, &world, 0, at), None);
+    machine.ask(full("pod-3"), &world.evidence(), at).unwrap();
+    let (began, way) = until_run(&mut machine, AUTO, &world, at + 5, 60).unwrap();
+    assert_eq!(
+        (way, machine.status(began).activity.unwrap().pods),
+        (Method::Incremental, vec!["pod-0".to_string()])
+    );
+    let run = machine.work.as_ref().unwrap().run.clone();
+    machine.ended(world.run(&run), began + 5);
+    world.probe();
+    let then = until_run(&mut machine, AUTO, &world, began + 10, 60);
+    assert_eq!(then.map(|(_, way)| way), Some(Method::Full));
+    assert_eq!(world.pods[3].server.directory, Some(DirectoryKind::HalfMade));
+}
