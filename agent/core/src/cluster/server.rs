@@ -6,7 +6,6 @@ use super::replication::Link;
 use super::status::Tablespace;
 use super::topology::Role;
 use crate::cluster::replay_pause::PauseCause;
-use crate::failover::lsn::Lsn;
 
 /// How the question was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,8 +58,8 @@ pub struct ServerReport {
     pub pause: Option<PauseCause>,
     /// Its tablespaces.
     pub tablespaces: Vec<Tablespace>,
-    /// Up to where a replica that refuses SQL has replayed.
-    pub replayed: Option<Lsn>,
+    /// Up to where a replica that refuses SQL has replayed, in bytes from the beginning of the write-ahead log.
+    pub replayed: Option<u64>,
 }
 
 impl ServerReport {

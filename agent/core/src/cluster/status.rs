@@ -6,7 +6,6 @@ use super::failover_status::FailoverStatus;
 pub use super::phase::Phase;
 use super::recovery_status::RecoveryStatus;
 use super::topology::Role;
-use crate::failover::lsn::Lsn;
 use crate::finding::Finding;
 use serde::{Deserialize, Serialize};
 
@@ -60,9 +59,10 @@ pub struct PostmasterStatus {
     pub answered_at: u64,
     /// Seconds the last question took.
     pub answer_seconds: f64,
-    /// Up to where a replica that refuses SQL has replayed, by its own words (Greenplum).
+    /// Up to where a replica that refuses SQL has replayed, by its own words (Greenplum), in bytes from the beginning of the
+    /// write-ahead log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replayed: Option<Lsn>,
+    pub replayed: Option<u64>,
 }
 
 /// One end of streaming replication.

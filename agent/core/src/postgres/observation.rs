@@ -139,7 +139,7 @@ impl Observation {
             phase,
             pause: self.pause_cause.clone(),
             tablespaces: self.tablespaces.clone(),
-            replayed: self.replayed,
+            replayed: self.replayed.map(|place| place.0),
         }
     }
 

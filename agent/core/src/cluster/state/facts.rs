@@ -12,7 +12,6 @@ use crate::cluster::server::ServerAnswer;
 use crate::cluster::status::{HungVolume, PeersStatus, SshStatus, Tablespace, TlsStatus};
 use crate::cluster::topology::{Member, Role};
 use crate::cluster::volume::{VolumeFacts, VolumeRoom};
-use crate::failover::lsn::Lsn;
 
 /// Everything that is known of the pod but its findings. Whoever looks gets a shared reference: only [`super::PodState::on`]
 /// changes it.
@@ -197,8 +196,8 @@ pub struct Answered {
     pub at: u64,
     /// Seconds that it took.
     pub seconds: f64,
-    /// Up to where the server has replayed, where it is a replica that refuses SQL.
-    pub replayed: Option<Lsn>,
+    /// Up to where the server has replayed, where it is a replica that refuses SQL; in bytes.
+    pub replayed: Option<u64>,
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ pub struct ToolFailure {
 
 impl ToolFailure {
     /// Whether its work on that server failed, and not something else of the run. `alone`: it had no other server to work on.
-    pub fn is_of(&self, row: &Segment, alone: bool) -> bool {
+    pub(crate) fn is_of(&self, row: &Segment, alone: bool) -> bool {
         let verdict = &self.verdict;
         verdict.failed_on.iter().any(|server| server.is(row)) || (alone && verdict.program_failed)
     }

@@ -8,7 +8,6 @@ use crate::cluster::pairing::Pairing;
 use crate::cluster::report::PodReport;
 use crate::cluster::status::{Phase, PodStatus, StorageStatus};
 use crate::cluster::topology::{Role, Topology};
-use crate::failover::lsn::Lsn;
 use crate::finding::{Area, Finding, Severity};
 use crate::recovery::new_mirrors::lacking;
 use crate::recovery::new_mirrors::lacking::Lacking;
@@ -114,8 +113,8 @@ pub struct Server {
     pub active: Option<Role>,
     /// Whether that is to end.
     pub stopping: bool,
-    /// Up to where a replica that refuses SQL has replayed.
-    pub replayed: Option<Lsn>,
+    /// Up to where a replica that refuses SQL has replayed, in bytes.
+    pub replayed: Option<u64>,
     /// What its directory is.
     pub directory: Option<DirectoryKind>,
     /// What the volume has of a database where the directory is not whole.

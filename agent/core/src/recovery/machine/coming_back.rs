@@ -3,7 +3,6 @@
 use crate::cluster::content::ContentId;
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::status::Phase;
-use crate::failover::lsn::Lsn;
 use crate::recovery::facts::evidence::{Pair, Server};
 use std::collections::BTreeMap;
 
@@ -16,7 +15,7 @@ pub(in crate::recovery) struct ComingBack(BTreeMap<ContentId, Progress>);
 
 #[derive(Clone, Copy, Debug)]
 struct Progress {
-    replayed: Option<Lsn>,
+    replayed: Option<u64>,
     /// Since when it is there.
     since: u64,
 }

@@ -5,7 +5,6 @@ use crate::cluster::content::ContentId;
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::status::Phase;
 use crate::cluster::topology::Role;
-use crate::failover::lsn::Lsn;
 use crate::fixtures::row;
 use crate::recovery::facts::evidence::{Circumstances, Detail, Evidence, Pair, Place, Server, Swap};
 use crate::recovery::new_mirrors::lacking::Lacking;
@@ -54,7 +53,7 @@ pub(crate) fn replaying(place: u64) -> Server {
     Server {
         reason: "replays, but receives no stream".into(),
         active: None,
-        replayed: Some(Lsn(place)),
+        replayed: Some(place),
         ..server(Role::Mirror)
     }
 }
@@ -251,7 +250,7 @@ impl World {
     /// Mirrors go on; those that have replayed everything stream.
     pub(crate) fn replay(&mut self) {
         for pod in &mut self.pods {
-            let Some(Lsn(place)) = pod.server.replayed else {
+            let Some(place) = pod.server.replayed else {
                 continue;
             };
             let held = pod.server.held.take();
