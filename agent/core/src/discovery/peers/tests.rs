@@ -204,7 +204,10 @@ fn a_pod_that_is_not_in_dns_is_one_finding() {
     map.get_mut("a").unwrap().failed("NXDOMAIN".into(), START + 1);
     let list = findings(&topology(&pods), &map, &matter, START + 200);
     let of_a: Vec<_> = list.iter().filter(|f| f.subject.starts_with("a.")).collect();
-    assert!(of_a.len() == 1 && of_a[0].what.contains("cannot be looked up"), "{list:?}");
+    assert!(
+        of_a.len() == 1 && of_a[0].what.contains("cannot be looked up"),
+        "{list:?}"
+    );
     assert_eq!(list.len(), 3, "{list:?}");
 }
 
