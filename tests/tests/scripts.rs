@@ -85,11 +85,17 @@ fn no_other_engine_is_asked_than_the_one_that_was_chosen() {
         fs::write(&file, format!("#!/bin/sh\n{does}\n")).unwrap();
         Command::new("chmod").arg("0755").arg(file).status().unwrap();
     }
+    // Nobody may not read wherever this source tree is.
+    let image = bin.path().join("image");
+    fs::create_dir(&image).unwrap();
+    for name in ["lib.sh", "engine.sh", "libraries.sh"] {
+        fs::write(image.join(name), fs::read(root().join("image").join(name)).unwrap()).unwrap();
+    }
     let ask = |host: Option<&str>, context: &str| {
         // As nobody: root needs no sudo.
         let mut bash = Command::new("setpriv");
         bash.args(["--reuid", "65534", "--clear-groups", "bash", "-c", ENGINES, "bash"])
-            .args([root(), bin.path()])
+            .args([bin.path(), bin.path()])
             .env("HOME", "/nonexistent")
             .env("CHOSEN", context)
             .env_remove("DOCKER_HOST")
