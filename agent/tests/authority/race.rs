@@ -67,6 +67,8 @@ async fn a_writer_that_is_stopped_writes_nothing_late() {
             }
             Err(WriteError::Conflict) => {}
             Err(WriteError::Failed(AuthorityError::Unavailable(_))) => eprintln!("stopped while it held the lock"),
+            // The next round reads whether it came.
+            Err(WriteError::Unknown(error)) => eprintln!("a slow disk: {error}"),
             Err(other) => panic!("{other}"),
         }
         kill_process(pid, Signal::CONT).unwrap();
