@@ -4,10 +4,8 @@ use crate::cluster::content::ContentId;
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::status::Phase;
 use crate::recovery::facts::evidence::{Pair, Server};
+use crate::recovery::segments::judgement::COMES_BACK_SECONDS;
 use std::collections::BTreeMap;
-
-/// A mirror that starts, or replays, gets so long, and so long again whenever it has replayed more.
-const COMES_BACK_SECONDS: u64 = 60;
 
 /// By content, the mirror that has no stream yet.
 #[derive(Clone, Debug, Default)]

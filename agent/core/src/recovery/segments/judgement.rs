@@ -13,8 +13,9 @@ use crate::recovery::new_mirrors::lacking::Lacking;
 use crate::recovery::obstacle::Obstacle;
 use crate::recovery::roles::attempts::RebalanceAttempts;
 
-/// A server that starts, or a mirror that has lost its stream, gets so long to come back by itself.
-const COMES_BACK_SECONDS: u64 = 60;
+/// A server that starts, or a mirror that has lost its stream, gets so long to come back by itself; one that replays as long again
+/// whenever it has replayed more.
+pub(in crate::recovery) const COMES_BACK_SECONDS: u64 = 60;
 /// So long its partner has to have been a primary that serves.
 const PRIMARY_STEADY_SECONDS: u64 = 20;
 /// So many changes of the primary within half an hour that nobody asked for are too many for the agent to bring a server back
