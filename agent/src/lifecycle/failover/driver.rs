@@ -17,7 +17,7 @@ use crate::sys::process::init_channel::Heartbeat;
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::config::{FailoverMode, OnPodDelete};
 use gp_agent_core::failover::candidate::{
-    Action, Candidate, Command, Event, LocalFacts, Me, Outcome, PeerFacts, Permit, Server,
+    Action, Candidate, Command, Event, LocalFacts, Me, Outcome, PeerAnswer, Permit, Server,
 };
 use gp_agent_core::failover::record::{Holder, Mode};
 use gp_agent_core::failover::timing::Timing;
@@ -299,7 +299,7 @@ struct Peer {
 }
 
 impl Peer {
-    async fn ask(&self) -> Option<PeerFacts> {
+    async fn ask(&self) -> PeerAnswer {
         peer::ask(&self.pod, &self.partner, self.lease_seconds, self.authority).await
     }
 
@@ -317,7 +317,12 @@ impl Peer {
         let holder = pod.leadership.view().and_then(|view| view.holder);
         let until = clock::boottime() + timeouts::SHUTDOWN_SIGNALS_ARRIVE;
         while hand_over && holder.as_ref().is_some_and(|holder| holder.pod == pod.me.pod) && clock::boottime() < until {
-            hand_over = self.ask().await.is_some_and(|facts| !facts.draining);
+            hand_over = match self.ask().await {
+                PeerAnswer::Facts(facts) => !facts.draining,
+                // It lives.
+                PeerAnswer::NotUnderstood(_) => true,
+                PeerAnswer::Silent => false,
+            };
             sleep(PEER_EVERY / 5).await;
         }
         let _ = self.tell.send(Event::Draining { hand_over });

@@ -3,20 +3,27 @@
 use crate::lifecycle::peers::client::PeerClient;
 use crate::lifecycle::pod::Pod;
 use gp_agent_core::cluster::directory::DirectoryKind;
+use gp_agent_core::cluster::peer_error::PeerError;
+use gp_agent_core::cluster::report::Report;
 use gp_agent_core::cluster::status::{Phase, PodStatus};
 use gp_agent_core::cluster::topology::Member;
-use gp_agent_core::failover::candidate::{PeerFacts, Reply, Unable};
+use gp_agent_core::failover::candidate::{PeerAnswer, PeerFacts, Reply, Unable};
 use gp_agent_core::failover::promise::PromiseQuestion;
 use gp_agent_core::failover::record::Holder;
 use gp_agent_core::process::timeouts;
 
-/// What it says; `None` while it does not answer, or cannot be understood.
-pub(super) async fn ask(pod: &Pod, member: &Member, lease_seconds: u32, authority: &str) -> Option<PeerFacts> {
-    let report = PeerClient::of(pod)
-        .status(member, timeouts::PROMISE_ANSWERS)
-        .await
-        .ok()?;
-    facts(&report.status, lease_seconds, authority)
+/// What it says.
+pub(super) async fn ask(pod: &Pod, member: &Member, lease_seconds: u32, authority: &str) -> PeerAnswer {
+    let answer = PeerClient::of(pod).status(member, timeouts::PROMISE_ANSWERS).await;
+    heard(answer, lease_seconds, authority)
+}
+
+fn heard(answer: Result<Report, PeerError>, lease_seconds: u32, authority: &str) -> PeerAnswer {
+    match answer {
+        Ok(report) => facts(&report.status, lease_seconds, authority),
+        Err(PeerError::NotUnderstood(why)) => PeerAnswer::NotUnderstood(why),
+        Err(_) => PeerAnswer::Silent,
+    }
 }
 
 /// Asks for a promise not to touch the record.
@@ -34,14 +41,23 @@ pub(super) async fn promise(pod: &Pod, member: &Member, question: &PromiseQuesti
 }
 
 /// One that knows failover and does not know itself yet has not answered.
-fn facts(status: &PodStatus, lease_seconds: u32, authority: &str) -> Option<PeerFacts> {
+fn facts(status: &PodStatus, lease_seconds: u32, authority: &str) -> PeerAnswer {
     let unable = unable(status, lease_seconds, authority);
     let failover = status.failover.clone().unwrap_or_default();
-    let knows = status.failover.is_none() || !failover.runs() || !failover.uid.is_empty();
-    knows.then(|| PeerFacts {
+    if status.failover.is_some() && failover.runs() && failover.uid.is_empty() {
+        return PeerAnswer::Silent;
+    }
+    let word = &status.directory.kind;
+    let directory = DirectoryKind::from_word(word);
+    if directory.is_none() && !word.is_empty() {
+        return PeerAnswer::NotUnderstood(format!(
+            "it calls its data directory '{word}', which this agent does not know"
+        ));
+    }
+    PeerAnswer::Facts(PeerFacts {
         unable,
         draining: status.phase == Phase::Draining,
-        directory: DirectoryKind::from_word(&status.directory.kind).unwrap_or(DirectoryKind::Absent),
+        directory,
         timeline: status.directory.timeline.unwrap_or(0),
         writable: status.active_role.is_some_and(|role| role.is_writable()),
         pod: Holder {
@@ -90,7 +106,7 @@ mod tests {
     fn spoilt(spoil: impl FnOnce(&mut FailoverStatus)) -> Option<Unable> {
         let mut status = status();
         spoil(status.failover.get_or_insert_default());
-        facts(&status, 10, "file").and_then(|facts| facts.unable)
+        facts(&status, 10, "file").facts().and_then(|facts| facts.unable.clone())
     }
 
     #[test]
@@ -108,9 +124,23 @@ mod tests {
     }
 
     #[test]
+    fn who_is_not_understood_is_not_silent() {
+        let newer = PeerError::NotUnderstood("format 9".into());
+        assert_eq!(
+            heard(Err(newer), 10, "file"),
+            PeerAnswer::NotUnderstood("format 9".into())
+        );
+        let mut newer = status();
+        newer.directory.kind = "cold-standby".into();
+        assert!(matches!(facts(&newer, 10, "file"), PeerAnswer::NotUnderstood(_)));
+        let gone = PeerError::NoName("b".into());
+        assert_eq!(heard(Err(gone), 10, "file"), PeerAnswer::Silent);
+    }
+
+    #[test]
     fn who_does_not_know_itself_yet_is_silent() {
         let mut early = status();
         early.failover.get_or_insert_default().uid.clear();
-        assert_eq!(facts(&early, 10, "file"), None);
+        assert_eq!(facts(&early, 10, "file"), PeerAnswer::Silent);
     }
 }

@@ -44,8 +44,8 @@ impl Requests {
                 let writes = matches!(facts.server, Server::Writable { .. });
                 self.writes[0] = writes.then(|| self.own.clone());
             }
-            Event::Peer(facts) => {
-                let writes = facts.as_ref().filter(|facts| facts.writable);
+            Event::Peer(answer) => {
+                let writes = answer.facts().filter(|facts| facts.writable);
                 self.writes[1] = writes.map(|facts| facts.pod.clone());
             }
             _ => {}

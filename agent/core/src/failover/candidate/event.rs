@@ -1,6 +1,6 @@
 //! What happens to a candidate.
 
-use super::facts::{LocalFacts, PeerFacts};
+use super::facts::{LocalFacts, PeerAnswer};
 use crate::failover::lsn::Lsn;
 use crate::failover::record::{Holder, Mode, Seen, Version};
 
@@ -52,7 +52,7 @@ pub enum Event {
     /// This pod's directory and server as they are now.
     Local(LocalFacts),
     /// The other candidate's agent has answered, or has not.
-    Peer(Option<PeerFacts>),
+    Peer(PeerAnswer),
     /// It is proven that no process of that holder's server is left, and was so after the record had that version (R8).
     ProofOfDeath {
         /// Whose.

@@ -143,6 +143,27 @@ pub struct Receiver {
     pub session_ended: Option<Duration>,
 }
 
+/// What came of a question to the other candidate's agent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum PeerAnswer {
+    /// Nothing came from there.
+    Silent,
+    /// It answers, and this agent cannot tell what; in words. No silence, so nothing may follow from it that silence allows.
+    NotUnderstood(String),
+    /// What it says of itself.
+    Facts(PeerFacts),
+}
+
+impl PeerAnswer {
+    /// What it says of itself, if it says so.
+    pub fn facts(&self) -> Option<&PeerFacts> {
+        match self {
+            PeerAnswer::Facts(facts) => Some(facts),
+            PeerAnswer::Silent | PeerAnswer::NotUnderstood(_) => None,
+        }
+    }
+}
+
 /// What the other candidate's agent says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PeerFacts {
@@ -154,8 +175,8 @@ pub struct PeerFacts {
     pub draining: bool,
     /// The connection over which its server receives.
     pub stream: Option<String>,
-    /// What its directory says it is.
-    pub directory: DirectoryKind,
+    /// What its directory says it is; `None`: it has not looked at it yet.
+    pub directory: Option<DirectoryKind>,
     /// The timeline of its directory.
     pub timeline: u32,
     /// Whether its server takes writes.

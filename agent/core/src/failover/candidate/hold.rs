@@ -159,14 +159,17 @@ impl Candidate {
         let Some(own) = self.directory().filter(|d| d.kind == DirectoryKind::Primary) else {
             return false;
         };
-        if !absent || !starts || self.draining.is_some() {
+        if !absent || !starts || self.draining.is_some() || self.peer_unclear.is_some() {
             return false;
         }
         match &self.peer {
             Some(peer) if peer.epoch > 0 || peer.writable => false,
-            Some(peer) if peer.directory == DirectoryKind::Primary => own.fresh || peer.timeline < own.timeline,
-            Some(_) => true,
-            None => own.fresh || self.peer_silent && turn.reached(self.started + self.timing.lease()),
+            Some(peer) if peer.directory == Some(DirectoryKind::Primary) => {
+                own.fresh || peer.timeline < own.timeline
+            }
+            Some(peer) if peer.directory.is_some() => true,
+            // What it has is not known: as long as its volume is not looked at, it may as well be silent.
+            known => own.fresh || (self.peer_silent || known.is_some()) && turn.reached(self.started + self.timing.lease()),
         }
     }
 
@@ -190,7 +193,7 @@ impl Candidate {
             peer.epoch > memory.epoch || peer.writable || own.is_none_or(|own| peer.timeline > own.timeline)
         };
         let starts = self.start_wanted || matches!(self.server(), Some(Server::Writable { .. }));
-        let answered = self.peer.as_ref().filter(|_| !self.peer_silent);
+        let answered = self.peer.as_ref().filter(|_| !self.peer_silent && self.peer_unclear.is_none());
         starts && self.draining.is_none() && own.is_some() && answered.is_some_and(|peer| !later(peer))
     }
 }

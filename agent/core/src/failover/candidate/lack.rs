@@ -32,6 +32,8 @@ pub enum Lack {
     Unsettled,
     /// The other candidate's agent does not answer.
     PeerSilent,
+    /// The other candidate's agent answers and is not understood; in words.
+    PeerNotUnderstood(String),
     /// The other candidate says that it could not.
     PeerUnable(Unable),
     /// No standby is connected.
@@ -150,6 +152,9 @@ impl fmt::Display for Lack {
             Lack::Doubtful(doubt) => return doubt.fmt(f),
             Lack::FenceFailed(why) => return write!(f, "init cannot be told a deadline: {why}"),
             Lack::PeerUnable(why) => return why.fmt(f),
+            Lack::PeerNotUnderstood(why) => {
+                return write!(f, "the agent of the standby answers and is not understood: {why}");
+            }
             Lack::GivesUpEarly(after, least) => {
                 return write!(
                     f,

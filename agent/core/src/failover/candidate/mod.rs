@@ -53,7 +53,7 @@ mod view_of;
 
 pub use action::{Acquired, Action, Kill, Notice};
 pub use event::{Command, Ended, Event, Outcome, Reply, Ticket};
-pub use facts::{CommitsWait, Directory, LocalFacts, Me, PeerFacts, Receiver, Remembered, Server, Stream};
+pub use facts::{CommitsWait, Directory, LocalFacts, Me, PeerAnswer, PeerFacts, Receiver, Remembered, Server, Stream};
 pub use lack::{Doubt, Lack, Unable};
 pub use view::{Doing, Permit, Standing, View};
 
@@ -92,6 +92,8 @@ pub struct Candidate {
     /// When the other one's agent answered last.
     peer_heard: Duration,
     peer_silent: bool,
+    /// Why its last answer is not understood: it lives, and what it said before may be true no more.
+    peer_unclear: Option<String>,
     commits_wait: Option<bool>,
     /// How often they were told to wait: a proof of before proves nothing.
     waits_turn: u64,
@@ -150,6 +152,7 @@ impl Candidate {
             peer: None,
             peer_heard: now,
             peer_silent: false,
+            peer_unclear: None,
             commits_wait: None,
             waits_turn: 0,
             confirm_at: now,
@@ -210,7 +213,7 @@ impl Candidate {
             } => self.promise_asked(ticket, epoch, seconds, &by, turn),
             Event::PromiseAnswered { ticket, by, reply } => self.promise_answered(ticket, &by, reply, turn),
             Event::Local(facts) => self.see_local(facts, turn.now),
-            Event::Peer(facts) => self.see_peer(facts, turn.now),
+            Event::Peer(answer) => self.see_peer(answer, turn.now),
             Event::ProofOfDeath { holder, version } => self.proven_dead(&holder, &version, turn.now),
             Event::FenceFailed(why) => self.fence_has_failed(why, turn),
             Event::StartWanted => self.start_wanted = true,
@@ -258,11 +261,16 @@ impl Candidate {
         self.local = Some(facts);
     }
 
-    fn see_peer(&mut self, facts: Option<PeerFacts>, now: Duration) {
-        self.peer_silent = facts.is_none();
-        if let Some(facts) = facts {
+    fn see_peer(&mut self, answer: PeerAnswer, now: Duration) {
+        self.peer_silent = answer == PeerAnswer::Silent;
+        self.peer_unclear = None;
+        if !self.peer_silent {
             self.peer_heard = now;
-            self.peer = Some(facts);
+        }
+        match answer {
+            PeerAnswer::Silent => {}
+            PeerAnswer::NotUnderstood(why) => self.peer_unclear = Some(why),
+            PeerAnswer::Facts(facts) => self.peer = Some(facts),
         }
     }
 

@@ -221,10 +221,20 @@ impl Candidate {
         };
         let lives = *forced.seen.get_or_insert_with(|| known.seen.clone()) != known.seen;
         let writes = !self.peer_silent && self.peer.as_ref().is_some_and(|peer| peer.writable);
-        if lives || writes || self.draining.is_some() {
+        let refused = if lives || writes || self.draining.is_some() {
+            Some("the coordinator lives; nothing is taken by force from it (gp-agent switchover hands over)".to_string())
+        } else {
+            let unclear = |why: &String| {
+                format!(
+                    "the agent of the other coordinator answers and is not understood, so its server may be at work ({why}); \
+                     upgrade this pod's agent, or stop the other pod"
+                )
+            };
+            self.peer_unclear.as_ref().map(unclear)
+        };
+        if let Some(why) = refused {
             self.forced = None;
-            let why = "the coordinator lives; nothing is taken by force from it (gp-agent switchover hands over)";
-            turn.tell(Notice::Refused(why.into()));
+            turn.tell(Notice::Refused(why));
             return false;
         }
         let lease = self

@@ -141,6 +141,9 @@ impl Candidate {
         let Some(stream) = stream else {
             return Err(Lack::NotConnected);
         };
+        if let Some(why) = &self.peer_unclear {
+            return Err(Lack::PeerNotUnderstood(why.clone()));
+        }
         let peer = match &self.peer {
             Some(peer) if !(self.peer_silent && turn.reached(self.peer_heard + STANDBY_SILENT)) => peer,
             _ => return Err(Lack::PeerSilent),

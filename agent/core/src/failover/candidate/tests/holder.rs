@@ -38,7 +38,7 @@ pub(super) fn alone() -> Bench {
 pub(super) fn with_standby() -> Bench {
     let mut bench = alone();
     bench.now = 1_000;
-    bench.on(Event::Peer(Some(peer("b"))));
+    bench.on(Event::Peer(PeerAnswer::Facts(peer("b"))));
     let actions = bench.on(writable(Some(stream(false, 1_000))));
     assert!(actions.contains(&Action::CommitsWait(Some(TURN))), "{actions:?}");
     let actions = bench.at(2_000);
@@ -67,7 +67,7 @@ fn what_was_proven_before_commits_were_let_go_is_not_proven_afterwards() {
     let (ticket, _) = written(&actions).expect("it renews");
     bench.done(ticket);
     // A look that began when commits waited, and is told now.
-    bench.on(Event::Peer(Some(peer("b"))));
+    bench.on(Event::Peer(PeerAnswer::Facts(peer("b"))));
     let actions = bench.on(writable(Some(stream(true, 10_000))));
     assert!(actions.contains(&Action::CommitsWait(Some(TURN + 1))), "{actions:?}");
     assert!(written(&actions).is_none_or(|(_, record)| record.in_sync.is_none()));
@@ -117,7 +117,7 @@ fn r5_where_init_keeps_no_deadline_nobody_is_in_sync() {
     let mut bench = alone();
     bench.machine.me.fence = false;
     bench.now = 2_000;
-    bench.on(Event::Peer(Some(peer("b"))));
+    bench.on(Event::Peer(PeerAnswer::Facts(peer("b"))));
     let actions = bench.on(writable(Some(stream(true, 2_000))));
     assert!(!actions.contains(&Action::CommitsWait(Some(TURN))));
     assert_eq!(bench.machine.view().no_failover, Some(Lack::NoFence));
@@ -136,7 +136,7 @@ fn an_init_that_could_not_be_told_a_deadline_once_is_told_one_again() {
         Some(Lack::FenceFailed("no room".into()))
     );
     bench.now = 14_000;
-    let actions = bench.on(Event::Peer(Some(peer("b"))));
+    let actions = bench.on(Event::Peer(PeerAnswer::Facts(peer("b"))));
     assert!(actions.contains(&Action::CommitsWait(Some(TURN + 1))), "{actions:?}");
 }
 
@@ -157,7 +157,7 @@ fn r11_the_record_is_withdrawn_before_commits_wait_no_longer() {
 fn r11_a_standby_that_says_nothing_is_let_go_after_three_seconds_and_its_connection_ended() {
     let mut bench = with_standby();
     bench.now = 4_000;
-    let actions = bench.on(Event::Peer(None));
+    let actions = bench.on(Event::Peer(PeerAnswer::Silent));
     assert_eq!(written(&actions), None);
     let actions = bench.at(6_000);
     let (ticket, withdrawn) = written(&actions).expect("it withdraws");
@@ -210,7 +210,7 @@ fn with_the_authority_silent_the_promise_of_the_one_in_sync_counts_from_the_ques
         None,
         "a pod that was replaced"
     );
-    bench.on(Event::Peer(Some(peer("b"))));
+    bench.on(Event::Peer(PeerAnswer::Facts(peer("b"))));
     let actions = bench.at(7_500);
     let (ticket, _) = asked(&actions).expect("it asks again");
     bench.now = 8_000;

@@ -75,7 +75,7 @@ fn peer(uid: &str) -> PeerFacts {
         unable: None,
         draining: false,
         stream: Some("s".into()),
-        directory: DirectoryKind::Standby,
+        directory: Some(DirectoryKind::Standby),
         timeline: 1,
         writable: false,
         epoch: 1,

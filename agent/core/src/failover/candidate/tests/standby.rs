@@ -208,7 +208,7 @@ fn a_holder_promotes_no_standby_that_was_put_in_its_place_nor_one_beside_a_serve
         bench
     };
     let mut bench = taken();
-    bench.on(Event::Peer(Some(PeerFacts {
+    bench.on(Event::Peer(PeerAnswer::Facts(PeerFacts {
         writable: true,
         pod: pod(0, "a"),
         ..peer("b")
@@ -337,4 +337,22 @@ fn the_role_of_a_dead_server_is_taken_at_once_by_who_is_in_sync_and_by_nobody_el
     assert!(taken(streaming, left(Some(in_sync("b"))), together()));
     let alone = || standby(Some(3_000), None);
     assert!(!taken(streaming, left(Some(in_sync("b"))), alone()));
+}
+
+#[test]
+fn an_answer_that_is_not_understood_is_no_silence() {
+    let unclear = || Event::Peer(PeerAnswer::NotUnderstood("format 9".into()));
+    // Taken by force it is from nobody who answers.
+    let mut bench = watching(CommitsWait::Always, record(2, None));
+    bench.on(Event::Command(Command::AcceptDataLoss { by: "x".into() }));
+    let refused = |actions: &[Action]| actions.iter().any(|a| matches!(a, Action::Tell(Notice::Refused(_))));
+    let actions = bench.on(unclear());
+    assert!(refused(&actions), "{actions:?}");
+    assert_eq!(watch(&mut bench, 60_000), None);
+    // Nobody is shown to be dead while its agent answers.
+    let mut bench = watching(CommitsWait::Always, record(2, Some(in_sync("b"))));
+    bench.on(Event::Peer(PeerAnswer::Silent));
+    bench.on(unclear());
+    let prove = |actions: &[Action]| actions.iter().any(|a| matches!(a, Action::ProveDeath { .. }));
+    assert!((0..20).all(|step| !prove(&bench.at(3_000 + 500 * step))));
 }

@@ -17,7 +17,7 @@ fn pass(bench: &mut Bench, until: u64, facts: impl Fn(u64) -> Event) -> Vec<Acti
     while bench.now < until {
         bench.now += 500;
         let now = bench.now;
-        for event in [Event::Peer(Some(peer("b"))), facts(now), Event::Due] {
+        for event in [Event::Peer(PeerAnswer::Facts(peer("b"))), facts(now), Event::Due] {
             let actions = bench.on(event);
             if let Some((ticket, _)) = written(&actions) {
                 all.extend(bench.done(ticket));

@@ -4,7 +4,7 @@ use super::data::{Log, Stream};
 use super::pod::{Asked, Pod, me};
 use super::time::{global, local};
 use crate::failover::candidate::mutants::Mutant;
-use crate::failover::candidate::{Candidate, CommitsWait, Event, Outcome, Reply, Ticket};
+use crate::failover::candidate::{Candidate, CommitsWait, Event, Outcome, PeerAnswer, Reply, Ticket};
 use crate::failover::record::{Holder, Record, Seen, Version};
 use crate::failover::timing::Timing;
 
@@ -152,7 +152,7 @@ impl World {
         let facts = self.local_facts(p);
         self.tell(p, Event::Local(facts));
         let peer = self.peer_facts(p);
-        self.tell(p, Event::Peer(peer));
+        self.tell(p, Event::Peer(peer.map_or(PeerAnswer::Silent, PeerAnswer::Facts)));
         self.supervise(p);
         self.tell(p, Event::Due);
     }
