@@ -222,8 +222,7 @@ fn every_word_of_today_is_one_that_0_1_0_reads() {
     ];
     let severities = [Severity::Info, Severity::Warning, Severity::Error].into_iter().cycle();
     let areas = areas_of_0_1_0();
-    // That one is told as `bootstrapping` (Phase::on_the_wire).
-    for phase in Phase::ALL.into_iter().filter(|phase| *phase != Phase::Rejoining) {
+    for phase in Phase::ALL {
         for role in roles {
             let mut status = PodStatus::unknown("segment-a-0");
             status.phase = phase;

@@ -7,7 +7,7 @@ pub use super::phase::Phase;
 use super::recovery_status::RecoveryStatus;
 use super::topology::Role;
 use crate::finding::Finding;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What the data directory on the volume says it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,7 +165,7 @@ pub struct PeersStatus {
 
 /// Everything one agent says of its pod.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", remote = "Self")]
 pub struct PodStatus {
     /// Short host name.
     pub pod: String,
@@ -183,6 +183,10 @@ pub struct PodStatus {
     pub port: u16,
     /// Where in its life the pod is.
     pub phase: Phase,
+    /// On the wire alone: the phase is [`Phase::Rejoining`], for which 0.1.0 has no word.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[doc(hidden)]
+    pub rejoining: bool,
     /// Unix seconds of the last change of phase.
     pub phase_since: u64,
     /// One line: why this phase, what is waited for.
@@ -244,6 +248,30 @@ pub struct PodStatus {
     pub loop_turned_at: u64,
 }
 
+impl Serialize for PodStatus {
+    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
+        if self.phase != Phase::Rejoining {
+            return PodStatus::serialize(self, into);
+        }
+        let told = PodStatus {
+            phase: self.phase.on_the_wire(),
+            rejoining: true,
+            ..self.clone()
+        };
+        PodStatus::serialize(&told, into)
+    }
+}
+
+impl<'de> Deserialize<'de> for PodStatus {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mut status = PodStatus::deserialize(from)?;
+        if std::mem::take(&mut status.rejoining) && status.phase == Phase::Rejoining.on_the_wire() {
+            status.phase = Phase::Rejoining;
+        }
+        Ok(status)
+    }
+}
+
 impl PodStatus {
     /// The status of a pod of which only its host name is known.
     pub fn unknown(pod: &str) -> PodStatus {
@@ -256,6 +284,7 @@ impl PodStatus {
             content: ContentId::COORDINATOR,
             port: 0,
             phase: Phase::Preparing,
+            rejoining: false,
             phase_since: 0,
             reason: "the agent starts".to_string(),
             held: None,

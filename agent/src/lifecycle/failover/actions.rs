@@ -5,10 +5,12 @@ use super::record::{authority, memory};
 use super::strategy::RoleStrategy;
 use super::{kill, peer};
 use crate::lifecycle::pod::Pod;
+use crate::sys::kubernetes::Kubernetes;
 use crate::sys::process::clock;
 use anyhow::{Context, Result, ensure};
 use gp_agent_core::failover::candidate::{Action, Command, Event, Kill, Notice, Outcome, Standing};
 use gp_agent_core::failover::promise::PromiseQuestion;
+use gp_agent_core::failover::record::Holder;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
@@ -20,6 +22,8 @@ const CHECKPOINT_WITHIN: Duration = Duration::from_secs(30);
 /// Until a server that was promoted takes writes: it replays to the end of what it has.
 const PROMOTED_WITHIN: Duration = Duration::from_secs(600);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Between two tries to take a lost pod's label off.
+const STRIP_EVERY: Duration = Duration::from_secs(1);
 
 /// Begins it.
 ///
@@ -80,15 +84,28 @@ fn ask_others(hands: &Hands, action: Action) {
                 }
             }
             Action::StripOtherLabel(other) => {
-                if let Some(api) = api
-                    && let Err(error) = api.remove_role_label_of(&other.pod, Some(&other.uid)).await
-                {
-                    tracing::warn!("cannot take the role label off {}: {error}", other.pod);
+                if let Some(api) = api {
+                    strip_label(&pod, &api, &other).await;
                 }
             }
             _ => {}
         }
     });
+}
+
+/// As long as it is there, half of the clients' connections go to a pod that is lost.
+async fn strip_label(pod: &Pod, api: &Kubernetes, other: &Holder) {
+    let epoch = held_epoch(pod);
+    let mut said = false;
+    while let Err(error) = api.remove_role_label_of(&other.pod, Some(&other.uid)).await {
+        if !std::mem::replace(&mut said, true) {
+            tracing::warn!("cannot take the role label off {}: {error}; trying again", other.pod);
+        }
+        sleep(STRIP_EVERY).await;
+        if epoch.is_none() || held_epoch(pod) != epoch {
+            return;
+        }
+    }
 }
 
 /// What is done to this pod's volume and server.
@@ -221,6 +238,11 @@ async fn stop(pod: &Pod) {
 }
 
 async fn end_walsender(pod: &Pod, stream: &str) {
+    // It may have been taken back since.
+    let in_sync = pod.leadership.view().and_then(|view| view.in_sync);
+    if in_sync.is_some_and(|in_sync| in_sync.stream == stream) {
+        return;
+    }
     let sql = pod.engine.failover_sql().end_stream(stream);
     if let Err(error) = pod.utility_session(ANSWER_WITHIN).ask(&sql).await {
         tracing::warn!("cannot end the standby's stream: {error}");

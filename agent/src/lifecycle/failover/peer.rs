@@ -40,11 +40,15 @@ pub(super) async fn promise(pod: &Pod, member: &Member, question: &PromiseQuesti
     Some((by, said))
 }
 
-/// One that knows failover and does not know itself yet has not answered.
+/// One that does not know yet what it has to do with failover has not answered; 0.1.0 never says.
 fn facts(status: &PodStatus, lease_seconds: u32, authority: &str) -> PeerAnswer {
     let unable = unable(status, lease_seconds, authority);
     let failover = status.failover.clone().unwrap_or_default();
-    if status.failover.is_some() && failover.runs() && failover.uid.is_empty() {
+    let knows = match &status.failover {
+        Some(failover) => !failover.runs() || !failover.uid.is_empty(),
+        None => status.version.starts_with("0.1."),
+    };
+    if !knows {
         return PeerAnswer::Silent;
     }
     let word = &status.directory.kind;
@@ -106,7 +110,9 @@ mod tests {
     fn spoilt(spoil: impl FnOnce(&mut FailoverStatus)) -> Option<Unable> {
         let mut status = status();
         spoil(status.failover.get_or_insert_default());
-        facts(&status, 10, "file").facts().and_then(|facts| facts.unable.clone())
+        facts(&status, 10, "file")
+            .facts()
+            .and_then(|facts| facts.unable.clone())
     }
 
     #[test]
@@ -142,5 +148,11 @@ mod tests {
         let mut early = status();
         early.failover.get_or_insert_default().uid.clear();
         assert_eq!(facts(&early, 10, "file"), PeerAnswer::Silent);
+        // Its configuration is not read yet; what it said last must not become "has no failover".
+        early.failover = None;
+        assert_eq!(facts(&early, 10, "file"), PeerAnswer::Silent);
+        early.version = "0.1.0".into();
+        let old = facts(&early, 10, "file").facts().and_then(|facts| facts.unable.clone());
+        assert_eq!(old, Some(Unable::OldAgent));
     }
 }

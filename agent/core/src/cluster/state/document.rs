@@ -24,7 +24,8 @@ impl PodState {
             // 0.1.0 said so while it did not know.
             content: facts.identity.content().unwrap_or(ContentId::COORDINATOR),
             port: member.map_or(0, |m| m.port),
-            phase: facts.phase.on_the_wire(),
+            phase: facts.phase,
+            rejoining: false,
             phase_since: facts.phase_since,
             reason: facts.reason.clone(),
             held: facts.held.clone(),

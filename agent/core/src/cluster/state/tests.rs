@@ -11,6 +11,7 @@ use crate::cluster::topology::Role;
 use crate::finding::{Area, Finding, FindingSource, Severity};
 use crate::fixtures::serves;
 use proptest::prelude::*;
+use serde_json::json;
 
 fn state() -> PodState {
     PodState::new("segment-a-0", 0, 1_000)
@@ -300,6 +301,26 @@ fn holds(before: &PodState, event: &Event, effects: &[Effect], after: &PodState,
     );
     assert!(new.cluster.is_created() || !old.cluster.is_created());
     assert!(new.cluster.coordinator_timeline() >= old.cluster.coordinator_timeline());
+}
+
+/// 0.1.0 has no word for it, this pod's own metrics and probes and its peers of today have.
+#[test]
+fn a_pod_that_rejoins_says_so_to_whoever_knows_the_word() {
+    let mut state = state();
+    let rejoins = Event::Phase {
+        phase: Phase::Rejoining,
+        reason: "copying coordinator-1".into(),
+    };
+    state.on(1, rejoins);
+    let document = state.status();
+    assert_eq!(document.phase, Phase::Rejoining);
+    assert!(crate::cluster::probes::startup(&document).ok);
+    let wire = serde_json::to_value(&document).unwrap();
+    assert_eq!(
+        (&wire["phase"], &wire["rejoining"]),
+        (&json!("bootstrapping"), &json!(true))
+    );
+    assert_eq!(serde_json::from_value::<PodStatus>(wire).unwrap(), document);
 }
 
 proptest! {

@@ -7,6 +7,9 @@ use crate::failover::record::{Record, ReleaseWhy, Seen, Version};
 use crate::failover::timing::Timing;
 use std::time::Duration;
 
+/// So many conflicts in a row are nobody's race: what refuses each write for another reason is asked no more than once a second.
+const CONFLICTS: u8 = 3;
+
 impl Candidate {
     /// Somebody else may have written. A holder learns that by its next renewal.
     pub(super) fn changed(&mut self, turn: &Turn) {
@@ -48,12 +51,17 @@ impl Candidate {
         match outcome {
             Outcome::Done(version) => {
                 self.requests.silent = None;
+                self.requests.conflicts = 0;
                 self.requests.settle_all();
                 self.in_force(&sent, version, turn);
             }
             Outcome::Conflict => {
                 self.requests.silent = None;
                 self.requests.look_first = true;
+                self.requests.conflicts = (self.requests.conflicts + 1).min(CONFLICTS);
+                if self.requests.conflicts == CONFLICTS {
+                    self.requests.not_before = turn.now + super::state::AGAIN;
+                }
             }
             Outcome::NotDone(why) => self.request_failed(why, sent.at, turn.now),
             Outcome::Unknown(why) => {

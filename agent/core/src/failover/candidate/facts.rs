@@ -84,8 +84,6 @@ pub struct Directory {
     pub system_id: Option<String>,
     /// The newest timeline it knows of; of a standby the one that it receives.
     pub timeline: u32,
-    /// Whether this pod made it as the cluster's first coordinator, and nobody was ever promoted.
-    pub fresh: bool,
 }
 
 /// The postmaster, as this pod's agent sees it.
@@ -122,8 +120,9 @@ pub struct Stream {
     pub replied: Duration,
     /// After so long without a word of the standby's the server ends the connection (wal_sender_timeout); `None`: never.
     pub gives_up: Option<Duration>,
-    /// Since when WAL that was written waits for the standby's flush; `None` while it has all.
-    pub behind_since: Option<Duration>,
+    /// For how long, when it was looked at last, WAL that was written had waited for the standby's flush; `None` while it has all.
+    /// What nobody has looked at since says nothing of now.
+    pub behind_for: Option<Duration>,
     /// For which [`Action::CommitsWait`](super::Action::CommitsWait) it is proven that commits wait for the standby, and that it has
     /// all that was written before they did. Once per connection. A proof may be told after commits were let go again.
     pub proven: Option<u64>,

@@ -110,7 +110,13 @@ impl Candidate {
         match authority {
             Authority::Until(_) => self.arm(turn),
             Authority::Alone => self.disarm(turn),
-            Authority::None if self.is_down_or_standby() => self.disarm(turn),
+            // Programs that make the directory a standby's are servers to init.
+            Authority::None if self.is_down_or_standby() => {
+                if std::mem::take(&mut self.shot) {
+                    self.armed = None;
+                }
+                self.disarm(turn);
+            }
             Authority::None | Authority::Inherited => {}
         }
     }
@@ -134,6 +140,7 @@ impl Candidate {
     pub(super) fn kill(&mut self, why: Kill, turn: &mut Turn) {
         if self.killed_at.is_none_or(|at| turn.reached(at + AGAIN)) {
             self.killed_at = Some(turn.now);
+            self.shot = true;
             turn.push(Action::KillNow(why));
         }
     }
@@ -145,6 +152,7 @@ impl Candidate {
             && self.armed != Some(Some(until))
         {
             self.armed = Some(Some(until));
+            self.shot = false;
             turn.push(Action::ArmFence(until));
         }
     }
@@ -164,6 +172,7 @@ impl Candidate {
     fn disarm(&mut self, turn: &mut Turn) {
         if self.armed != Some(None) {
             self.armed = Some(None);
+            self.shot = false;
             turn.push(Action::DisarmFence);
         }
     }

@@ -7,6 +7,10 @@ use super::{Action, Candidate, DirectoryKind, Ended, Lack, Notice, Server};
 use crate::failover::lsn::Lsn;
 use crate::failover::record::{Mode, Record, ReleaseWhy, Released, Switchover};
 use crate::failover::timing::{PREFERS_HOLDER, TAKE_BACK_AFTER};
+use std::time::Duration;
+
+/// A hand-over that waits for a moment without a transaction is not waited for longer: whoever asked has long gone.
+const IDLE_WITHIN: Duration = Duration::from_secs(600);
 
 impl Candidate {
     pub(super) fn ask_switchover(&mut self, when_idle: bool, by: String, turn: &mut Turn) {
@@ -28,6 +32,7 @@ impl Candidate {
         }
         self.idle = false;
         self.ask_idle_at = turn.now;
+        self.idle_until = turn.now + IDLE_WITHIN;
         let to = self.me.other.clone();
         self.switchover = Some(Switchover { to, by, when_idle });
     }
@@ -55,7 +60,9 @@ impl Candidate {
         } else if !matches!(self.server(), Some(Server::Writable { .. })) {
             self.fail_hand_over("the coordinator's server does not run", turn);
         } else if asked.when_idle && !std::mem::take(&mut self.idle) {
-            if turn.reached(self.ask_idle_at) {
+            if turn.reached(self.idle_until) {
+                self.fail_hand_over("there was no moment without a transaction in ten minutes", turn);
+            } else if turn.reached(self.ask_idle_at) {
                 self.ask_idle_at = turn.now + super::state::AGAIN;
                 turn.reached(self.ask_idle_at);
                 turn.push(Action::AskIdle);

@@ -16,6 +16,7 @@ impl Candidate {
             self.renew(turn);
         }
         self.keep_commits_waiting(turn);
+        self.end_lost_stream(turn);
         self.promote(turn);
     }
 
@@ -164,12 +165,10 @@ impl Candidate {
         }
         match &self.peer {
             Some(peer) if peer.epoch > 0 || peer.writable => false,
-            Some(peer) if peer.directory == Some(DirectoryKind::Primary) => {
-                own.fresh || peer.timeline < own.timeline
-            }
+            Some(peer) if peer.directory == Some(DirectoryKind::Primary) => peer.timeline < own.timeline,
             Some(peer) if peer.directory.is_some() => true,
             // What it has is not known: as long as its volume is not looked at, it may as well be silent.
-            known => own.fresh || (self.peer_silent || known.is_some()) && turn.reached(self.started + self.timing.lease()),
+            known => (self.peer_silent || known.is_some()) && turn.reached(self.started + self.timing.lease()),
         }
     }
 
@@ -193,7 +192,10 @@ impl Candidate {
             peer.epoch > memory.epoch || peer.writable || own.is_none_or(|own| peer.timeline > own.timeline)
         };
         let starts = self.start_wanted || matches!(self.server(), Some(Server::Writable { .. }));
-        let answered = self.peer.as_ref().filter(|_| !self.peer_silent && self.peer_unclear.is_none());
+        let answered = self
+            .peer
+            .as_ref()
+            .filter(|_| !self.peer_silent && self.peer_unclear.is_none());
         starts && self.draining.is_none() && own.is_some() && answered.is_some_and(|peer| !later(peer))
     }
 }

@@ -66,6 +66,8 @@ pub enum Lack {
     OtherInSync(String),
     /// This pod's server does not run as a standby.
     NotStandby,
+    /// The coordinator's pod has no part in failover any more, by its own last word; why. Nothing ends its server in time.
+    HolderUnfenced(Unable),
     /// The standby's timeline, and the coordinator's.
     OtherTimeline(u32, u32),
     /// The standby's connection ended while the coordinator lived on.
@@ -162,6 +164,9 @@ impl fmt::Display for Lack {
                      {least:?} with this length of the lease"
                 );
             }
+            Lack::HolderUnfenced(why) => {
+                return write!(f, "nothing ends the coordinator's server in time: {}", why.of_holder());
+            }
             Lack::OtherInSync(uid) => return write!(f, "not this pod was in sync, but an earlier one with UID {uid}"),
             Lack::OtherTimeline(own, theirs) => {
                 return write!(f, "the standby is on timeline {own}, the coordinator on {theirs}");
@@ -173,6 +178,26 @@ impl fmt::Display for Lack {
                 return write!(f, "the standby has received up to {has}, and the log ends at {end}");
             }
         })
+    }
+}
+
+impl Unable {
+    /// Why nobody may take over from a holder that says so: its server has no deadline by the record.
+    pub(super) fn unfences(&self) -> bool {
+        match self {
+            Unable::OldAgent | Unable::SwitchedOff | Unable::OtherAuthority => true,
+            Unable::OtherLease | Unable::Ends => false,
+        }
+    }
+
+    fn of_holder(&self) -> &'static str {
+        match self {
+            Unable::OldAgent => "its agent is of a version without failover",
+            Unable::SwitchedOff => "failover is off in its pod",
+            Unable::OtherAuthority => "its agent keeps the record elsewhere",
+            Unable::OtherLease => "its agent counts with another lease",
+            Unable::Ends => "its pod ends",
+        }
     }
 }
 

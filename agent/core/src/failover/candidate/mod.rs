@@ -84,6 +84,8 @@ pub struct Candidate {
     promise: Promise,
     /// What init was told last; `None`: nothing yet, it may have a deadline of an earlier agent's.
     armed: Option<Option<Duration>>,
+    /// init was told to kill the server at once, and nothing since: whatever is started now it kills too.
+    shot: bool,
     /// Why init could not be told a deadline, and when it is tried again.
     fence_failed: Option<String>,
     fence_again_at: Duration,
@@ -97,6 +99,8 @@ pub struct Candidate {
     commits_wait: Option<bool>,
     /// How often they were told to wait: a proof of before proves nothing.
     waits_turn: u64,
+    /// The connection of a standby that was let go, and when to end it again.
+    to_end: Option<(String, Duration)>,
     /// Not in sync before: after each loss of a standby it takes longer to trust it again.
     confirm_at: Duration,
     confirm_pause: Duration,
@@ -124,6 +128,8 @@ pub struct Candidate {
     switchover: Option<Switchover>,
     idle: bool,
     ask_idle_at: Duration,
+    /// Until when a moment without a transaction is waited for.
+    idle_until: Duration,
     mode: Option<Mode>,
     forced: Option<Forced>,
     draining: Option<bool>,
@@ -146,6 +152,7 @@ impl Candidate {
             renew_at: now,
             promise: Promise::new(now),
             armed: None,
+            shot: false,
             fence_failed: None,
             fence_again_at: now,
             local: None,
@@ -155,6 +162,7 @@ impl Candidate {
             peer_unclear: None,
             commits_wait: None,
             waits_turn: 0,
+            to_end: None,
             confirm_at: now,
             confirm_pause: Duration::ZERO,
             in_sync_since: now,
@@ -174,6 +182,7 @@ impl Candidate {
             switchover: None,
             idle: false,
             ask_idle_at: now,
+            idle_until: now,
             mode: None,
             forced: None,
             draining: None,

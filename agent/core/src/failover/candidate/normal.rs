@@ -37,6 +37,7 @@ impl Candidate {
             &mut self.promote_at,
             &mut self.prove_at,
             &mut self.ask_idle_at,
+            &mut self.idle_until,
             &mut self.fence_again_at,
         ] {
             frame.due(due);
@@ -46,6 +47,7 @@ impl Candidate {
         self.in_sync_since = Duration::ZERO;
         self.started = Duration::ZERO;
         self.no_failover = None;
+        frame.times(self.to_end.iter_mut().map(|(_, at)| at));
         frame.times(&mut self.crashes);
         frame.times(self.unclear_since.iter_mut());
         frame.times(self.lease.iter_mut().chain(&mut self.killed_at).chain(&mut self.wake));
@@ -100,7 +102,6 @@ impl Server {
                 frame.times(hangs_since.iter_mut());
                 if let Some(stream) = stream {
                     frame.times([&mut stream.heard, &mut stream.replied]);
-                    frame.times(stream.behind_since.iter_mut());
                 }
             }
             Server::Standby { receiver, .. } => {

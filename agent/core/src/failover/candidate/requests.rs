@@ -28,6 +28,8 @@ pub(super) struct Requests {
     pub(super) look_at: Duration,
     /// The next request has to be a read: what is there now is not what was read last.
     pub(super) look_first: bool,
+    /// Writes in a row that ended in a conflict; more than a few are not counted.
+    pub(super) conflicts: u8,
     /// Why the last request failed, and since when all have.
     pub(super) silent: Option<(String, Duration)>,
     /// The highest serial that was sent or seen.
@@ -44,6 +46,7 @@ impl Requests {
             not_before: now,
             look_at: now,
             look_first: true,
+            conflicts: 0,
             silent: None,
             serial: 0,
         }

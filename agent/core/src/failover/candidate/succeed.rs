@@ -100,6 +100,14 @@ impl Candidate {
         if !rule!(self, TakesWhileDraining, self.draining.is_none()) {
             return Some(Lack::PodEnds);
         }
+        if let Some(why) = self
+            .peer
+            .as_ref()
+            .and_then(|peer| peer.unable.as_ref())
+            .filter(|why| why.unfences())
+        {
+            return Some(Lack::HolderUnfenced(why.clone()));
+        }
         let (Some(directory), Some(Server::Standby { receiver, .. })) = (self.directory(), self.server()) else {
             return Some(Lack::NotStandby);
         };
@@ -222,7 +230,9 @@ impl Candidate {
         let lives = *forced.seen.get_or_insert_with(|| known.seen.clone()) != known.seen;
         let writes = !self.peer_silent && self.peer.as_ref().is_some_and(|peer| peer.writable);
         let refused = if lives || writes || self.draining.is_some() {
-            Some("the coordinator lives; nothing is taken by force from it (gp-agent switchover hands over)".to_string())
+            Some(
+                "the coordinator lives; nothing is taken by force from it (gp-agent switchover hands over)".to_string(),
+            )
         } else {
             let unclear = |why: &String| {
                 format!(

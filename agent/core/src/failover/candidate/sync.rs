@@ -3,7 +3,7 @@
 //! To become so: commits wait, it is proven that they do and that the standby has everything, init has the deadline, and only
 //! then the record says it. To stop: the record first, then commits wait no longer.
 
-use super::state::Stage;
+use super::state::{AGAIN, Stage};
 use super::turn::Turn;
 use super::{Action, Candidate, CommitsWait, Ended, Lack, Notice, Server, Stream};
 use crate::failover::record::{InSync, Record};
@@ -77,8 +77,8 @@ impl Candidate {
         if let Some(why) = self.gives_up_early(stream).filter(|_| !stopping) {
             return Some(why);
         }
-        let behind = |since: Duration| turn.reached(since + STANDBY_SILENT);
-        stream.behind_since.is_some_and(behind).then_some(Lack::Behind)
+        // Of a server that stops nothing is seen any more, and it ends with all of it flushed over there, or as one that crashed.
+        (!stopping && is_behind(stream)).then_some(Lack::Behind)
     }
 
     /// What the other agent says, or does not say.
@@ -115,10 +115,7 @@ impl Candidate {
             }
             return Err(Lack::CatchingUp);
         }
-        if stream
-            .behind_since
-            .is_some_and(|since| turn.now >= since + STANDBY_SILENT)
-        {
+        if is_behind(stream) {
             return Err(Lack::Behind);
         }
         Ok(found)
@@ -173,6 +170,26 @@ impl Candidate {
         }
     }
 
+    /// Ends the connection of a standby that was let go, until it is gone: a server that answers nothing for a moment must not keep
+    /// what waits for that standby waiting.
+    pub(super) fn end_lost_stream(&mut self, turn: &mut Turn) {
+        let Some((lost, at)) = self.to_end.clone() else {
+            return;
+        };
+        let streams = match self.server() {
+            Some(Server::Writable { stream, .. }) => stream.as_ref().is_some_and(|stream| stream.id == lost),
+            _ => false,
+        };
+        if !streams || self.maybe_in_sync().any(|in_sync| in_sync.stream == lost) {
+            self.to_end = None;
+        } else if turn.reached(at) {
+            let again = turn.now + AGAIN;
+            turn.reached(again);
+            self.to_end = Some((lost.clone(), again));
+            turn.push(Action::EndWalsender(lost));
+        }
+    }
+
     /// The record has begun or ceased to say that a standby is in sync.
     pub(super) fn sync_changed(&mut self, was: Option<&InSync>, is: Option<&InSync>, turn: &mut Turn) {
         match (was, is) {
@@ -192,16 +209,15 @@ impl Candidate {
             self.confirm_pause = (self.confirm_pause * 2).clamp(PAUSE, LONGEST_PAUSE);
         }
         self.confirm_at = turn.now + self.confirm_pause;
-        if let Some(Server::Writable {
-            stream: Some(stream), ..
-        }) = self.server()
-            && stream.id == lost.stream
-        {
-            turn.push(Action::EndWalsender(lost.stream.clone()));
-        }
+        self.to_end = Some((lost.stream.clone(), turn.now));
+        self.end_lost_stream(turn);
         let why = self.withdrawn_for.take();
         turn.tell(Notice::NotInSync(why.unwrap_or(Lack::Unsettled)));
     }
+}
+
+fn is_behind(stream: &Stream) -> bool {
+    stream.behind_for.is_some_and(|time| time >= STANDBY_SILENT)
 }
 
 #[cfg(test)]
@@ -233,7 +249,6 @@ mod tests {
                 kind: DirectoryKind::Primary,
                 system_id: None,
                 timeline: 1,
-                fresh: false,
             },
             server: Server::Down,
             volume_hangs_since: None,

@@ -10,7 +10,6 @@ use crate::sys::postgres::session::{NoAnswer, Session};
 use crate::sys::process::clock;
 use crate::sys::storage::queue::VolumeQueue;
 use gp_agent_core::cluster::directory::DirectoryKind;
-use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::failover::candidate::{Directory, Ended, Event, LocalFacts, Server};
 use gp_agent_core::failover::lsn::Lsn;
 use gp_agent_core::greenplum::replica_refusal;
@@ -155,9 +154,7 @@ impl Looks {
             _ => facts.kind?,
         };
         let timeline = self.timeline.max(facts.timeline.unwrap_or(0));
-        let first = self.pod.me.role == Role::Coordinator && timeline <= 1;
         Some(Directory {
-            fresh: first && kind == DirectoryKind::Primary,
             system_id: facts.system_id,
             kind,
             timeline,

@@ -171,7 +171,7 @@ impl Standbys {
             heard,
             replied,
             gives_up: row.gives_up,
-            behind_since: waits_for.map(|(_, since)| since),
+            behind_for: waits_for.map(|(_, since)| now.saturating_sub(since)),
             proven,
             waits,
         }

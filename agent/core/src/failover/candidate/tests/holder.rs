@@ -9,7 +9,7 @@ pub(super) fn stream(proven: bool, now: u64) -> Stream {
         heard: ms(now),
         replied: ms(now),
         gives_up: Some(ms(60_000)),
-        behind_since: None,
+        behind_for: None,
         waits: true,
         proven: proven.then_some(TURN),
     }

@@ -1,6 +1,8 @@
 //! The rules, one by one, on one machine.
 
+mod afterwards;
 mod holder;
+mod other;
 mod standby;
 mod step_aside;
 
@@ -53,7 +55,6 @@ fn local(kind: DirectoryKind, server: Server) -> Event {
         kind,
         system_id: Some("1".into()),
         timeline: 1,
-        fresh: false,
     };
     let volume_hangs_since = None;
     Event::Local(LocalFacts {

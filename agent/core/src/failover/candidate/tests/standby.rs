@@ -13,7 +13,7 @@ fn standby(ended: Option<u64>, session_ended: Option<u64>) -> Event {
 }
 
 /// coordinator-1, which has seen the record change once, to this one, at two seconds.
-fn watching(waits: CommitsWait, now: Record) -> Bench {
+pub(super) fn watching(waits: CommitsWait, now: Record) -> Bench {
     let mut bench = Bench::new(pod(1, "b"), waits);
     let actions = bench.at(0);
     bench.on(standby(None, None));
@@ -31,7 +31,7 @@ fn watching(waits: CommitsWait, now: Record) -> Bench {
 }
 
 /// Lets time pass until `end`, with the record as it is; what it writes, and when.
-fn watch(bench: &mut Bench, end: u64) -> Option<(u64, Record)> {
+pub(super) fn watch(bench: &mut Bench, end: u64) -> Option<(u64, Record)> {
     while bench.now < end {
         let next = bench.now + 100;
         let actions = bench.at(next);
@@ -337,22 +337,4 @@ fn the_role_of_a_dead_server_is_taken_at_once_by_who_is_in_sync_and_by_nobody_el
     assert!(taken(streaming, left(Some(in_sync("b"))), together()));
     let alone = || standby(Some(3_000), None);
     assert!(!taken(streaming, left(Some(in_sync("b"))), alone()));
-}
-
-#[test]
-fn an_answer_that_is_not_understood_is_no_silence() {
-    let unclear = || Event::Peer(PeerAnswer::NotUnderstood("format 9".into()));
-    // Taken by force it is from nobody who answers.
-    let mut bench = watching(CommitsWait::Always, record(2, None));
-    bench.on(Event::Command(Command::AcceptDataLoss { by: "x".into() }));
-    let refused = |actions: &[Action]| actions.iter().any(|a| matches!(a, Action::Tell(Notice::Refused(_))));
-    let actions = bench.on(unclear());
-    assert!(refused(&actions), "{actions:?}");
-    assert_eq!(watch(&mut bench, 60_000), None);
-    // Nobody is shown to be dead while its agent answers.
-    let mut bench = watching(CommitsWait::Always, record(2, Some(in_sync("b"))));
-    bench.on(Event::Peer(PeerAnswer::Silent));
-    bench.on(unclear());
-    let prove = |actions: &[Action]| actions.iter().any(|a| matches!(a, Action::ProveDeath { .. }));
-    assert!((0..20).all(|step| !prove(&bench.at(3_000 + 500 * step))));
 }

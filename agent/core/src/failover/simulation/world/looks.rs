@@ -6,10 +6,9 @@ use super::time::local;
 use crate::cluster::directory::DirectoryKind;
 use crate::failover::candidate::{Directory, LocalFacts, PeerFacts, Receiver, Server, Stream as StreamFacts, Unable};
 use crate::failover::lsn::Lsn;
+use crate::failover::timing::STANDBY_SILENT;
 use std::time::Duration;
 
-/// The cluster's first coordinator knows itself for so long.
-const FRESH: u64 = 2000;
 /// A volume that says nothing for so long hangs.
 const VOLUME_ANSWERS: u64 = 5000;
 
@@ -18,6 +17,7 @@ impl World {
         let pod = &self.pods[p];
         let stream = self.stream.as_ref();
         let at = |moment: u64| local(moment, pod.rate);
+        let behind_for = |since: u64| at(self.now).saturating_sub(at(since)).min(STANDBY_SILENT);
         // A server whose volume hangs goes on to answer what needs no disk.
         let hangs_since = pod
             .hung
@@ -38,7 +38,7 @@ impl World {
                     replied: at(s.stalled_since.unwrap_or(self.now)),
                     gives_up: Some(Duration::from_millis(WAL_SENDER_TIMEOUT)),
                     // Nothing is flushed that the standby could lack.
-                    behind_since: s.stalled_since.filter(|_| !hangs).map(at),
+                    behind_for: s.stalled_since.filter(|_| !hangs).map(behind_for),
                     proven: s.proven,
                     waits: pod.commits_wait,
                 }),
@@ -59,7 +59,6 @@ impl World {
                 kind: pod.kind,
                 system_id: Some("1".into()),
                 timeline: pod.log.timeline(),
-                fresh: self.now < FRESH && p == 0,
             },
             server,
             volume_hangs_since,
