@@ -17,8 +17,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const IDLE_LOOKS: u32 = 4;
 
 /// Hands the role over. Exit code 0 when it is done, else 1.
-pub(super) fn switchover(when_idle: bool) -> u8 {
-    let word = if when_idle { "when-idle" } else { "" };
+pub(super) fn switchover(when_idle: bool, cancel: bool) -> u8 {
+    let word = match (when_idle, cancel) {
+        (_, true) => "cancel",
+        (true, false) => "when-idle",
+        (false, false) => "",
+    };
     change("/switchover", word)
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn main() -> u8 {
         Verb::Render { what } => block_on(render::render(&cli.config, what)),
         Verb::Hold { reason } => maintenance::hold(&reason.join(" ")),
         Verb::Resume => maintenance::resume(),
-        Verb::Switchover { when_idle } => failover::switchover(when_idle),
+        Verb::Switchover { when_idle, cancel } => failover::switchover(when_idle, cancel),
         Verb::Failover(wanted) => failover::failover(&wanted),
         Verb::Recover(wanted) => recover::recover(&wanted),
         Verb::Rebalance => recover::rebalance(),

@@ -221,15 +221,28 @@ fn a_hand_over_waits_for_a_transaction_if_it_is_to() {
     writeln!(typed, "begin; create table t (n int);").unwrap();
     let open = "select count(*) from pg_stat_activity where state = 'idle in transaction'";
     pair.wait_until("the transaction is open", |_| psql(&old, open).as_deref() == Ok("1"));
-    let (done, said) = std::thread::scope(|scope| {
-        let pod: &Pod = pair.pod(0);
-        let asked = scope.spawn(|| pod.agent(&["switchover", "--when-idle"]));
-        let begun = Instant::now();
+    let pod: &Pod = pair.pod(0);
+    let waiting = || {
         let waits = |status: Value| status["failover"]["activity"] == "waits until no client's transaction runs";
+        let begun = Instant::now();
         while !pod.status().is_some_and(waits) {
-            assert!(!asked.is_finished() && begun.elapsed() < PATIENCE, "it waits");
+            assert!(begun.elapsed() < PATIENCE, "it waits");
             std::thread::sleep(PAUSE);
         }
+    };
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| pod.agent(&["switchover", "--when-idle"]));
+        waiting();
+        let (done, said) = pod.agent(&["switchover", "--cancel"]);
+        assert!(done && said.contains("called off"), "{said}");
+        let (done, said) = asked.join().unwrap();
+        assert!(!done && said.contains("cancelled"), "{said}");
+    });
+    let (done, said) = pod.agent(&["switchover", "--cancel"]);
+    assert!(!done && said.contains("no hand-over is waited for"), "{said}");
+    let (done, said) = std::thread::scope(|scope| {
+        let asked = scope.spawn(|| pod.agent(&["switchover", "--when-idle"]));
+        waiting();
         assert_eq!(psql(&old, "select pg_is_in_recovery()").as_deref(), Ok("f"), "it waits");
         writeln!(typed, "commit;").unwrap();
         drop(typed);

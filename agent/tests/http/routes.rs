@@ -212,6 +212,7 @@ async fn what_is_asked_of_failover_needs_its_word() {
     for (path, word, code) in [
         ("/switchover", "", 200),
         ("/switchover", "when-idle", 200),
+        ("/switchover", "cancel", 200),
         ("/switchover", "at once", 400),
         ("/failover", "", 400),
         ("/failover", "accept-data-loss", 200),
@@ -220,7 +221,7 @@ async fn what_is_asked_of_failover_needs_its_word() {
     ] {
         assert_eq!(server.ask_unix(&post(path, word)).await.code, code, "{path} {word}");
     }
-    assert_eq!(server.agent.held.lock().unwrap().len(), 4);
+    assert_eq!(server.agent.held.lock().unwrap().len(), 5);
     server.agent.takes_long.store(true, Ordering::Relaxed);
     assert_eq!(server.ask_unix(&post("/switchover", "")).await.code, 202);
 }

@@ -154,6 +154,7 @@ async fn switchover_and_failover() {
     for (args, asked) in [
         (&["switchover"][..], "Switchover { when_idle: false }"),
         (&["switchover", "--when-idle"], "Switchover { when_idle: true }"),
+        (&["switchover", "--cancel"], "CancelSwitchover"),
         (&["failover", "--accept-data-loss"], "AcceptDataLoss"),
         (&["failover", "pause"], "Pause"),
         (&["failover", "resume"], "Resume"),

@@ -10,6 +10,8 @@ pub enum FailoverCommand {
         /// Wait until no client's transaction runs.
         when_idle: bool,
     },
+    /// Call off a hand-over that has not begun.
+    CancelSwitchover,
     /// Take the role over here, although acknowledged commits may be missing.
     AcceptDataLoss,
     /// No failover happens by itself until it is resumed.
@@ -40,7 +42,10 @@ impl FailoverCommand {
             FailoverCommand::Resume if status.mode == "manual" && !status.paused => Err(
                 "nothing is paused: failover.mode is manual; with auto in cluster.yaml the standby takes over by itself".to_string(),
             ),
-            FailoverCommand::AcceptDataLoss | FailoverCommand::Pause | FailoverCommand::Resume => Ok(()),
+            FailoverCommand::CancelSwitchover
+            | FailoverCommand::AcceptDataLoss
+            | FailoverCommand::Pause
+            | FailoverCommand::Resume => Ok(()),
         }
     }
 }

@@ -83,9 +83,12 @@ pub(crate) enum Verb {
     /// Hand the coordinator's role over to the standby, in order; called in the coordinator's pod.
     #[command(after_help = SWITCHOVER)]
     Switchover {
-        /// Wait until no client's transaction runs.
+        /// Wait until no client's transaction runs, ten minutes at most.
         #[arg(long)]
         when_idle: bool,
+        /// Call off one that waits for that.
+        #[arg(long, conflicts_with = "when_idle")]
+        cancel: bool,
     },
     /// Take the coordinator's role over by force, or pause and resume failover.
     #[command(after_help = FAILOVER, args_conflicts_with_subcommands = true, arg_required_else_help = true)]
@@ -116,9 +119,10 @@ pub(crate) enum Verb {
 const SWITCHOVER: &str = "\
 The server is stopped in order, the standby has everything and is promoted; the old coordinator
 becomes the standby. Refused while the standby is not in sync.
+One that waits goes on waiting when this command is broken off; --cancel calls it off.
 
 Exit codes:
-  0  the other pod has the role, and takes writes
+  0  the other pod has the role, and takes writes; with --cancel: it was called off
   1  it has not; standard error says why
 
 Example:

@@ -21,6 +21,10 @@ use std::path::{Path, PathBuf};
 /// that went off, FTS cannot record that a mirror took over, and the whole cluster stands still. PostgreSQL gives it one.
 const GIVE_UP: (&str, &str) = ("wal_sender_timeout", "60s");
 
+/// A standby that hears nothing keeps its connection for so long: one that ends by itself before the coordinator counts as lost looks
+/// as if the coordinator had let it go, and nobody would take over. Longer than twice the longest lease with all that is added.
+const HEAR: (&str, &str) = ("wal_receiver_timeout", "300s");
+
 /// The programs of one Greenplum, and what they have to be told.
 #[derive(Debug)]
 pub struct Greenplum {
@@ -90,7 +94,7 @@ impl Greenplum {
 
     /// A mirror of Greenplum 6 waits for 5 s.
     pub(super) fn own_parameters(&self) -> Vec<(&'static str, &'static str)> {
-        let mut parameters = vec![GIVE_UP];
+        let mut parameters = vec![GIVE_UP, HEAR];
         let scram = Grammar::of(&self.version.postgres).knows_scram();
         parameters.extend(scram.then_some(super::postgres::SCRAM));
         parameters.extend(self.has(Feature::RetryInterval).then_some(super::postgres::RETRY_SOON));

@@ -143,7 +143,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     post_on_socket(
         "/switchover",
         Route::Switchover,
-        "hands the coordinator's role over to the standby; with the body `when-idle` once no client's transaction runs",
+        "hands the coordinator's role over to the standby; with the body `when-idle` once no client's transaction runs, within ten minutes; `cancel` calls that off",
     ),
     post_on_socket(
         "/failover",

@@ -274,6 +274,7 @@ async fn change(router: &Router, route: Route, request: Request<Incoming>) -> Re
 async fn failover(router: &Router, route: Route, word: &str) -> Response<Body> {
     let command = match (route, word) {
         (Route::Switchover, "") => FailoverCommand::Switchover { when_idle: false },
+        (Route::Switchover, "cancel") => FailoverCommand::CancelSwitchover,
         (Route::Switchover, "when-idle") => FailoverCommand::Switchover { when_idle: true },
         (Route::Failover, "accept-data-loss") => FailoverCommand::AcceptDataLoss,
         (Route::PauseFailover, "") => FailoverCommand::Pause,

@@ -186,8 +186,10 @@ pub(super) fn disarm(hands: &Hands) {
 }
 
 fn notice_of(hands: &mut Hands, notice: &Notice) {
-    if let Notice::Refused(why) | Notice::HandOverFailed(why) = notice {
-        hands.requests.refuse(why);
+    match notice {
+        Notice::Refused(why) => hands.requests.refuse(why),
+        Notice::HandOverFailed(why) => hands.requests.hand_over_failed(why),
+        _ => {}
     }
     hands.show.note(&hands.pod, notice);
 }

@@ -22,6 +22,8 @@ pub(super) struct Requests {
     promises: BTreeMap<Ticket, oneshot::Sender<(Holder, Reply)>>,
     /// The command that is being done, and where its answer goes.
     command: Option<(FailoverCommand, oneshot::Sender<Result<String, String>>)>,
+    /// Where the answer goes to what calls a command off.
+    cancel: Option<oneshot::Sender<Result<String, String>>>,
     /// Whose server takes writes, by this pod's own look and by the other one's word.
     writes: [Option<Holder>; 2],
 }
@@ -33,6 +35,7 @@ impl Requests {
             next: FIRST_TICKET,
             promises: BTreeMap::new(),
             command: None,
+            cancel: None,
             writes: [None, None],
         }
     }
@@ -83,6 +86,13 @@ impl Requests {
             }
             // Whoever asked has given up, and will not expect it to be done.
             Request::Command { answer, .. } if answer.is_closed() => None,
+            Request::Command {
+                command: FailoverCommand::CancelSwitchover,
+                answer,
+            } => {
+                self.cancel = Some(answer);
+                Some(Event::Command(Command::CancelSwitchover))
+            }
             Request::Command { command, answer } => {
                 if self.command.as_ref().is_some_and(|(_, answer)| !answer.is_closed()) {
                     let _ = answer.send(Err("another command is being done".into()));
@@ -102,10 +112,25 @@ impl Requests {
         }
     }
 
-    /// The command was refused, or given up.
+    /// The command was refused. What calls one off has its answer before anything else happens.
     pub(super) fn refuse(&mut self, why: &str) {
+        match self.cancel.take() {
+            Some(answer) => drop(answer.send(Err(why.to_string()))),
+            None => self.reply(Err(why.to_string())),
+        }
+    }
+
+    /// A hand-over was given up: that is what somebody may have asked for.
+    pub(super) fn hand_over_failed(&mut self, why: &str) {
+        if let Some(answer) = self.cancel.take() {
+            let _ = answer.send(Ok("the switchover is called off".into()));
+        }
+        self.reply(Err(why.to_string()));
+    }
+
+    fn reply(&mut self, words: Result<String, String>) {
         if let Some((_, answer)) = self.command.take() {
-            let _ = answer.send(Err(why.to_string()));
+            let _ = answer.send(words);
         }
     }
 
@@ -115,6 +140,7 @@ impl Requests {
         let holder = holder.filter(|holder| self.writes.iter().flatten().any(|who| who == *holder));
         let done = |command: &FailoverCommand| match command {
             FailoverCommand::Switchover { .. } => holder.filter(|holder| *holder != own).map(has_it),
+            FailoverCommand::CancelSwitchover => None,
             FailoverCommand::AcceptDataLoss => holder.filter(|holder| *holder == own).map(has_it),
             FailoverCommand::Pause => (mode == Mode::Paused).then(|| "failover is paused".to_string()),
             FailoverCommand::Resume => match mode {
@@ -126,9 +152,7 @@ impl Requests {
         let Some(words) = self.command.as_ref().and_then(|(command, _)| done(command)) else {
             return;
         };
-        if let Some((_, answer)) = self.command.take() {
-            let _ = answer.send(Ok(words));
-        }
+        self.reply(Ok(words));
     }
 }
 
@@ -149,6 +173,7 @@ fn told(command: FailoverCommand) -> Command {
     let by = || "gp-agent".to_string();
     match command {
         FailoverCommand::Switchover { when_idle } => Command::Switchover { when_idle, by: by() },
+        FailoverCommand::CancelSwitchover => Command::CancelSwitchover,
         FailoverCommand::AcceptDataLoss => Command::AcceptDataLoss { by: by() },
         FailoverCommand::Pause => Command::Takeovers(Mode::Paused),
         FailoverCommand::Resume => Command::Takeovers(Mode::Auto),

@@ -13,6 +13,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::{mpsc, oneshot, watch};
 
+/// What is to be done with a directory, as far as it needs leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// A database is to be made.
+    Create,
+    /// The server is to be started.
+    Start,
+    /// Nothing: the engine waits, or refuses. Whoever has the role may still be news.
+    Nothing,
+}
+
 /// Something that the task is asked.
 #[derive(Debug)]
 pub(crate) enum Request {
@@ -154,8 +165,9 @@ impl Leadership {
         }
     }
 
-    /// Why nothing may be started on a directory of that kind, or a new one made. To be asked as the last thing before.
-    pub(crate) fn hindrance(&self, own: DirectoryKind, create: bool) -> Option<Hindrance> {
+    /// Why that may not be done with a directory of that kind. To be asked as the last thing before.
+    pub(crate) fn hindrance(&self, own: DirectoryKind, wish: Wish) -> Option<Hindrance> {
+        let create = wish == Wish::Create;
         let opening = match &*lock(&self.stage) {
             Stage::Off(_) => return None,
             Stage::Opening(why) => Some(why.clone()),
@@ -172,7 +184,7 @@ impl Leadership {
             return Some(Hindrance::Wait("looking how the last server ended".to_string()));
         }
         match own {
-            DirectoryKind::Primary => self.keeps_from_writing(),
+            DirectoryKind::Primary => self.keeps_from_writing(wish),
             DirectoryKind::Standby => self.keeps_closed(),
             _ => None,
         }
@@ -184,10 +196,17 @@ impl Leadership {
         (!unclaimed).then(|| why.to_string())
     }
 
-    fn keeps_from_writing(&self) -> Option<Hindrance> {
+    fn keeps_from_writing(&self, wish: Wish) -> Option<Hindrance> {
         let candidate = self.candidate()?;
-        let View { permit, doing, .. } = lock(&candidate).view();
+        let View {
+            permit,
+            doing,
+            unclaimed,
+            ..
+        } = lock(&candidate).view();
         match permit {
+            // The first record would make the coordinator of a directory that is not to be started.
+            Permit::No(_) if unclaimed && wish == Wish::Nothing => None,
             Permit::Yes => self.keeps_closed(),
             Permit::No(_) if doing == Doing::Rejoining => Some(Hindrance::Rejoin),
             Permit::No(why) => {

@@ -3,6 +3,7 @@
 
 use super::platform::{Platform, Server, Withheld};
 use super::strategy::EngineStrategy;
+use crate::lifecycle::pod::leadership::Wish;
 use crate::sys::postgres::pidfile::Occupant;
 use anyhow::{Context, Result};
 use gp_agent_core::postgres::exit_cause::Ending;
@@ -143,10 +144,14 @@ async fn decision<P: Platform>(
 
 /// What is left of a decision: while somebody else decides who writes, nothing else is said of a whole directory. Which way an old coordinator comes back does not depend on what its directory alone would mean.
 fn allowed<P: Platform>(platform: &P, own: &Directory, decision: Decision) -> Decision {
-    let create = decision == Decision::Create;
-    match platform.withheld(own, create) {
+    let wish = match decision {
+        Decision::Create => Wish::Create,
+        Decision::Start => Wish::Start,
+        _ => Wish::Nothing,
+    };
+    match platform.withheld(own, wish) {
         Some(Withheld::Rejoin) if own.kind == DirectoryKind::Primary => Decision::Rejoin,
-        Some(Withheld::Wait(reason)) if create || own.kind.is_whole() => Decision::Wait(reason),
+        Some(Withheld::Wait(reason)) if wish == Wish::Create || own.kind.is_whole() => Decision::Wait(reason),
         _ => decision,
     }
 }
@@ -191,7 +196,7 @@ async fn try_start<P: Platform>(
     if let Some(reason) = platform.held().context("cannot tell whether the postmaster is held")? {
         return Ok(Event::Hold(reason).into());
     }
-    match platform.withheld(&own, false) {
+    match platform.withheld(&own, Wish::Start) {
         Some(Withheld::Wait(reason)) => return Ok(Event::NotYet(reason).into()),
         Some(Withheld::Rejoin) => return Ok(Event::NotYet("another pod has just taken over".into()).into()),
         None => {}

@@ -2,6 +2,7 @@
 //! virtual, so that the same loop can be led through any sequence of events.
 
 use super::strategy::EngineStrategy;
+use crate::lifecycle::pod::leadership::Wish;
 use crate::sys::postgres::pidfile::Occupant;
 use anyhow::Result;
 use gp_agent_core::cluster::status::Phase;
@@ -109,8 +110,8 @@ pub(crate) trait Platform {
     /// What stands in the way.
     async fn prepare_start(&self) -> Result<()>;
 
-    /// Why nothing may be started on the directory at this moment, or with `create` none be made.
-    fn withheld(&self, own: &Directory, create: bool) -> Option<Withheld>;
+    /// Why what is to be done with the directory may not be done at this moment.
+    fn withheld(&self, own: &Directory, wish: Wish) -> Option<Withheld>;
 
     /// Returns when the running server has to stop although nobody overtook it, with the reason.
     async fn must_stop(&self) -> String;

@@ -42,6 +42,8 @@ impl Candidate {
             turn.tell(Notice::Refused("the hand-over has begun".into()));
         } else if self.switchover.take().is_some() {
             turn.tell(Notice::HandOverFailed("it was cancelled".into()));
+        } else {
+            turn.tell(Notice::Refused("no hand-over is waited for here".into()));
         }
     }
 

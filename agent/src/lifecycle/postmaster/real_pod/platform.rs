@@ -7,7 +7,7 @@ use super::pidfile_watch::Listed;
 use super::server_end;
 use crate::engine::ServerOption;
 use crate::lifecycle::pod::Pod;
-use crate::lifecycle::pod::leadership::{Hindrance, Request};
+use crate::lifecycle::pod::leadership::{Hindrance, Request, Wish};
 use crate::lifecycle::postmaster::platform::{Platform, Server, StopMode, Withheld};
 use crate::lifecycle::postmaster::strategy::EngineStrategy;
 use crate::lifecycle::settings;
@@ -219,8 +219,8 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
         Ok(())
     }
 
-    fn withheld(&self, own: &Directory, create: bool) -> Option<Withheld> {
-        let hindrance = self.pod.leadership.hindrance(own.kind, create);
+    fn withheld(&self, own: &Directory, wish: Wish) -> Option<Withheld> {
+        let hindrance = self.pod.leadership.hindrance(own.kind, wish);
         hindrance.map(|hindrance| match hindrance {
             Hindrance::Wait(why) => Withheld::Wait(why),
             Hindrance::Rejoin => Withheld::Rejoin,

@@ -3,6 +3,7 @@
 use super::fake_engine::absent;
 use super::fake_server::FakeServer;
 use super::world::{GRACE, Permit, Rules, World};
+use crate::lifecycle::pod::leadership::Wish;
 use crate::lifecycle::postmaster::platform::{Platform, Withheld};
 use crate::sys::postgres::pidfile::Occupant;
 use anyhow::{Result, bail};
@@ -179,8 +180,8 @@ impl Platform for FakePod {
         Ok(())
     }
 
-    fn withheld(&self, own: &Directory, create: bool) -> Option<Withheld> {
-        let writes = create || own.kind == DirectoryKind::Primary;
+    fn withheld(&self, own: &Directory, wish: Wish) -> Option<Withheld> {
+        let writes = wish == Wish::Create || own.kind == DirectoryKind::Primary;
         match self.world.read(self.i, |pod| pod.permit) {
             Permit::Given => None,
             Permit::Awaited => writes.then(|| Withheld::Wait("nobody knows yet".into())),
