@@ -4,12 +4,18 @@
 
 use gp_agent_core::cluster::catalog::Catalog;
 use gp_agent_core::postgres::observation::Observation;
+use gp_agent_core::recovery::facts::{damage, role_changes, sizes};
+use gp_agent_core::recovery::roles::replay_lag;
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
     let cell = |cell: &str| (cell != "\\N").then(|| cell.to_string());
     let rows: Vec<Vec<_>> = text.lines().map(|row| row.split('|').map(cell).collect()).collect();
     if let Some(segments) = Catalog::segments_from_rows(&rows) {
         assert_eq!(segments.len(), rows.len());
+        role_changes::of(&rows, &segments);
     }
+    sizes::of(&rows);
+    damage::of(&rows);
+    replay_lag::of(&rows);
     Observation::from_rows(&rows);
 });

@@ -2,6 +2,7 @@
 
 #![no_main]
 
+use gp_agent_core::resources::oom::parse_oom_kills;
 use gp_agent_core::resources::{hierarchies, parse_bytes, parse_cpu_max, parse_quota};
 use gp_agent_core::storage::mountinfo;
 
@@ -17,6 +18,7 @@ libfuzzer_sys::fuzz_target!(|both: &[u8]| {
     let text = String::from_utf8_lossy(both);
     parse_bytes(&text);
     parse_cpu_max(&text);
+    parse_oom_kills(&text);
     if let Some((quota, period)) = text.split_once('\n') {
         parse_quota(quota, period);
     }

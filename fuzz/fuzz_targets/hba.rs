@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use gp_agent_core::postgres::hba::{Client, Database, Index, Origin, View, admit, parse, splice};
+use gp_agent_core::postgres::hba::{Client, Database, Grammar, Index, Origin, View, admit, parse, parse_as, splice};
 use std::net::IpAddr;
 
 const BLOCK: &str = "# BEGIN gp-agent\nlocal all gpadmin peer\n# END gp-agent\n";
@@ -13,6 +13,9 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let lines = u32::try_from(text.split('\n').count()).unwrap_or(u32::MAX);
     assert!(file.rules.iter().all(|rule| (1..=lines).contains(&rule.line)));
     assert!(file.errors.iter().all(|error| (1..=lines).contains(&error.line)));
+    for version in ["9.4", "13.1", "16.0", "17.2"] {
+        parse_as(&text, Grammar::of(version));
+    }
     let mut view = View::default();
     let peer = IpAddr::from([10, 0, 0, 7]);
     view.set_reverse(peer, "segment-a-0.agent.prod.svc");

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use gp_agent_core::log::postgres::take;
+use gp_agent_core::log::postgres::{last_words, take};
 use gp_agent_core::log::record::{Identity, Moment};
 
 /// Container runtimes cut lines that are longer than 16 KiB, line break included.
@@ -15,6 +15,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         let taken = take(rest, Moment(0), true).expect("what is settled is taken");
         assert!((1..=rest.len()).contains(&taken.bytes));
         if let Some(record) = taken.record {
+            last_words(&record);
             let lines = record.lines(&Identity::default());
             assert!(
                 lines
