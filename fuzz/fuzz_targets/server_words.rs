@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use gp_agent_core::postgres::settings::trial::verdict;
+use gp_agent_core::postgres::settings::verdict;
 use gp_agent_core::postgres::standby::names_another;
 
 libfuzzer_sys::fuzz_target!(|text: &str| {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use gp_agent_core::failover::lsn::Lsn;
-use gp_agent_core::postgres::left_behind::replay_title::replays;
+use gp_agent_core::postgres::left_behind::replays;
 use gp_agent_core::postgres::timeline_history::left_at;
 use gp_agent_core::postgres::wal_name::{WalName, is_at_or_after};
 use gp_agent_core::postgres::wal_page::{first_page, place};
