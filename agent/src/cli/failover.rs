@@ -9,7 +9,7 @@ use std::time::Duration;
 
 const WARNING: &str = "\
 this pod becomes the coordinator without what it lacks. A coordinator that is cut off from here and went on alone may write
-until it sees the record; what it wrote is put aside when it comes back.";
+until it sees the record; what it wrote is set aside when it comes back.";
 
 /// Between two looks at a command that takes long.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

@@ -133,7 +133,7 @@ impl Fence {
             && let Some(late) = boottime().checked_sub(until)
         {
             error!(
-                "the time is up until which the agent may run a server that writes, and it named no other: \
+                "the agent's deadline for a server that takes writes has passed, and it has set no later one: \
                  every database process is killed late={late:?}"
             );
             let _ = self.set_timer(Duration::ZERO);

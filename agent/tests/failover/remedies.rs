@@ -192,13 +192,13 @@ fn by_force_the_other_one_takes_over_and_what_is_missing_there_is_kept() {
     assert!(said.contains("no coordinator may write now"), "{said}");
     let (done, said) = pair.pod(1).agent(&["failover", "--accept-data-loss"]);
     assert!(done, "{said}\n{}", pair.report());
-    assert!(said.contains("what it wrote is put aside when it comes back"), "{said}");
+    assert!(said.contains("what it wrote is set aside when it comes back"), "{said}");
     pair.wait_coordinator(1);
     pair.pod(0).start();
     pair.wait_in_sync(1);
     let aside = pair.pod(0).status().unwrap()["failover"]["setAside"][0]
         .as_str()
-        .unwrap_or_else(|| panic!("nothing is put aside\n{}", pair.report()))
+        .unwrap_or_else(|| panic!("nothing is set aside\n{}", pair.report()))
         .to_string();
     assert!(std::path::Path::new(&aside).exists(), "{aside}");
     check_says(&mut pair, 0, &aside);

@@ -55,12 +55,12 @@ fn probe_of_no_agent_and_wrong_usage() {
     let dir = tempfile::tempdir().unwrap();
     let said = run(dir.path(), &["probe", "ready"]);
     assert_eq!(said.code, Some(1));
-    assert!(said.out.contains("no such socket; is gp-agent run up?"), "{}", said.out);
+    assert!(said.out.contains("no such socket; does gp-agent run?"), "{}", said.out);
     let socket = dir.path().join("agent.sock");
     drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
     let said = run(dir.path(), &["probe", "ready"]);
     let expected = format!(
-        "the agent does not answer on {}: connection refused; is gp-agent run up?\n",
+        "the agent does not answer on {}: connection refused; does gp-agent run?\n",
         socket.display()
     );
     assert_eq!((said.code, said.out), (Some(1), expected));
@@ -107,7 +107,7 @@ async fn status_is_a_table_when_piped_and_json_when_asked() {
     let nobody = tempfile::tempdir().unwrap();
     let said = run(nobody.path(), &["status"]);
     assert_eq!((said.code, said.out.as_str()), (Some(1), ""));
-    assert!(said.err.contains("is gp-agent run up?"), "{}", said.err);
+    assert!(said.err.contains("does gp-agent run?"), "{}", said.err);
 }
 
 #[tokio::test]

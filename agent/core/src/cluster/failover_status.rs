@@ -79,7 +79,7 @@ pub struct FailoverStatus {
     /// How often the agent killed the server since it might not write any more, since the agent started.
     #[serde(skip_serializing_if = "is_zero")]
     pub fences: u64,
-    /// Seconds that the record's place took for the last write of this pod; left out before the first, and without the role.
+    /// Seconds that this pod's last write of the failover record took; left out before the first, and without the role.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub renewal_seconds: Option<f64>,
 }

@@ -18,7 +18,7 @@ pub struct RecoveryStatus {
     /// The run that goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub activity: Option<RecoveryActivity>,
-    /// Segments that the catalog calls down, mirrors that it does not list yet, and what becomes of each.
+    /// Segments that the catalog lists as down, mirrors that it does not list yet, and what becomes of each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub down: Vec<DownSegment>,
     /// The last run, since the agent started.

@@ -61,7 +61,7 @@ pub fn stray_recovery_conf(path: &Path) -> Finding {
         path.display().to_string(),
         "servers since PostgreSQL 12 do not start while this file is there",
         format!(
-            "move it away: mv {0} {0}.old; whom a mirror or standby follows the agent says; what else it sets (restore_command, a recovery target) goes into `parameters` of cluster.yaml, for the time of the recovery, with an empty recovery.signal in the place of this file",
+            "move it away: mv {0} {0}.old; the agent says whom a mirror or standby follows; what else it sets (restore_command, a recovery target) goes into `parameters` of cluster.yaml, for the time of the recovery, with an empty recovery.signal in the place of this file",
             path.display()
         ),
     )

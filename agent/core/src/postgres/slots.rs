@@ -1,6 +1,7 @@
 //! Replication slots that keep write-ahead log: one of a mirror that is gone keeps all of it, until the volume is full.
 
 use crate::cluster::volume::Space;
+use crate::config::quote;
 use crate::finding::{Area, Finding, Severity};
 
 const MIB: u64 = 1 << 20;
@@ -72,8 +73,8 @@ fn finding(slot: &Slot, space: Option<Space>, pod: &str) -> Finding {
         ),
         format!(
             "bring the replica of this slot back (its pod; with Greenplum gprecoverseg); if it is gone for good: select \
-             pg_drop_replication_slot('{}'), then CHECKPOINT, and the replica has to be copied anew",
-            name.replace('\'', "''")
+             pg_drop_replication_slot({}), then CHECKPOINT, and the replica has to be copied anew",
+            quote::sql_literal(name).trim_start()
         ),
     )
 }

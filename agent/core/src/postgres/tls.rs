@@ -84,7 +84,7 @@ pub fn replaces(in_force: Option<Validity>, offered: Validity, now: u64) -> bool
 pub fn judge(secret: &Path, in_force: Option<Validity>, offered: &Result<Validity, Fault>, now: u64) -> Vec<Finding> {
     let subject = secret.display().to_string();
     let meanwhile = match in_force {
-        Some(_) => "the certificate of before stays in use",
+        Some(_) => "the previous certificate stays in use",
         None => "the server runs without TLS: hostssl lines admit nobody",
     };
     let mut findings = Vec::new();
@@ -219,7 +219,7 @@ mod tests {
         let kept = said(Some(YEAR), &bad, now);
         assert_eq!(
             kept[0].1,
-            "tls.key is not the key of tls.crt; the certificate of before stays in use"
+            "tls.key is not the key of tls.crt; the previous certificate stays in use"
         );
         let none = said(None, &bad, now);
         assert!(none[0].1.ends_with("hostssl lines admit nobody"), "{none:?}");

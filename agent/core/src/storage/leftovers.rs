@@ -1,5 +1,6 @@
 //! Directories on a volume that no server uses: what was set aside, and what copies left behind.
 
+use crate::config::quote;
 use crate::finding::{Area, Finding};
 use std::path::Path;
 
@@ -50,7 +51,7 @@ impl Leftover {
         };
         let path = path.display().to_string();
         let size = size(bytes);
-        let remedy = format!("when you need nothing of it: rm -r '{path}'");
+        let remedy = format!("when you need nothing of it: rm -r {}", quote::shell(&path));
         Finding::warning(Area::Storage, path, format!("{what}; it takes {size}"), remedy)
     }
 }

@@ -150,7 +150,7 @@ pub(crate) enum FailoverVerb {
 
 const FAILOVER: &str = "\
 A forced failover waits until the old coordinator has been silent for the whole lease. One that
-is cut off and went on alone may write until it sees the record: what it wrote is put aside when
+is cut off and went on alone may write until it sees the record: what it wrote is set aside when
 it comes back, and is not in the cluster.
 
 Exit codes:
@@ -174,7 +174,7 @@ pub(crate) struct RecoverArgs {
 
 const RECOVER: &str = "\
 It begins gprecoverseg as the agent does by itself, without waiting for the time of its next
-try, and where recovery.segments is manual. What makes recovery unsafe refuses it all the same.
+try, and where recovery.segments is manual. It is still refused while recovery is unsafe.
 
 Exit codes:
   0  it begins; gp-agent status says how it goes on

@@ -11,6 +11,7 @@ use crate::lifecycle::settings::{hba_verification, tls};
 use crate::lifecycle::startup::volume;
 use crate::lifecycle::{ssh, startup};
 use crate::sys::config::config_file;
+use crate::sys::discovery::hostname;
 use crate::sys::process::passwd::Account;
 use crate::sys::storage::{fts_probe, leftovers, shm_bytes};
 use gp_agent_core::cluster::topology::{Member, Topology};
@@ -107,7 +108,7 @@ async fn check_file(config: &Config, stranger: Finding) -> u8 {
 }
 
 async fn check_config(s: &Subject) -> (Vec<Finding>, String) {
-    let own = config_file::own_fqdn();
+    let own = hostname::own_fqdn();
     let mut findings: Vec<Finding> = config::other_domain(&s.config, own.as_deref(), &s.me.pod)
         .into_iter()
         .collect();

@@ -24,7 +24,7 @@ fn legend(entries: &[PodReport]) -> String {
     let contradicts = |e: &PodReport| e.contradictions.iter().any(|f| f.severity > Severity::Info);
     let mut text = stars(entries);
     if entries.iter().any(contradicts) {
-        text.push_str("! catalog and agents contradict each other, or something wants doing: see the findings\n");
+        text.push_str("! catalog and agents contradict each other, or something has to be done: see the findings\n");
     }
     let last_said = |e: &PodReport| e.catalog.as_ref().is_some_and(|listing| !listing.live);
     if entries.iter().any(last_said) {

@@ -127,7 +127,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     get(
         "/look-again",
         Route::LookAgain,
-        "the same, as agents of version 0.1.0 ask for it",
+        "as `/recheck`; agents of version 0.1.0 ask this way",
     ),
     get(
         "/metrics",

@@ -176,7 +176,7 @@ impl Server {
                 self.others = 0;
                 return None;
             }
-            Ok(Shown::Certificate(_)) => "the server still shows the certificate of before".to_string(),
+            Ok(Shown::Certificate(_)) => "the server still shows the previous certificate".to_string(),
             Ok(Shown::NoTls) => "the server still answers without TLS".to_string(),
             Err(error) => format!("the server shows no certificate: {error}"),
         };

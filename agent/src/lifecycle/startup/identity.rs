@@ -1,6 +1,6 @@
 //! Who a pod is.
 
-use crate::sys::config::config_file;
+use crate::sys::discovery::hostname;
 use crate::sys::process::passwd::Account;
 use gp_agent_core::cluster::identity;
 use gp_agent_core::cluster::identity::DomainError;
@@ -10,7 +10,7 @@ use gp_agent_core::finding::{Area, Finding};
 
 /// Who this pod is, from its host name, and the cluster it belongs to.
 pub(crate) fn identify(config: &Config) -> Result<(Account, Topology, Member), Finding> {
-    let host = config_file::host_name();
+    let host = hostname::host_name();
     let account = Account::current().map_err(|e| {
         Finding::error(
             Area::Config,
@@ -41,7 +41,7 @@ pub(crate) fn identify(config: &Config) -> Result<(Account, Topology, Member), F
 pub(crate) fn domain(config: &Config) -> Result<String, DomainError> {
     let own = match config.domain {
         Some(_) => None,
-        None => config_file::own_fqdn(),
+        None => hostname::own_fqdn(),
     };
-    identity::domain_for(config, &config_file::host_name(), own.as_deref()).map(str::to_string)
+    identity::domain_for(config, &hostname::host_name(), own.as_deref()).map(str::to_string)
 }

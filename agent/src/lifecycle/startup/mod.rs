@@ -18,7 +18,7 @@ use super::pod::leadership::Leadership;
 use super::pod::paths::run_dir;
 use super::ssh::{Setup, Ssh};
 use super::status_board::{StatusBoard, now};
-use crate::sys::config::config_file;
+use crate::sys::discovery::hostname;
 use crate::sys::process::init_channel::{Heartbeat, restarts_from_env};
 use crate::sys::process::passwd::Account;
 use crate::sys::storage::fs::VolumeLock;
@@ -37,7 +37,7 @@ pub(crate) use identity::{domain, identify};
 
 /// What is known before anything has been read.
 pub(crate) fn first_state() -> PodState {
-    PodState::new(&config_file::host_name(), restarts_from_env(), now())
+    PodState::new(&hostname::host_name(), restarts_from_env(), now())
 }
 
 /// Everything that lives as long as the pod.

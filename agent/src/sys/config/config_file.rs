@@ -1,7 +1,5 @@
 //! The configuration file, read together with the environment that overrides it.
 
-pub(crate) use crate::sys::discovery::hostname::{host_name, own_fqdn};
-
 use gp_agent_core::config::{Config, ConfigFinding, MAX_BYTES, load};
 use gp_agent_core::finding::{Area, Finding};
 use std::ffi::OsString;

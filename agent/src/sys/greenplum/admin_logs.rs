@@ -1,13 +1,13 @@
 //! The folder where Greenplum's tools keep their logs: ~/gpAdminLogs, whatever they are told. A home directory in memory would
 //! fill with them, and then neither a key nor the password that is rotated could be written: they lie on the volume.
 
+use crate::sys::process::clock;
 use crate::sys::storage::fs::while_trying;
 use gp_agent_core::greenplum::admin_logs::{LogFile, excess};
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 /// Makes `folder`, where logs are to lie, and leads `link` there. A folder with logs of somebody else that stands in its place
 /// is left alone: the answer is where logs lie now.
@@ -46,7 +46,7 @@ pub(crate) fn lead(link: &Path, folder: &Path) -> io::Result<PathBuf> {
 pub(crate) fn prune(folder: &Path) -> io::Result<usize> {
     let logs = fs::read_dir(folder)?.flatten().filter_map(|entry| {
         let found = entry.metadata().ok().filter(fs::Metadata::is_file)?;
-        let age = SystemTime::now().duration_since(found.modified().ok()?);
+        let age = clock::file_time().duration_since(found.modified().ok()?);
         Some(LogFile {
             name: entry.file_name().into_string().ok()?,
             bytes: found.len(),
@@ -98,7 +98,7 @@ mod tests {
         let make = |name: &str, mib: u64, days: u64| {
             let file = File::create(folder.path().join(name)).unwrap();
             file.set_len(mib << 20).unwrap();
-            file.set_modified(SystemTime::now() - Duration::from_secs(days * 86_400))
+            file.set_modified(clock::file_time() - Duration::from_secs(days * 86_400))
                 .unwrap();
         };
         make("gpstate_20261001.log", 40, 58);

@@ -46,7 +46,7 @@ pub(crate) enum CallError {
     #[error("no HTTP server ({0})")]
     NotHttp(hyper::Error),
     /// More than [`Call::max_body`].
-    #[error("somebody who sends more than {0} bytes")]
+    #[error("something that sends more than {0} bytes")]
     TooLarge(usize),
 }
 

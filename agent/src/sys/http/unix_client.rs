@@ -16,7 +16,7 @@ const MAX_ANSWER: usize = 64 << 20;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AskError {
     /// Nobody takes the connection.
-    #[error("the agent does not answer on {0}: {1}; is gp-agent run up?")]
+    #[error("the agent does not answer on {0}: {1}; does gp-agent run?")]
     NotUp(PathBuf, &'static str),
     /// The socket belongs to somebody else.
     #[error("may not open {0}: permission denied; call it as the user that gp-agent runs as")]
@@ -188,7 +188,7 @@ mod tests {
     fn an_agent_that_is_not_there_is_told_from_one_that_hangs() {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("s");
-        let none = "the agent does not answer on SOCKET: no such socket; is gp-agent run up?";
+        let none = "the agent does not answer on SOCKET: no such socket; does gp-agent run?";
         assert_eq!(ask(&socket, Duration::from_secs(5)), none);
         let listener = UnixListener::bind(&socket).unwrap();
         let said = ask(&socket, Duration::from_millis(50));
@@ -197,7 +197,7 @@ mod tests {
         // Nobody has ever listened on this one: a listener that is closed may live on in a child that another test starts.
         let socket = dir.path().join("left");
         let _left = bound(&socket);
-        let refused = "the agent does not answer on SOCKET: connection refused; is gp-agent run up?";
+        let refused = "the agent does not answer on SOCKET: connection refused; does gp-agent run?";
         assert_eq!(ask(&socket, Duration::from_secs(5)), refused);
     }
 

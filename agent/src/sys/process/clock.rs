@@ -19,6 +19,11 @@ pub(crate) fn wall() -> u64 {
     since_epoch().as_secs()
 }
 
+/// The same to compare with the times of files, which go by that clock.
+pub(crate) fn file_time() -> SystemTime {
+    SystemTime::now()
+}
+
 /// Since 1970-01-01T00:00:00Z by the clock on the wall; nothing while it is set to before that.
 pub(crate) fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()

@@ -41,7 +41,7 @@ pub enum FenceError {
     )]
     NoFence,
     /// It does not read, or is gone.
-    #[error("cannot tell init until when the server may write: {0}")]
+    #[error("cannot set init's deadline for the server: {0}")]
     Unheard(#[from] io::Error),
 }
 

@@ -60,7 +60,7 @@ fn a_bad_secret_takes_nothing_away() {
     for (words, bad) in bad {
         secret.hold(&bad);
         pod.wait_until(words, |pod| findings(pod).iter().any(|finding| finding.contains(words)));
-        assert!(findings(&pod)[0].contains("the certificate of before stays in use"));
+        assert!(findings(&pod)[0].contains("the previous certificate stays in use"));
         assert!(verifies(&pod, &authority).is_ok());
     }
     // Whatever else is reloaded meanwhile, and a server that starts anew in the same pod.

@@ -167,7 +167,7 @@ impl fmt::Display for Lack {
             Lack::HolderUnfenced(why) => {
                 return write!(f, "nothing ends the coordinator's server in time: {}", why.of_holder());
             }
-            Lack::OtherInSync(uid) => return write!(f, "not this pod was in sync, but an earlier one with UID {uid}"),
+            Lack::OtherInSync(uid) => return write!(f, "an earlier pod, with UID {uid}, was in sync, not this one"),
             Lack::OtherTimeline(own, theirs) => {
                 return write!(f, "the standby is on timeline {own}, the coordinator on {theirs}");
             }

@@ -1,6 +1,7 @@
 //! What follows when a replica is left behind: a copy by the agent itself, or a word to a person, with what helps.
 
 use super::proof::{Behind, has_room};
+use crate::config::quote;
 use crate::finding::{Area, Finding};
 use crate::postgres::start_decision::{Directory, DirectoryKind, Partner, same_database};
 
@@ -136,7 +137,10 @@ impl Plan {
             ),
             Plan::Held => format!("in {pod}: gp-agent resume; the agent then copies {source}"),
             Plan::Aside(path) => {
-                format!("when you need nothing of it, in {pod}: rm -r '{path}'; the agent then copies {source}")
+                format!(
+                    "when you need nothing of it, in {pod}: rm -r {}; the agent then copies {source}",
+                    quote::shell(path)
+                )
             }
             Plan::RoomUnknown => format!("nothing, unless this stays: is {source} up, and may {pod} connect to it?"),
             Plan::NoRoom { .. } => format!(
@@ -144,10 +148,14 @@ impl Plan {
                  that {source} has not: {}",
                 match place.in_catalog {
                     Some(_) => place.by_hand(""),
-                    None => place.by_hand(&format!("rm -r '{dir}'")),
+                    None => place.by_hand(&format!("rm -r {}", quote::shell(dir))),
                 }
             ),
-            Plan::Manual | Plan::NobodyNamed => place.by_hand(&format!("mv '{dir}' '{dir}.old'")),
+            Plan::Manual | Plan::NobodyNamed => place.by_hand(&format!(
+                "mv {} {}",
+                quote::shell(dir),
+                quote::shell(&format!("{dir}.old"))
+            )),
         }
     }
 }
@@ -158,10 +166,14 @@ impl Place<'_> {
         let Place { pod, dir, source, .. } = self;
         match self.in_catalog {
             Some((host, port)) => {
-                format!("in {source}: gpinitstandby -a -r, then gpinitstandby -a -s {host} -P {port} -S '{dir}'")
+                format!(
+                    "in {source}: gpinitstandby -a -r, then gpinitstandby -a -s {host} -P {port} -S {}",
+                    quote::shell(dir)
+                )
             }
             None => format!(
-                "in {pod}: gp-agent hold; pg_ctl stop -m fast -D '{dir}'; {clear}; gp-agent resume; the agent then copies {source}"
+                "in {pod}: gp-agent hold; pg_ctl stop -m fast -D {}; {clear}; gp-agent resume; the agent then copies {source}",
+                quote::shell(dir)
             ),
         }
     }

@@ -42,7 +42,7 @@ impl Recovery {
             _ if judged.iter().any(|judgement| not_now(judgement).is_none()) => return Ok(BEGINS.into()),
             Some(obstacle) => obstacle.to_string(),
             None => match &pod {
-                Some(pod) => format!("the catalog says of no server of {pod} that it is down"),
+                Some(pod) => format!("the catalog lists no server of {pod} as down"),
                 None => "the catalog says of no segment that it is down".to_string(),
             },
         };

@@ -73,7 +73,7 @@ fn times(registry: &mut Registry, status: &FailoverStatus, now: u64) {
         gauge(
             registry,
             "failover_renewal_seconds",
-            "Seconds that the record's place took for the last write of this pod; left out before the first, and without the role",
+            "Seconds that this pod's last write of the failover record took; left out before the first, and without the role",
             seconds,
         );
     }

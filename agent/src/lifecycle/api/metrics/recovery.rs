@@ -9,7 +9,7 @@ pub(super) fn recovery(registry: &mut Registry, status: &RecoveryStatus) {
     gauge(
         registry,
         "segments_down",
-        "Segments that the catalog calls down",
+        "Segments that the catalog lists as down",
         status.down.iter().filter(|down| !down.unlisted).count() as f64,
     );
     gauge(

@@ -164,7 +164,7 @@ fn log_verdict(pod: &str, coordinator: bool, old: &NameVerdict, new: &NameVerdic
                 another_name: true,
             },
         ) if coordinator => {
-            info!(pod, "pg_hba.conf uses the IP, as well it may: {reason}");
+            info!(pod, "pg_hba.conf uses the address, which is as good: {reason}");
         }
         (_, NameVerdict::Unverified { reason, .. }) => {
             warn!(pod, "pg_hba.conf has to use the IP: {reason}");

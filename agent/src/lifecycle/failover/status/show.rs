@@ -297,10 +297,10 @@ fn log(notice: &Notice) {
             tracing::error!("{why}; leaving the coordinator's role to the standby that is in sync");
         }
         Notice::HandOverFailed(why) => tracing::error!("the hand-over was given up: {why}"),
-        Notice::Mode(Mode::Auto) => tracing::info!("takeovers happen by themselves"),
+        Notice::Mode(Mode::Auto) => tracing::info!("failover is automatic"),
         Notice::Mode(Mode::Paused) => tracing::info!("failover is paused"),
         Notice::Mode(Mode::Manual) => tracing::info!("takeovers happen by command only: failover.mode is manual"),
-        Notice::Doubtful(why) => tracing::error!("the record cannot be gone by: {why}"),
+        Notice::Doubtful(why) => tracing::error!("the record is not trusted: {why}"),
         Notice::Restored => tracing::warn!("wrote the record anew"),
         Notice::ForceBegins(by) => tracing::warn!("{by} takes the role by force"),
         Notice::PromotionFailed(why) => tracing::error!("the server could not be promoted: {why}"),

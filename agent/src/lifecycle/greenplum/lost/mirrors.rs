@@ -69,6 +69,6 @@ async fn is_silent(pod: &Pod, mirror: &Member) -> bool {
 fn tell(mirror: &str, lost: bool) {
     match lost {
         true => tracing::warn!("{mirror} is silent, its agent and its server alike: this primary gives up on it soon"),
-        false => tracing::info!("{mirror} is waited for as ever again"),
+        false => tracing::info!("{mirror} answers again: its usual time-outs apply"),
     }
 }

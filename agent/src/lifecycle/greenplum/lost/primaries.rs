@@ -61,7 +61,7 @@ fn tell(lost: Option<&str>) {
             "{pod} is silent, its agent and its server alike, here and for its mirror's pod: FTS and the dispatcher give up on it soon"
         ),
         None => tracing::info!(
-            "no primary is lost whose mirror could take over: FTS and the dispatcher have their own time again"
+            "no primary is lost whose mirror could take over: FTS and the dispatcher use their usual time-outs again"
         ),
     }
 }

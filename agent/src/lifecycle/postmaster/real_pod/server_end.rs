@@ -6,18 +6,18 @@ use super::pidfile_watch::{Listed, LockFile};
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::settings::start_record;
 use crate::sys::postgres::orphaned_backends;
+use crate::sys::process::clock;
 use crate::sys::process::{Ended, Process};
 use crate::sys::resources::cgroup;
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::postgres::exit_cause::Ending;
 use gp_agent_core::storage::room;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 /// Waits until the server is gone, and shows that; then what kind of end it was, with words.
 pub(super) async fn wait(pod: &Arc<Pod>, server: &Process, listed: &Listed) -> (Ending, String) {
     let mut lock_file = LockFile::default();
-    let began = SystemTime::now();
+    let began = clock::file_time();
     // As of two looks, since a look may come between the kill and the end that it brings.
     let mut memory = [cgroup::memory(), cgroup::memory()];
     // What looks beside it ends with it: a look that waits for its turn at the volume, and is not asked any more, would keep
