@@ -288,6 +288,12 @@ pub(crate) async fn status_within(pod: &Pod, member: &Member, limit: Duration) -
     answer.ok().map(|report| report.status)
 }
 
+/// Whether nothing of that pod's agent answers. One that is not understood lives.
+pub(crate) async fn is_silent(pod: &Pod, member: &Member, limit: Duration) -> bool {
+    let answer = PeerClient::of(pod).status(member, limit).await;
+    !matches!(answer, Ok(_) | Err(PeerError::NotUnderstood(_)))
+}
+
 /// What the agents of these pods say, in the same order.
 pub async fn ask_each(pod: &Pod, members: impl Iterator<Item = &Member>, limits: FanOutLimits) -> Vec<PodReport> {
     PeerClient::of(pod).statuses(members, limits).await

@@ -79,9 +79,7 @@ async fn watches(pod: &Pod) -> bool {
         _ if !runs || *pod.shutdown.borrow() => false,
         Some(DirectoryKind::Primary) => true,
         Some(DirectoryKind::Standby) => match pod.partner() {
-            Some(partner) => client::status_within(pod, partner, COORDINATOR_ANSWERS_WITHIN)
-                .await
-                .is_none(),
+            Some(partner) => client::is_silent(pod, partner, COORDINATOR_ANSWERS_WITHIN).await,
             None => false,
         },
         _ => false,

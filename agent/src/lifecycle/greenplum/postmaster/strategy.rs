@@ -7,17 +7,19 @@ use super::running_tools::ToolWatch;
 use super::{questions, rejoin_files, shutdown_order, startup_order};
 use crate::engine::Greenplum;
 use crate::lifecycle::greenplum::{catalog, creation};
-use crate::lifecycle::peers::client;
+use crate::lifecycle::peers::client::PeerClient;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::postmaster::left_behind;
 use crate::lifecycle::postmaster::strategy::EngineStrategy;
 use crate::sys::postgres::running_tools::at_work;
 use anyhow::{Result, bail};
+use gp_agent_core::cluster::peer_error::PeerError;
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::config::Recover;
 use gp_agent_core::greenplum::start_decision as rules;
 use gp_agent_core::greenplum::start_decision::standby_copy::{self, Place};
 use gp_agent_core::postgres::start_decision::{Decision, Directory, DirectoryKind};
+use gp_agent_core::process::timeouts;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -63,12 +65,13 @@ impl<'a> Strategy<'a> {
         let Some(partner) = self.pod.partner() else {
             return Ok(());
         };
-        match client::status_of(self.pod, partner)
-            .await
-            .and_then(|status| status.tool)
-        {
-            Some(tool) => bail!("waiting for a tool to end: {tool}"),
-            None => Ok(()),
+        match PeerClient::of(self.pod).status(partner, timeouts::PEER_ANSWERS).await {
+            Ok(report) => match report.status.tool {
+                Some(tool) => bail!("waiting for a tool to end: {tool}"),
+                None => Ok(()),
+            },
+            Err(PeerError::NotUnderstood(why)) => bail!("cannot tell whether a tool is at work there: {why}"),
+            Err(_) => Ok(()),
         }
     }
 
