@@ -10,12 +10,10 @@ take_down=
 
 # Another distribution in the pods' image changes nothing here: HAProxy comes from Debian.
 build_balancer() {
-    (
-        # Read by need_base_image.
-        # shellcheck disable=SC2030,SC2034
-        BASE_IMAGE=$BALANCER_BASE_IMAGE
-        need_base_image
-    )
+    # Read by need_base_image.
+    # shellcheck disable=SC2034
+    local BASE_IMAGE=$BALANCER_BASE_IMAGE
+    need_base_image
     step "building the image $GP_BALANCER_IMAGE"
     quietly docker_ build --network host --tag "$GP_BALANCER_IMAGE" \
         --build-arg "BASE_IMAGE=$BALANCER_BASE_IMAGE" "$ROOT/image/balancer" ||
