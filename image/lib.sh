@@ -12,6 +12,8 @@ ENGINE=${ENGINE:-postgres}
 # Where Greenplum is: in the base image, or mounted. The packages that a mounted one needs.
 GP_HOME=
 EXTRA_PACKAGES=${EXTRA_PACKAGES:-}
+# The balancer's of the local cluster: Debian whatever the pods have, or an image with HAProxy in it.
+BALANCER_BASE_IMAGE=${BALANCER_BASE_IMAGE:-debian:bookworm-slim}
 
 say() { printf '%s\n' "$*" >&2; }
 step() { printf '==> %s\n' "$*" >&2; }
@@ -167,7 +169,7 @@ need_compose() {
         COMPOSE=(docker compose)
     fi
     if [[ ${DOCKER[0]} == sudo ]]; then
-        COMPOSE=(sudo "--preserve-env=GP_IMAGE,GP_PORT,GP_STANDBY_PORT,GP_VOLUMES,GP_UID,GP_GID,GP_AGENT_ENGINE,GP_HOME" "${COMPOSE[@]}")
+        COMPOSE=(sudo "--preserve-env=GP_IMAGE,GP_BALANCER_IMAGE,GP_PORT,GP_PORT_0,GP_PORT_1,GP_SUBNET,GP_POD_RANGE,GP_BALANCER_ADDRESS,GP_VOLUMES,GP_UID,GP_GID,GP_AGENT_ENGINE,GP_HOME" "${COMPOSE[@]}")
     fi
 }
 
@@ -178,8 +180,8 @@ compose() { "${COMPOSE[@]}" --project-name gp "${COMPOSE_FILES[@]}" "$@"; }
 # Remembers which engine the local cluster has, and where Greenplum and the base image are; image/down asks.
 remember_engine() {
     mkdir -p "$BUILD"
-    printf 'ENGINE=%q\nMOUNTED=%q\nBASE_IMAGE=%q\nGP_IMAGE=%q\nEXTRA_PACKAGES=%q\n' \
-        "$ENGINE" "$MOUNTED" "$BASE_IMAGE" "$GP_IMAGE" "$EXTRA_PACKAGES" >"$BUILD/engine"
+    printf 'ENGINE=%q\nMOUNTED=%q\nBASE_IMAGE=%q\nGP_IMAGE=%q\nEXTRA_PACKAGES=%q\nBALANCER_BASE_IMAGE=%q\n' \
+        "$ENGINE" "$MOUNTED" "$BASE_IMAGE" "$GP_IMAGE" "$EXTRA_PACKAGES" "$BALANCER_BASE_IMAGE" >"$BUILD/engine"
 }
 
 # Sets the variables of compose.yaml for an engine. MOUNTED: this machine's GPHOME that the pods get.

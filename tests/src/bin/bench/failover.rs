@@ -28,50 +28,83 @@ const FAILURES: [(&str, Fault, u64, f64); 7] = [
 /// # Errors
 /// When no cluster comes up, or when one of them loses what was acknowledged.
 pub(crate) fn measure(table: &mut Table) -> Result<()> {
-    eprintln!("starting two coordinators and clients that write to each of them");
-    let ground = Playground::up(LEASE, &[])?;
-    spread(&ground, "clients wait", &FAILURES, table)?;
-    drop(ground);
+    let failures = FAILURES.map(|failure| Failure::of_the_holder("clients wait", failure));
+    play(failures.into(), table, || {
+        eprintln!("starting two coordinators and clients that write to each of them");
+        Playground::up(LEASE, &[])
+    })?;
     if greenplum::kind() != Kind::Real {
         eprintln!("left out: the same with Greenplum; tests/bench --gphome DIR measures it");
         return Ok(());
     }
-    eprintln!("starting Greenplum and clients that write to all its contents");
-    let ground = Playground::greenplum(LEASE)?;
-    let title = "Greenplum: clients wait";
-    for (what, targets, aim) in GREENPLUM_FAILURES {
-        let failure = Failure {
-            what,
-            // As a node that is off: nobody answers, and nothing is refused.
-            faults: targets.iter().map(|target| (*target, Fault::Pause)).collect(),
-            seconds: 30,
-            aim: *aim,
-        };
-        failure.measure(&ground, title, table)?;
-    }
-    spread(&ground, title, &[("switchover", Fault::Switchover, 0, 2.0)], table)
+    let failures = GREENPLUM_FAILURES.iter().map(|(what, faults, seconds, aim)| Failure {
+        what: format!("Greenplum: clients wait: {what}"),
+        faults: faults.to_vec(),
+        seconds: *seconds,
+        aim: *aim,
+    });
+    play(failures.collect(), table, || {
+        eprintln!("starting Greenplum and clients that write to all its contents");
+        Playground::greenplum(LEASE)
+    })
 }
 
-/// Whose pods are on a node that is lost, and the seconds that docs/design/failover.md aims at.
-const GREENPLUM_FAILURES: &[(&str, &[Target], f64)] = &[
-    ("coordinator lost", &[Target::Holder], 12.0),
+/// What happens at once and to whom, for how many seconds, and the seconds that clients are to wait at most.
+type GreenplumFailure = (&'static str, &'static [(Target, Fault)], u64, f64);
+
+/// A pause is as a node that is off: nobody answers, and nothing is refused.
+const GREENPLUM_FAILURES: &[GreenplumFailure] = &[
+    (
+        "postmaster killed",
+        &[(Target::Holder, Fault::Kill(Process::Postmaster))],
+        0,
+        2.0,
+    ),
+    ("container killed", &[(Target::Holder, Fault::KillContainer)], 20, 2.0),
+    (
+        "container killed with a primary",
+        &[
+            (Target::Holder, Fault::KillContainer),
+            (Target::Primary(0), Fault::KillContainer),
+        ],
+        20,
+        15.0,
+    ),
+    (
+        "pod stopped in order",
+        &[(Target::Holder, Fault::StopContainer(30))],
+        8,
+        2.0,
+    ),
+    ("switchover", &[(Target::Holder, Fault::Switchover)], 0, 2.0),
+    (
+        "agent hung",
+        &[(Target::Holder, Fault::Freeze(Process::Agent))],
+        20,
+        12.0,
+    ),
+    ("authority down", &[(Target::Holder, Fault::HideRecord)], 20, 0.5),
+    ("coordinator lost", &[(Target::Holder, Fault::Pause)], 30, 12.0),
     (
         "coordinator lost with a primary",
-        &[Target::Holder, Target::Primary(0)],
+        &[(Target::Holder, Fault::Pause), (Target::Primary(0), Fault::Pause)],
+        30,
         15.0,
     ),
     (
         "coordinator lost with a mirror",
-        &[Target::Holder, Target::Mirror(0)],
+        &[(Target::Holder, Fault::Pause), (Target::Mirror(0), Fault::Pause)],
+        30,
         12.0,
     ),
     (
         "standby lost with a primary",
-        &[Target::Standby, Target::Primary(0)],
+        &[(Target::Standby, Fault::Pause), (Target::Primary(0), Fault::Pause)],
+        30,
         15.0,
     ),
-    ("primary lost", &[Target::Primary(0)], 15.0),
-    ("mirror lost", &[Target::Mirror(0)], 12.0),
+    ("primary lost", &[(Target::Primary(0), Fault::Pause)], 30, 15.0),
+    ("mirror lost", &[(Target::Mirror(0), Fault::Pause)], 30, 12.0),
 ];
 
 /// What happens on Kubernetes; the aims are those of a lost node, a hand-over, and nothing.
@@ -89,39 +122,46 @@ const NODE_FAILURES: [(&str, Fault, u64, f64); 6] = [
 /// # Errors
 /// As [`measure`].
 pub(crate) fn measure_on_nodes(table: &mut Table) -> Result<()> {
-    eprintln!("starting two coordinators on Kubernetes and clients that write to each of them");
-    spread(
-        &Playground::on_nodes(LEASE)?,
-        "Kubernetes: clients wait",
-        &NODE_FAILURES,
-        table,
-    )
+    let failures = NODE_FAILURES.map(|failure| Failure::of_the_holder("Kubernetes: clients wait", failure));
+    play(failures.into(), table, || {
+        eprintln!("starting two coordinators on Kubernetes and clients that write to each of them");
+        Playground::on_nodes(LEASE)
+    })
 }
 
-fn spread(ground: &Playground, title: &str, failures: &[(&str, Fault, u64, f64)], table: &mut Table) -> Result<()> {
-    for &(what, fault, seconds, aim) in failures {
-        let failure = Failure {
-            what,
-            faults: vec![(Target::HolderNow, fault)],
-            seconds,
-            aim,
-        };
-        failure.measure(ground, title, table)?;
+/// Measures those that are wanted, on a cluster that is there when there is one.
+fn play(failures: Vec<Failure>, table: &mut Table, up: impl FnOnce() -> Result<Playground>) -> Result<()> {
+    let only = std::env::var("GP_BENCH_ONLY").unwrap_or_default();
+    let only: Vec<&str> = only.lines().collect();
+    let wanted = |what: &str| only.is_empty() || only.iter().any(|words| what.contains(words));
+    let failures: Vec<Failure> = failures.into_iter().filter(|failure| wanted(&failure.what)).collect();
+    if failures.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let ground = up()?;
+    failures.iter().try_for_each(|failure| failure.measure(&ground, table))
 }
 
 /// What happens at once, for how many seconds, and how many seconds clients are to wait at most.
-struct Failure<'a> {
-    what: &'a str,
+struct Failure {
+    what: String,
     faults: Vec<(Target, Fault)>,
     seconds: u64,
     aim: f64,
 }
 
-impl Failure<'_> {
-    fn measure(&self, ground: &Playground, title: &str, table: &mut Table) -> Result<()> {
-        let what = self.what;
+impl Failure {
+    fn of_the_holder(title: &str, (what, fault, seconds, aim): (&str, Fault, u64, f64)) -> Failure {
+        Failure {
+            what: format!("{title}: {what}"),
+            faults: vec![(Target::HolderNow, fault)],
+            seconds,
+            aim,
+        }
+    }
+
+    fn measure(&self, ground: &Playground, table: &mut Table) -> Result<()> {
+        let what = &self.what;
         let mut gaps = Vec::new();
         for _ in 0..TIMES {
             let played = ground.play(&self.plan(), None);
@@ -132,7 +172,7 @@ impl Failure<'_> {
             eprintln!("{what}: {gap:.2} s; whole {whole:.1} s after it was over");
             gaps.push(gap);
         }
-        table.spread(&format!("{title}: {what}"), &gaps, "s", self.aim);
+        table.spread(what, &gaps, "s", self.aim);
         Ok(())
     }
 

@@ -69,7 +69,7 @@ impl Containers {
     pub(super) fn of(settings: &Settings, segments: &[&'static str]) -> Result<Containers> {
         disks::sweep();
         let cluster = Cluster::new(settings.clone())?;
-        let disks = Disks::new(&cluster.image(), &COORDINATORS)?;
+        let disks = Disks::new(&cluster.image(), &COORDINATORS, settings.engine)?;
         let names = [&COORDINATORS[..], segments].concat();
         let place = |name: &&str| Arc::new(Place::of_container(cluster.container(cluster.pod(name))));
         let bed = Containers {

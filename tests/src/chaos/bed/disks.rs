@@ -2,6 +2,7 @@
 
 use crate::chaos::fault::Fault;
 use crate::docker;
+use crate::settings::Engine;
 use anyhow::{Context, Result, ensure};
 use rustix::fs::FallocateFlags;
 use std::fs::{self, Permissions};
@@ -10,10 +11,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// As much as a small server needs; the file is sparse.
-const SIZE: &str = "1G";
-/// For all of them, if they are filled.
-const ROOM: u64 = 4 << 30;
+/// Gibibytes, as much as a small server needs; the file is sparse. A file of Greenplum's write-ahead log has 64 MiB, and one is
+/// set aside whenever a coordinator comes back as the standby, until a person removes it.
+const fn size(engine: Engine) -> u64 {
+    match engine {
+        Engine::Postgres => 1,
+        Engine::Greenplum => 4,
+    }
+}
 const PREFIX: &str = "gp-agent-chaos-";
 const FILLER: &str = "filler";
 
@@ -35,8 +40,8 @@ fn run(program: &str, words: &[&str]) -> Result<()> {
 }
 
 /// In memory where there is some: how long this machine's disk takes under load is not what is tested.
-fn memory() -> &'static Path {
-    let enough = |free: rustix::fs::StatVfs| free.f_bavail * free.f_frsize > ROOM;
+fn memory(room: u64) -> &'static Path {
+    let enough = |free: rustix::fs::StatVfs| free.f_bavail * free.f_frsize > room;
     let shared = Path::new("/dev/shm");
     let roomy = rustix::fs::statvfs(shared).is_ok_and(enough);
     if roomy { shared } else { Path::new("/var/tmp") }
@@ -51,7 +56,9 @@ impl Disks {
     ///
     /// # Errors
     /// What mkfs or mount said.
-    pub(super) fn new(image: &str, names: &[&str]) -> Result<Disks> {
+    pub(super) fn new(image: &str, names: &[&str], engine: Engine) -> Result<Disks> {
+        // For all of them, if they are filled, and as much beside them.
+        let room = 2 * names.len() as u64 * (size(engine) << 30);
         let id = docker::docker(&["run", "--rm", "--network", "none", "--entrypoint", "id", image, "-u"])?;
         let owner: u32 = id.trim().parse()?;
         let prefix = format!("{PREFIX}{}-", std::process::id());
@@ -65,9 +72,9 @@ impl Disks {
             let mounted = disks.path(name);
             fs::create_dir(&mounted)?;
             // The loop device keeps it; its name is gone however this process ends.
-            let image = tempfile::Builder::new().prefix(PREFIX).tempfile_in(memory())?;
+            let image = tempfile::Builder::new().prefix(PREFIX).tempfile_in(memory(room))?;
             let image = image.path();
-            run("truncate", &["--size", SIZE, text(image)])?;
+            run("truncate", &["--size", &format!("{}G", size(engine)), text(image)])?;
             run("mkfs.ext4", &["-q", "-F", "-m", "0", text(image)])?;
             run("mount", &["-o", "loop", text(image), text(&mounted)])?;
             disks.names.push((*name).to_string());

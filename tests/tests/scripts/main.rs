@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod balancer;
+mod client;
+
 use cluster_tests::helm::root;
 use cluster_tests::{arguments, docker, greenplum};
 use std::fs;
@@ -189,7 +192,7 @@ fn hindrance(image: &str) -> Option<String> {
         let volumes = docker::docker(&["volume", "ls", "--quiet"]).unwrap();
         let is_ours = |name: &&str| {
             let pod = name.trim_start_matches("gp-").trim_start_matches("greenplum-");
-            ["coordinator-", "segment-a-", "segment-b-"]
+            ["balancer", "coordinator-", "segment-a-", "segment-b-"]
                 .iter()
                 .any(|group| pod.starts_with(group))
         };
@@ -242,6 +245,7 @@ fn call(script: &str, words: &[&str], environment: &[(&str, &str)]) -> (bool, St
 
 /// The commands of README's "Two commands", and of docs/greenplum.md, with the files as they are.
 fn brings_a_cluster_up(image: &str, words: &[&str], packages: Option<&str>) {
+    let is_postgres = words.contains(&"postgres");
     if let Some(why) = hindrance(image) {
         let _ = writeln!(std::io::stderr(), "SKIPPED: image/up {}: {why}", words.join(" "));
         return;
@@ -266,6 +270,7 @@ fn brings_a_cluster_up(image: &str, words: &[&str], packages: Option<&str>) {
     ] {
         docker::docker(&[&["exec", "coordinator-0"], command].concat()).unwrap();
     }
+    balancer::follows_the_coordinator(&said, is_postgres).unwrap();
     // Later calls need no option.
     let (well, said) = call("image/up", &[], &environment[..1]);
     assert!(well && said.contains("6 of 6 pods ready"), "{said}");
