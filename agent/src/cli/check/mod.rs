@@ -3,6 +3,7 @@
 pub(super) mod config;
 mod ha;
 pub(super) mod limits;
+mod recovery;
 mod server;
 
 use super::args::CheckArea;
@@ -24,7 +25,7 @@ use gp_agent_core::storage::room;
 use gp_agent_core::storage::room::Level;
 use std::path::Path;
 
-const ALL: [CheckArea; 8] = [
+const ALL: [CheckArea; 9] = [
     CheckArea::Config,
     CheckArea::Storage,
     CheckArea::Limits,
@@ -33,6 +34,7 @@ const ALL: [CheckArea; 8] = [
     CheckArea::Ssh,
     CheckArea::Postgres,
     CheckArea::Ha,
+    CheckArea::Recovery,
 ];
 
 struct Subject {
@@ -85,6 +87,7 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
             }
             CheckArea::Postgres => server::check(&subject.config, &subject.me).await,
             CheckArea::Ha => ha::check(&subject.config, &subject.me).await,
+            CheckArea::Recovery => recovery::check(&subject.config).await,
         };
         code = code.max(report(*area, &findings, &good));
     }
