@@ -84,7 +84,13 @@ impl Agent for Fake {
 
     fn partner(&self) -> Reply<'_, Option<PartnerLook>> {
         let origin = Origin::new("coordinator-1".into(), "warehouse".into(), "coordinator-1.gp".into());
-        Box::pin(async move { Some(PartnerLook { origin, silent: true }) })
+        Box::pin(async move {
+            Some(PartnerLook {
+                origin,
+                silent: true,
+                takes_connections: false,
+            })
+        })
     }
 
     fn cluster(&self) -> Reply<'_, String> {

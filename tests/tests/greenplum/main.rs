@@ -62,6 +62,10 @@ const TESTS: &[(&str, Test)] = &[
     ),
     ("standby_made_by_hand_is_adopted", administration::standby_by_hand),
     ("lost_primary_is_failed_over_and_recovered_by_hand", failover::primary),
+    (
+        "what_a_killed_rebalance_left_stopped_comes_back",
+        recovery::killed_rebalance,
+    ),
     ("names_that_are_gone_harm_nobody", surroundings::dns_gone),
     (
         "activated_standby_fences_the_old_coordinator",

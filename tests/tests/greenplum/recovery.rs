@@ -1,6 +1,6 @@
 //! Segments that come back without anybody: what the coordinator's agent does about those that FTS has marked down.
 
-use crate::support::{check, coordinator, fill};
+use crate::support::{check, coordinator, fill, one_pair, probe_seldom};
 use anyhow::{Context, Result, ensure};
 use cluster_tests::cluster::Cluster;
 use cluster_tests::suite::Shared;
@@ -153,6 +153,38 @@ fn lock_of_a_killed_tool(cluster: &Cluster, head: &str) -> Result<&'static str> 
     let leave = format!("mkdir {LOCK} && echo -n 999999 >{LOCK}/PID");
     cluster.exec(head, &["bash", "-c", &leave])?;
     Ok(LOCK)
+}
+
+/// In a cluster of its own, since others count how often a primary changes. The tool has stopped the acting primary, and dies before it starts it again as the mirror.
+pub(crate) fn killed_rebalance(_: &Shared) -> Result<()> {
+    const KILL: &str = "for p in /proc/[0-9]*; do if tr '\\0' ' ' <$p/cmdline | grep -q 'gprecoverse[g] .*-r'; then \
+        kill -9 ${p#/proc/} && echo killed; fi; done 2>/dev/null; true";
+    let mut settings = one_pair();
+    probe_seldom(&mut settings);
+    let cluster = &Cluster::new(settings)?;
+    cluster.edit_configuration(|text| text.replace(MANUAL, AUTO))?;
+    let head = coordinator(cluster);
+    cluster.create_all()?;
+    cluster.wait_all_ready()?;
+    cluster.switch_on("probe_interval", "3600")?;
+    fill(cluster, head, "stopped")?;
+    let old = lose_primary(cluster, "segment-a-0", "segment-b-0")?;
+    cluster.container_do(&["start"], old)?;
+    whole(cluster, head)?;
+    cluster.switch_on("pause-recovery", "")?;
+    rebalance(cluster, 0, "sessions that use content 0 are cancelled")?;
+    let acting = cluster.pod("segment-b-0");
+    cluster.wait_status(acting, "stopped by the tool", |s| s["phase"] == "stopped")?;
+    let killed = cluster.exec(head, &["bash", "-c", KILL])?;
+    ensure!(killed.contains("killed"), "no tool was there to be killed");
+    cluster.switch_off("pause-recovery")?;
+    let failed = |s: &serde_json::Value| s["recovery"]["roles"]["last"]["rebalanced"] == false;
+    cluster.wait_status(head, "does not call that a success", failed)?;
+    whole(cluster, head)?;
+    cluster.wait_in_place(head)?;
+    let brought_back = |s: &serde_json::Value| s["recovery"]["last"]["recovered"].to_string().contains(acting);
+    cluster.wait_status(head, "says that it brought it back", brought_back)?;
+    check(cluster, head, "stopped")
 }
 
 pub(crate) fn lost_primary(shared: &Shared) -> Result<()> {

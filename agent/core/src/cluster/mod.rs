@@ -15,6 +15,7 @@ pub mod partner_look;
 pub mod peer_error;
 pub mod phase;
 pub mod probes;
+pub mod recovery_check;
 pub mod recovery_findings;
 pub mod recovery_status;
 pub mod replay_pause;

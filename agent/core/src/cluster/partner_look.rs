@@ -13,6 +13,9 @@ pub struct PartnerLook {
     pub origin: Origin,
     /// Whether neither its agent answers nor its server, by so much as a refusal.
     pub silent: bool,
+    /// Whether its kernel takes connections all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub takes_connections: bool,
 }
 
 impl Document for PartnerLook {

@@ -58,7 +58,7 @@ fn of(down: &DownSegment) -> Option<Finding> {
 }
 
 /// What lies beyond the last second that jiff knows is shown as that one.
-fn utc(seconds: u64) -> Timestamp {
+pub(super) fn utc(seconds: u64) -> Timestamp {
     let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
     Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
 }

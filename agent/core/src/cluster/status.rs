@@ -8,6 +8,7 @@ use super::recovery_status::RecoveryStatus;
 use super::topology::Role;
 use crate::finding::Finding;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
 
 /// What the data directory on the volume says it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -234,6 +235,10 @@ pub struct PodStatus {
     /// A tool of Greenplum that is at work in this pod: on its data directory, or on the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
+    /// Pages whose checksum was wrong, by database, as this pod's primary has counted them at most; left out where it counts none, or
+    /// has not been asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damaged_pages: Option<BTreeMap<String, u64>>,
     /// What an administrator should know.
     pub findings: Vec<Finding>,
     /// Seconds that the configuration gives this pod to end; 0 until it has been read.
@@ -304,6 +309,7 @@ impl PodStatus {
             failover: None,
             recovery: None,
             tool: None,
+            damaged_pages: None,
             findings: Vec::new(),
             grace_seconds: 0,
             version: env!("CARGO_PKG_VERSION").to_string(),

@@ -13,17 +13,22 @@ pub(super) async fn check(config: &Config, me: &Member) -> (Vec<Finding>, String
     if !config.coordinator.standby {
         return (Vec::new(), "the cluster has no standby (coordinator.standby)".into());
     }
+    match cluster().await {
+        Ok(entries) => judge(&entries, &me.pod),
+        Err(silent) => (vec![silent], String::new()),
+    }
+}
+
+/// What all agents say, as this pod's agent asks them; or that it does not answer.
+pub(super) async fn cluster() -> Result<Vec<PodReport>, Finding> {
     let asked = tokio::task::spawn_blocking(|| ask_agent("GET", "/cluster", "", timeouts::STATUS_ANSWERS)).await;
     let answer = asked
         .map_err(|e| e.to_string())
         .and_then(|asked| asked.map_err(|e| e.to_string()));
     let entries = answer.and_then(|(_, text)| serde_json::from_str::<Vec<PodReport>>(&text).map_err(|e| e.to_string()));
-    match entries {
-        Ok(entries) => judge(&entries, &me.pod),
-        Err(error) => {
-            let what = format!("does not answer: {error}");
-            let remedy = "is gp-agent running in this pod? Its log says why not";
-            (vec![Finding::warning(Area::Ha, "agent", what, remedy)], String::new())
-        }
-    }
+    entries.map_err(|error| {
+        let what = format!("does not answer: {error}");
+        let remedy = "is gp-agent running in this pod? Its log says why not";
+        Finding::warning(Area::Ha, "agent", what, remedy)
+    })
 }

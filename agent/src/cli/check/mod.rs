@@ -3,6 +3,7 @@
 pub(super) mod config;
 mod ha;
 pub(super) mod limits;
+mod recovery;
 mod server;
 
 use super::args::CheckArea;
@@ -25,7 +26,7 @@ use gp_agent_core::storage::room;
 use gp_agent_core::storage::room::Level;
 use std::path::Path;
 
-const ALL: [CheckArea; 8] = [
+const ALL: [CheckArea; 9] = [
     CheckArea::Config,
     CheckArea::Storage,
     CheckArea::Limits,
@@ -34,6 +35,7 @@ const ALL: [CheckArea; 8] = [
     CheckArea::Ssh,
     CheckArea::Postgres,
     CheckArea::Ha,
+    CheckArea::Recovery,
 ];
 
 struct Subject {
@@ -86,6 +88,7 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
             }
             CheckArea::Postgres => server::check(&subject.config, &subject.me).await,
             CheckArea::Ha => ha::check(&subject.config, &subject.me).await,
+            CheckArea::Recovery => recovery::check(&subject.config).await,
         };
         code = code.max(report(*area, &findings, &good));
     }

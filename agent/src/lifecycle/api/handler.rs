@@ -17,6 +17,7 @@ use gp_agent_core::cluster::failover_command::FailoverCommand;
 use gp_agent_core::cluster::partner_look::PartnerLook;
 use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::failover::promise::{PromiseQuestion, PromiseReply};
+use gp_agent_core::greenplum::lost_pods::Silence;
 use gp_agent_core::process::timeouts;
 use gp_agent_core::recovery::machine::steps::Wish;
 use std::net::IpAddr;
@@ -132,9 +133,13 @@ impl Agent for AgentApi {
     fn partner(&self) -> Reply<'_, Option<PartnerLook>> {
         Box::pin(async {
             let pod = self.pod.get()?;
-            let silent = self.partner.look(pod).await?;
+            let silence = self.partner.look(pod).await?.silence;
             let origin = Origin::new(pod.me.pod.clone(), pod.topology.cluster.clone(), pod.me.fqdn.clone());
-            Some(PartnerLook { origin, silent })
+            Some(PartnerLook {
+                origin,
+                silent: silence.is_some(),
+                takes_connections: silence == Some(Silence::Starved),
+            })
         })
     }
 

@@ -3,6 +3,7 @@
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::pod::leadership::Request;
 use gp_agent_core::cluster::failover_command::FailoverCommand;
+use gp_agent_core::cluster::recovery_status::RecoveryStatus;
 use gp_agent_core::failover::candidate::{Command, Event, Reply, Server, Ticket};
 use gp_agent_core::failover::record::{Holder, Mode};
 use std::collections::BTreeMap;
@@ -98,6 +99,10 @@ impl Requests {
                     let _ = answer.send(Err("another command is being done".into()));
                     return None;
                 }
+                if let Some(why) = breaks_off(pod, command) {
+                    let _ = answer.send(Err(why));
+                    return None;
+                }
                 self.command = Some((command, answer));
                 Some(Event::Command(told(command)))
             }
@@ -167,6 +172,26 @@ fn is_partner(pod: &Pod, by: &Holder, from: IpAddr) -> bool {
     let peers = pod.peers.borrow();
     let known = peers.get(&partner.pod);
     known.is_some_and(|peer| peer.addresses.contains(&from.to_canonical()))
+}
+
+/// A tool that works on the cluster dies with its coordinator, and leaves what it worked on as it is then.
+fn breaks_off(pod: &Pod, command: FailoverCommand) -> Option<String> {
+    let FailoverCommand::Switchover { .. } = command else {
+        return None;
+    };
+    let own = |status: &RecoveryStatus| {
+        let roles = status.roles.activity.as_ref();
+        let roles = roles.is_some_and(|activity| !activity.judging);
+        let segments = status.activity.as_ref().filter(|activity| !activity.judging);
+        let segments = segments.map(|activity| format!("{} are being brought back", activity.pods.join(", ")));
+        segments.or_else(|| roles.then(|| "roles are being put back".to_string()))
+    };
+    let at_work = pod
+        .board
+        .read(|s| s.recovery.as_ref().and_then(own).or_else(|| s.tool.clone()))?;
+    Some(format!(
+        "{at_work}, and a switchover would break that off; ask again once gp-agent status says that it has ended"
+    ))
 }
 
 fn told(command: FailoverCommand) -> Command {

@@ -3,6 +3,7 @@
 use crate::lifecycle::peers::client;
 use crate::lifecycle::peers::fan_out::FanOutLimits;
 use crate::lifecycle::pod::Pod;
+use crate::sys::discovery::hosts_file;
 use crate::sys::postgres::session::{NoAnswer, Session};
 use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer};
 use gp_agent_core::cluster::state::Facts;
@@ -23,6 +24,7 @@ const PACE: FanOutLimits = FanOutLimits {
     all: Duration::from_secs(5),
     in_flight: 128,
 };
+const HOSTS_READ_WITHIN: Duration = Duration::from_secs(1);
 /// Before FTS is asked again that has not heard.
 const AGAIN: Duration = Duration::from_millis(500);
 /// Until distributed transactions are recovered the coordinator that was promoted begins no session.
@@ -47,9 +49,11 @@ pub(crate) async fn watch(pod: &Pod) {
         };
         keep_warm(&mut session).await;
         let segments = pod.topology.members.iter().filter(|m| m.content.is_segment());
-        let entries = client::ask_each(pod, segments, PACE).await;
+        let mut entries = client::ask_each(pod, segments, PACE).await;
+        entries.retain(|entry| !pod.starved.borrow().contains(&entry.pod));
+        let nameless = nameless(pod).await;
         let now = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-        if let Some(why) = watch.look(&catalog, &pod.topology, &entries, &nameless(pod), now)
+        if let Some(why) = watch.look(&catalog, &pod.topology, &entries, &nameless, now)
             && !ask_fts(pod, &mut session, &why).await
         {
             watch.unheard();
@@ -69,11 +73,25 @@ pub(crate) fn acting(pod: &Pod) -> Option<Catalog> {
     }
 }
 
-/// Pods whose last lookup failed.
-fn nameless(pod: &Pod) -> BTreeSet<String> {
-    let peers = pod.peers.borrow();
-    let failed = peers.iter().filter(|(_, peer)| peer.error.is_some());
-    failed.map(|(name, _)| name.clone()).collect()
+/// Pods whose last lookup failed, and whose names libc, by which FTS goes, does not find in the file of hosts.
+async fn nameless(pod: &Pod) -> BTreeSet<String> {
+    let failed: Vec<String> = {
+        let peers = pod.peers.borrow();
+        let failed = peers.iter().filter(|(_, peer)| peer.error.is_some());
+        failed.map(|(name, _)| name.clone()).collect()
+    };
+    if failed.is_empty() {
+        return BTreeSet::new();
+    }
+    let read = tokio::task::spawn_blocking(hosts_file::names);
+    let found = tokio::time::timeout(HOSTS_READ_WITHIN, read).await;
+    let found = found.ok().and_then(Result::ok).unwrap_or_default();
+    let is_found = |name: &String| {
+        pod.topology
+            .member(name)
+            .is_some_and(|member| found.contains(&member.fqdn))
+    };
+    failed.into_iter().filter(|name| !is_found(name)).collect()
 }
 
 fn every(pod: &Pod) -> Duration {

@@ -5,6 +5,7 @@ mod admin_logs;
 pub mod catalog;
 pub(crate) mod coordinator_timeline;
 pub(crate) mod creation;
+mod damaged_pages;
 pub(crate) mod fts_trigger;
 mod lost;
 mod postmaster;
@@ -32,6 +33,7 @@ pub(crate) async fn run(pod: &Arc<Pod>, greenplum: &Greenplum, commands: mpsc::R
             lost::mirrors::keep(pod),
             lost::old_sessions::keep(pod),
             creation::post_create::keep(pod, greenplum),
+            damaged_pages::keep(pod),
             walreceiver_watchdog::keep(pod),
         )
     };

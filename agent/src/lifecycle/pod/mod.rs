@@ -31,6 +31,7 @@ use gp_agent_core::postgres::standby::Source;
 use leadership::Leadership;
 use recheck::Recheck;
 use settings_memory::SettingsMemory;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -69,6 +70,8 @@ pub struct Pod {
     pub catalog: watch::Sender<CatalogAnswer>,
     /// Rung when somebody says that a coordinator has news.
     pub recheck: Recheck,
+    /// Primaries that are silent while their kernels take connections, and are given time: FTS is not asked for them.
+    pub starved: watch::Sender<BTreeSet<String>>,
     /// Work on the volume, which may hang.
     pub volume: VolumeQueue,
     /// Why the volume did not pass when this agent found a server running on it; nothing is started while it lasts.

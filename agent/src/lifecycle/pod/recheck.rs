@@ -13,27 +13,36 @@ const APART: Duration = Duration::from_millis(500);
 pub struct Recheck {
     rung: Notify,
     due: Mutex<Option<Instant>>,
+    news: Notify,
+    news_due: Mutex<Option<Instant>>,
 }
 
 impl Recheck {
     /// There are news.
     pub(crate) fn ring(&self) {
         self.rung.notify_one();
+        self.news.notify_one();
     }
 
     /// Comes back once somebody has said so, and half a second at least after it came back last.
     pub(crate) async fn due(&self) {
-        self.rung.notified().await;
-        let due = *self.lock();
-        if let Some(due) = due {
-            sleep_until(due).await;
-        }
-        *self.lock() = Instant::now().checked_add(APART);
+        apart(&self.rung, &self.due).await;
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        self.due.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The same for whoever listens to what the other coordinator's agent tries.
+    pub(crate) async fn news(&self) {
+        apart(&self.news, &self.news_due).await;
     }
+}
+
+async fn apart(rung: &Notify, next: &Mutex<Option<Instant>>) {
+    rung.notified().await;
+    let lock = || next.lock().unwrap_or_else(PoisonError::into_inner);
+    let due = *lock();
+    if let Some(due) = due {
+        sleep_until(due).await;
+    }
+    *lock() = Instant::now().checked_add(APART);
 }
 
 #[cfg(test)]
@@ -64,6 +73,14 @@ mod tests {
         let both = async { tokio::join!(rings, hears) };
         assert!(timeout(Duration::from_secs(10), both).await.is_err());
         assert!((19..=20).contains(&heard), "{heard}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_of_the_two_who_listen_hears_it() {
+        let recheck = Recheck::default();
+        recheck.ring();
+        recheck.due().await;
+        recheck.news().await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,6 +9,7 @@ use super::{memory, report, runs};
 use crate::engine::Greenplum;
 use crate::lifecycle::greenplum::fts_trigger;
 use crate::lifecycle::peers::client;
+use crate::lifecycle::peers::client::PeerClient;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::status_board::now;
 use gp_agent_core::cluster::recovery_status::RecoveryStatus;
@@ -27,21 +28,27 @@ use tokio::time::{Instant, sleep};
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// Between two questions to the coordinator that acts. A run lasts at least as long.
 const LISTEN_EVERY: Duration = Duration::from_secs(5);
+/// The standby's agent, that a run begins.
+const TELL_WITHIN: Duration = Duration::from_secs(1);
 const RECALL_EVERY: Duration = Duration::from_secs(5);
 /// A coordinator that looks names up slowly is slow to begin a session.
 const SESSION_WITHIN: Duration = Duration::from_secs(30);
 
 /// As long as the pod lives.
 pub(super) async fn keep(pod: &Pod, greenplum: &Greenplum, mut asked: mpsc::Receiver<Asked>) {
-    let Memory { attempts, rebalances } = recall(pod).await;
-    let mut machine = Recovery::new(attempts, rebalances, now());
+    let Memory {
+        attempts,
+        rebalances,
+        accepted,
+    } = recall(pod).await;
+    let mut machine = Recovery::new(attempts, rebalances, now()).with_accepted(accepted);
     let mut looks = Looks::new(pod, greenplum);
     let mut session = pod.session(SESSION_WITHIN);
     let mut seen = Evidence::default();
     let mut work: Option<Work<'_>> = None;
     let mut listened = Instant::now();
     loop {
-        let mut ended = false;
+        let (mut ended, mut heard) = (false, false);
         let mut to_rebalance: Option<Answer> = None;
         tokio::select! {
             failure = until_done(&mut work) => {
@@ -55,6 +62,8 @@ pub(super) async fn keep(pod: &Pod, greenplum: &Greenplum, mut asked: mpsc::Rece
                 Asked::Recover(wish, answer) => _ = answer.send(machine.ask(wish, &seen, now())),
                 Asked::Rebalance(answer) => to_rebalance = Some(answer),
             },
+            // Whoever acts has begun a run, it may be.
+            () = pod.recheck.news(), if seen.rows.is_empty() => heard = true,
             () = sleep(LOOK_EVERY) => {}
         }
         let detailed = work.is_none() && (to_rebalance.is_some() || machine.wants_detail());
@@ -73,16 +82,25 @@ pub(super) async fn keep(pod: &Pod, greenplum: &Greenplum, mut asked: mpsc::Rece
                 let (at, warning) = (utc::from_unix(at), rebalance.warning());
                 tracing::warn!("roles are to be put back at {at}: {warning}");
             }
+            Step::End(why) => {
+                // Its process group is killed with it.
+                work = None;
+                ended = true;
+                tracing::error!("the tool that ran is ended: {why}");
+                machine.ended(Some(ToolFailure::from(format!("it was ended: {why}"))), now());
+            }
             Step::GiveUp(why) => tracing::warn!("gp-agent recover: {why}"),
             Step::CallOff(why) => tracing::warn!("roles are not put back: {why}"),
-            step @ (Step::Run(_) | Step::Rebalance(_)) => work = begin(pod, greenplum, &mut machine, step).await,
+            step @ (Step::Run(_) | Step::Rebalance(_)) => {
+                work = begin(pod, greenplum, (&mut machine, &seen), step).await;
+            }
         }
         if (ended || Memory::of(&machine) != known) && work.is_none() {
             // What has ended is a reason less to wait; the next run is remembered before it begins.
             let _ = memory::keep(pod, &Memory::of(&machine)).await;
         }
         report::tell(pod, shown(&machine, &seen));
-        if seen.rows.is_empty() && listened.elapsed() >= LISTEN_EVERY {
+        if seen.rows.is_empty() && (heard || listened.elapsed() >= LISTEN_EVERY) {
             listened = Instant::now();
             listen(pod, &mut machine).await;
         }
@@ -106,6 +124,15 @@ async fn listen(pod: &Pod, machine: &mut Recovery) {
     }
 }
 
+/// If this pod is lost the next moment, the standby's agent knows what was begun. One that is not there does not keep it from
+/// being done.
+async fn tell_standby(pod: &Pod) {
+    let Some(partner) = pod.partner() else { return };
+    if let Err(error) = PeerClient::of(pod).recheck(partner, TELL_WITHIN).await {
+        tracing::debug!("{} hears of this run at its next look: {error}", partner.pod);
+    }
+}
+
 async fn until_done(work: &mut Option<Work<'_>>) -> Option<ToolFailure> {
     match work {
         Some(work) => work.await,
@@ -117,10 +144,11 @@ async fn until_done(work: &mut Option<Work<'_>>) -> Option<ToolFailure> {
 async fn recall(pod: &Pod) -> Memory {
     loop {
         match memory::recall(pod).await {
-            Ok(Memory { attempts, rebalances }) => {
+            Ok(memory) => {
                 return Memory {
-                    attempts: attempts.recalled(now()),
-                    rebalances: rebalances.recalled(now()),
+                    attempts: memory.attempts.recalled(now()),
+                    rebalances: memory.rebalances.recalled(now()),
+                    ..memory
                 };
             }
             Err(error) => {
@@ -164,7 +192,12 @@ fn shown(machine: &Recovery, seen: &Evidence) -> Option<RecoveryStatus> {
 }
 
 /// What is not remembered is not begun; nothing then.
-async fn begin<'a>(pod: &'a Pod, greenplum: &'a Greenplum, machine: &mut Recovery, step: Step) -> Option<Work<'a>> {
+async fn begin<'a>(
+    pod: &'a Pod,
+    greenplum: &'a Greenplum,
+    (machine, seen): (&mut Recovery, &Evidence),
+    step: Step,
+) -> Option<Work<'a>> {
     let (what, work) = match step {
         Step::Run(run) => {
             let (pods, tool) = (run.pods(), run.tool());
@@ -178,7 +211,9 @@ async fn begin<'a>(pod: &'a Pod, greenplum: &'a Greenplum, machine: &mut Recover
             let what = format!("putting roles back: gprecoverseg -r; {}", rebalance.warning());
             (what, runs::rebalance(pod, greenplum, rebalance))
         }
-        Step::Rest | Step::Probe | Step::GiveUp(_) | Step::Announce(..) | Step::CallOff(_) => return None,
+        Step::Rest | Step::Probe | Step::End(_) | Step::GiveUp(_) | Step::Announce(..) | Step::CallOff(_) => {
+            return None;
+        }
     };
     if let Err(error) = memory::keep(pod, &Memory::of(machine)).await {
         tracing::error!("nothing is recovered, since it cannot be remembered: {error}");
@@ -186,5 +221,7 @@ async fn begin<'a>(pod: &'a Pod, greenplum: &'a Greenplum, machine: &mut Recover
         return None;
     }
     tracing::warn!("{what}");
+    report::tell(pod, shown(machine, seen));
+    tell_standby(pod).await;
     Some(work)
 }

@@ -9,9 +9,8 @@ use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::session::{NoAnswer, Session};
 use gp_agent_core::cluster::catalog::Segment;
 use gp_agent_core::cluster::content::ContentId;
-use gp_agent_core::recovery::facts::damage::Counted;
 use gp_agent_core::recovery::facts::evidence::{Circumstances, Evidence};
-use gp_agent_core::recovery::facts::{charge, damage, role_changes, sizes};
+use gp_agent_core::recovery::facts::{charge, role_changes, sizes};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -30,8 +29,6 @@ pub(super) struct Looks<'a> {
     greenplum: &'a Greenplum,
     /// Whether the tool knows differential recovery; asked until it has answered.
     differential: Option<bool>,
-    /// Damaged pages.
-    counted: Counted,
 }
 
 impl<'a> Looks<'a> {
@@ -40,7 +37,6 @@ impl<'a> Looks<'a> {
             pod,
             greenplum,
             differential: None,
-            counted: Counted::default(),
         }
     }
 
@@ -50,9 +46,9 @@ impl<'a> Looks<'a> {
         let pod = self.pod;
         let Some(catalog) = fts_trigger::acting(pod) else {
             let why = "this pod's server is not the active coordinator".to_string();
-            return not_in_charge(why);
+            return not_in_charge(pod, why);
         };
-        let mut evidence = Evidence::new(Circumstances::default(), &catalog, &pod.topology, &[]);
+        let mut evidence = Evidence::new(role(pod), &catalog, &pod.topology, &[]);
         evidence.circumstances.not_in_charge = keeps_back(pod);
         evidence.circumstances.at_work = tool_watch::look(pod).await;
         if evidence.down.is_empty() && !detailed {
@@ -71,7 +67,7 @@ impl<'a> Looks<'a> {
         let tool = evidence.circumstances.at_work.or_else(|| tools.into_iter().next());
         let unknown = |error: NoAnswer| Some(format!("the coordinator cannot be asked: {error}"));
         let adds = evidence.down.iter().any(|pair| !pair.listed);
-        let known = match ask(session, &catalog.segments, adds, &mut self.counted).await {
+        let known = match ask(session, &catalog.segments, adds).await {
             Ok(known) => known,
             // Without an answer nobody knows.
             Err(error) => Known {
@@ -96,8 +92,9 @@ impl<'a> Looks<'a> {
         let circumstances = Circumstances {
             at_work,
             not_in_charge: evidence.circumstances.not_in_charge,
+            lost_role: evidence.circumstances.lost_role,
+            cut_off_seconds: evidence.circumstances.cut_off_seconds,
             role_changes: known.role_changes,
-            damaged: known.damaged,
             differential,
             sizes: known.sizes,
         };
@@ -117,10 +114,22 @@ impl<'a> Looks<'a> {
     }
 }
 
-fn not_in_charge(why: String) -> Evidence {
+/// What the record says of the coordinator's role; a pod that is cut off finds out when its lease is over.
+fn role(pod: &Pod) -> Circumstances {
+    if pod.leadership.off().is_some() {
+        return Circumstances::default();
+    }
+    Circumstances {
+        lost_role: pod.leadership.view().and_then(|view| charge::lost_role(view.standing)),
+        cut_off_seconds: u64::from(pod.config.borrow().failover.lease_seconds) * 2,
+        ..Circumstances::default()
+    }
+}
+
+fn not_in_charge(pod: &Pod, why: String) -> Evidence {
     let circumstances = Circumstances {
         not_in_charge: Some(why),
-        ..Circumstances::default()
+        ..role(pod)
     };
     Evidence {
         circumstances,
@@ -144,12 +153,11 @@ fn keeps_back(pod: &Pod) -> Option<String> {
 struct Known {
     expands: Option<String>,
     role_changes: BTreeMap<ContentId, Vec<role_changes::Change>>,
-    damaged: BTreeMap<ContentId, String>,
     sizes: BTreeMap<ContentId, u64>,
 }
 
-/// Whether an expansion is under way, how often primaries changed, what is damaged; and how large it is, where mirrors are to be made.
-async fn ask(session: &mut Session, rows: &[Segment], adds: bool, counted: &mut Counted) -> Result<Known, NoAnswer> {
+/// Whether an expansion is under way, how often primaries changed; and how large it is, where mirrors are to be made.
+async fn ask(session: &mut Session, rows: &[Segment], adds: bool) -> Result<Known, NoAnswer> {
     let expansion = session.ask(EXPANSION).await?;
     let history = session.ask(role_changes::SQL).await?;
     let words = "the cluster is being expanded: its schema gpexpand is there (gpexpand -c removes it)";
@@ -157,25 +165,11 @@ async fn ask(session: &mut Session, rows: &[Segment], adds: bool, counted: &mut 
     Ok(Known {
         expands,
         role_changes: role_changes::of(&history, rows),
-        damaged: damaged(session, rows, counted).await?,
         sizes: match adds {
             true => sizes(session).await?,
             false => BTreeMap::new(),
         },
     })
-}
-
-/// An answer that does not come tells nothing of the pages.
-async fn damaged(
-    session: &mut Session,
-    rows: &[Segment],
-    counted: &mut Counted,
-) -> Result<BTreeMap<ContentId, String>, NoAnswer> {
-    match session.ask(damage::SQL).await {
-        Ok(answer) => Ok(counted.take(damage::of(&answer))),
-        Err(NoAnswer::Refused(words)) if damage::is_not_counted(&words) => Ok(BTreeMap::new()),
-        Err(error) => counted.last(rows).ok_or(error),
-    }
 }
 
 /// An engine that does not tell is no reason to do without mirrors.

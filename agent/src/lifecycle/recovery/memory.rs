@@ -1,10 +1,11 @@
-//! What was tried, on this volume: `.gp-agent/recovery`, and `.gp-agent/rebalances`, which agents do not know that are older than
-//! it.
+//! What was tried, on this volume: `.gp-agent/recovery`, and files that agents do not know that are older than them:
+//! `.gp-agent/rebalances`, and `.gp-agent/accepted-damage`.
 
 use crate::lifecycle::pod::Pod;
 use crate::sys::storage::document;
 use gp_agent_core::recovery::machine::steps::Recovery;
 use gp_agent_core::recovery::roles::attempts::RebalanceAttempts;
+use gp_agent_core::recovery::segments::accepted::Accepted;
 use gp_agent_core::recovery::segments::attempts::Attempts;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,6 +19,8 @@ pub(super) struct Memory {
     pub attempts: Attempts,
     /// To change roles back.
     pub rebalances: RebalanceAttempts,
+    /// Damaged pages that somebody has had copied all the same.
+    pub accepted: Accepted,
 }
 
 impl Memory {
@@ -26,6 +29,7 @@ impl Memory {
         Memory {
             attempts: machine.attempts().clone(),
             rebalances: machine.rebalances().clone(),
+            accepted: machine.accepted().clone(),
         }
     }
 }
@@ -38,6 +42,7 @@ pub(super) async fn recall(pod: &Pod) -> io::Result<Memory> {
     Ok(Memory {
         attempts: read(pod, pod.state_dir().join("recovery")).await?,
         rebalances: read(pod, pod.state_dir().join("rebalances")).await?,
+        accepted: read(pod, pod.state_dir().join("accepted-damage")).await?,
     })
 }
 
@@ -47,7 +52,8 @@ pub(super) async fn recall(pod: &Pod) -> io::Result<Memory> {
 /// The volume does not take it.
 pub(super) async fn keep(pod: &Pod, memory: &Memory) -> io::Result<()> {
     write(pod, pod.state_dir().join("recovery"), memory.attempts.clone()).await?;
-    write(pod, pod.state_dir().join("rebalances"), memory.rebalances.clone()).await
+    write(pod, pod.state_dir().join("rebalances"), memory.rebalances.clone()).await?;
+    write(pod, pod.state_dir().join("accepted-damage"), memory.accepted.clone()).await
 }
 
 async fn read<T: DeserializeOwned + Default + Send + 'static>(pod: &Pod, file: PathBuf) -> io::Result<T> {

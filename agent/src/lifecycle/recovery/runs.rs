@@ -1,5 +1,6 @@
 //! Runs of gprecoverseg and gpaddmirrors.
 
+use super::tool_watch;
 use crate::engine::Greenplum;
 use crate::lifecycle::greenplum::creation::remote;
 use crate::lifecycle::greenplum::tool;
@@ -7,7 +8,7 @@ use crate::lifecycle::peers::discovered;
 use crate::lifecycle::pod::{Pod, password};
 use crate::sys::storage::fs::write_atomically;
 use anyhow::{Context, Result};
-use gp_agent_core::greenplum::tool_output::ToolFailure;
+use gp_agent_core::greenplum::tool_output::{ToolFailure, Verdict};
 use gp_agent_core::recovery::roles::run::Rebalance;
 use gp_agent_core::recovery::segments::method::{Method, Run};
 use std::pin::Pin;
@@ -71,5 +72,14 @@ async fn make_room(pod: &Pod, run: &Run) -> Result<()> {
 
 async fn tool(pod: &Pod, greenplum: &Greenplum, name: &str, arguments: &[String]) -> Result<()> {
     let password = password::of(pod).await;
+    // The last look at who else is at work is seconds old.
+    if let Some(other) = tool_watch::look(pod).await {
+        let verdict = Verdict {
+            locked_out: true,
+            ..Verdict::default()
+        };
+        let why = format!("{name} was not begun: {other}");
+        return Err(ToolFailure { why, verdict }.into());
+    }
     tool::run(pod, greenplum, name, arguments, password.as_deref()).await
 }

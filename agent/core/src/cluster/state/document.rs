@@ -45,6 +45,7 @@ impl PodState {
             failover: facts.failover.clone(),
             recovery: facts.recovery.clone(),
             tool: facts.tool.clone(),
+            damaged_pages: facts.damaged_pages.clone(),
             findings: self.gravest_first(),
             grace_seconds: facts.grace_seconds,
             version: env!("CARGO_PKG_VERSION").to_string(),

@@ -9,6 +9,7 @@ use crate::cluster::status::{HungVolume, PeersStatus, SshStatus, TlsStatus};
 use crate::cluster::topology::Member;
 use crate::cluster::volume::{VolumeFacts, VolumeRoom};
 use crate::finding::{Finding, FindingSource};
+use std::collections::BTreeMap;
 
 /// One thing that was learnt or done; each replaces what was known of the same thing.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,6 +82,8 @@ pub enum Event {
     Recovery(Option<Box<RecoveryStatus>>),
     /// A tool of Greenplum is at work in this pod, or none is any more.
     ToolAtWork(Option<String>),
+    /// Pages of this pod's server whose checksum was wrong, by database.
+    PagesCounted(BTreeMap<String, u64>),
     /// Everything that one source finds now.
     Findings(FindingSource, Vec<Finding>),
     /// A volume has answered how much room is on it.

@@ -12,6 +12,7 @@ use crate::cluster::server::ServerAnswer;
 use crate::cluster::status::{HungVolume, PeersStatus, SshStatus, Tablespace, TlsStatus};
 use crate::cluster::topology::{Member, Role};
 use crate::cluster::volume::{VolumeFacts, VolumeRoom};
+use std::collections::BTreeMap;
 
 /// Everything that is known of the pod but its findings. Whoever looks gets a shared reference: only [`super::PodState::on`]
 /// changes it.
@@ -65,6 +66,8 @@ pub struct Facts {
     pub recovery: Option<RecoveryStatus>,
     /// A tool that is at work in this pod.
     pub tool: Option<String>,
+    /// Pages whose checksum was wrong, by database.
+    pub damaged_pages: Option<BTreeMap<String, u64>>,
     /// Seconds that the configuration gives this pod to end; 0 until it has been read.
     pub grace_seconds: u32,
     /// Times that init had to start the agent again.

@@ -11,6 +11,9 @@ pub struct Verdict {
     /// It did nothing, since another run holds its lock; it ends with 0 all the same (gppylib/mainUtils.py,
     /// `simple_main_internal`).
     pub locked_out: bool,
+    /// It left out what it was told to do, or part of it, since it does not reach a host or its source is being copied elsewhere;
+    /// it ends with 0 all the same.
+    pub skipped: bool,
     /// It does not take `--differential` beside the file of its targets (clsRecoverSegment.py, `run`).
     pub refuses_differential: bool,
     /// A program that rewinds or copies said that it failed, without the server's name.
@@ -42,6 +45,12 @@ impl FailedOn {
     }
 }
 
+/// gprecoverseg of 6.24 and of later releases of 7 (programs/clsRecoverSegment.py, `run`, and clsRecoverSegment_triples.py).
+const SKIPS: [&str; 3] = [
+    "No segments to recover",
+    "Not recovering segment ",
+    "skipping recovery of these segments",
+];
 /// The programs that do the work.
 const PROGRAMS: [&str; 3] = ["pg_rewind", "pg_basebackup", "rsync"];
 /// What they say when they fail; in lower case.
@@ -54,6 +63,8 @@ impl Verdict {
         let says = |words: &str| text.contains(words);
         if line.level >= Level::Error && text.starts_with("Lockfile ") && says(" is already running with PID ") {
             self.locked_out = true;
+        } else if SKIPS.iter().any(|words| says(words)) {
+            self.skipped = true;
         } else if says("Only one of ") && says("--differential may be specified") {
             self.refuses_differential = true;
         } else if let Some(server) = failed_on(line) {
@@ -179,6 +190,30 @@ mod tests {
         let program =
             failure(&["pg_rewind: fatal: could not find common ancestor of the source and target cluster's timelines"]);
         assert!(program.is_of(&rows[0], true) && !program.is_of(&rows[0], false));
+    }
+
+    #[test]
+    fn what_the_tool_leaves_out_is_told() {
+        for (level, text) in [
+            ("INFO", "No segments to recover"),
+            ("WARNING", "Not recovering segment 4 because a is unreachable"),
+            (
+                "WARNING",
+                "Found pg_basebackup running for segments with contentIds [0], skipping recovery of these segments",
+            ),
+        ] {
+            let skipped = failure(&[&said(level, text)]);
+            assert!(skipped.verdict.skipped, "{text}");
+            assert!(
+                !skipped.is_of(&row("4|0|m|m|n|d|7000|a|a.gp|/g/gpseg0"), true),
+                "{text}"
+            );
+        }
+        assert!(
+            !failure(&[&said("INFO", "Segments successfully recovered.")])
+                .verdict
+                .skipped
+        );
     }
 
     #[test]

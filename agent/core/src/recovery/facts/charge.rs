@@ -17,6 +17,24 @@ pub fn not_in_charge(standing: Standing, doing: Doing, mode: Mode) -> Option<Str
     (!settled).then(|| "the coordinator's role is changing pods".into())
 }
 
+/// How this pod comes not to have the coordinator's role, where it has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LostRole {
+    /// Another pod has it.
+    Elsewhere,
+    /// Nobody can say; the server was stopped, or will be.
+    Doubtful,
+}
+
+/// Whether it has lost it, by what the record says. While a role changes pods its holder has it yet.
+pub fn lost_role(standing: Standing) -> Option<LostRole> {
+    match standing {
+        Standing::Holder => None,
+        Standing::Other => Some(LostRole::Elsewhere),
+        Standing::Unknown | Standing::Free | Standing::Doubtful => Some(LostRole::Doubtful),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

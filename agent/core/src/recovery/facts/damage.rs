@@ -1,93 +1,70 @@
-//! Pages whose checksum was wrong, as the primaries have counted them: nothing is copied from or over a content that has some,
-//! unless somebody asks for it. The count stays when the pages are mended: `pg_stat_reset()` ends it, in the database and on the
-//! server that has it (pgstat.c, `reset_dbentry_counters`).
+//! Pages whose checksum was wrong, as each primary has counted them: nothing is copied from or over a content that has some, unless
+//! somebody asks for it.
+//!
+//! The server forgets its counts when it crashes, or somebody resets them (pgstat.c), and cannot be told which. So the agent of that
+//! pod keeps the highest of them.
 
-use crate::cluster::catalog::{CatalogRole, Segment};
-use crate::cluster::content::ContentId;
 use std::collections::BTreeMap;
 
-/// The question of [`of`]. Engines before PostgreSQL 12 have not that column, and refuse it. A view has no gp_segment_id.
-pub const SQL: &str = "select gp_execution_segment(), sum(checksum_failures), \
-    string_agg(coalesce(datname::text, 'catalogs that all share'), ', ') \
-    from gp_dist_random('pg_stat_database') where checksum_failures > 0 group by 1";
+/// Its own server's, with at least one such page. Engines before PostgreSQL 12 have not that column, and refuse it.
+pub const SQL: &str = "select datname::text, checksum_failures from pg_stat_database where checksum_failures > 0";
 /// A refusal names what is not there, in every language.
 const COLUMN: &str = "checksum_failures";
+/// What counts for no single database.
+const SHARED: &str = "catalogs that all share";
 
 /// Whether the engine refused the question, in these words, since it counts no such pages.
 pub fn is_not_counted(refusal: &str) -> bool {
     refusal.contains(COLUMN)
 }
 
-/// What is damaged, by the rows of the answer; in words.
-pub fn of(rows: &[Vec<Option<String>>]) -> BTreeMap<ContentId, String> {
-    let read = |row: &Vec<Option<String>>| {
+/// Pages by database.
+pub type Pages = BTreeMap<String, u64>;
+
+/// The highest counts, by what was kept and the rows of the answer.
+pub fn highest(kept: &Pages, rows: &[Vec<Option<String>>]) -> Pages {
+    let mut highest = kept.clone();
+    for row in rows {
         let cell = |i: usize| row.get(i)?.as_deref();
-        let databases = cell(2).map_or(String::new(), |names| format!(" (in {names})"));
-        let words = format!(
-            "{} pages whose checksum was wrong, says its primary{databases}",
-            cell(1)?
-        );
-        Some((cell(0)?.parse().ok()?, words))
-    };
-    rows.iter().filter_map(read).collect()
+        let database = cell(0).unwrap_or(SHARED).to_string();
+        if let Some(pages) = cell(1).and_then(|cell| cell.parse::<u64>().ok()) {
+            let known = highest.entry(database).or_default();
+            *known = pages.max(*known);
+        }
+    }
+    highest
 }
 
-/// What was counted last, from look to look.
-#[derive(Clone, Debug, Default)]
-pub struct Counted(Option<BTreeMap<ContentId, String>>);
+/// How many they are, and where; nothing where there is none, or no more than somebody has accepted.
+pub(in crate::recovery) fn words(pages: &Pages, accepted: u64) -> Option<String> {
+    let all = total(pages);
+    let databases: Vec<&str> = pages.keys().map(String::as_str).collect();
+    (all > accepted).then(|| format!("{all} pages whose checksum was wrong (in {})", databases.join(", ")))
+}
 
-impl Counted {
-    /// The answer of now.
-    pub fn take(&mut self, now: BTreeMap<ContentId, String>) -> BTreeMap<ContentId, String> {
-        self.0 = Some(now.clone());
-        now
-    }
-
-    /// What holds where the engine does not answer. While one content has no primary it asks none of the others either: then
-    /// the last count, that this content hinders no other. `None` where nothing was counted yet, or something else is wrong.
-    pub fn last(&self, rows: &[Segment]) -> Option<BTreeMap<ContentId, String>> {
-        let serves = |content| {
-            let mut of_it = rows.iter().filter(|row| row.content == content);
-            of_it.any(|row| row.role == CatalogRole::Primary && row.up)
-        };
-        let lost = rows.iter().any(|row| row.content.is_segment() && !serves(row.content));
-        self.0.clone().filter(|_| lost)
-    }
+pub(in crate::recovery) fn total(pages: &Pages) -> u64 {
+    pages.values().fold(0, |sum, pages| sum.saturating_add(*pages))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::row;
-
-    #[test]
-    fn the_last_count_holds_while_a_content_has_no_primary() {
-        let whole = ["2|0|p|p|n|u|1|a|a|/g", "3|1|p|p|n|u|1|b|b|/g"].map(row);
-        let lost = ["2|0|p|p|n|d|1|a|a|/g", "3|1|p|p|n|u|1|b|b|/g"].map(row);
-        let mut counted = Counted::default();
-        assert_eq!(counted.last(&lost), None, "nobody has counted");
-        let damaged = BTreeMap::from([(ContentId::new(1), "3 pages".to_string())]);
-        assert_eq!(counted.take(damaged.clone()), damaged);
-        assert_eq!(counted.last(&lost), Some(damaged));
-        assert_eq!(counted.last(&whole), None, "it ought to answer");
-    }
 
     #[test]
     fn only_an_engine_without_the_count_has_none() {
         assert!(is_not_counted("ERROR:  column \"checksum_failures\" does not exist"));
-        assert!(!is_not_counted("failed to acquire resources on one or more segments"));
         assert!(!is_not_counted("canceling statement due to statement timeout"));
     }
 
     #[test]
-    fn what_primaries_have_counted_is_told_by_content() {
-        let row = |cells: [&str; 3]| cells.map(|cell| Some(cell.to_string())).to_vec();
-        let damaged = of(&[row(["1", "3", "sales, postgres"])]);
-        let content = ContentId::new(1);
-        assert_eq!(
-            damaged[&content],
-            "3 pages whose checksum was wrong, says its primary (in sales, postgres)"
-        );
-        assert_eq!(damaged.len(), 1);
+    fn a_crash_or_a_reset_makes_no_page_whole() {
+        let row = |name: Option<&str>, pages: &str| vec![name.map(String::from), Some(pages.to_string())];
+        let first = highest(&Pages::new(), &[row(Some("sales"), "3"), row(None, "1")]);
+        assert_eq!(highest(&first, &[]), first);
+        let then = highest(&first, &[row(Some("sales"), "2"), row(Some("hr"), "1")]);
+        let told = "5 pages whose checksum was wrong (in catalogs that all share, hr, sales)";
+        assert_eq!(words(&then, 4).as_deref(), Some(told));
+        assert_eq!(words(&then, 5), None);
+        assert_eq!(words(&Pages::new(), 0), None);
     }
 }

@@ -1,14 +1,16 @@
 //! What is known at one look.
 
+use super::charge::LostRole;
+use super::damage::Pages;
 use super::role_changes::Change;
+use super::unfit;
 use crate::cluster::catalog::{Catalog, CatalogRole, Segment};
 use crate::cluster::content::ContentId;
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::pairing::Pairing;
 use crate::cluster::report::PodReport;
-use crate::cluster::status::{Phase, PodStatus, StorageStatus};
-use crate::cluster::topology::{Role, Topology};
-use crate::finding::{Area, Finding, Severity};
+use crate::cluster::status::{Phase, PodStatus};
+use crate::cluster::topology::{Member, Role, Topology};
 use crate::recovery::new_mirrors::lacking;
 use crate::recovery::new_mirrors::lacking::Lacking;
 use crate::recovery::obstacle::Obstacle;
@@ -19,12 +21,14 @@ use std::collections::BTreeMap;
 pub struct Circumstances {
     /// Why this pod's coordinator decides nothing now: it does not write, or its pod ends.
     pub not_in_charge: Option<String>,
+    /// How this pod came not to have the coordinator's role, where it is kept in a record and this pod has not.
+    pub lost_role: Option<LostRole>,
+    /// Seconds after which a coordinator's pod that is cut off has found out that it is none any more.
+    pub cut_off_seconds: u64,
     /// What somebody else is at: a tool that runs anywhere, an expansion.
     pub at_work: Option<String>,
     /// How the primary of a content changed within half an hour.
     pub role_changes: BTreeMap<ContentId, Vec<Change>>,
-    /// Contents of which a server has found a damaged page, and how it is known.
-    pub damaged: BTreeMap<ContentId, String>,
     /// Whether the tool knows differential recovery.
     pub differential: bool,
     /// Bytes of each content's databases, where the engine tells; asked only where mirrors are to be made.
@@ -105,6 +109,8 @@ pub struct Place {
 pub struct Server {
     /// Where in its life the pod is.
     pub phase: Phase,
+    /// Since when, in Unix seconds by the pod's clock.
+    pub since: u64,
     /// In words.
     pub reason: String,
     /// Why it is held.
@@ -121,6 +127,10 @@ pub struct Server {
     pub remains: Option<String>,
     /// Which database it is.
     pub system_id: Option<String>,
+    /// Pages whose checksum was wrong, as it has counted them.
+    pub damaged: Pages,
+    /// Whether one of its volumes does not answer.
+    pub hung: bool,
     /// What keeps its volumes, keys or names from being used.
     pub unfit: Option<String>,
     /// A tool that is at work there.
@@ -131,15 +141,12 @@ pub struct Server {
     pub room: Option<u64>,
 }
 
-const GIB: u64 = 1 << 30;
-/// So much has to be free where it is less than a tenth of the volume.
-const ENOUGH: u64 = 5 * GIB;
-
 impl Server {
-    /// Of a pod that answers.
-    pub fn of(status: &PodStatus) -> Server {
+    /// Of a pod that answers. `concerned`: by their names, whose trouble with names or ssh is in the way of its tool.
+    fn of(status: &PodStatus, topology: &Topology, concerned: &[&Member]) -> Server {
         Server {
             phase: status.phase,
+            since: status.phase_since,
             reason: status.reason.clone(),
             held: status.held.clone(),
             active: status.active_role,
@@ -148,50 +155,14 @@ impl Server {
             directory: status.directory.kind(),
             remains: status.directory.remains.clone(),
             system_id: status.directory.system_id.clone(),
-            unfit: unfit(status),
+            damaged: status.damaged_pages.clone().unwrap_or_default(),
+            hung: !status.hung_volumes.is_empty(),
+            unfit: unfit::of(status, topology, concerned),
             tool: status.tool.clone(),
             peers: status.peers.total,
-            room: status.storage.iter().map(room).min(),
+            room: status.storage.iter().map(unfit::room).min(),
         }
     }
-}
-
-/// Why nothing is to be written to that pod, in words.
-fn unfit(status: &PodStatus) -> Option<String> {
-    if let Some(volume) = status.hung_volumes.first() {
-        return Some(format!("the volume at {} does not answer", volume.path));
-    }
-    if let Some(volume) = status.storage.iter().find(|v| v.read_only) {
-        return Some(format!("the volume at {} is read-only", volume.path));
-    }
-    if let Some(volume) = status.storage.iter().find(|v| is_full(v)) {
-        return Some(format!(
-            "less than a tenth and 5 GiB are free on the volume at {}",
-            volume.path
-        ));
-    }
-    if status.storage.is_empty() {
-        return Some("its volume has not passed its proof".into());
-    }
-    // Trouble with a database's own files is what recovery mends; all else comes first.
-    let first = |finding: &&Finding| {
-        let areas = [Area::Config, Area::Storage, Area::Dns, Area::Ssh];
-        finding.severity == Severity::Error && areas.contains(&finding.area)
-    };
-    let finding = status.findings.iter().find(first)?;
-    Some(format!("{}: {}", finding.subject, finding.what))
-}
-
-fn is_full(volume: &StorageStatus) -> bool {
-    volume.free_bytes < kept_free(volume)
-}
-
-fn kept_free(volume: &StorageStatus) -> u64 {
-    ENOUGH.min(volume.total_bytes / 10)
-}
-
-fn room(volume: &StorageStatus) -> u64 {
-    volume.free_bytes.saturating_sub(kept_free(volume))
 }
 
 impl Evidence {
@@ -204,10 +175,18 @@ impl Evidence {
     ) -> Evidence {
         let pairing = Pairing::new(topology, &catalog.segments);
         let reports: BTreeMap<&str, &PodReport> = reports.iter().map(|r| (r.pod.as_str(), r)).collect();
+        // The tool goes from the active coordinator's pod to both servers of a content.
+        let mut coordinators = catalog.segments.iter().filter(|row| row.content.is_coordinator());
+        let head = coordinators.find(|row| row.role == CatalogRole::Primary);
+        let head = head.and_then(|row| pairing.member_of(row));
+        let concerned = |content| pairing.members(content).iter().copied().chain(head).collect::<Vec<_>>();
         let place = |row: &Segment| {
             let pod = pairing.member_of(row).map(|member| member.pod.clone());
             let report = pod.as_deref().and_then(|pod| reports.get(pod));
-            let server = report.and_then(|report| Some(Server::of(&report.status.as_ref()?.status)));
+            let server = report.and_then(|report| {
+                let status = &report.status.as_ref()?.status;
+                Some(Server::of(status, topology, &concerned(row.content)))
+            });
             Place { pod, server }
         };
         let rows: Vec<Segment> = catalog

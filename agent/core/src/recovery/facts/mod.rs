@@ -5,3 +5,4 @@ pub mod damage;
 pub mod evidence;
 pub mod role_changes;
 pub mod sizes;
+mod unfit;

@@ -4,6 +4,7 @@ use super::steps::{Policy, Recovery, Seen, Wanted, Wish};
 use crate::recovery::facts::evidence::{Evidence, Pair};
 use crate::recovery::new_mirrors::together;
 use crate::recovery::obstacle::Obstacle;
+use crate::recovery::segments::accepted::Accepted;
 use crate::recovery::segments::judgement::Judgement;
 
 const RUNS_ALREADY: &str = "a tool runs already; gp-agent status says how it goes on";
@@ -12,6 +13,18 @@ const STAYS_GOOD_SECONDS: u64 = 120;
 const BEGINS: &str = "it begins within a few seconds; gp-agent status says how it goes on";
 
 impl Recovery {
+    /// With the damage that somebody has accepted before.
+    #[must_use]
+    pub fn with_accepted(mut self, accepted: Accepted) -> Recovery {
+        self.accepted = accepted;
+        self
+    }
+
+    /// To be written down like [`Recovery::attempts`].
+    pub fn accepted(&self) -> &Accepted {
+        &self.accepted
+    }
+
     /// Takes a wish in, with what was known at the last look.
     ///
     /// # Errors

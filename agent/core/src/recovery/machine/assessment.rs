@@ -1,6 +1,6 @@
 //! What is made of a look: since when each content is down, what may be done about it, and what stands in the way of all.
 
-use super::steps::{Recovery, Seen, Wanted};
+use super::steps::{Recovery, Seen};
 use crate::cluster::content::ContentId;
 use crate::cluster::status::Phase;
 use crate::cluster::topology::Role;
@@ -9,7 +9,8 @@ use crate::recovery::new_mirrors::judgement as mirrors_judgement;
 use crate::recovery::obstacle::Obstacle;
 use crate::recovery::segments::judgement::{Background, judge};
 
-/// After it has come to be the coordinator that decides, or another has, this pod does nothing for so long.
+/// After it has come to be the coordinator that decides, or another has, this pod does nothing for so long at least: the tool of a
+/// coordinator that was cut off may go on until that one finds out.
 const SETTLES_SECONDS: u64 = 60;
 /// The rows of the segments have been the same for so long.
 const STEADY_SECONDS: u64 = 20;
@@ -45,13 +46,13 @@ impl Recovery {
     pub(in crate::recovery) fn judge(&self, pair: &Pair, evidence: &Evidence, now: u64) -> Seen {
         let content = pair.row.content;
         let since = self.down_since.get(&content).copied().unwrap_or(now);
-        let names = |wish: &&Wanted| pair.target.pod.as_ref().is_some_and(|pod| wish.pods.contains(pod));
-        let asked = self.wish.as_ref().filter(names);
+        let asked = self.wish.as_ref().filter(|wish| wish.names(pair));
         let background = Background {
             circumstances: &evidence.circumstances,
             lacking: &evidence.lacking,
             attempts: &self.attempts,
             rebalances: self.roles.attempts(),
+            accepted: &self.accepted,
             full: self.policy.full,
             differential: evidence.circumstances.differential && !self.refuses_differential,
             asked: asked.map(|wish| wish.full),
@@ -81,13 +82,11 @@ impl Recovery {
                 "an earlier run was broken off; FTS is asked what became of it",
             ));
         }
+        let settles = SETTLES_SECONDS.max(evidence.circumstances.cut_off_seconds);
         let for_long = |since: u64, seconds: u64| now.saturating_sub(since) >= seconds;
-        if !self
-            .in_charge_since
-            .is_some_and(|since| for_long(since, SETTLES_SECONDS))
-        {
+        if !self.in_charge_since.is_some_and(|since| for_long(since, settles)) {
             return Some(Obstacle::wait(format!(
-                "this coordinator has been in charge for less than {SETTLES_SECONDS} s"
+                "this coordinator has been in charge for less than {settles} s"
             )));
         }
         if self.under_way().is_none() && !for_long(self.rows.1, STEADY_SECONDS) {

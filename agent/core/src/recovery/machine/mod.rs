@@ -3,6 +3,9 @@
 mod asked;
 mod assessment;
 pub(in crate::recovery) mod coming_back;
+mod ending;
+pub(in crate::recovery) mod in_question;
+mod probing;
 mod rebalancing;
 mod settle;
 mod show;

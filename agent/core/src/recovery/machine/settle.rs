@@ -8,6 +8,8 @@ use crate::recovery::segments::method::Target;
 
 /// After the tool's end FTS gets so long to find the segment up.
 const FOUND_UP_SECONDS: u64 = 60;
+/// While FTS cannot be asked nobody knows what a run has brought; for so long at most.
+const UNASKED_SECONDS: u64 = 600;
 
 impl Recovery {
     /// An earlier agent's tool may still be at work, and may have been successful.
@@ -43,7 +45,12 @@ impl Recovery {
         let up = work.run.targets.iter().filter(|target| !is_down(target));
         work.recovered = up.map(|target| target.pod.clone()).collect();
         let all = work.recovered.len() == work.run.targets.len();
-        if !all && now < ended + FOUND_UP_SECONDS {
+        // Forgotten as the tool ended.
+        let patience = match self.probed {
+            Some(_) => FOUND_UP_SECONDS,
+            None => UNASKED_SECONDS,
+        };
+        if !all && now < ended + patience {
             return;
         }
         let failure = failure.clone();
@@ -61,6 +68,10 @@ impl Recovery {
             failed: Vec::new(),
             run: work.run.clone(),
         });
+        let streams = |content| {
+            let mut down = evidence.down.iter();
+            down.any(|pair| pair.row.content == content && pair.streams())
+        };
         for target in &work.run.targets {
             let (content, pod) = (target.row.content, target.pod.clone());
             let late = Late {
@@ -72,7 +83,7 @@ impl Recovery {
             };
             match work.recovered.contains(&late.pod) {
                 true => self.is_up(content, late.pod),
-                false if self.coming_back.has(content, now) => _ = self.late.insert(content, late),
+                false if streams(content) || self.coming_back.has(content, now) => _ = self.late.insert(content, late),
                 false => self.is_not_up(content, late),
             }
         }

@@ -55,7 +55,8 @@ impl Recovery {
             Judgement::Recover { method, not_before, .. } => DownSegment {
                 next: Some(method.to_string()),
                 not_before: Some(*not_before).filter(|at| *at > now),
-                remedy: (!self.policy.auto).then(|| format!("gp-agent recover {}", shown.pod)),
+                remedy: (!self.policy.auto)
+                    .then(|| format!("gp-agent recover {} in the active coordinator's pod", shown.pod)),
                 ..shown
             },
         }

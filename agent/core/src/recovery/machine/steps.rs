@@ -2,6 +2,7 @@
 //! is begun.
 
 use super::coming_back::ComingBack;
+use super::in_question::InQuestion;
 use crate::cluster::catalog::Segment;
 use crate::cluster::content::ContentId;
 use crate::cluster::recovery_status::RememberedAttempt;
@@ -13,15 +14,11 @@ use crate::recovery::roles::attempts::RebalanceAttempts;
 use crate::recovery::roles::machine::{Move, Roles};
 use crate::recovery::roles::run::Rebalance;
 use crate::recovery::roles::when::When;
+use crate::recovery::segments::accepted::Accepted;
 use crate::recovery::segments::attempts::Attempts;
 use crate::recovery::segments::judgement::Judgement;
 use crate::recovery::segments::method::{Method, Run, Target};
 use std::collections::BTreeMap;
-
-/// What FTS found is so old at most when a run begins. A look that asks many agents takes seconds.
-const PROBE_FRESH_SECONDS: u64 = 60;
-/// Between two requests to FTS.
-const PROBE_EVERY_SECONDS: u64 = 10;
 
 /// What the configuration says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +38,8 @@ pub enum Step {
     Rest,
     /// Have FTS look; then say [`Recovery::probed`].
     Probe,
+    /// End the tool that runs, for this reason; then say [`Recovery::ended`].
+    End(String),
     /// Write the attempts down, run the tool, and say [`Recovery::ended`]; or [`Recovery::not_begun`].
     Run(Run),
     /// Tell that roles are changed back at that time, in Unix seconds.
@@ -68,6 +67,13 @@ pub(in crate::recovery) struct Wanted {
     pub pods: Vec<String>,
     pub full: bool,
     pub at: u64,
+}
+
+impl Wanted {
+    /// Whether it is about the lost server of that pair.
+    pub(in crate::recovery) fn names(&self, pair: &Pair) -> bool {
+        pair.target.pod.as_ref().is_some_and(|pod| self.pods.contains(pod))
+    }
 }
 
 /// How a run ended, as it will be shown.
@@ -118,6 +124,7 @@ pub(in crate::recovery) struct Seen {
 pub struct Recovery {
     pub(in crate::recovery) policy: Policy,
     pub(in crate::recovery) attempts: Attempts,
+    pub(in crate::recovery) accepted: Accepted,
     /// Attempts of an earlier agent that had not ended: until when the catalog may still show that they helped.
     pub(in crate::recovery) inherited: Option<Option<u64>>,
     pub(in crate::recovery) roles: Roles,
@@ -126,12 +133,14 @@ pub struct Recovery {
     pub(in crate::recovery) down_since: BTreeMap<ContentId, u64>,
     pub(in crate::recovery) steady_since: BTreeMap<ContentId, u64>,
     pub(in crate::recovery) coming_back: ComingBack,
+    pub(in crate::recovery) in_question: InQuestion,
     /// The tool knows differential recovery, and not of single targets.
     pub(in crate::recovery) refuses_differential: bool,
     /// Servers of the last run that were not up when it was judged, and still replayed: what the run's failure was, in words.
     pub(in crate::recovery) late: BTreeMap<ContentId, Late>,
-    probed: Option<u64>,
-    asked_to_probe: Option<u64>,
+    /// When FTS has looked; unknown again once a tool has ended.
+    pub(in crate::recovery) probed: Option<u64>,
+    pub(in crate::recovery) asked_to_probe: Option<u64>,
     pub(in crate::recovery) wish: Option<Wanted>,
     pub(in crate::recovery) work: Option<Work>,
     pub(in crate::recovery) hindrance: Option<Obstacle>,
@@ -157,6 +166,7 @@ impl Recovery {
         let inherited = attempts.under_way().next().is_some().then_some(None);
         Recovery {
             policy: Policy::default(),
+            accepted: Accepted::default(),
             attempts,
             inherited,
             roles: Roles::new(rebalances, now),
@@ -165,6 +175,7 @@ impl Recovery {
             down_since: BTreeMap::new(),
             steady_since: BTreeMap::new(),
             coming_back: ComingBack::default(),
+            in_question: InQuestion::default(),
             refuses_differential: false,
             late: BTreeMap::new(),
             probed: None,
@@ -195,6 +206,9 @@ impl Recovery {
     pub fn look(&mut self, policy: Policy, evidence: &Evidence, now: u64) -> Step {
         self.policy = policy;
         self.note(evidence, now);
+        if let Some(why) = self.has_to_end(evidence, now) {
+            return Step::End(why);
+        }
         self.settle_inherited(evidence, now);
         self.settle_late(evidence, now);
         self.settle(evidence, now);
@@ -206,12 +220,16 @@ impl Recovery {
         if let Some(why) = self.forget_wish(now) {
             return Step::GiveUp(why);
         }
+        // What has just come up is in the way of the next run, and not of finding out what became of the last one.
+        if self.under_way() == Some(true) && evidence.circumstances.not_in_charge.is_none() {
+            return self.probe(now);
+        }
         if let Some(obstacle) = &self.hindrance {
             let why = obstacle.why.clone();
             return self.call_off(&why, now);
         }
-        if let Some(over) = self.under_way() {
-            return if over { self.probe(now) } else { Step::Rest };
+        if self.under_way().is_some() {
+            return Step::Rest;
         }
         let of_roles = self.judge_roles(evidence, now);
         // What is announced is called off first; then segments go before roles.
@@ -228,13 +246,6 @@ impl Recovery {
     pub(in crate::recovery) fn under_way(&self) -> Option<bool> {
         let segments = self.work.as_ref().map(|work| work.ended.is_some());
         segments.or(self.roles.under_way())
-    }
-
-    /// FTS has looked, or could not be asked.
-    pub fn probed(&mut self, heard: bool, now: u64) {
-        if heard {
-            self.probed = Some(now);
-        }
     }
 
     /// The tool has ended; with a failure where it says so.
@@ -299,6 +310,11 @@ impl Recovery {
             self.attempts.begin(target.row.content, method.remembered(), now);
         }
         if let Some(wish) = &mut self.wish {
+            let asked = |seen: &&Seen| run.has(seen.pair.row.content) && wish.names(&seen.pair);
+            self.seen
+                .iter()
+                .filter(asked)
+                .for_each(|seen| self.accepted.take(&seen.pair));
             wish.pods
                 .retain(|pod| run.targets.iter().all(|target| target.pod != *pod));
         }
@@ -328,22 +344,5 @@ impl Recovery {
     fn may(&self, target: &Target) -> bool {
         let asked = |wish: &Wanted| wish.pods.contains(&target.pod);
         self.policy.auto || self.wish.as_ref().is_some_and(asked)
-    }
-
-    /// Whether FTS has looked since the rows changed, and not long ago.
-    pub(in crate::recovery) fn has_probed(&self, now: u64) -> bool {
-        let fresh = |at: u64| at >= self.rows.1 && now.saturating_sub(at) <= PROBE_FRESH_SECONDS;
-        self.probed.is_some_and(fresh)
-    }
-
-    pub(in crate::recovery) fn probe(&mut self, now: u64) -> Step {
-        let rested = self
-            .asked_to_probe
-            .is_none_or(|at| now.saturating_sub(at) >= PROBE_EVERY_SECONDS);
-        if !rested {
-            return Step::Rest;
-        }
-        self.asked_to_probe = Some(now);
-        Step::Probe
     }
 }

@@ -104,7 +104,10 @@ fn by_hand_whoever_names_one_means_all() {
     let mut machine = machine();
     assert_eq!(until_run(&mut machine, MANUAL, &world), None);
     let status = machine.status(600);
-    assert_eq!(status.down[1].remedy.as_deref(), Some("gp-agent recover pod-3"));
+    assert_eq!(
+        status.down[1].remedy.as_deref(),
+        Some("gp-agent recover pod-3 in the active coordinator's pod")
+    );
     let wish = Wish {
         pod: Some("pod-3".into()),
         full: false,

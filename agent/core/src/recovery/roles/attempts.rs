@@ -67,6 +67,13 @@ impl RebalanceAttempts {
         });
     }
 
+    #[cfg(test)]
+    pub(in crate::recovery) fn begun_at(now: u64) -> RebalanceAttempts {
+        let mut attempts = RebalanceAttempts::default();
+        attempts.begin(now);
+        attempts
+    }
+
     /// The attempt that is under way has ended.
     pub(super) fn end(&mut self, outcome: Outcome) {
         if let Some(last) = self.0.last_mut().filter(|last| last.outcome == Outcome::UnderWay) {
@@ -94,7 +101,7 @@ impl RebalanceAttempts {
     }
 
     /// How many of the last day did not help.
-    pub(super) fn failures(&self, now: u64) -> usize {
+    pub(in crate::recovery) fn failures(&self, now: u64) -> usize {
         let in_vain = |outcome: &Outcome| matches!(outcome, Outcome::Failed(_) | Outcome::BrokenOff);
         let recent = self.0.iter().filter(|attempt| attempt.at + DAY > now);
         recent.filter(|attempt| in_vain(&attempt.outcome)).count()

@@ -17,7 +17,8 @@ impl Roles {
         if let Some(until) = self.inherited.filter(|_| circumstances.at_work.is_none()) {
             let until = until.unwrap_or(now + FOUND_SECONDS);
             self.inherited = Some(Some(until));
-            match evidence.swapped.is_empty() {
+            // A run begins when every segment is up: what is down has been stopped by it.
+            match evidence.swapped.is_empty() && evidence.rows.iter().all(|row| row.up) {
                 true => self.attempts.end(Outcome::Recovered),
                 false if now >= until => self.attempts.end(Outcome::BrokenOff),
                 false => {}
@@ -42,16 +43,24 @@ impl Roles {
         }
         self.took = Some((*began, now.saturating_sub(*began)));
         self.counts.seconds += now.saturating_sub(*began);
-        match left {
+        // What the tool stopped and did not start again is no success; a mirror that only replays yet is.
+        let failed = match (left, failure) {
+            (None, Some(failure)) if !whole => Some(failure.clone()),
+            (None, _) => None,
+            (Some(swap), None) => Some(format!(
+                "content {} is out of place after the tool has ended",
+                swap.content
+            )),
+            (Some(_), Some(failure)) => Some(failure.clone()),
+        };
+        match failed {
             None => {
                 self.counts.rebalanced += 1;
                 self.attempts.end(Outcome::Recovered);
             }
-            Some(swap) => {
-                let still = || format!("content {} is out of place after the tool has ended", swap.content);
+            Some(why) => {
                 self.counts.failed += 1;
-                self.attempts
-                    .end(Outcome::Failed(failure.clone().unwrap_or_else(still)));
+                self.attempts.end(Outcome::Failed(why));
             }
         }
         self.work = None;

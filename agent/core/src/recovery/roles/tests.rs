@@ -66,7 +66,7 @@ impl Day {
                 Step::Announce(_, at) => self.announced = Some(at),
                 Step::CallOff(why) => self.called_off.push(why),
                 Step::Rebalance(_) => return Some(self.now),
-                Step::Rest | Step::Run(_) | Step::GiveUp(_) => {}
+                Step::Rest | Step::Run(_) | Step::End(_) | Step::GiveUp(_) => {}
             }
         }
         None

@@ -166,7 +166,7 @@ impl Attempts {
     }
 
     /// Those of the last day since the last that helped.
-    fn in_vain(&self, content: ContentId, now: u64) -> &[Attempt] {
+    pub(super) fn in_vain(&self, content: ContentId, now: u64) -> &[Attempt] {
         let all = self.of(content);
         let over = |attempt: &Attempt| attempt.outcome == Outcome::Recovered || attempt.at + DAY <= now;
         let last = all.iter().rposition(over);

@@ -1,14 +1,16 @@
 //! Whether one content's lost server may be brought back now, and how.
 
+use super::accepted::Accepted;
 use super::attempts::{Attempts, Next};
 use super::method::{Method, Target};
+use super::stopped_by_tool::{self, Tried};
 use crate::cluster::catalog::CatalogRole;
 use crate::cluster::content::ContentId;
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::status::Phase;
 use crate::cluster::topology::Role;
 use crate::recovery::facts::evidence::{Circumstances, Pair, Place, Server};
-use crate::recovery::facts::role_changes;
+use crate::recovery::facts::{damage, role_changes};
 use crate::recovery::new_mirrors::lacking::Lacking;
 use crate::recovery::obstacle::Obstacle;
 use crate::recovery::roles::attempts::RebalanceAttempts;
@@ -43,6 +45,8 @@ pub(in crate::recovery) struct Background<'a> {
     pub lacking: &'a Lacking,
     pub attempts: &'a Attempts,
     pub rebalances: &'a RebalanceAttempts,
+    /// Damaged pages of each pod that somebody has seen, and had it copied all the same.
+    pub accepted: &'a Accepted,
     pub full: bool,
     /// Whether the tool recovers differentially.
     pub differential: bool,
@@ -103,7 +107,7 @@ fn obstacle<'a>(pair: &'a Pair, background: &Background<'_>) -> Result<(&'a str,
     let Some(server) = &pair.target.server else {
         return Err(Obstacle::wait(format!("the agent of {pod} does not answer")));
     };
-    willing(pod, server, background)?;
+    willing(pod, pair, server, background)?;
     safe(pod, pair, server, source, background)?;
     Ok((pod, server))
 }
@@ -138,7 +142,7 @@ pub(in crate::recovery) fn acting<'a>(
 }
 
 /// Whether the pod of the lost server can be worked on, and does not come back by itself.
-fn willing(pod: &str, server: &Server, background: &Background<'_>) -> Result<(), Obstacle> {
+fn willing(pod: &str, pair: &Pair, server: &Server, background: &Background<'_>) -> Result<(), Obstacle> {
     if let Some(why) = &server.held {
         return Err(Obstacle::person(
             format!("{pod} is held: {why}"),
@@ -146,10 +150,21 @@ fn willing(pod: &str, server: &Server, background: &Background<'_>) -> Result<()
         ));
     }
     let busy = Err(Obstacle::wait(format!("{pod}: {}", server.reason)));
+    let by_tool = || {
+        let tried = Tried {
+            attempts: background.attempts,
+            rebalances: background.rebalances,
+            down_since: background.down_since,
+            now: background.now,
+        };
+        stopped_by_tool::is(pair, server, &tried)
+    };
     match server.phase {
-        Phase::Stopped if background.asked.is_none() => Err(Obstacle::person(
+        Phase::Stopped if background.asked.is_none() && !by_tool() => Err(Obstacle::person(
             format!("somebody stopped the server of {pod}"),
-            "start it as it was stopped (gpstart, pg_ctl start -D <data directory>), or gp-agent recover with the name of the pod",
+            format!(
+                "gp-agent resume in {pod} starts it; gp-agent recover {pod} in the active coordinator's pod brings it back"
+            ),
         )),
         Phase::Preparing | Phase::Discovering | Phase::Bootstrapping | Phase::Rejoining | Phase::Draining => busy,
         _ if streams(server) => Ok(()),
@@ -175,14 +190,14 @@ pub(in crate::recovery) fn safe(
         return Err(Obstacle::person(format!("{pod}: {why}"), mend(why)));
     }
     // Who asks for it has looked at why.
-    let damaged = background.circumstances.damaged.get(&content);
-    if let Some(why) = damaged.filter(|_| background.asked.is_none()) {
-        let primary = pair.primary.as_ref().and_then(|place| place.pod.as_deref());
-        let primary = primary.unwrap_or("its primary's pod");
+    let primary = pair.primary.as_ref().and_then(|place| place.pod.as_deref());
+    let primary = primary.unwrap_or("its primary's pod");
+    let accepted = background.accepted.get(primary).copied().unwrap_or(0);
+    if let Some(why) = damage::words(&source.damaged, accepted).filter(|_| background.asked.is_none()) {
         return Err(Obstacle::person(
-            format!("content {content} has damaged pages: {why}"),
+            format!("content {content} has damaged pages: its primary {primary} has counted {why}"),
             format!(
-                "find out which server has the whole data before anything is copied over the other (pg_checksums, amcheck, gpcheckcat); once the pages are mended, in {primary}, in each database named: PGOPTIONS='-c gp_role=utility' psql -d DATABASE -c 'select pg_stat_reset()' ends the count; or gp-agent recover {pod} in the active coordinator's pod copies from {primary} all the same"
+                "find out which server has the whole data before anything is copied over the other, in each database named (pg_checksums, amcheck, gpcheckcat); gp-agent recover {pod} in the active coordinator's pod copies from {primary} then, and these pages are in the way no more"
             ),
         ));
     }

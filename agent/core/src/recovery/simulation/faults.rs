@@ -32,6 +32,8 @@ pub(super) enum Fault {
         changed: bool,
         files: Files,
     },
+    /// The tool alone dies.
+    ToolDies(Files),
     /// The volume of a mirror that is to be made has something on it.
     Occupied(usize),
     /// The role goes to another coordinator, and comes back.
@@ -92,6 +94,7 @@ pub(super) fn fault() -> impl Strategy<Value = Fault> {
             changed,
             files
         }),
+        files().prop_map(Fault::ToolDies),
         (0..PAIRS).prop_map(Fault::Occupied),
         Just(Fault::LosesRole),
         Just(Fault::GetsRole),

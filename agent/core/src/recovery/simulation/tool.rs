@@ -1,6 +1,6 @@
 //! What the tools do to the world, as far as they can.
 
-use super::world::{World, empty, replaying, server};
+use super::world::{World, empty, replaying, server, stopped};
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::status::Phase;
 use crate::cluster::topology::Role;
@@ -68,6 +68,32 @@ impl World {
             // A server that the catalog lists, and that is not there, is refused; see start_decision.
             server.phase = Phase::Refused;
             self.pods[pod].listed = true;
+        }
+    }
+
+    /// The tool has stopped what is out of place, and dies: FTS lets the others take over, and nobody starts what was stopped.
+    pub(crate) fn break_off_rebalance(&mut self, now: u64) {
+        let out_of_place = |pair: &usize| {
+            let (acting, preferred) = self.acting(*pair);
+            let reached = [acting, preferred].iter().all(|pod| self.pods[*pod].answers);
+            self.is_swapped(*pair) && self.rows[preferred].up && reached
+        };
+        for pair in (0..self.contents()).filter(out_of_place).collect::<Vec<_>>() {
+            let (acting, _) = self.acting(pair);
+            self.fail_over(pair);
+            self.pods[acting].server = stopped(&self.pods[acting].server, now);
+        }
+    }
+
+    /// The tool has stopped its targets, and dies.
+    pub(crate) fn stop_targets(&mut self, run: &Run, now: u64) {
+        for target in run.targets.iter().filter(|_| run.method != Method::Add) {
+            let pod = self.index(&target.pod);
+            let directory = self.pods[pod].server.directory;
+            let whole = matches!(directory, Some(DirectoryKind::Primary | DirectoryKind::Standby));
+            if self.pods[pod].answers && whole {
+                self.pods[pod].server = stopped(&self.pods[pod].server, now);
+            }
         }
     }
 

@@ -1,10 +1,11 @@
 //! Any sequence of faults: what must never happen does not, and what can be whole again becomes so.
 
-use super::faults::{Fault, HOUR, PAIRS, fault, files};
+use super::faults::{Fault, Files, HOUR, PAIRS, fault, files};
 use super::roles_observer::{RolesObserver, roles};
 use super::world::{World, content, empty, half_made, old_primary};
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::status::Phase;
+use crate::recovery::facts::charge::LostRole;
 use crate::recovery::facts::evidence::Evidence;
 use crate::recovery::machine::steps::{Policy, Recovery, Step};
 use crate::recovery::roles::attempts::RebalanceAttempts;
@@ -96,15 +97,28 @@ impl Walk {
                 files,
             } => {
                 self.own = false;
-                if let Some((Job::Segments(run), _)) = self.tool.take_if(|_| tool_too) {
-                    self.world.break_off(&run, changed, files.server());
+                if tool_too {
+                    self.break_off(changed, files);
                 }
                 let (kept, rebalances) = (self.kept.clone(), self.kept_rebalances.clone());
                 self.machine = Recovery::new(kept.recalled(self.now), rebalances.recalled(self.now), self.now);
                 self.roles.announced = None;
             }
-            Fault::LosesRole => self.world.circumstances.not_in_charge = Some("another one writes".into()),
-            Fault::GetsRole => self.world.circumstances.not_in_charge = None,
+            Fault::ToolDies(files) => {
+                let runs = self.tool.is_some();
+                self.break_off(true, files);
+                if runs && std::mem::take(&mut self.own) {
+                    self.machine.ended(Some("it was killed".into()), self.now);
+                }
+            }
+            Fault::LosesRole => {
+                self.world.circumstances.not_in_charge = Some("another one writes".into());
+                self.world.circumstances.lost_role = Some(LostRole::Elsewhere);
+            }
+            Fault::GetsRole => {
+                self.world.circumstances.not_in_charge = None;
+                self.world.circumstances.lost_role = None;
+            }
             Fault::ToolTakes(seconds) => self.takes = seconds,
             Fault::Replays(looks) => self.world.to_replay = looks,
             Fault::Busy(busy) => self.world.busy = busy,
@@ -119,6 +133,18 @@ impl Walk {
             Fault::Wait(seconds) => self.wait(seconds),
         }
         self.wait(LOOK);
+    }
+
+    /// The tool dies in the middle.
+    fn break_off(&mut self, changed: bool, files: Files) {
+        match self.tool.take() {
+            Some((Job::Segments(run), _)) => {
+                self.world.stop_targets(&run, self.now);
+                self.world.break_off(&run, changed, files.server());
+            }
+            Some((Job::Roles, _)) => self.world.break_off_rebalance(self.now),
+            None => {}
+        }
     }
 
     fn wait(&mut self, seconds: u64) {
@@ -152,6 +178,12 @@ impl Walk {
                 self.machine.probed(true, self.now);
             }
             Step::Run(run) => self.begin(run),
+            Step::End(why) => {
+                assert!(self.own, "somebody else's tool");
+                self.break_off(true, Files::Nothing);
+                self.own = false;
+                self.machine.ended(Some(why.into()), self.now);
+            }
         }
         self.kept = self.machine.attempts().clone();
         self.kept_rebalances = self.machine.rebalances().clone();

@@ -30,6 +30,7 @@ pub(crate) struct Pod {
 pub(crate) fn server(role: Role) -> Server {
     Server {
         phase: Phase::Running,
+        since: 0,
         reason: format!("active as {role}"),
         held: None,
         active: Some(role),
@@ -41,6 +42,8 @@ pub(crate) fn server(role: Role) -> Server {
         }),
         remains: None,
         system_id: Some("7".into()),
+        damaged: Default::default(),
+        hung: false,
         unfit: None,
         tool: None,
         peers: 1000,
@@ -65,6 +68,18 @@ pub(crate) fn old_primary() -> Server {
         reason: "the other one took over".into(),
         active: None,
         ..server(Role::Primary)
+    }
+}
+
+/// A directory whose server was stopped in order at that time: the mirror's, or that of a primary.
+pub(crate) fn stopped(of: &Server, now: u64) -> Server {
+    Server {
+        phase: Phase::Stopped,
+        since: now,
+        reason: "stopped by an administrator".into(),
+        active: None,
+        replayed: None,
+        ..of.clone()
     }
 }
 

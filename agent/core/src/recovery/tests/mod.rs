@@ -1,5 +1,6 @@
 //! Single decisions.
 
+mod endings;
 mod outcomes;
 mod wishes;
 
@@ -191,8 +192,8 @@ fn what_forbids_it() {
         obstacle(|world| world.circumstances.not_in_charge = Some("coordinator-1 has the role".into())),
         obstacle(flaps),
         obstacle(|world| {
-            let damaged = [(content(0), "2 checksums failed".into())];
-            world.circumstances.damaged.extend(damaged);
+            let damaged = [("sales".to_string(), 2)];
+            world.pods[1].server.damaged.extend(damaged);
         }),
         target(|server| server.held = Some("new disk".into())),
         target(|server| server.phase = Phase::Stopped),
@@ -211,9 +212,9 @@ fn what_forbids_it() {
     gpexpand (process 7) is at work
     coordinator-1 has the role
     the primary of content 0 changed 3 times within half an hour; find out why, in the logs of both servers; then gp-agent recover pod-0 in the active coordinator's pod brings it back at once; when half an hour has passed without another change, it comes back by itself where recovery.segments is auto
-    content 0 has damaged pages: 2 checksums failed; find out which server has the whole data before anything is copied over the other (pg_checksums, amcheck, gpcheckcat); once the pages are mended, in pod-1, in each database named: PGOPTIONS='-c gp_role=utility' psql -d DATABASE -c 'select pg_stat_reset()' ends the count; or gp-agent recover pod-0 in the active coordinator's pod copies from pod-1 all the same
+    content 0 has damaged pages: its primary pod-1 has counted 2 pages whose checksum was wrong (in sales); find out which server has the whole data before anything is copied over the other, in each database named (pg_checksums, amcheck, gpcheckcat); gp-agent recover pod-0 in the active coordinator's pod copies from pod-1 then, and these pages are in the way no more
     pod-0 is held: new disk; gp-agent resume in pod-0
-    somebody stopped the server of pod-0; start it as it was stopped (gpstart, pg_ctl start -D <data directory>), or gp-agent recover with the name of the pod
+    somebody stopped the server of pod-0; gp-agent resume in pod-0 starts it; gp-agent recover pod-0 in the active coordinator's pod brings it back
     pod-0: the other one took over
     pod-0 has database 8 on its volume, and its primary has 7; mount the right volume in pod-0, or set the directory aside
     pod-0: the volume at /greenplum is read-only; mend what gp-agent check in pod-0 says: the volume at /greenplum is read-only
@@ -267,7 +268,10 @@ fn by_hand_it_is_only_said_and_done_when_asked_for() {
     let mut machine = machine();
     assert_eq!(until_run(&mut machine, MANUAL, &world, 0, 600), None);
     let status = machine.status(600);
-    assert_eq!(status.down[0].remedy.as_deref(), Some("gp-agent recover pod-0"));
+    assert_eq!(
+        status.down[0].remedy.as_deref(),
+        Some("gp-agent recover pod-0 in the active coordinator's pod")
+    );
     assert_eq!(status.down[0].next.as_deref(), Some("incremental"));
     let wish = |pod: &str| Wish {
         pod: Some(pod.into()),

@@ -4,7 +4,7 @@ use super::{AUTO, MANUAL, machine, until_run};
 use crate::cluster::directory::DirectoryKind;
 use crate::recovery::machine::steps::{Recovery, Step, Wish};
 use crate::recovery::segments::method::Method;
-use crate::recovery::simulation::world::{World, content, half_made};
+use crate::recovery::simulation::world::{World, half_made};
 
 fn full(pod: &str) -> Wish {
     Wish {
@@ -49,7 +49,7 @@ fn a_wish_does_not_outlive_what_hinders_it() {
 fn who_asks_knows_of_the_damage() {
     let mut world = World::new(1);
     world.fail_over(0);
-    world.circumstances.damaged.extend([(content(0), "2 pages".into())]);
+    world.pods[1].server.damaged.insert("sales".into(), 2);
     let mut machine = machine();
     assert_eq!(until_run(&mut machine, AUTO, &world, 0, 600), None);
     let wish = Wish {
@@ -58,6 +58,14 @@ fn who_asks_knows_of_the_damage() {
     };
     machine.ask(wish, &world.evidence(), 600).unwrap();
     assert!(until_run(&mut machine, AUTO, &world, 605, 60).is_some());
+    machine.ended(Some("it was killed".into()), 700);
+    let kept = machine.accepted().clone();
+    assert!(until_run(&mut machine, AUTO, &world, 705, 600).is_some(), "accepted");
+    let mut after = super::machine().with_accepted(kept);
+    assert!(until_run(&mut after, AUTO, &world, 3000, 600).is_some(), "and kept");
+    world.pods[1].server.damaged.insert("sales".into(), 3);
+    let mut more = super::machine().with_accepted(machine.accepted().clone());
+    assert_eq!(until_run(&mut more, AUTO, &world, 3000, 600), None, "one more");
 }
 
 #[test]

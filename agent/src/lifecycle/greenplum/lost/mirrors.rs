@@ -11,8 +11,7 @@ use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::config::quote;
 use gp_agent_core::greenplum::hurry::ON_A_MIRROR;
-use gp_agent_core::greenplum::lost_pods::LostPods;
-use std::collections::BTreeSet;
+use gp_agent_core::greenplum::lost_pods::{LostPods, Silence};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
@@ -31,8 +30,11 @@ pub(crate) async fn keep(pod: &Pod) {
     loop {
         sleep(EVERY).await;
         let now = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let silent = sends(pod) && is_silent(pod, mirror).await;
-        let silent: BTreeSet<String> = silent.then(|| mirror.pod.clone()).into_iter().collect();
+        let silent = match sends(pod) {
+            true => silence(pod, mirror).await,
+            false => None,
+        };
+        let silent = silent.map(|how| (mirror.pod.clone(), how)).into_iter().collect();
         let lost = watch.look(&silent, now).is_some();
         if hurries != lost {
             tell(&mirror.pod, lost);
@@ -61,9 +63,12 @@ fn sends(pod: &Pod) -> bool {
 }
 
 /// Its server is asked only where its agent says nothing.
-async fn is_silent(pod: &Pod, mirror: &Member) -> bool {
+async fn silence(pod: &Pod, mirror: &Member) -> Option<Silence> {
     let agent = PeerClient::of(pod).status(mirror, AGENT_ANSWERS_WITHIN).await;
-    agent.is_err_and(|error| error.is_silence()) && finds_silent(pod, mirror).await
+    match agent.is_err_and(|error| error.is_silence()) {
+        true => finds_silent(pod, mirror).await,
+        false => None,
+    }
 }
 
 fn tell(mirror: &str, lost: bool) {

@@ -9,9 +9,9 @@ use crate::lifecycle::pod::Pod;
 use futures_util::{StreamExt, stream};
 use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::greenplum::hurry::ON_A_PRIMARY;
-use gp_agent_core::greenplum::lost_pods::LostPods;
+use gp_agent_core::greenplum::lost_pods::{LostPods, Silence};
 use gp_agent_core::greenplum::lost_primaries::{Suspect, suspects};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
@@ -44,13 +44,18 @@ pub(crate) async fn keep(pod: &Pod) {
         let now = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
         let silent = match watches(pod).await {
             true => silent(pod).await,
-            false => BTreeSet::new(),
+            false => BTreeMap::new(),
         };
         let lost = watch.look(&silent, now);
         if hurries.is_some() != lost.is_some() {
             tell(lost.as_deref());
         }
         hurries = lost;
+        // A probe that began before the time-outs are short takes its own time, up to two minutes.
+        let starved = silent
+            .iter()
+            .filter(|(_, how)| hurries.is_none() && **how == Silence::Starved);
+        pod.starved.send_replace(starved.map(|(pod, _)| pod.clone()).collect());
         hurry::set(pod, hurries.is_some().then_some(ON_A_PRIMARY)).await;
     }
 }
@@ -87,12 +92,12 @@ async fn watches(pod: &Pod) -> bool {
 }
 
 /// The primaries that both observers find silent.
-async fn silent(pod: &Pod) -> BTreeSet<String> {
+async fn silent(pod: &Pod) -> BTreeMap<String, Silence> {
     let segments = pod.topology.members.iter().filter(|m| m.content.is_segment());
     let entries = client::ask_each(pod, segments, PACE).await;
     let looks = suspects(&pod.topology, &entries).into_iter().map(|suspect| async move {
         let silent = both_find_silent(pod, suspect).await;
-        silent.then(|| suspect.pod.pod.clone())
+        silent.map(|how| (suspect.pod.pod.clone(), how))
     });
     stream::iter(looks)
         .buffer_unordered(AT_ONCE)
@@ -101,11 +106,13 @@ async fn silent(pod: &Pod) -> BTreeSet<String> {
         .await
 }
 
-async fn both_find_silent(pod: &Pod, suspect: Suspect<'_>) -> bool {
+/// As the one found it that saw more of it.
+async fn both_find_silent(pod: &Pod, suspect: Suspect<'_>) -> Option<Silence> {
     let client = PeerClient::of(pod);
     let (here, there) = tokio::join!(
         finds_silent(pod, suspect.pod),
         client.partner(suspect.mirror, OBSERVER_ANSWERS_WITHIN)
     );
-    here && there.is_ok_and(|look| look.silent)
+    let there = there.ok().and_then(|look| Silence::seen(&look));
+    here.zip(there).map(|(here, there)| here.min(there))
 }

@@ -52,11 +52,12 @@ pub(crate) async fn run(
     ended(name, status, &reasons, verdict).map_err(anyhow::Error::from)
 }
 
-/// Locked out, it ends as if it had done its work.
+/// Locked out, or out of reach of a host, it ends as if it had done its work.
 fn ended(name: &str, status: ExitStatus, reasons: &Reasons, verdict: Verdict) -> Result<(), ToolFailure> {
     let what = match status.success() {
-        true if !verdict.locked_out => return Ok(()),
-        true => format!("{name} did nothing"),
+        true if verdict.locked_out => format!("{name} did nothing"),
+        true if verdict.skipped => format!("{name} left out what it was told to do"),
+        true => return Ok(()),
         false => format!("{name} failed ({status})"),
     };
     let why = reasons.summary().unwrap_or_else(|| "it gave no reason".into());
@@ -127,13 +128,11 @@ mod tests {
     #[test]
     fn a_tool_that_was_locked_out_has_not_succeeded() {
         let end = |code: i32, locked_out: bool| {
-            let (mut reasons, verdict) = (
-                Reasons::default(),
-                Verdict {
-                    locked_out,
-                    ..Verdict::default()
-                },
-            );
+            let verdict = Verdict {
+                locked_out,
+                ..Verdict::default()
+            };
+            let mut reasons = Reasons::default();
             reasons.feed(&Line::parse("error: it is already running").unwrap());
             let status = ExitStatus::from_raw(code << 8);
             ended("gprecoverseg", status, &reasons, verdict)
@@ -148,6 +147,25 @@ mod tests {
         assert_eq!(
             end(1, false).unwrap(),
             "gprecoverseg failed (exit status: 1): error: it is already running"
+        );
+    }
+
+    #[test]
+    fn a_tool_that_left_out_its_targets_has_not_succeeded() {
+        let (mut reasons, mut verdict) = (Reasons::default(), Verdict::default());
+        for (level, words) in [
+            ("WARNING", "Not recovering segment 4 because a is unreachable"),
+            ("INFO", "No segments to recover"),
+        ] {
+            let raw = format!("20261130:13:00:05:000123 gprecoverseg:c:gpadmin-[{level}]:-{words}");
+            let line = Line::parse(&raw).unwrap();
+            reasons.feed(&line);
+            verdict.feed(&line);
+        }
+        let failure = ended("gprecoverseg", ExitStatus::from_raw(0), &reasons, verdict).unwrap_err();
+        assert_eq!(
+            failure.why,
+            "gprecoverseg left out what it was told to do: Not recovering segment 4 because a is unreachable"
         );
     }
 

@@ -1,0 +1,63 @@
+//! Beside a segment's server: remembers how many pages it found whose checksum was wrong, in `.gp-agent/damaged-pages`. The server
+//! itself forgets when it crashes; see [`gp_agent_core::recovery::facts::damage`].
+
+use crate::lifecycle::pod::Pod;
+use crate::sys::postgres::session::NoAnswer;
+use crate::sys::storage::document;
+use gp_agent_core::cluster::state::Event;
+use gp_agent_core::cluster::topology::Role;
+use gp_agent_core::recovery::facts::damage::{self, Pages};
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::time::sleep;
+
+const EVERY: Duration = Duration::from_secs(10);
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// Runs as long as the pod.
+pub(super) async fn keep(pod: &Pod) {
+    if !pod.me.content.is_segment() {
+        return std::future::pending().await;
+    }
+    let mut session = pod.session(ANSWER_WITHIN);
+    loop {
+        // A mirror that refuses SQL counts nothing.
+        pod.board.until(|s| s.active_role == Some(Role::Primary)).await;
+        match session.ask(damage::SQL).await {
+            Ok(rows) => {
+                if let Err(error) = take(pod, &rows).await {
+                    tracing::error!("what this server found of damaged pages is not remembered: {error}");
+                }
+            }
+            Err(NoAnswer::Refused(words)) if damage::is_not_counted(&words) => return std::future::pending().await,
+            Err(error) => tracing::debug!("damaged pages are not counted now: {error}"),
+        }
+        sleep(EVERY).await;
+    }
+}
+
+/// What cannot be remembered is told all the same. A memory that cannot be read is left as it is.
+async fn take(pod: &Pod, rows: &[Vec<Option<String>>]) -> io::Result<()> {
+    let file = file(pod);
+    let read = pod.volume.run(move || document::read::<Pages>(&file)).await;
+    let known = || pod.board.read(|s| s.damaged_pages.clone());
+    let kept = match &read {
+        Ok(kept) => kept.clone(),
+        Err(_) => known(),
+    };
+    let kept = kept.unwrap_or_default();
+    let highest = damage::highest(&kept, rows);
+    if known().as_ref() != Some(&highest) {
+        pod.board.on(Event::PagesCounted(highest.clone()));
+    }
+    if read?.unwrap_or_default() != highest {
+        let file = self::file(pod);
+        pod.volume.run(move || document::keep(&file, &highest)).await?;
+    }
+    Ok(())
+}
+
+fn file(pod: &Pod) -> PathBuf {
+    pod.state_dir().join("damaged-pages")
+}
