@@ -132,7 +132,8 @@ fn expand(member: &Member, listed: &Listed<'_>) -> String {
         false => "the number after the highest one".into(),
     };
     format!(
-        "{THERE}, in a directory on its volume, since the tool writes where it is: gpexpand -i FILE, with a line for each new pod, for this one \
+        "nothing has to be done: the agent there adds it once every new pod is ready, and says what it waits for; by hand, {THERE}, \
+         in a directory on its volume, since the tool writes where it is: gpexpand -i FILE, with a line for each new pod, for this one \
          \"{host}|{host}|{port}|{dir}|DBID|{content}|{role}\"; DBID counts up from line to line, from {next} on; \
          or lower segments.count"
     )

@@ -184,4 +184,8 @@ impl Agent for AgentApi {
     fn rebalance(&self) -> Reply<'_, Result<String, String>> {
         Box::pin(self.ask_recovery(recovery::command::Asked::Rebalance))
     }
+
+    fn expand(&self) -> Reply<'_, Result<String, String>> {
+        Box::pin(self.ask_recovery(recovery::command::Asked::Expand))
+    }
 }

@@ -2,17 +2,17 @@
 //! with it.
 
 use super::command::{Answer, Asked};
-use super::looks::Looks;
+use super::looks::{Looks, Wanted};
 use super::memory::Memory;
 use super::runs::Work;
-use super::{memory, report, runs};
+use super::{expansion, memory, report, runs};
 use crate::engine::Greenplum;
 use crate::lifecycle::greenplum::fts_trigger;
 use crate::lifecycle::peers::client;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::status_board::now;
 use gp_agent_core::cluster::recovery_status::RecoveryStatus;
-use gp_agent_core::config::{RebalanceWhen, Recover, RecoverFull, RecoveryConfig};
+use gp_agent_core::config::{RebalanceWhen, Recover, RecoverFull, RecoveryConfig, Redistribute};
 use gp_agent_core::greenplum::tool_output::ToolFailure;
 use gp_agent_core::log::utc;
 use gp_agent_core::recovery::facts::evidence::Evidence;
@@ -33,8 +33,8 @@ const SESSION_WITHIN: Duration = Duration::from_secs(30);
 
 /// As long as the pod lives.
 pub(super) async fn keep(pod: &Pod, greenplum: &Greenplum, mut asked: mpsc::Receiver<Asked>) {
-    let Memory { attempts, rebalances } = recall(pod).await;
-    let mut machine = Recovery::new(attempts, rebalances, now());
+    let known = recall(pod).await;
+    let mut machine = Recovery::new(known.attempts, known.rebalances, now()).with_expansion(known.expansion);
     let mut looks = Looks::new(pod, greenplum);
     let mut session = pod.session(SESSION_WITHIN);
     let mut seen = Evidence::default();
@@ -43,6 +43,7 @@ pub(super) async fn keep(pod: &Pod, greenplum: &Greenplum, mut asked: mpsc::Rece
     loop {
         let mut ended = false;
         let mut to_rebalance: Option<Answer> = None;
+        let mut to_expand: Option<Answer> = None;
         tokio::select! {
             failure = until_done(&mut work) => {
                 work = None;
@@ -54,11 +55,20 @@ pub(super) async fn keep(pod: &Pod, greenplum: &Greenplum, mut asked: mpsc::Rece
                 asked if asked.is_over() => {}
                 Asked::Recover(wish, answer) => _ = answer.send(machine.ask(wish, &seen, now())),
                 Asked::Rebalance(answer) => to_rebalance = Some(answer),
+                Asked::Expand(answer) => to_expand = Some(answer),
             },
             () = sleep(LOOK_EVERY) => {}
         }
         let detailed = work.is_none() && (to_rebalance.is_some() || machine.wants_detail());
-        seen = looks.look(&mut session, detailed).await;
+        let wanted = Wanted {
+            detail: detailed,
+            everybody: work.is_none() && (to_expand.is_some() || machine.wants_everybody()),
+            expands: machine.expands(),
+        };
+        seen = looks.look(&mut session, wanted).await;
+        if let Some(answer) = to_expand.filter(|answer| !answer.is_closed()) {
+            let _ = answer.send(machine.ask_expand(policy(pod), &seen, now()));
+        }
         if let Some(answer) = to_rebalance.filter(|answer| !answer.is_closed()) {
             let _ = answer.send(machine.ask_rebalance(policy(pod), &seen, now()));
         }
@@ -75,7 +85,8 @@ pub(super) async fn keep(pod: &Pod, greenplum: &Greenplum, mut asked: mpsc::Rece
             }
             Step::GiveUp(why) => tracing::warn!("gp-agent recover: {why}"),
             Step::CallOff(why) => tracing::warn!("roles are not put back: {why}"),
-            step @ (Step::Run(_) | Step::Rebalance(_)) => work = begin(pod, greenplum, &mut machine, step).await,
+            Step::GiveUpExpanding(why) => tracing::warn!("gp-agent expand: {why}"),
+            step @ (Step::Run(_) | Step::Rebalance(_) | Step::Expand(_)) => work = begin(pod, greenplum, &mut machine, step).await,
         }
         if (ended || Memory::of(&machine) != known) && work.is_none() {
             // What has ended is a reason less to wait; the next run is remembered before it begins.
@@ -98,6 +109,7 @@ async fn listen(pod: &Pod, machine: &mut Recovery) {
     let known = Memory::of(machine);
     machine.learn(&recovery.memory);
     machine.learn_rebalances(&recovery.roles.memory);
+    machine.learn_expansion(&recovery.expansion.memory);
     let learnt = Memory::of(machine);
     if learnt != known
         && let Err(error) = memory::keep(pod, &learnt).await
@@ -117,10 +129,11 @@ async fn until_done(work: &mut Option<Work<'_>>) -> Option<ToolFailure> {
 async fn recall(pod: &Pod) -> Memory {
     loop {
         match memory::recall(pod).await {
-            Ok(Memory { attempts, rebalances }) => {
+            Ok(known) => {
                 return Memory {
-                    attempts: attempts.recalled(now()),
-                    rebalances: rebalances.recalled(now()),
+                    attempts: known.attempts.recalled(now()),
+                    rebalances: known.rebalances.recalled(now()),
+                    expansion: known.expansion.recalled(now()),
                 };
             }
             Err(error) => {
@@ -142,6 +155,7 @@ fn policy(pod: &Pod) -> Policy {
         auto: config.recovery.segments == Recover::Auto,
         full: config.recovery.full == RecoverFull::Auto,
         roles: when(&config.recovery),
+        redistribute: config.expansion.redistribute == Redistribute::Auto,
     }
 }
 
@@ -178,7 +192,13 @@ async fn begin<'a>(pod: &'a Pod, greenplum: &'a Greenplum, machine: &mut Recover
             let what = format!("putting roles back: gprecoverseg -r; {}", rebalance.warning());
             (what, runs::rebalance(pod, greenplum, rebalance))
         }
-        Step::Rest | Step::Probe | Step::GiveUp(_) | Step::Announce(..) | Step::CallOff(_) => return None,
+        Step::Expand(run) => (run.task.words().to_string(), expansion::run(pod, greenplum, run)),
+        Step::Rest
+        | Step::Probe
+        | Step::GiveUp(_)
+        | Step::GiveUpExpanding(_)
+        | Step::Announce(..)
+        | Step::CallOff(_) => return None,
     };
     if let Err(error) = memory::keep(pod, &Memory::of(machine)).await {
         tracing::error!("nothing is recovered, since it cannot be remembered: {error}");

@@ -1,8 +1,9 @@
-//! What was tried, on this volume: `.gp-agent/recovery`, and `.gp-agent/rebalances`, which agents do not know that are older than
-//! it.
+//! What was tried, on this volume: `.gp-agent/recovery`, and `.gp-agent/rebalances` and `.gp-agent/expansion`, which agents do not
+//! know that are older than these.
 
 use crate::lifecycle::pod::Pod;
 use crate::sys::storage::document;
+use gp_agent_core::recovery::expansion::memory::ExpansionMemory;
 use gp_agent_core::recovery::machine::steps::Recovery;
 use gp_agent_core::recovery::roles::attempts::RebalanceAttempts;
 use gp_agent_core::recovery::segments::attempts::Attempts;
@@ -18,6 +19,8 @@ pub(super) struct Memory {
     pub attempts: Attempts,
     /// To change roles back.
     pub rebalances: RebalanceAttempts,
+    /// To add segments.
+    pub expansion: ExpansionMemory,
 }
 
 impl Memory {
@@ -26,6 +29,7 @@ impl Memory {
         Memory {
             attempts: machine.attempts().clone(),
             rebalances: machine.rebalances().clone(),
+            expansion: machine.expansion().clone(),
         }
     }
 }
@@ -38,6 +42,7 @@ pub(super) async fn recall(pod: &Pod) -> io::Result<Memory> {
     Ok(Memory {
         attempts: read(pod, pod.state_dir().join("recovery")).await?,
         rebalances: read(pod, pod.state_dir().join("rebalances")).await?,
+        expansion: read(pod, pod.state_dir().join("expansion")).await?,
     })
 }
 
@@ -47,7 +52,8 @@ pub(super) async fn recall(pod: &Pod) -> io::Result<Memory> {
 /// The volume does not take it.
 pub(super) async fn keep(pod: &Pod, memory: &Memory) -> io::Result<()> {
     write(pod, pod.state_dir().join("recovery"), memory.attempts.clone()).await?;
-    write(pod, pod.state_dir().join("rebalances"), memory.rebalances.clone()).await
+    write(pod, pod.state_dir().join("rebalances"), memory.rebalances.clone()).await?;
+    write(pod, pod.state_dir().join("expansion"), memory.expansion.clone()).await
 }
 
 async fn read<T: DeserializeOwned + Default + Send + 'static>(pod: &Pod, file: PathBuf) -> io::Result<T> {

@@ -9,6 +9,7 @@ use crate::cluster::report::PodReport;
 use crate::cluster::status::{Phase, PodStatus, StorageStatus};
 use crate::cluster::topology::{Role, Topology};
 use crate::finding::{Area, Finding, Severity};
+use crate::recovery::expansion::facts::{Expanding, NewServer, new_members};
 use crate::recovery::new_mirrors::lacking;
 use crate::recovery::new_mirrors::lacking::Lacking;
 use crate::recovery::obstacle::Obstacle;
@@ -46,6 +47,8 @@ pub struct Evidence {
     pub swapped: Vec<Swap>,
     /// What is asked only where those could be changed back.
     pub detail: Option<Detail>,
+    /// Contents that are not in the catalog, and what gpexpand has left.
+    pub expanding: Expanding,
 }
 
 /// A content whose servers have changed places.
@@ -204,10 +207,10 @@ impl Evidence {
     ) -> Evidence {
         let pairing = Pairing::new(topology, &catalog.segments);
         let reports: BTreeMap<&str, &PodReport> = reports.iter().map(|r| (r.pod.as_str(), r)).collect();
+        let server = |pod: &str| Some(Server::of(&reports.get(pod)?.status.as_ref()?.status));
         let place = |row: &Segment| {
             let pod = pairing.member_of(row).map(|member| member.pod.clone());
-            let report = pod.as_deref().and_then(|pod| reports.get(pod));
-            let server = report.and_then(|report| Some(Server::of(&report.status.as_ref()?.status)));
+            let server = pod.as_deref().and_then(server);
             Place { pod, server }
         };
         let rows: Vec<Segment> = catalog
@@ -243,8 +246,17 @@ impl Evidence {
         let out_of_place =
             |row: &&Segment| row.role == CatalogRole::Primary && row.preferred_role == CatalogRole::Mirror;
         let swapped = rows.iter().filter(out_of_place).map(swap).collect();
+        let new = new_members(&rows, topology).map(|member| NewServer {
+            member: member.clone(),
+            server: server(&member.pod),
+        });
+        let expanding = Expanding {
+            new: new.collect(),
+            ..Expanding::default()
+        };
         Evidence {
             circumstances,
+            expanding,
             rows,
             down,
             lacking,

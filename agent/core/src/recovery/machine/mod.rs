@@ -3,6 +3,8 @@
 mod asked;
 mod assessment;
 pub(in crate::recovery) mod coming_back;
+mod expanding;
+mod probing;
 mod rebalancing;
 mod settle;
 mod show;

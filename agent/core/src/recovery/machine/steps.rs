@@ -6,6 +6,8 @@ use crate::cluster::catalog::Segment;
 use crate::cluster::content::ContentId;
 use crate::cluster::recovery_status::RememberedAttempt;
 use crate::greenplum::tool_output::ToolFailure;
+use crate::recovery::expansion;
+use crate::recovery::expansion::machine::Expansion;
 use crate::recovery::facts::evidence::{Evidence, Pair};
 use crate::recovery::new_mirrors::together;
 use crate::recovery::obstacle::Obstacle;
@@ -18,11 +20,6 @@ use crate::recovery::segments::judgement::Judgement;
 use crate::recovery::segments::method::{Method, Run, Target};
 use std::collections::BTreeMap;
 
-/// What FTS found is so old at most when a run begins. A look that asks many agents takes seconds.
-const PROBE_FRESH_SECONDS: u64 = 60;
-/// Between two requests to FTS.
-const PROBE_EVERY_SECONDS: u64 = 10;
-
 /// What the configuration says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
@@ -32,6 +29,8 @@ pub struct Policy {
     pub full: bool,
     /// When roles are changed back without being asked for.
     pub roles: When,
+    /// Whether tables are spread over new contents without being asked for.
+    pub redistribute: bool,
 }
 
 /// What is to be done now.
@@ -51,6 +50,10 @@ pub enum Step {
     GiveUp(String),
     /// Write the attempts down, change roles back, and say [`Recovery::ended`]; or [`Recovery::not_begun`].
     Rebalance(Rebalance),
+    /// Write it down, call gpexpand, and say [`Recovery::ended`]; or [`Recovery::not_begun`].
+    Expand(expansion::task::Run),
+    /// Tell that the expansion does not go on that somebody asked for, and why.
+    GiveUpExpanding(String),
 }
 
 /// What somebody asks for.
@@ -121,6 +124,7 @@ pub struct Recovery {
     /// Attempts of an earlier agent that had not ended: until when the catalog may still show that they helped.
     pub(in crate::recovery) inherited: Option<Option<u64>>,
     pub(in crate::recovery) roles: Roles,
+    pub(in crate::recovery) expansion: Expansion,
     pub(in crate::recovery) in_charge_since: Option<u64>,
     pub(in crate::recovery) rows: (Vec<Segment>, u64),
     pub(in crate::recovery) down_since: BTreeMap<ContentId, u64>,
@@ -130,8 +134,8 @@ pub struct Recovery {
     pub(in crate::recovery) refuses_differential: bool,
     /// Servers of the last run that were not up when it was judged, and still replayed: what the run's failure was, in words.
     pub(in crate::recovery) late: BTreeMap<ContentId, Late>,
-    probed: Option<u64>,
-    asked_to_probe: Option<u64>,
+    pub(in crate::recovery) probed: Option<u64>,
+    pub(in crate::recovery) asked_to_probe: Option<u64>,
     pub(in crate::recovery) wish: Option<Wanted>,
     pub(in crate::recovery) work: Option<Work>,
     pub(in crate::recovery) hindrance: Option<Obstacle>,
@@ -160,6 +164,7 @@ impl Recovery {
             attempts,
             inherited,
             roles: Roles::new(rebalances, now),
+            expansion: Expansion::default(),
             in_charge_since: None,
             rows: (Vec::new(), now),
             down_since: BTreeMap::new(),
@@ -198,13 +203,14 @@ impl Recovery {
         self.settle_inherited(evidence, now);
         self.settle_late(evidence, now);
         self.settle(evidence, now);
+        self.settle_expansion(evidence, now);
         self.forget_failures(evidence);
         self.roles.settle(evidence, now);
         let judged = evidence.down.iter().map(|pair| self.judge(pair, evidence, now));
         self.seen = judged.collect();
         self.hindrance = self.hindrance_of(evidence, now);
-        if let Some(why) = self.forget_wish(now) {
-            return Step::GiveUp(why);
+        if let Some(step) = self.give_up(now) {
+            return step;
         }
         if let Some(obstacle) = &self.hindrance {
             let why = obstacle.why.clone();
@@ -218,7 +224,10 @@ impl Recovery {
         match of_roles {
             Move::CallOff(why) => Step::CallOff(why),
             of_roles => match self.next(now) {
-                Step::Rest => self.rebalance(of_roles, now),
+                Step::Rest => match self.rebalance(of_roles, now) {
+                    Step::Rest => self.expand(evidence, now),
+                    step => step,
+                },
                 step => step,
             },
         }
@@ -227,14 +236,7 @@ impl Recovery {
     /// Whether a run of the tool goes on; whether the tool has ended, and FTS has to look.
     pub(in crate::recovery) fn under_way(&self) -> Option<bool> {
         let segments = self.work.as_ref().map(|work| work.ended.is_some());
-        segments.or(self.roles.under_way())
-    }
-
-    /// FTS has looked, or could not be asked.
-    pub fn probed(&mut self, heard: bool, now: u64) {
-        if heard {
-            self.probed = Some(now);
-        }
+        segments.or(self.roles.under_way()).or(self.expansion.under_way())
     }
 
     /// The tool has ended; with a failure where it says so.
@@ -254,6 +256,7 @@ impl Recovery {
         self.asked_to_probe = None;
         match &mut self.work {
             Some(work) => work.ended = Some((now, failure)),
+            None if self.expansion.under_way().is_some() => self.expansion_ended(failure.map(|failure| failure.why), now),
             None => self.roles.ended(failure.map(|failure| failure.why), now),
         }
     }
@@ -261,6 +264,7 @@ impl Recovery {
     /// Nothing was run: the attempts could not be written down, or the tool refused to begin.
     pub fn not_begun(&mut self) {
         self.roles.not_begun();
+        self.expansion_not_begun();
         let Some(work) = self.work.take() else { return };
         for target in &work.run.targets {
             self.attempts.take_back(target.row.content);
@@ -328,22 +332,5 @@ impl Recovery {
     fn may(&self, target: &Target) -> bool {
         let asked = |wish: &Wanted| wish.pods.contains(&target.pod);
         self.policy.auto || self.wish.as_ref().is_some_and(asked)
-    }
-
-    /// Whether FTS has looked since the rows changed, and not long ago.
-    pub(in crate::recovery) fn has_probed(&self, now: u64) -> bool {
-        let fresh = |at: u64| at >= self.rows.1 && now.saturating_sub(at) <= PROBE_FRESH_SECONDS;
-        self.probed.is_some_and(fresh)
-    }
-
-    pub(in crate::recovery) fn probe(&mut self, now: u64) -> Step {
-        let rested = self
-            .asked_to_probe
-            .is_none_or(|at| now.saturating_sub(at) >= PROBE_EVERY_SECONDS);
-        if !rested {
-            return Step::Rest;
-        }
-        self.asked_to_probe = Some(now);
-        Step::Probe
     }
 }

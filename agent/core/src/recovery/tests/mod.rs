@@ -19,11 +19,13 @@ const AUTO: Policy = Policy {
     auto: true,
     full: false,
     roles: When::Manual,
+    redistribute: true,
 };
 const MANUAL: Policy = Policy {
     auto: false,
     full: false,
     roles: When::Manual,
+    redistribute: true,
 };
 
 /// Looks every five seconds until the machine wants the tool, for so long at most; FTS looks whenever it is asked.
