@@ -42,7 +42,10 @@ fn expanded(cluster: &Cluster, head: &str) -> Result<()> {
     let status = cluster.wait_status(head, "the expansion is over", over)?;
     eprintln!("{}", status["recovery"]["expansion"]);
     for table in ["one", "two", "three"] {
-        let rows = cluster.sql(head, &format!("select count(*), sum(id), count(distinct gp_segment_id) from {table}"))?;
+        let rows = cluster.sql(
+            head,
+            &format!("select count(*), sum(id), count(distinct gp_segment_id) from {table}"),
+        )?;
         ensure!(rows == "1000|500500|2", "{table} has {rows}");
     }
     let listed = "select count(*) from gp_segment_configuration where content = 1 and status = 'u' and mode = 's' \
@@ -53,7 +56,14 @@ fn expanded(cluster: &Cluster, head: &str) -> Result<()> {
     ensure!(schema == "0", "the schema of gpexpand is left");
     for pod in &cluster.pods {
         cluster.wait_ready(pod)?;
-        let left = cluster.exec(pod, &["sh", "-c", "ls -a /greenplum /greenplum/.gp-agent | grep -E 'gpexpand|schema.tar' || true"])?;
+        let left = cluster.exec(
+            pod,
+            &[
+                "sh",
+                "-c",
+                "ls -a /greenplum /greenplum/.gp-agent | grep -E 'gpexpand|schema.tar' || true",
+            ],
+        )?;
         ensure!(left.trim().is_empty(), "{pod} has {left}");
     }
     Ok(())
@@ -75,7 +85,9 @@ pub(crate) fn by_itself(_: &Shared) -> Result<()> {
     ensure!(table.contains("expansion: removing its schema"), "{table}");
     // A new mirror takes over as any other.
     cluster.container_do(&["kill"], cluster.pod("segment-a-1"))?;
-    cluster.wait_status(cluster.pod("segment-b-1"), "takes over", |s| s["activeRole"] == "primary")?;
+    cluster.wait_status(cluster.pod("segment-b-1"), "takes over", |s| {
+        s["activeRole"] == "primary"
+    })?;
     let rows = cluster.sql(head, "select count(*), sum(id) from one")?;
     ensure!(rows == "1000|500500", "one has {rows}");
     Ok(())
@@ -113,11 +125,16 @@ pub(crate) fn broken_off(_: &Shared) -> Result<()> {
     ];
     for step in steps {
         let wait = format!("until grep -qs {step} /greenplum/gpseg-1/gpexpand.status; do sleep 0.05; done");
-        cluster.exec(head, &["timeout", "600", "sh", "-c", &wait]).context(step)?;
+        cluster
+            .exec(head, &["timeout", "600", "sh", "-c", &wait])
+            .context(step)?;
         cluster.container_do(&["kill"], head)?;
         cluster.container_do(&["start"], head)?;
         cluster.wait_ready(head)?;
-        let left = cluster.exec(head, &["sh", "-c", "tail -n 1 /greenplum/gpseg-1/gpexpand.status || true"])?;
+        let left = cluster.exec(
+            head,
+            &["sh", "-c", "tail -n 1 /greenplum/gpseg-1/gpexpand.status || true"],
+        )?;
         eprintln!("killed at {step}; left: {left}");
     }
     expanded(&cluster, head)

@@ -2,8 +2,8 @@
 
 use super::key::Key;
 use super::model::{
-    Auth, AuthorityChoice, EngineKind, FailoverMode, KeepHosts, OnPodDelete, RebalanceWhen, Recover, RecoverFull, Redistribute,
-    Require, UseApi,
+    Auth, AuthorityChoice, EngineKind, FailoverMode, KeepHosts, OnPodDelete, RebalanceWhen, Recover, RecoverFull,
+    Redistribute, Require, UseApi,
 };
 use super::reader::Reader;
 use super::rule::Rule;

@@ -40,7 +40,7 @@ pub(crate) use postgres_parameters::{Guarded, Setter, guarded};
 pub use reference::{reference, value_schemas, variables_reference};
 pub use schedule::{Schedule, Times};
 pub use schema::{
-    Config, CoordinatorConfig, ExpansionConfig, FailoverConfig, GreenplumConfig, HbaConfig, HttpConfig, KubernetesConfig, NamesConfig,
-    RecoveryConfig, SegmentsConfig, ShutdownConfig, SshConfig, StorageConfig, TlsConfig,
+    Config, CoordinatorConfig, ExpansionConfig, FailoverConfig, GreenplumConfig, HbaConfig, HttpConfig,
+    KubernetesConfig, NamesConfig, RecoveryConfig, SegmentsConfig, ShutdownConfig, SshConfig, StorageConfig, TlsConfig,
 };
 pub use yaml::MAX_BYTES;

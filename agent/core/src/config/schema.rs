@@ -4,8 +4,8 @@ use super::entry::{Entry, list, mapping};
 use super::field::Field;
 use super::key::{Change, Key, Keys};
 use super::model::{
-    Auth, AuthorityChoice, EngineKind, FailoverMode, KeepHosts, OnPodDelete, RebalanceWhen, Recover, RecoverFull, Redistribute,
-    Require, UseApi,
+    Auth, AuthorityChoice, EngineKind, FailoverMode, KeepHosts, OnPodDelete, RebalanceWhen, Recover, RecoverFull,
+    Redistribute, Require, UseApi,
 };
 use super::reader::Reader;
 use super::rule::{

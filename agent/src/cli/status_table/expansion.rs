@@ -18,7 +18,12 @@ pub(super) fn lines(status: &ExpansionStatus, now: u64) -> Vec<(Tone, String)> {
     } else if status.next.is_some() || status.waits.is_some() {
         lines.push(waiting(status, now));
     }
-    lines.extend(status.progress.as_ref().map(|progress| (Tone::Waiting, spread(progress))));
+    lines.extend(
+        status
+            .progress
+            .as_ref()
+            .map(|progress| (Tone::Waiting, spread(progress))),
+    );
     lines.extend(status.last.as_ref().map(|last| (Tone::Quiet, over(last, now))));
     lines
 }

@@ -86,7 +86,9 @@ pub(super) async fn keep(pod: &Pod, greenplum: &Greenplum, mut asked: mpsc::Rece
             Step::GiveUp(why) => tracing::warn!("gp-agent recover: {why}"),
             Step::CallOff(why) => tracing::warn!("roles are not put back: {why}"),
             Step::GiveUpExpanding(why) => tracing::warn!("gp-agent expand: {why}"),
-            step @ (Step::Run(_) | Step::Rebalance(_) | Step::Expand(_)) => work = begin(pod, greenplum, &mut machine, step).await,
+            step @ (Step::Run(_) | Step::Rebalance(_) | Step::Expand(_)) => {
+                work = begin(pod, greenplum, &mut machine, step).await
+            }
         }
         if (ended || Memory::of(&machine) != known) && work.is_none() {
             // What has ended is a reason less to wait; the next run is remembered before it begins.

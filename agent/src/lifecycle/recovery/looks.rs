@@ -73,7 +73,7 @@ impl<'a> Looks<'a> {
                     everybody: wanted.everybody,
                 };
                 expansion_facts::look(pod, session, &catalog, depth).await
-            },
+            }
         };
         evidence.expanding.found.clone_from(&left);
         let detailed = wanted.detail;

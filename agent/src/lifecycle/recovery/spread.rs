@@ -22,7 +22,10 @@ const SPREAD: &str = "select localoid::oid from gp_distribution_policy where num
 /// Marks what is done, or gone with its database.
 pub(super) async fn reconcile(pod: &Pod) -> Result<()> {
     let mut session = pod.session(WITHIN);
-    let rows = session.ask(UNFINISHED).await.context("cannot read gpexpand.status_detail")?;
+    let rows = session
+        .ask(UNFINISHED)
+        .await
+        .context("cannot read gpexpand.status_detail")?;
     let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for row in rows {
         if let [Some(database), Some(table)] = row.as_slice() {
@@ -54,8 +57,14 @@ async fn mark(session: &mut Session, database: &str, tables: &[String], status: 
             quote::sql_literal(database),
             part.join(", ")
         );
-        session.ask(&sql).await.context("cannot update gpexpand.status_detail")?;
-        tracing::info!("gpexpand.status_detail: {} tables of {database} are {status}", part.len());
+        session
+            .ask(&sql)
+            .await
+            .context("cannot update gpexpand.status_detail")?;
+        tracing::info!(
+            "gpexpand.status_detail: {} tables of {database} are {status}",
+            part.len()
+        );
     }
     Ok(())
 }

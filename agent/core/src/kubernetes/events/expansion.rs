@@ -100,6 +100,10 @@ mod tests {
             why: Some("it was broken off".into()),
         });
         look(&status);
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @"
+        ExpansionStarted: expansion: adding segments begins (segment-a-2)
+        Expanded: expansion: adding segments: done after 40 s
+        ExpansionFailed: expansion: spreading tables over all segments: failed: it was broken off
+        ");
     }
 }

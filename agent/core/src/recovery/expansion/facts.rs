@@ -71,7 +71,9 @@ impl SetupFile {
             .clone()
             .find_map(|(step, what)| (step == "EXPANSION_PREPARE_STARTED").then_some(what));
         SetupFile {
-            stage: steps.next_back().map_or(SetupStage::BeforeCatalog, |(step, _)| stage(step)),
+            stage: steps
+                .next_back()
+                .map_or(SetupStage::BeforeCatalog, |(step, _)| stage(step)),
             input_is_own: input.map(|input| input.trim() == own),
         }
     }
@@ -139,7 +141,10 @@ impl Schema {
 }
 
 /// The servers of contents that have pods and no row.
-pub(in crate::recovery) fn new_members<'a>(rows: &[Segment], topology: &'a Topology) -> impl Iterator<Item = &'a Member> {
+pub(in crate::recovery) fn new_members<'a>(
+    rows: &[Segment],
+    topology: &'a Topology,
+) -> impl Iterator<Item = &'a Member> {
     let listed: BTreeSet<ContentId> = rows.iter().map(|row| row.content).collect();
     // What the catalog says is not known, or that of another cluster.
     let known = !listed.is_empty();

@@ -36,7 +36,9 @@ pub(super) fn early(task: Task, b: &Background<'_>) -> Result<(), Obstacle> {
             mirrored(evidence)?;
             if let Some(name) = &b.found.tablespace {
                 return Err(Obstacle::person(
-                    format!("there is tablespace {name}, and the agent does not know where the new segments have theirs"),
+                    format!(
+                        "there is tablespace {name}, and the agent does not know where the new segments have theirs"
+                    ),
                     "make its directories in the new pods, and call gpexpand -i FILE by hand, with FILE.ts as gpexpand describes it",
                 ));
             }
@@ -78,7 +80,10 @@ fn in_sync(evidence: &Evidence) -> Result<(), Obstacle> {
     let mut mirrors = evidence.rows.iter().filter(|row| row.role == CatalogRole::Mirror);
     match mirrors.find(|row| !row.in_sync) {
         None => Ok(()),
-        Some(row) => Err(Obstacle::wait(format!("the mirror of content {} is not in sync", row.content))),
+        Some(row) => Err(Obstacle::wait(format!(
+            "the mirror of content {} is not in sync",
+            row.content
+        ))),
     }
 }
 
@@ -162,7 +167,10 @@ fn fit(pod: &str, server: &Server) -> Result<(), Obstacle> {
 }
 
 fn free_of_tools(expanding: &Expanding) -> Result<(), Obstacle> {
-    let mut tools = expanding.pods.iter().filter_map(|place| place.server.as_ref()?.tool.as_ref());
+    let mut tools = expanding
+        .pods
+        .iter()
+        .filter_map(|place| place.server.as_ref()?.tool.as_ref());
     match tools.next() {
         Some(tool) => Err(Obstacle::wait(tool.clone())),
         None => Ok(()),

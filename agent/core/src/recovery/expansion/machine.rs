@@ -179,7 +179,9 @@ impl Expansion {
     /// Whether policy and memory let it begin.
     fn may(&self, task: Task, moment: Moment) -> Result<(), Obstacle> {
         if self.inherited {
-            return Err(Obstacle::wait("an earlier run was broken off; what became of it is looked at"));
+            return Err(Obstacle::wait(
+                "an earlier run was broken off; what became of it is looked at",
+            ));
         }
         if self.wish.is_some() {
             return Ok(());
@@ -192,7 +194,10 @@ impl Expansion {
             let last = self.memory.last_ended();
             let why = last.map_or(String::new(), |last| format!(": {}", super::show::why(&last.outcome)));
             return Err(Obstacle::person(
-                format!("it has failed {} times within a day{why}", self.memory.failures(moment.now)),
+                format!(
+                    "it has failed {} times within a day{why}",
+                    self.memory.failures(moment.now)
+                ),
                 format!("mend what the last run says, then {by_hand}"),
             ));
         }

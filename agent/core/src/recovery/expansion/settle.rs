@@ -11,7 +11,12 @@ impl Expansion {
     /// Contents whose mirrors a run has just copied, or not; empty while no run was judged.
     pub(in crate::recovery) fn settle(&mut self, evidence: &Evidence, now: u64) -> Vec<ContentId> {
         let circumstances = &evidence.circumstances;
-        let Some(found) = evidence.expanding.found.as_ref().filter(|_| circumstances.not_in_charge.is_none()) else {
+        let Some(found) = evidence
+            .expanding
+            .found
+            .as_ref()
+            .filter(|_| circumstances.not_in_charge.is_none())
+        else {
             return Vec::new();
         };
         let nothing_new = evidence.expanding.new.is_empty();

@@ -22,13 +22,17 @@ impl Expansion {
             remedy: waits.and_then(|obstacle| obstacle.remedy.clone()),
             not_before: Some(not_before).filter(|at| open && *at > now),
             activity: self.work.as_ref().map(activity),
-            progress: self.schema.as_ref().filter(|_| self.is_open()).map(|schema| ExpansionProgress {
-                tables: schema.done,
-                tables_left: schema.left,
-                bytes: schema.done_bytes,
-                bytes_left: schema.left_bytes,
-                table: schema.table.clone(),
-            }),
+            progress: self
+                .schema
+                .as_ref()
+                .filter(|_| self.is_open())
+                .map(|schema| ExpansionProgress {
+                    tables: schema.done,
+                    tables_left: schema.left,
+                    bytes: schema.done_bytes,
+                    bytes_left: schema.left_bytes,
+                    table: schema.table.clone(),
+                }),
             last: self.last(),
             memory: self.memory.told().unwrap_or_default(),
             counts: ExpansionCounts {

@@ -256,7 +256,9 @@ impl Recovery {
         self.asked_to_probe = None;
         match &mut self.work {
             Some(work) => work.ended = Some((now, failure)),
-            None if self.expansion.under_way().is_some() => self.expansion_ended(failure.map(|failure| failure.why), now),
+            None if self.expansion.under_way().is_some() => {
+                self.expansion_ended(failure.map(|failure| failure.why), now)
+            }
             None => self.roles.ended(failure.map(|failure| failure.why), now),
         }
     }

@@ -65,7 +65,10 @@ pub(crate) struct Call<'a> {
 pub(crate) async fn call(pod: &Pod, greenplum: &Greenplum, call: Call<'_>) -> Result<()> {
     let Call { name, arguments, .. } = call;
     let mut command = command(greenplum, pod, name);
-    command.current_dir(call.dir).args(arguments).env("PGPORT", pod.me.port.to_string());
+    command
+        .current_dir(call.dir)
+        .args(arguments)
+        .env("PGPORT", pod.me.port.to_string());
     for variable in greenplum.version().family.data_directory_variables() {
         command.env(variable, pod.dir());
     }

@@ -38,7 +38,11 @@ pub(in crate::lifecycle::greenplum) async fn follow_with(
     (answers, silent_for): (&'static str, Duration),
     mut see: impl FnMut(&Line),
 ) -> Result<ExitStatus> {
-    let input = if answers.is_empty() { Stdio::null() } else { Stdio::piped() };
+    let input = if answers.is_empty() {
+        Stdio::null()
+    } else {
+        Stdio::piped()
+    };
     let mut child = command
         .stdin(input)
         .stdout(Stdio::piped())

@@ -65,7 +65,11 @@ fn the_file_numbers_new_servers_without_a_gap() {
     segment-a-2.gp|segment-a-2.gp|40000|/greenplum/gpseg2|10|2|p
     segment-b-2.gp|segment-b-2.gp|50000|/greenplum/mirror/gpseg2|11|2|m
     ");
-    assert_eq!(new_members(&[], &new).count(), 0, "a catalog that is not known lacks nothing");
+    assert_eq!(
+        new_members(&[], &new).count(),
+        0,
+        "a catalog that is not known lacks nothing"
+    );
     let words = |task: Task| task.arguments("/f", "/d").map(|words| words.join(" "));
     let told: Vec<_> = [Task::SetUp, Task::RollBack, Task::FinishCatalog, Task::CleanUp]
         .map(words)

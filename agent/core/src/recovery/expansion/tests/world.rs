@@ -68,7 +68,12 @@ impl World {
     }
 
     pub(super) fn evidence(&self, everybody: bool) -> Evidence {
-        let of = |pod: &str| self.servers.iter().find(|(name, _)| name == pod).and_then(|(_, s)| s.clone());
+        let of = |pod: &str| {
+            self.servers
+                .iter()
+                .find(|(name, _)| name == pod)
+                .and_then(|(_, s)| s.clone())
+        };
         let new = new_members(&self.rows, &self.topology).map(|member| NewServer {
             member: member.clone(),
             server: of(&member.pod).filter(|_| everybody),
