@@ -10,9 +10,9 @@ use serde_json::Value;
 
 const NEW: [&str; 2] = ["segment-a-1", "segment-b-1"];
 
-/// One pair that runs, a cluster.yaml of two, and rows in tables of each kind.
-fn to_be_expanded(extra: &str) -> Result<Cluster> {
-    let mut from = one_pair();
+/// One pair that runs, a cluster.yaml of two, and tables with rows.
+fn to_be_expanded(extra: &str, failover: bool) -> Result<Cluster> {
+    let mut from = Settings { failover, ..one_pair() };
     from.lines.extend((!extra.is_empty()).then(|| extra.to_string()));
     let to = Settings {
         segments: 2,
@@ -71,7 +71,7 @@ fn expanded(cluster: &Cluster, head: &str) -> Result<()> {
 
 /// By itself, from the first pod that is there to the last table.
 pub(crate) fn by_itself(_: &Shared) -> Result<()> {
-    let cluster = to_be_expanded("")?;
+    let cluster = to_be_expanded("", false)?;
     let head = coordinator(&cluster);
     let waits = |s: &Value| {
         let expansion = &s["recovery"]["expansion"];
@@ -95,7 +95,7 @@ pub(crate) fn by_itself(_: &Shared) -> Result<()> {
 
 /// Tables wait for a word; then the schema is gone too.
 pub(crate) fn tables_when_asked(_: &Shared) -> Result<()> {
-    let cluster = to_be_expanded("expansion: { redistribute: manual }")?;
+    let cluster = to_be_expanded("expansion: { redistribute: manual }", true)?;
     let head = coordinator(&cluster);
     add_pods(&cluster)?;
     let told = |s: &Value| {
@@ -108,14 +108,39 @@ pub(crate) fn tables_when_asked(_: &Shared) -> Result<()> {
         "{}",
         status["recovery"]["expansion"]
     );
+    // As a gpexpand leaves it that was killed between a table and its note; and a table that is gone meanwhile.
+    cluster.sql(head, "alter table one expand table")?;
+    cluster.sql(head, "drop table kept")?;
     let said = cluster.exec(head, &["gp-agent", "expand"])?;
     ensure!(said.contains("it begins"), "{said}");
     expanded(&cluster, head)
 }
 
+/// The coordinator's pod is lost while segments are built; the standby takes over, and the expansion with it.
+pub(crate) fn taken_over(_: &Shared) -> Result<()> {
+    let cluster = to_be_expanded("", true)?;
+    let (head, standby) = (coordinator(&cluster), cluster.pod("coordinator-1"));
+    cluster.wait_status(head, "has a standby in sync", |s| s["failover"]["inSync"].is_string())?;
+    add_pods(&cluster)?;
+    await_step(&cluster, head, "BUILD_SEGMENTS_STARTED")?;
+    cluster.container_do(&["kill"], head)?;
+    let took = |s: &Value| s["failover"]["mine"] == true && s["activeRole"] == "coordinator";
+    cluster.wait_status(standby, "took the role", took)?;
+    // Every pod has to answer before segments are added.
+    cluster.container_do(&["start"], head)?;
+    expanded(&cluster, standby)
+}
+
+/// Waits until gpexpand has come so far.
+fn await_step(cluster: &Cluster, head: &str, step: &'static str) -> Result<()> {
+    let wait = format!("until grep -qs {step} /greenplum/gpseg-1/gpexpand.status; do sleep 0.05; done");
+    let waited = cluster.exec(head, &["timeout", "600", "sh", "-c", &wait]);
+    waited.map(drop).context(step)
+}
+
 /// The coordinator's pod is lost at each step of gpexpand, and with its last table.
 pub(crate) fn broken_off(_: &Shared) -> Result<()> {
-    let cluster = to_be_expanded("")?;
+    let cluster = to_be_expanded("", false)?;
     let head = coordinator(&cluster);
     add_pods(&cluster)?;
     let steps = [
@@ -124,10 +149,7 @@ pub(crate) fn broken_off(_: &Shared) -> Result<()> {
         "UPDATE_CATALOG_DONE",
     ];
     for step in steps {
-        let wait = format!("until grep -qs {step} /greenplum/gpseg-1/gpexpand.status; do sleep 0.05; done");
-        cluster
-            .exec(head, &["timeout", "600", "sh", "-c", &wait])
-            .context(step)?;
+        await_step(&cluster, head, step)?;
         cluster.container_do(&["kill"], head)?;
         cluster.container_do(&["start"], head)?;
         cluster.wait_ready(head)?;

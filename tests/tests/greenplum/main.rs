@@ -95,6 +95,7 @@ const REAL_ALONE: &[(&str, Test)] = &[
     ("segments_that_come_later_are_added_by_themselves", expansion::by_itself),
     ("tables_are_spread_when_somebody_asks", expansion::tables_when_asked),
     ("expansion_that_was_broken_off_is_gone_on_with", expansion::broken_off),
+    ("expansion_is_taken_over_by_the_standby", expansion::taken_over),
     ("restless_content_comes_back_when_somebody_asks", recovery::restless),
     (
         "mirrors_that_were_broken_off_are_gone_on_with",

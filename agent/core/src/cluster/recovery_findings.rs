@@ -161,7 +161,10 @@ mod tests {
             ..ExpansionProgress::default()
         });
         look(&expansion);
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @"
+        info ha segment-a-2: segment-a-2, segment-b-2 are to be added to the cluster: the agent of segment-b-2 does not answer; nothing has to be done: gpexpand goes on by itself
+        warning ha expansion: 4 tables are not on all segments yet: expansion.redistribute is manual; gp-agent expand in the active coordinator's pod
+        ");
     }
 
     #[test]

@@ -148,6 +148,14 @@ mod tests {
         });
         status.progress = None;
         look(&status);
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @"
+        expansion: segment-a-2, segment-b-2 are not in the catalog: adding segments, gpexpand -i, next: the agent of segment-b-2 does not answer
+        expansion: adding segments, gpexpand -i, for 30 s, it runs
+        expansion: spreading tables, gpexpand, next: expansion.redistribute is manual; gp-agent expand
+        expansion: 3 of 7 tables, 5 of 20 MiB, are on all segments; sales.public.orders is at work on or next
+        1 min ago, expansion: adding segments, gpexpand -i: 40 s done
+        expansion: spreading tables, gpexpand, next: expansion.redistribute is manual; gp-agent expand
+        1 min ago, expansion: spreading tables, gpexpand: failed: it was broken off
+        ");
     }
 }

@@ -6,7 +6,7 @@ use crate::sys::postgres::session::{NoAnswer, Session};
 use gp_agent_core::cluster::catalog::Catalog;
 use gp_agent_core::cluster::report::PodReport;
 use gp_agent_core::recovery::expansion::facts::{Found, Schema, SetupFile};
-use gp_agent_core::recovery::facts::evidence::{Place, Server};
+use gp_agent_core::recovery::facts::server::{Place, Server};
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 use crate::cluster::catalog::Segment;
 use crate::cluster::content::ContentId;
 use crate::cluster::topology::{Member, Role, Topology};
-use crate::recovery::facts::evidence::{Place, Server};
+use crate::recovery::facts::server::{Place, Server};
 use std::collections::BTreeSet;
 
 /// What is known of it at one look.

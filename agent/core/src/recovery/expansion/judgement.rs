@@ -6,7 +6,8 @@ use super::task::Task;
 use crate::cluster::catalog::CatalogRole;
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::topology::Role;
-use crate::recovery::facts::evidence::{Evidence, Pair, Place, Server, Swap};
+use crate::recovery::facts::evidence::{Evidence, Pair, Swap};
+use crate::recovery::facts::server::{Place, Server};
 use crate::recovery::obstacle::Obstacle;
 
 /// The rows of the segments have been the same for so long before new ones are added: no failover has just been.

@@ -120,10 +120,14 @@ impl ExpansionMemory {
 
     /// How many of the last day did not help, in a row; to undo one that was broken off is no help to the next.
     pub(super) fn failures(&self, now: u64) -> usize {
+        self.in_vain(now).count()
+    }
+
+    fn in_vain(&self, now: u64) -> impl Iterator<Item = &Attempt> {
         let helped = |run: &&Attempt| run.outcome == Outcome::Recovered && run.task != Task::RollBack;
-        let recent = self.runs.iter().rev().take_while(|run| !helped(run));
+        let recent = self.runs.iter().rev().take_while(move |run| !helped(run));
         let vain = |run: &&Attempt| matches!(run.outcome, Outcome::Failed(_) | Outcome::BrokenOff);
-        recent.filter(vain).filter(|run| run.at + DAY > now).count()
+        recent.filter(vain).filter(move |run| run.at + DAY > now)
     }
 
     /// Whether it has failed too often to go on by itself.
@@ -133,8 +137,14 @@ impl ExpansionMemory {
 
     /// From when on the next may begin.
     pub(super) fn not_before(&self, now: u64) -> u64 {
-        let waits = BACKOFF[self.failures(now).min(BACKOFF.len() - 1)];
-        let vain = self.runs.iter().rfind(|run| run.outcome != Outcome::Recovered);
-        vain.map_or(0, |run| run.at + waits)
+        let Some(vain) = self.runs.iter().rfind(|run| run.outcome != Outcome::Recovered) else {
+            return 0;
+        };
+        // A pod that was lost is no reason to think that the next run fails as well.
+        let failed = self
+            .in_vain(now)
+            .filter(|run| matches!(run.outcome, Outcome::Failed(_)));
+        let waits = BACKOFF[failed.count().min(BACKOFF.len() - 1)];
+        vain.at + waits.max(BACKOFF[1])
     }
 }

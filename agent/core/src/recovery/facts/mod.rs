@@ -4,4 +4,5 @@ pub mod charge;
 pub mod damage;
 pub mod evidence;
 pub mod role_changes;
+pub mod server;
 pub mod sizes;

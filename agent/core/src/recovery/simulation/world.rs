@@ -7,7 +7,8 @@ use crate::cluster::status::Phase;
 use crate::cluster::topology::Role;
 use crate::fixtures::row;
 use crate::recovery::expansion::facts::Expanding;
-use crate::recovery::facts::evidence::{Circumstances, Detail, Evidence, Pair, Place, Server, Swap};
+use crate::recovery::facts::evidence::{Circumstances, Detail, Evidence, Pair, Swap};
+use crate::recovery::facts::server::{Place, Server};
 use crate::recovery::new_mirrors::lacking::Lacking;
 
 /// One pod of a pair.

@@ -6,7 +6,8 @@ use crate::cluster::directory::DirectoryKind;
 use crate::recovery::expansion::facts::{Schema, SetupFile, SetupStage};
 use crate::recovery::expansion::memory::ExpansionMemory;
 use crate::recovery::expansion::task::Task;
-use crate::recovery::facts::evidence::{Place, Swap};
+use crate::recovery::facts::evidence::Swap;
+use crate::recovery::facts::server::Place;
 use crate::recovery::machine::steps::{Policy, Recovery, Step};
 use crate::recovery::roles::attempts::RebalanceAttempts;
 use crate::recovery::segments::attempts::Attempts;
@@ -87,7 +88,27 @@ fn each_refusal_has_its_reason() {
         refused(|w| w.circumstances.at_work = Some("gpmovemirrors (process 7) is at work".into())),
         refused(|w| w.circumstances.not_in_charge = Some("failover is paused".into())),
     ];
-    insta::assert_snapshot!(all.join("\n"), @"");
+    insta::assert_snapshot!(all.join("\n"), @"
+    the agent of segment-b-1 does not answer
+    the agent of coordinator-1 does not answer
+    the agent of segment-a-0 does not know all pods yet: it goes by an older cluster.yaml
+    segment-a-1 is held: disk; gp-agent resume in segment-a-1
+    segment-a-1: the volume at /g is read-only
+    gpstop (process 7) is at work
+    segment-a-1 has a database at /greenplum/gpseg1, and the catalog does not list it; mount the right volume in segment-a-1, or set /greenplum/gpseg1 aside there
+    segment-a-1 has not looked at its data directory
+    segment-a-1: the volume has had a database; mount the right volume in segment-a-1, or set /greenplum/gpseg1 aside there
+    a new segment begins with 100 MiB, and segment-a-1 has room for 1 MiB; give segment-a-1 a larger volume
+    a server of content 0 is down, and is brought back first
+    the mirror of content 0 is not in sync
+    the catalog has mirrors, and cluster.yaml has no pod for that of content 1; put segments.mirrors back into cluster.yaml
+    there is tablespace fast, and the agent does not know where the new segments have theirs; make its directories in the new pods, and call gpexpand -i FILE by hand, with FILE.ts as gpexpand describes it
+    the cluster is being expanded by somebody else: its schema gpexpand is there; in the active coordinator's pod: gpexpand goes on with it, and gpexpand -c removes it when all tables are done
+    a run of gpexpand that somebody else began was broken off; look at gpexpand.status in the coordinator's data directory, and call gpexpand -r, or gpexpand once more, in the active coordinator's pod
+    gpexpand was broken off in a state that this agent does not know; look at gpexpand.status in the coordinator's data directory, and call gpexpand -r, or gpexpand once more, in the active coordinator's pod
+    gpmovemirrors (process 7) is at work
+    failover is paused
+    ");
 }
 
 #[test]

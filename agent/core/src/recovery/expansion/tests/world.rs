@@ -7,7 +7,8 @@ use crate::cluster::topology::{Role, Topology};
 use crate::fixtures::{large_catalog, large_topology};
 use crate::recovery::expansion::facts::{Expanding, Found, NewServer, Schema, SetupFile, SetupStage, new_members};
 use crate::recovery::expansion::task::{Run, Task};
-use crate::recovery::facts::evidence::{Circumstances, Evidence, Pair, Place, Server};
+use crate::recovery::facts::evidence::{Circumstances, Evidence, Pair};
+use crate::recovery::facts::server::{Place, Server};
 use crate::recovery::simulation::world::server;
 
 /// gpexpand -i by its steps.
