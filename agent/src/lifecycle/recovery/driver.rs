@@ -87,7 +87,7 @@ pub(super) async fn keep(pod: &Pod, greenplum: &Greenplum, mut asked: mpsc::Rece
             Step::CallOff(why) => tracing::warn!("roles are not put back: {why}"),
             Step::GiveUpExpanding(why) => tracing::warn!("gp-agent expand: {why}"),
             step @ (Step::Run(_) | Step::Rebalance(_) | Step::Expand(_)) => {
-                work = begin(pod, greenplum, &mut machine, step).await
+                work = begin(pod, greenplum, &mut machine, step).await;
             }
         }
         if (ended || Memory::of(&machine) != known) && work.is_none() {

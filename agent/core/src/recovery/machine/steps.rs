@@ -257,7 +257,7 @@ impl Recovery {
         match &mut self.work {
             Some(work) => work.ended = Some((now, failure)),
             None if self.expansion.under_way().is_some() => {
-                self.expansion_ended(failure.map(|failure| failure.why), now)
+                self.expansion_ended(failure.map(|failure| failure.why), now);
             }
             None => self.roles.ended(failure.map(|failure| failure.why), now),
         }
