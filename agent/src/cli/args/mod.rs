@@ -96,7 +96,7 @@ pub(crate) enum Verb {
     /// Put roles of segments back after a failover (Greenplum); called like recover.
     #[command(after_help = REBALANCE)]
     Rebalance,
-    /// Add the segments of cluster.yaml to the cluster, and spread its tables over them (Greenplum); called like recover.
+    /// Add new segments of cluster.yaml, and spread tables over them (Greenplum); called like recover.
     #[command(after_help = EXPAND)]
     Expand,
     /// Print what lets a shell's tools find this pod's database.

@@ -89,7 +89,7 @@ fn help_names_verbs_environment_and_exit_codes() {
       failover    Take the coordinator's role over by force, or pause and resume failover
       recover     Bring segments back that FTS has marked down (Greenplum); called in the active coordinator's pod
       rebalance   Put roles of segments back after a failover (Greenplum); called like recover
-      expand      Add the segments of cluster.yaml to the cluster, and spread its tables over them (Greenplum); called like recover
+      expand      Add new segments of cluster.yaml, and spread tables over them (Greenplum); called like recover
       env         Print what lets a shell's tools find this pod's database
 
     Options:
