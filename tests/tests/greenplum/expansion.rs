@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use cluster_tests::cluster::Cluster;
 use cluster_tests::settings::Settings;
 use cluster_tests::suite::Shared;
+use cluster_tests::wait;
 use serde_json::Value;
 
 const NEW: [&str; 2] = ["segment-a-1", "segment-b-1"];
@@ -111,8 +112,11 @@ pub(crate) fn tables_when_asked(_: &Shared) -> Result<()> {
     // As a gpexpand leaves it that was killed between a table and its note; and a table that is gone meanwhile.
     cluster.sql(head, "alter table one expand table")?;
     cluster.sql(head, "drop table kept")?;
-    let said = cluster.exec(head, &["gp-agent", "expand"])?;
-    ensure!(said.contains("it begins"), "{said}");
+    wait::until("it begins", || {
+        let said = cluster.exec(head, &["gp-agent", "expand"])?;
+        ensure!(said.contains("it begins"), "{said}");
+        Ok(())
+    })?;
     expanded(&cluster, head)
 }
 

@@ -34,6 +34,7 @@ const SESSION_WITHIN: Duration = Duration::from_secs(30);
 /// As long as the pod lives.
 pub(super) async fn keep(pod: &Pod, greenplum: &Greenplum, mut asked: mpsc::Receiver<Asked>) {
     let known = recall(pod).await;
+    expansion::clear(pod).await;
     let mut machine = Recovery::new(known.attempts, known.rebalances, now()).with_expansion(known.expansion);
     let mut looks = Looks::new(pod, greenplum);
     let mut session = pod.session(SESSION_WITHIN);

@@ -58,6 +58,21 @@ async fn carry_out(pod: &Pod, greenplum: &Greenplum, run: &Run) -> Result<()> {
     tool::call(pod, greenplum, call).await
 }
 
+/// What a run has left in this pod whose expansion goes on elsewhere, or begins anew.
+pub(super) async fn clear(pod: &Pod) {
+    let (dir, state) = (pod.dir().to_path_buf(), pod.state_dir());
+    match pod
+        .volume
+        .run(move || expansion_files::remove_packed(&dir, &state))
+        .await
+    {
+        Ok(removed) => removed
+            .iter()
+            .for_each(|path| tracing::warn!("removed {}, which a lost gpexpand had packed", path.display())),
+        Err(error) => tracing::warn!("cannot remove what a lost gpexpand had packed: {error}"),
+    }
+}
+
 async fn forget_pid(pod: &Pod) -> Result<()> {
     let dir = pod.dir().to_path_buf();
     let removed = pod.volume.run(move || expansion_files::remove_stale_pid(&dir)).await;
