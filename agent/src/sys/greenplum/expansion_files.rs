@@ -111,7 +111,7 @@ mod tests {
         ] {
             std::fs::create_dir(volume.path().join(kept)).unwrap();
         }
-        assert_eq!(remove_packed(&dir, &state).unwrap(), [PathBuf::new(); 0]);
+        assert!(remove_packed(&dir, &state).unwrap().is_empty());
         let copy = volume.path().join("gpexpand_12012026_4835");
         std::fs::create_dir_all(copy.join("base")).unwrap();
         let archive = state.join("gpexpand_schema.tar");
