@@ -44,6 +44,7 @@ pub(crate) fn main() -> u8 {
         Verb::Failover(wanted) => failover::failover(&wanted),
         Verb::Recover(wanted) => recover::recover(&wanted),
         Verb::Rebalance => recover::rebalance(),
+        Verb::Expand => recover::expand(),
         Verb::Env => tool::env(),
         Verb::Preflight(wanted) => block_on(preflight::preflight(wanted)),
         Verb::SetAside { cluster, copy: false } => block_on(set_aside::set_aside(&cli.config, &cluster, Whole::Kept)),

@@ -1,4 +1,4 @@
-//! `gp-agent recover` and `gp-agent rebalance`.
+//! `gp-agent recover`, `gp-agent rebalance` and `gp-agent expand`.
 
 use super::args::RecoverArgs;
 use super::status::{ask_agent, tell};
@@ -14,6 +14,11 @@ pub(super) fn recover(wanted: &RecoverArgs) -> u8 {
 /// Has roles changed back. Exit code 0 when that begins, else 1.
 pub(super) fn rebalance() -> u8 {
     ask("/rebalance", "")
+}
+
+/// Has the expansion go on. Exit code 0 when it does, else 1.
+pub(super) fn expand() -> u8 {
+    ask("/expand", "")
 }
 
 fn ask(path: &str, body: &str) -> u8 {

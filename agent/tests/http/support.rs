@@ -136,6 +136,10 @@ impl Agent for Fake {
     fn rebalance(&self) -> Reply<'_, Result<String, String>> {
         Box::pin(async move { self.done("rebalance".into()).map(|()| "it begins".into()) })
     }
+
+    fn expand(&self) -> Reply<'_, Result<String, String>> {
+        Box::pin(async move { self.done("expand".into()).map(|()| "it begins".into()) })
+    }
 }
 
 pub(crate) fn ready(pod: &str, role: Role) -> PodStatus {

@@ -182,7 +182,7 @@ async fn switchover_and_failover() {
 }
 
 #[tokio::test]
-async fn recover_and_rebalance() {
+async fn recover_rebalance_and_expand() {
     let server = Server::start();
     for (args, asked) in [
         (&["recover"][..], "Wish { pod: None, full: false }"),
@@ -191,6 +191,7 @@ async fn recover_and_rebalance() {
             "Wish { pod: Some(\"segment-b-0\"), full: true }",
         ),
         (&["rebalance"], "rebalance"),
+        (&["expand"], "expand"),
     ] {
         let said = ask(&server, args).await;
         assert_eq!((said.code, said.out.as_str()), (Some(0), "it begins\n"), "{}", said.err);

@@ -26,6 +26,7 @@
 names: { hosts: auto }
 failover: { authority: auto, mode: auto, leaseSeconds: 10, onPodDelete: handOver }
 recovery: { segments: auto, standby: auto, full: ask, roles: manual, window: "", windowMinutes: 120 }
+expansion: { redistribute: auto }
 generateSecrets: lookup
 tls: { secret: "", certManager: { issuer: "", issuerKind: Issuer, dnsNames: [] } }
 segmentLabels: auto

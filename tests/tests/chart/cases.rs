@@ -42,6 +42,7 @@ pub(crate) fn all() -> Vec<Case> {
         "storage": { "wal": true },
         "failover": { "mode": "manual", "authority": "kubernetes", "leaseSeconds": 6, "onPodDelete": "restart" },
         "recovery": { "segments": "manual", "standby": "manual", "full": "auto", "roles": "window", "window": "0 2 * * sun", "windowMinutes": 60 },
+        "expansion": { "redistribute": "manual" },
         "names": { "hosts": "off" },
         "parameters": { "log_statement": "ddl" },
         "config": { "shutdown": { "graceSeconds": 60 } },

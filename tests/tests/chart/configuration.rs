@@ -231,6 +231,7 @@ fn an_older_agent_reads_what_an_upgrade_writes() {
         let written = cluster_yaml(&helm::render(files, &json!({}), NEWEST).unwrap());
         assert_eq!(written.get("failover"), None, "{files:?}");
         assert_eq!(written.get("recovery"), None, "{files:?}");
+        assert_eq!(written.get("expansion"), None, "{files:?}");
         assert_eq!(written.get("names"), None, "{files:?}");
     }
     let spelled =
@@ -240,6 +241,9 @@ fn an_older_agent_reads_what_an_upgrade_writes() {
     let one = json!({ "failover": { "leaseSeconds": 20 } });
     let written = cluster_yaml(&helm::render(&[], &one, NEWEST).unwrap());
     assert_eq!(written["failover"], json!({ "leaseSeconds": 20 }));
+    let manual = json!({ "expansion": { "redistribute": "manual" } });
+    let written = cluster_yaml(&helm::render(&[], &manual, NEWEST).unwrap());
+    assert_eq!(written["expansion"], json!({ "redistribute": "manual" }));
 }
 
 /// The template knows the agent's defaults by heart.

@@ -14,10 +14,11 @@ const AUTO: &str = "recovery: { segments: auto }";
 
 /// A cluster as `from`, with rows in it and a cluster.yaml that says `to` by now; the agents of its pods know that. The pods that
 /// came to it have not begun.
-fn grown(from: Settings, to: &Settings, late: &str) -> Result<Cluster> {
+pub(crate) fn grown(from: Settings, to: &Settings, late: &[&str]) -> Result<Cluster> {
     let cluster = Cluster::new(to.clone())?;
     cluster.configure(&from)?;
-    let early: Vec<&String> = cluster.pods.iter().filter(|pod| !pod.ends_with(late)).collect();
+    let is_late = |pod: &&String| late.iter().any(|short| pod.ends_with(short));
+    let early: Vec<&String> = cluster.pods.iter().filter(|pod| !is_late(pod)).collect();
     early.iter().try_for_each(|pod| cluster.create(pod, &[]))?;
     early.iter().try_for_each(|pod| cluster.wait_ready(pod))?;
     fill(&cluster, coordinator(&cluster), "kept")?;
@@ -46,7 +47,7 @@ fn mirrors_later(recovery: &str) -> Result<Cluster> {
         mirrors: false,
         ..with.clone()
     };
-    let cluster = grown(without, &with, "segment-b-0")?;
+    let cluster = grown(without, &with, &["segment-b-0"])?;
     cluster.edit_configuration(|text| text.replace(MANUAL, recovery))?;
     let waits = |s: &Value| s["recovery"]["down"].to_string().contains("does not answer");
     cluster.wait_status(coordinator(&cluster), "waits for the mirror's pod", waits)?;
@@ -111,7 +112,7 @@ pub(crate) fn standby(_: &Shared) -> Result<()> {
         standby: false,
         ..with.clone()
     };
-    let cluster = grown(without, &with, "coordinator-1")?;
+    let cluster = grown(without, &with, &["coordinator-1"])?;
     let (first, second) = (coordinator(&cluster), cluster.pod("coordinator-1"));
     let mine = |s: &Value| s["failover"]["mine"] == true;
     cluster.wait_status(first, "has the role", mine)?;

@@ -4,6 +4,7 @@ mod administration;
 mod at_hand;
 mod bring_up;
 mod creation;
+mod expansion;
 mod failover;
 mod failures;
 mod growth;
@@ -95,7 +96,10 @@ const TESTS: &[(&str, Test)] = &[
 
 /// What the stand-in has not.
 const REAL_ALONE: &[(&str, Test)] = &[
-    ("what_is_said_of_more_segments_helps", remedies::more_segments),
+    ("segments_that_come_later_are_added_by_themselves", expansion::by_itself),
+    ("tables_are_spread_when_somebody_asks", expansion::tables_when_asked),
+    ("expansion_that_was_broken_off_is_gone_on_with", expansion::broken_off),
+    ("expansion_is_taken_over_by_the_standby", expansion::taken_over),
     ("restless_content_comes_back_when_somebody_asks", recovery::restless),
     (
         "mirrors_that_were_broken_off_are_gone_on_with",

@@ -3,7 +3,6 @@
 use crate::support::{coordinator, one_pair};
 use anyhow::{Context, Result, ensure};
 use cluster_tests::cluster::{Cluster, postmaster};
-use cluster_tests::settings::Settings;
 use cluster_tests::suite::Shared;
 use cluster_tests::wait;
 use serde_json::Value;
@@ -49,14 +48,6 @@ fn follow(cluster: &Cluster, remedy: &str) -> Result<()> {
         .iter()
         .try_for_each(|line| cluster.tool(coordinator(cluster), line).map(drop))
         .with_context(|| remedy.to_string())
-}
-
-/// The line between the quotes of a remedy that wants a file.
-fn quoted(remedy: &str) -> Result<&str> {
-    remedy
-        .split('"')
-        .nth(1)
-        .with_context(|| format!("no line in {remedy:?}"))
 }
 
 pub(crate) fn nothing_is_left(cluster: &Cluster, about: &str) -> Result<()> {
@@ -114,60 +105,6 @@ pub(crate) fn mirror(shared: &Shared) -> Result<()> {
         follow(cluster, &told)?;
         nothing_is_left(cluster, mirror)
     })
-}
-
-/// A pair of pods that cluster.yaml gets after the cluster was made.
-fn grown(from: Settings, to: &Settings, late: &[&str]) -> Result<Cluster> {
-    let cluster = Cluster::new(to.clone())?;
-    cluster.configure(&from)?;
-    let is_late = |pod: &&String| late.iter().any(|short| pod.ends_with(short));
-    let early: Vec<&String> = cluster.pods.iter().filter(|pod| !is_late(pod)).collect();
-    for pod in &early {
-        cluster.create(pod, &[])?;
-    }
-    for pod in &early {
-        cluster.wait_ready(pod)?;
-    }
-    cluster.configure(to)?;
-    for pod in &early {
-        cluster.container_do(&["restart", "--time", "60"], pod)?;
-    }
-    for pod in cluster.pods.iter().filter(is_late) {
-        cluster.create(pod, &[])?;
-    }
-    for pod in &early {
-        cluster.wait_ready(pod)?;
-    }
-    Ok(cluster)
-}
-
-/// New contents; their pods' lines, numbered as the findings say.
-pub(crate) fn more_segments(_: &Shared) -> Result<()> {
-    let more = Settings {
-        segments: 2,
-        ..one_pair()
-    };
-    let late = ["segment-a-1", "segment-b-1"];
-    let cluster = grown(one_pair(), &more, &late)?;
-    let head = coordinator(&cluster);
-    let mut file = String::new();
-    let next: u32 = cluster
-        .sql(head, "select max(dbid) + 1 from gp_segment_configuration")?
-        .parse()?;
-    for (short, dbid) in late.iter().zip(next..) {
-        let told = wait_remedy(&cluster, cluster.pod(short), "does not list this pod")?;
-        ensure!(
-            told.contains("gpexpand -i FILE") && told.contains(&format!("from {next} on")),
-            "{told}"
-        );
-        file.push_str(&quoted(&told)?.replace("|DBID|", &format!("|{dbid}|")));
-        file.push('\n');
-    }
-    cluster.tool(
-        head,
-        &format!("printf %s '{file}' >/tmp/expand && cd /greenplum && gpexpand -i /tmp/expand"),
-    )?;
-    nothing_is_left(&cluster, cluster.pod("segment-b-1"))
 }
 
 /// The finding that the creation leaves behind goes when somebody has done the rest.

@@ -5,6 +5,7 @@ pub mod cluster_state;
 pub mod content;
 pub mod directory;
 pub mod document;
+pub mod expansion_status;
 pub mod failover_check;
 pub mod failover_command;
 pub mod failover_findings;

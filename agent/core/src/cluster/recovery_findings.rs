@@ -1,5 +1,6 @@
 //! What an administrator should know of segments that do not come back by themselves.
 
+use super::expansion_status::ExpansionStatus;
 use super::recovery_status::{DownSegment, RecoveryStatus};
 use super::roles_status::{LastRebalance, RolesStatus, SwappedContent};
 use crate::finding::{Area, Finding, Severity};
@@ -15,7 +16,41 @@ pub fn find(status: &RecoveryStatus) -> Vec<Finding> {
             .iter()
             .map(|swapped| out_of_place(swapped, &status.roles)),
     )
+    .chain(expansion(&status.expansion))
     .collect()
+}
+
+/// Segments that are not in the catalog yet, or tables that are not on all segments.
+fn expansion(status: &ExpansionStatus) -> Option<Finding> {
+    if status.activity.is_some() || (status.next.is_none() && status.waits.is_none()) {
+        return None;
+    }
+    let subject = status.new.first().map_or("expansion", String::as_str);
+    let mut what = match (&*status.new, &status.progress) {
+        ([], Some(progress)) if progress.tables_left > 0 => {
+            format!("{} tables are not on all segments yet", progress.tables_left)
+        }
+        ([], _) => "an expansion of the cluster is not over".to_string(),
+        (new, _) => format!("{} to be added to the cluster", list(new)),
+    };
+    if let Some(why) = &status.waits {
+        what.push_str(&format!(": {why}"));
+    }
+    Some(match &status.remedy {
+        Some(remedy) => Finding::warning(Area::Ha, subject, what, remedy),
+        None => {
+            let when = status
+                .not_before
+                .map_or(String::new(), |at| format!(", not before {}", utc(at)));
+            let remedy = format!("nothing has to be done: gpexpand goes on by itself{when}");
+            Finding::info(Area::Ha, subject, what, remedy)
+        }
+    })
+}
+
+fn list(pods: &[String]) -> String {
+    let verb = if pods.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", pods.join(", "))
 }
 
 /// With what is waited for where it is put back by itself.
@@ -66,6 +101,7 @@ pub(super) fn utc(seconds: u64) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::expansion_status::ExpansionProgress;
 
     #[test]
     fn what_waits_for_a_person_is_told_with_what_helps() {
@@ -95,6 +131,39 @@ mod tests {
         error ha segment-b-0: content 0 has no second copy, and segment-b-0 is not brought back by itself: segment-b-0 is held: disk; gp-agent resume in segment-b-0
         error ha segment-b-0: content 0 has no second copy, and segment-b-0 is not brought back by itself: recovery.segments is manual; gp-agent recover segment-b-0
         error ha segment-b-0: content 0 has no mirror, and segment-b-0 does not become it by itself: recovery.segments is manual; gp-agent recover segment-b-0
+        ");
+    }
+
+    #[test]
+    fn what_is_not_yet_a_part_of_the_cluster_is_told() {
+        let mut expansion = ExpansionStatus {
+            new: vec!["segment-a-2".into(), "segment-b-2".into()],
+            next: Some("setUp".into()),
+            waits: Some("the agent of segment-b-2 does not answer".into()),
+            ..ExpansionStatus::default()
+        };
+        let mut told = Vec::new();
+        let mut look = |expansion: &ExpansionStatus| {
+            let status = RecoveryStatus {
+                expansion: expansion.clone(),
+                ..RecoveryStatus::default()
+            };
+            told.extend(find(&status).iter().map(Finding::to_string));
+        };
+        look(&ExpansionStatus::default());
+        look(&expansion);
+        expansion.new = Vec::new();
+        expansion.next = Some("redistribute".into());
+        expansion.waits = Some("expansion.redistribute is manual".into());
+        expansion.remedy = Some("gp-agent expand in the active coordinator's pod".into());
+        expansion.progress = Some(ExpansionProgress {
+            tables_left: 4,
+            ..ExpansionProgress::default()
+        });
+        look(&expansion);
+        insta::assert_snapshot!(told.join("\n"), @"
+        info ha segment-a-2: segment-a-2, segment-b-2 are to be added to the cluster: the agent of segment-b-2 does not answer; nothing has to be done: gpexpand goes on by itself
+        warning ha expansion: 4 tables are not on all segments yet: expansion.redistribute is manual; gp-agent expand in the active coordinator's pod
         ");
     }
 

@@ -1,5 +1,6 @@
 //! What the acting coordinator's agent says of bringing segments back: a part of the document of `/status`. Fields may be added.
 
+use super::expansion_status::ExpansionStatus;
 use super::roles_status::RolesStatus;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,8 @@ pub struct RecoveryStatus {
     pub memory: Vec<RememberedAttempt>,
     /// Primaries and mirrors that have changed places.
     pub roles: RolesStatus,
+    /// Segments that are added.
+    pub expansion: ExpansionStatus,
     /// Since the agent started.
     pub counts: RecoveryCounts,
 }

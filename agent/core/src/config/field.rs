@@ -3,7 +3,7 @@
 use super::key::Key;
 use super::model::{
     Auth, AuthorityChoice, EngineKind, FailoverMode, KeepHosts, OnPodDelete, RebalanceWhen, Recover, RecoverFull,
-    Require, UseApi,
+    Redistribute, Require, UseApi,
 };
 use super::reader::Reader;
 use super::rule::Rule;
@@ -33,6 +33,7 @@ impl Scalar for RebalanceWhen {}
 impl Scalar for Schedule {}
 impl Scalar for Recover {}
 impl Scalar for RecoverFull {}
+impl Scalar for Redistribute {}
 
 /// A type of a field.
 pub(super) trait Field: PartialEq + Sized {

@@ -8,7 +8,7 @@ use super::schema::Config;
 pub enum Growth {
     /// Nothing that matters here.
     None,
-    /// There are mirrors, or a standby, that were not there before, and nothing else needs a restart.
+    /// There are segments, mirrors, or a standby, that were not there before, and nothing else needs a restart.
     Added,
     /// Mirrors, the standby or segments that were there are gone.
     Removed,
@@ -26,6 +26,7 @@ pub fn growth(old: &Config, new: &Config) -> Growth {
     let follows = |key: &String| match key.as_str() {
         "segments.mirrors" | "segments.mirrorPort" => mirrors == (false, true),
         "coordinator.standby" => true,
+        "segments.count" => new.segments.count > old.segments.count,
         _ => false,
     };
     let restart = diff(old, new).needs_restart;
@@ -56,7 +57,9 @@ mod tests {
         let both = "count: 2, mirrors: b, mirrorPort: 7000";
         assert_eq!(grown("standby: true", both, "hba: { extra: [] }"), Growth::Added);
         // Others are applied when somebody says so.
-        assert_eq!(grown("standby: true", "count: 3", ""), Growth::None);
+        assert_eq!(grown("standby: false", "count: 3", ""), Growth::Added);
+        assert_eq!(grown("standby: true", "count: 3, mirrors: b", ""), Growth::Added);
+        assert_eq!(grown("standby: false", "count: 3, primaryPort: 7000", ""), Growth::None);
         assert_eq!(grown("standby: true", "count: 2", "http: { port: 8009 }"), Growth::None);
     }
 

@@ -31,7 +31,7 @@ pub use growth::{Growth, growth};
 pub use load::{Bearings, bearings, load};
 pub use model::{
     Auth, AuthorityChoice, EngineKind, FailoverMode, KeepHosts, OnPodDelete, RebalanceWhen, Recover, RecoverFull,
-    Require, UseApi,
+    Redistribute, Require, UseApi,
 };
 #[cfg(test)]
 pub(crate) use postgres_parameters::GUARDED;
@@ -40,7 +40,7 @@ pub(crate) use postgres_parameters::{Guarded, Setter, guarded};
 pub use reference::{reference, value_schemas, variables_reference};
 pub use schedule::{Schedule, Times};
 pub use schema::{
-    Config, CoordinatorConfig, FailoverConfig, GreenplumConfig, HbaConfig, HttpConfig, KubernetesConfig, NamesConfig,
-    RecoveryConfig, SegmentsConfig, ShutdownConfig, SshConfig, StorageConfig, TlsConfig,
+    Config, CoordinatorConfig, ExpansionConfig, FailoverConfig, GreenplumConfig, HbaConfig, HttpConfig,
+    KubernetesConfig, NamesConfig, RecoveryConfig, SegmentsConfig, ShutdownConfig, SshConfig, StorageConfig, TlsConfig,
 };
 pub use yaml::MAX_BYTES;

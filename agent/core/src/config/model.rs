@@ -120,6 +120,14 @@ words! {
         Idle = "idle",
     }
 
+    /// Whether tables are spread over segments that were added.
+    Redistribute {
+        /// They are.
+        Auto = "auto",
+        /// Only a command does it.
+        Manual = "manual",
+    }
+
     /// What the pod of the coordinator does with its role when it is asked to end.
     OnPodDelete {
         /// It hands the role over to the standby that is in sync.

@@ -5,7 +5,7 @@ use super::field::Field;
 use super::key::{Change, Key, Keys};
 use super::model::{
     Auth, AuthorityChoice, EngineKind, FailoverMode, KeepHosts, OnPodDelete, RebalanceWhen, Recover, RecoverFull,
-    Require, UseApi,
+    Redistribute, Require, UseApi,
 };
 use super::reader::Reader;
 use super::rule::{
@@ -141,6 +141,12 @@ configuration! {
             window_minutes("windowMinutes"): u32 = whole::<_, 10, 1440>().or("120").live(),
                 "How long that time is, 10 to 1440 minutes; roles are changed back in its first half only, so that it is over \
                  before the time is";
+        }
+
+        expansion: struct ExpansionConfig "Segments that are added to a cluster (Greenplum)." {
+            redistribute: Redistribute = words().or("auto").live(),
+                "Whether tables are spread over segments that were added to the catalog by itself (`auto`), table by table, each locked \
+                 meanwhile; or by `gp-agent expand` only (`manual`)";
         }
 
         shutdown: struct ShutdownConfig "The end of a pod." {

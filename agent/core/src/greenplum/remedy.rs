@@ -132,7 +132,8 @@ fn expand(member: &Member, listed: &Listed<'_>) -> String {
         false => "the number after the highest one".into(),
     };
     format!(
-        "{THERE}, in a directory on its volume, since the tool writes where it is: gpexpand -i FILE, with a line for each new pod, for this one \
+        "nothing has to be done: the active coordinator's agent adds it once every new pod is ready, and says what it waits for; by hand, {THERE}, \
+         in a directory on its volume, since the tool writes where it is: gpexpand -i FILE, with a line for each new pod, for this one \
          \"{host}|{host}|{port}|{dir}|DBID|{content}|{role}\"; DBID counts up from line to line, from {next} on; \
          or lower segments.count"
     )
@@ -232,8 +233,8 @@ mod tests {
             said("coordinator-1", &replaced, true),
         ];
         insta::assert_snapshot!(told.join("\n"), @r#"
-        in the active coordinator's pod, in a directory on its volume, since the tool writes where it is: gpexpand -i FILE, with a line for each new pod, for this one "segment-a-2.gp|segment-a-2.gp|40000|/greenplum/gpseg2|DBID|2|p"; DBID counts up from line to line, from 6 on; or lower segments.count
-        in the active coordinator's pod, in a directory on its volume, since the tool writes where it is: gpexpand -i FILE, with a line for each new pod, for this one "segment-b-2.gp|segment-b-2.gp|50000|/greenplum/mirror/gpseg2|DBID|2|m"; DBID counts up from line to line, from 6 on; or lower segments.count
+        nothing has to be done: the active coordinator's agent adds it once every new pod is ready, and says what it waits for; by hand, in the active coordinator's pod, in a directory on its volume, since the tool writes where it is: gpexpand -i FILE, with a line for each new pod, for this one "segment-a-2.gp|segment-a-2.gp|40000|/greenplum/gpseg2|DBID|2|p"; DBID counts up from line to line, from 6 on; or lower segments.count
+        nothing has to be done: the active coordinator's agent adds it once every new pod is ready, and says what it waits for; by hand, in the active coordinator's pod, in a directory on its volume, since the tool writes where it is: gpexpand -i FILE, with a line for each new pod, for this one "segment-b-2.gp|segment-b-2.gp|50000|/greenplum/mirror/gpseg2|DBID|2|m"; DBID counts up from line to line, from 6 on; or lower segments.count
         in the active coordinator's pod: gpaddmirrors -a -i FILE, with a line for each mirror, for this one "0|segment-b-0.gp|50000|/greenplum/mirror/gpseg0"
         in the active coordinator's pod: psql -c "select gp_add_segment_mirror(0::int2, 'segment-b-0.gp', 'segment-b-0.gp', 50000, '/greenplum/mirror/gpseg0')" -c "select gp_request_fts_probe_scan()", then gprecoverseg -a -F
         in the active coordinator's pod: gpmovemirrors -i FILE moves it here, FILE with the line "segment-c-0.gp|50000|/greenplum/mirror/gpseg0 segment-b-0.gp|50000|/greenplum/mirror/gpseg0"

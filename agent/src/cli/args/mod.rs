@@ -99,6 +99,9 @@ pub(crate) enum Verb {
     /// Put roles of segments back after a failover (Greenplum); called like recover.
     #[command(after_help = REBALANCE)]
     Rebalance,
+    /// Add new segments of cluster.yaml, and spread tables over them (Greenplum); called like recover.
+    #[command(after_help = EXPAND)]
+    Expand,
     /// Print what lets a shell's tools find this pod's database.
     #[command(after_help = ENV)]
     Env,
@@ -197,6 +200,19 @@ Exit codes:
 
 Example:
   gp-agent rebalance";
+
+const EXPAND: &str = "\
+Called in the active coordinator's pod. The agent adds segments by itself when segments.count is
+raised, and spreads the tables over them where expansion.redistribute is auto. This begins what
+comes next without waiting for the time of its next try, where it has failed too often, and where
+expansion.redistribute is manual. What makes it unsafe refuses it all the same.
+
+Exit codes:
+  0  it begins; gp-agent status says how it goes on
+  1  it does not; standard error says why
+
+Example:
+  gp-agent expand";
 
 const INIT: &str = "\
 Signals: SIGTERM, SIGINT and SIGQUIT end the pod within the grace period; SIGHUP, SIGUSR1 and

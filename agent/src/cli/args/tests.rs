@@ -39,6 +39,7 @@ fn every_verb_is_understood() {
         "gp-agent failover resume",
         "gp-agent recover --full segment-b-0",
         "gp-agent rebalance",
+        "gp-agent expand",
         "gp-agent env",
         "gp-agent preflight --home /g --dir /d --port 5432 --locale C.UTF-8 --ping a --ping b",
     ] {
@@ -88,6 +89,7 @@ fn help_names_verbs_environment_and_exit_codes() {
       failover    Take the coordinator's role over by force, or pause and resume failover
       recover     Bring segments back that FTS has marked down (Greenplum); called in the active coordinator's pod
       rebalance   Put roles of segments back after a failover (Greenplum); called like recover
+      expand      Add new segments of cluster.yaml, and spread tables over them (Greenplum); called like recover
       env         Print what lets a shell's tools find this pod's database
 
     Options:

@@ -115,6 +115,7 @@ async fn check_config(s: &Subject) -> (Vec<Finding>, String) {
     let mut findings: Vec<Finding> = config::other_domain(&s.config, own.as_deref(), &s.me.pod)
         .into_iter()
         .collect();
+    findings.extend(startup::lowered::find(&s.config));
     let grammar = hba_verification::grammar(&s.config).await;
     findings.extend(hba_verification::judge_hba(&s.config.hba, grammar));
     findings.extend(server::try_parameters(&s.config, &s.me).await);

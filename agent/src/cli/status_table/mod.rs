@@ -1,6 +1,7 @@
 //! The table that `gp-agent status` prints: a header line, a row per pod, then what an administrator should look at.
 
 mod cells;
+mod expansion;
 mod failover;
 mod notes;
 mod paint;

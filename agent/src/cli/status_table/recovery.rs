@@ -36,6 +36,7 @@ fn lines(status: &RecoveryStatus, now: u64) -> Vec<(Tone, String)> {
     lines.extend(status.down.iter().filter(busy).map(|down| segment(down, status, now)));
     lines.extend(status.last.as_ref().map(|last| (Tone::Quiet, over(last, now))));
     lines.extend(super::roles::lines(&status.roles, now));
+    lines.extend(super::expansion::lines(&status.expansion, now));
     lines
 }
 

@@ -42,6 +42,7 @@ pub(super) enum Route {
     ResumeFailover,
     Recover,
     Rebalance,
+    Expand,
 }
 
 const fn get(path: &'static str, route: Route, meaning: &'static str) -> Endpoint {
@@ -169,6 +170,11 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "/rebalance",
         Route::Rebalance,
         "changes primaries and mirrors back that have changed places, which cancels the sessions that use them",
+    ),
+    post_on_socket(
+        "/expand",
+        Route::Expand,
+        "goes on with adding the segments of cluster.yaml that the catalog lacks, and with spreading tables over them",
     ),
 ];
 

@@ -189,4 +189,8 @@ impl Agent for AgentApi {
     fn rebalance(&self) -> Reply<'_, Result<String, String>> {
         Box::pin(self.ask_recovery(recovery::command::Asked::Rebalance))
     }
+
+    fn expand(&self) -> Reply<'_, Result<String, String>> {
+        Box::pin(self.ask_recovery(recovery::command::Asked::Expand))
+    }
 }

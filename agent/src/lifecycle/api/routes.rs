@@ -56,6 +56,8 @@ pub trait Agent: Send + Sync {
     fn recover(&self, wish: Wish) -> Reply<'_, Result<String, String>>;
     /// Has primaries and mirrors change their roles back. Words when it is not begun.
     fn rebalance(&self) -> Reply<'_, Result<String, String>>;
+    /// Has the expansion go on. Words when it does not.
+    fn expand(&self) -> Reply<'_, Result<String, String>>;
 }
 
 /// What came of a command about failover.
@@ -244,7 +246,7 @@ async fn change(router: &Router, route: Route, request: Request<Incoming>) -> Re
     if router.side == Side::Tcp {
         return refuse(
             StatusCode::FORBIDDEN,
-            "only on the agent's unix socket; use gp-agent hold, resume, switchover, failover, recover or rebalance in the container",
+            "only on the agent's unix socket; use gp-agent hold, resume, switchover, failover, recover, rebalance or expand in the container",
         );
     }
     let body = Limited::new(request.into_body(), MAX_REASON).collect();
@@ -263,6 +265,7 @@ async fn change(router: &Router, route: Route, request: Request<Incoming>) -> Re
         Route::Resume => router.agent.resume().await,
         Route::Recover => return recover(router, &one_line(&body)).await,
         Route::Rebalance if body.is_empty() => return begun(router.agent.rebalance().await),
+        Route::Expand if body.is_empty() => return begun(router.agent.expand().await),
         _ => return failover(router, route, &one_line(&body)).await,
     };
     match done {

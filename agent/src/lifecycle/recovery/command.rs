@@ -13,20 +13,22 @@ pub(crate) enum Asked {
     Recover(Wish, Answer),
     /// To change roles back.
     Rebalance(Answer),
+    /// To go on with adding segments.
+    Expand(Answer),
 }
 
 impl Asked {
     /// Whether nobody waits for the answer any more: then it is not done behind anybody's back.
     pub(super) fn is_over(&self) -> bool {
         match self {
-            Asked::Recover(_, answer) | Asked::Rebalance(answer) => answer.is_closed(),
+            Asked::Recover(_, answer) | Asked::Rebalance(answer) | Asked::Expand(answer) => answer.is_closed(),
         }
     }
 }
 
 /// Answers as long as the pod lives.
 pub(super) async fn refuse(mut asked: mpsc::Receiver<Asked>, why: &str) {
-    while let Some(Asked::Recover(_, answer) | Asked::Rebalance(answer)) = asked.recv().await {
+    while let Some(Asked::Recover(_, answer) | Asked::Rebalance(answer) | Asked::Expand(answer)) = asked.recv().await {
         // Whoever asked may have gone.
         let _ = answer.send(Err(why.to_string()));
     }

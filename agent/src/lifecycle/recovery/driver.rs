@@ -2,10 +2,10 @@
 //! with it.
 
 use super::command::{Answer, Asked};
-use super::looks::Looks;
+use super::looks::{Looks, Wanted};
 use super::memory::Memory;
 use super::runs::Work;
-use super::{memory, report, runs};
+use super::{expansion, memory, report, runs};
 use crate::engine::Greenplum;
 use crate::lifecycle::greenplum::fts_trigger;
 use crate::lifecycle::peers::client;
@@ -13,7 +13,7 @@ use crate::lifecycle::peers::client::PeerClient;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::status_board::now;
 use gp_agent_core::cluster::recovery_status::RecoveryStatus;
-use gp_agent_core::config::{RebalanceWhen, Recover, RecoverFull, RecoveryConfig};
+use gp_agent_core::config::{RebalanceWhen, Recover, RecoverFull, RecoveryConfig, Redistribute};
 use gp_agent_core::greenplum::tool_output::ToolFailure;
 use gp_agent_core::log::utc;
 use gp_agent_core::recovery::facts::evidence::Evidence;
@@ -36,12 +36,11 @@ const SESSION_WITHIN: Duration = Duration::from_secs(30);
 
 /// As long as the pod lives.
 pub(super) async fn keep(pod: &Pod, greenplum: &Greenplum, mut asked: mpsc::Receiver<Asked>) {
-    let Memory {
-        attempts,
-        rebalances,
-        accepted,
-    } = recall(pod).await;
-    let mut machine = Recovery::new(attempts, rebalances, now()).with_accepted(accepted);
+    let known = recall(pod).await;
+    expansion::clear(pod).await;
+    let mut machine = Recovery::new(known.attempts, known.rebalances, now())
+        .with_accepted(known.accepted)
+        .with_expansion(known.expansion);
     let mut looks = Looks::new(pod, greenplum);
     let mut session = pod.session(SESSION_WITHIN);
     let mut seen = Evidence::default();
@@ -50,6 +49,7 @@ pub(super) async fn keep(pod: &Pod, greenplum: &Greenplum, mut asked: mpsc::Rece
     loop {
         let (mut ended, mut heard) = (false, false);
         let mut to_rebalance: Option<Answer> = None;
+        let mut to_expand: Option<Answer> = None;
         tokio::select! {
             failure = until_done(&mut work) => {
                 work = None;
@@ -61,13 +61,22 @@ pub(super) async fn keep(pod: &Pod, greenplum: &Greenplum, mut asked: mpsc::Rece
                 asked if asked.is_over() => {}
                 Asked::Recover(wish, answer) => _ = answer.send(machine.ask(wish, &seen, now())),
                 Asked::Rebalance(answer) => to_rebalance = Some(answer),
+                Asked::Expand(answer) => to_expand = Some(answer),
             },
             // Whoever acts has begun a run, it may be.
             () = pod.recheck.news(), if seen.rows.is_empty() => heard = true,
             () = sleep(LOOK_EVERY) => {}
         }
         let detailed = work.is_none() && (to_rebalance.is_some() || machine.wants_detail());
-        seen = looks.look(&mut session, detailed).await;
+        let wanted = Wanted {
+            detail: detailed,
+            everybody: work.is_none() && (to_expand.is_some() || machine.wants_everybody()),
+            expands: machine.expands(),
+        };
+        seen = looks.look(&mut session, wanted).await;
+        if let Some(answer) = to_expand.filter(|answer| !answer.is_closed()) {
+            let _ = answer.send(machine.ask_expand(policy(pod), &seen, now()));
+        }
         if let Some(answer) = to_rebalance.filter(|answer| !answer.is_closed()) {
             let _ = answer.send(machine.ask_rebalance(policy(pod), &seen, now()));
         }
@@ -91,7 +100,8 @@ pub(super) async fn keep(pod: &Pod, greenplum: &Greenplum, mut asked: mpsc::Rece
             }
             Step::GiveUp(why) => tracing::warn!("gp-agent recover: {why}"),
             Step::CallOff(why) => tracing::warn!("roles are not put back: {why}"),
-            step @ (Step::Run(_) | Step::Rebalance(_)) => {
+            Step::GiveUpExpanding(why) => tracing::warn!("gp-agent expand: {why}"),
+            step @ (Step::Run(_) | Step::Rebalance(_) | Step::Expand(_)) => {
                 work = begin(pod, greenplum, (&mut machine, &seen), step).await;
             }
         }
@@ -116,6 +126,7 @@ async fn listen(pod: &Pod, machine: &mut Recovery) {
     let known = Memory::of(machine);
     machine.learn(&recovery.memory);
     machine.learn_rebalances(&recovery.roles.memory);
+    machine.learn_expansion(&recovery.expansion.memory);
     let learnt = Memory::of(machine);
     if learnt != known
         && let Err(error) = memory::keep(pod, &learnt).await
@@ -144,11 +155,12 @@ async fn until_done(work: &mut Option<Work<'_>>) -> Option<ToolFailure> {
 async fn recall(pod: &Pod) -> Memory {
     loop {
         match memory::recall(pod).await {
-            Ok(memory) => {
+            Ok(known) => {
                 return Memory {
-                    attempts: memory.attempts.recalled(now()),
-                    rebalances: memory.rebalances.recalled(now()),
-                    ..memory
+                    attempts: known.attempts.recalled(now()),
+                    rebalances: known.rebalances.recalled(now()),
+                    expansion: known.expansion.recalled(now()),
+                    ..known
                 };
             }
             Err(error) => {
@@ -170,6 +182,7 @@ fn policy(pod: &Pod) -> Policy {
         auto: config.recovery.segments == Recover::Auto,
         full: config.recovery.full == RecoverFull::Auto,
         roles: when(&config.recovery),
+        redistribute: config.expansion.redistribute == Redistribute::Auto,
     }
 }
 
@@ -211,9 +224,14 @@ async fn begin<'a>(
             let what = format!("putting roles back: gprecoverseg -r; {}", rebalance.warning());
             (what, runs::rebalance(pod, greenplum, rebalance))
         }
-        Step::Rest | Step::Probe | Step::End(_) | Step::GiveUp(_) | Step::Announce(..) | Step::CallOff(_) => {
-            return None;
-        }
+        Step::Expand(run) => (run.task.words().to_string(), expansion::run(pod, greenplum, run)),
+        Step::Rest
+        | Step::Probe
+        | Step::End(_)
+        | Step::GiveUp(_)
+        | Step::GiveUpExpanding(_)
+        | Step::Announce(..)
+        | Step::CallOff(_) => return None,
     };
     if let Err(error) = memory::keep(pod, &Memory::of(machine)).await {
         tracing::error!("nothing is recovered, since it cannot be remembered: {error}");

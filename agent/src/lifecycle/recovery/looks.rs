@@ -1,6 +1,7 @@
 //! What the machine is told: the catalog, what the agents say of their pods, and who else is at work.
 
-use super::{roles_detail, tool_watch};
+use super::expansion_facts::Depth;
+use super::{expansion_facts, roles_detail, tool_watch};
 use crate::engine::Greenplum;
 use crate::lifecycle::greenplum::{fts_trigger, tool};
 use crate::lifecycle::peers::client;
@@ -20,8 +21,16 @@ const PACE: FanOutLimits = FanOutLimits {
     in_flight: 128,
 };
 
-/// While gpexpand's schema is there an expansion is not over.
-const EXPANSION: &str = "select 1 from pg_namespace where nspname = 'gpexpand'";
+/// What a look has to have beside what it needs anyway.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Wanted {
+    /// What the servers say, and the answers of all agents, to change roles back.
+    pub detail: bool,
+    /// The answers of all agents, to add segments.
+    pub everybody: bool,
+    /// gpexpand's schema is the agent's own.
+    pub expands: bool,
+}
 
 /// Looks, with what is remembered between looks.
 pub(super) struct Looks<'a> {
@@ -42,7 +51,7 @@ impl<'a> Looks<'a> {
 
     /// One look. Agents and servers are asked only where a row is down or a mirror lacking; all of them where roles could be changed back
     /// (`detailed`).
-    pub(super) async fn look(&mut self, session: &mut Session, detailed: bool) -> Evidence {
+    pub(super) async fn look(&mut self, session: &mut Session, wanted: Wanted) -> Evidence {
         let pod = self.pod;
         let Some(catalog) = fts_trigger::acting(pod) else {
             let why = "this pod's server is not the active coordinator".to_string();
@@ -51,12 +60,26 @@ impl<'a> Looks<'a> {
         let mut evidence = Evidence::new(role(pod), &catalog, &pod.topology, &[]);
         evidence.circumstances.not_in_charge = keeps_back(pod);
         evidence.circumstances.at_work = tool_watch::look(pod).await;
-        if evidence.down.is_empty() && !detailed {
+        let left = match evidence.circumstances.not_in_charge.is_some() {
+            true => None,
+            false => {
+                let depth = Depth {
+                    new: !evidence.expanding.new.is_empty(),
+                    expands: wanted.expands,
+                    everybody: wanted.everybody,
+                };
+                expansion_facts::look(pod, session, &catalog, depth).await
+            }
+        };
+        evidence.expanding.found.clone_from(&left);
+        let detailed = wanted.detail;
+        if evidence.down.is_empty() && !detailed && !wanted.everybody {
             return evidence;
         }
         let members = pod.topology.peers(&pod.me);
         let concerned = members.filter(|member| {
             detailed
+                || wanted.everybody
                 || member.content.is_coordinator()
                 || evidence.down.iter().any(|pair| pair.row.content == member.content)
         });
@@ -67,7 +90,7 @@ impl<'a> Looks<'a> {
         let tool = evidence.circumstances.at_work.or_else(|| tools.into_iter().next());
         let unknown = |error: NoAnswer| Some(format!("the coordinator cannot be asked: {error}"));
         let adds = evidence.down.iter().any(|pair| !pair.listed);
-        let known = match ask(session, &catalog.segments, adds).await {
+        let known = match ask(session, &catalog.segments, (adds, wanted.expands)).await {
             Ok(known) => known,
             // Without an answer nobody knows.
             Err(error) => Known {
@@ -86,7 +109,7 @@ impl<'a> Looks<'a> {
         let at_work = tool.or(hinders);
         // Beside another of its kind the tool says nothing.
         let differential = match &at_work {
-            None if !adds => self.differential().await,
+            None if !adds && !evidence.down.is_empty() => self.differential().await,
             None | Some(_) => false,
         };
         let circumstances = Circumstances {
@@ -98,10 +121,15 @@ impl<'a> Looks<'a> {
             differential,
             sizes: known.sizes,
         };
-        Evidence {
+        let mut evidence = Evidence {
             detail,
             ..Evidence::new(circumstances, &catalog, &pod.topology, &reports)
+        };
+        evidence.expanding.found = left;
+        if wanted.everybody {
+            evidence.expanding.pods = expansion_facts::places(pod, &reports);
         }
+        evidence
     }
 
     async fn differential(&mut self) -> bool {
@@ -157,11 +185,12 @@ struct Known {
 }
 
 /// Whether an expansion is under way, how often primaries changed; and how large it is, where mirrors are to be made.
-async fn ask(session: &mut Session, rows: &[Segment], adds: bool) -> Result<Known, NoAnswer> {
-    let expansion = session.ask(EXPANSION).await?;
+/// `own`: the expansion is the agent's, and keeps nobody from bringing segments back.
+async fn ask(session: &mut Session, rows: &[Segment], (adds, own): (bool, bool)) -> Result<Known, NoAnswer> {
+    let expansion = session.ask(expansion_facts::EXPANSION).await?;
     let history = session.ask(role_changes::SQL).await?;
     let words = "the cluster is being expanded: its schema gpexpand is there (gpexpand -c removes it)";
-    let expands = (!expansion.is_empty()).then(|| words.to_string());
+    let expands = (!expansion.is_empty() && !own).then(|| words.to_string());
     Ok(Known {
         expands,
         role_changes: role_changes::of(&history, rows),

@@ -1,8 +1,9 @@
 //! What was tried, on this volume: `.gp-agent/recovery`, and files that agents do not know that are older than them:
-//! `.gp-agent/rebalances`, and `.gp-agent/accepted-damage`.
+//! `.gp-agent/rebalances`, `.gp-agent/accepted-damage` and `.gp-agent/expansion`.
 
 use crate::lifecycle::pod::Pod;
 use crate::sys::storage::document;
+use gp_agent_core::recovery::expansion::memory::ExpansionMemory;
 use gp_agent_core::recovery::machine::steps::Recovery;
 use gp_agent_core::recovery::roles::attempts::RebalanceAttempts;
 use gp_agent_core::recovery::segments::accepted::Accepted;
@@ -21,6 +22,8 @@ pub(super) struct Memory {
     pub rebalances: RebalanceAttempts,
     /// Damaged pages that somebody has had copied all the same.
     pub accepted: Accepted,
+    /// To add segments.
+    pub expansion: ExpansionMemory,
 }
 
 impl Memory {
@@ -30,6 +33,7 @@ impl Memory {
             attempts: machine.attempts().clone(),
             rebalances: machine.rebalances().clone(),
             accepted: machine.accepted().clone(),
+            expansion: machine.expansion().clone(),
         }
     }
 }
@@ -43,6 +47,7 @@ pub(super) async fn recall(pod: &Pod) -> io::Result<Memory> {
         attempts: read(pod, pod.state_dir().join("recovery")).await?,
         rebalances: read(pod, pod.state_dir().join("rebalances")).await?,
         accepted: read(pod, pod.state_dir().join("accepted-damage")).await?,
+        expansion: read(pod, pod.state_dir().join("expansion")).await?,
     })
 }
 
@@ -53,7 +58,8 @@ pub(super) async fn recall(pod: &Pod) -> io::Result<Memory> {
 pub(super) async fn keep(pod: &Pod, memory: &Memory) -> io::Result<()> {
     write(pod, pod.state_dir().join("recovery"), memory.attempts.clone()).await?;
     write(pod, pod.state_dir().join("rebalances"), memory.rebalances.clone()).await?;
-    write(pod, pod.state_dir().join("accepted-damage"), memory.accepted.clone()).await
+    write(pod, pod.state_dir().join("accepted-damage"), memory.accepted.clone()).await?;
+    write(pod, pod.state_dir().join("expansion"), memory.expansion.clone()).await
 }
 
 async fn read<T: DeserializeOwned + Default + Send + 'static>(pod: &Pod, file: PathBuf) -> io::Result<T> {

@@ -3,11 +3,14 @@
 
 pub(crate) mod command;
 mod driver;
+mod expansion;
+mod expansion_facts;
 mod looks;
 mod memory;
 mod report;
 mod roles_detail;
 mod runs;
+mod spread;
 mod tool_watch;
 
 use super::pod::Pod;

@@ -26,7 +26,7 @@ pub(super) fn rebalance<'a>(pod: &'a Pod, greenplum: &'a Greenplum, rebalance: R
     Box::pin(async move { failure(tool(pod, greenplum, "gprecoverseg", &rebalance.arguments()).await) })
 }
 
-fn failure(done: Result<()>) -> Option<ToolFailure> {
+pub(super) fn failure(done: Result<()>) -> Option<ToolFailure> {
     let failure = done.err()?;
     tracing::error!("{failure:#}");
     let words = |other: anyhow::Error| ToolFailure::from(format!("{other:#}"));

@@ -3,6 +3,7 @@
 
 use crate::lifecycle::status_board::StatusBoard;
 use crate::sys::process::init_channel::FD_VARIABLE;
+use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::cluster::phase::Phase;
 use gp_agent_core::cluster::state::Facts;
 use std::time::Duration;
@@ -17,10 +18,13 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 pub(super) fn may(board: &StatusBoard) -> bool {
     let working = |s: &Facts| {
         let recovery = s.recovery.as_ref();
-        recovery.is_some_and(|r| r.activity.is_some() || r.roles.activity.is_some())
+        recovery.is_some_and(|r| r.activity.is_some() || r.roles.activity.is_some() || r.expansion.activity.is_some())
     };
     let again = std::env::var_os(FD_VARIABLE).is_some();
-    again && board.read(|s| s.phase == Phase::Running && s.cluster.is_created() && s.tool.is_none() && !working(s))
+    // A pod that waits to become a part of the cluster has nothing that could be broken off.
+    let waits = |s: &Facts| s.phase == Phase::Bootstrapping && s.directory.kind == Some(DirectoryKind::Absent);
+    let idle = |s: &Facts| s.phase == Phase::Running || waits(s);
+    again && board.read(|s| idle(s) && s.cluster.is_created() && s.tool.is_none() && !working(s))
 }
 
 /// Ends the agent.

@@ -2,6 +2,7 @@
 //! running server from its agent: then the configuration counts that this pod last ran with.
 
 use super::identity::identify;
+use super::lowered;
 use crate::lifecycle::pod::kept_config;
 use crate::lifecycle::status_board::StatusBoard;
 use crate::sys::config::config_file;
@@ -67,8 +68,8 @@ pub(super) async fn settle(path: &Path, board: &StatusBoard) -> Result<Settled> 
     }
 }
 
-/// The configuration of the file; or that of before, where the file is wrong, or says that this pod is somebody else or
-/// somewhere else while its server runs.
+/// The configuration of the file; or that of before, where the file is wrong, takes segments away that the catalog lists, or says
+/// that this pod is somebody else or somewhere else while its server runs.
 fn look(path: &Path) -> Result<Box<Settled>, Unsettled> {
     let kept = kept_config::read(path);
     let (new, text) = match config_file::read_whole(path) {
@@ -78,6 +79,14 @@ fn look(path: &Path) -> Result<Box<Settled>, Unsettled> {
             return before.ok_or_else(|| wrong(&error));
         }
     };
+    if let Some(finding) = lowered::find(&new)
+        && let Some(mut kept) = kept.clone().filter(|kept| kept.segments.count > new.segments.count)
+    {
+        kept.follow(&new);
+        if let Ok(settled) = settled(kept, None, vec![finding]) {
+            return Ok(settled);
+        }
+    }
     let moves = kept.filter(|kept| !diff(kept, &new).needs_restart.is_empty());
     let before = moves.and_then(|kept| of_running_server(kept, &new));
     match settled(new, Some(text), Vec::new()) {

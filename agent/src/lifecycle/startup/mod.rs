@@ -2,6 +2,7 @@
 
 mod configuration;
 mod identity;
+pub(crate) mod lowered;
 pub(crate) mod programs;
 mod tools_at_hand;
 pub(crate) mod volume;

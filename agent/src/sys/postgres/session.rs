@@ -65,6 +65,8 @@ pub(crate) type Rows = Vec<Vec<Option<String>>>;
 pub struct Session {
     target: Target,
     timeout: Duration,
+    /// Where it asks, and nowhere else; [`HOME`] where none is given.
+    database: Option<String>,
     client: Option<Client>,
     detour: Option<Detour>,
     /// Connections since the detour was taken.
@@ -86,10 +88,18 @@ impl Session {
         Session {
             target,
             timeout,
+            database: None,
             client: None,
             detour: None,
             detoured: 0,
         }
+    }
+
+    /// Asks in this database, and nowhere else.
+    #[must_use]
+    pub fn in_database(mut self, name: &str) -> Session {
+        self.database = Some(name.to_string());
+        self
     }
 
     /// Runs SQL and returns the rows of all its statements as text. A connection that was kept and has ended, or whose question
@@ -141,6 +151,10 @@ impl Session {
 
     /// To `postgres`; where that database is closed or gone, to the role's own, to [`LAST_RESORT`] in the end.
     async fn connect(&mut self) -> Result<Client, NoAnswer> {
+        if let Some(database) = &self.database {
+            let client = connect_to(&self.target, database).await;
+            return client.map_err(|error| no_answer(&error).of_connection(&error));
+        }
         self.detoured = self.detoured.wrapping_add(1);
         if let Some(detour) = &self.detour
             && !self.detoured.is_multiple_of(TRY_HOME)

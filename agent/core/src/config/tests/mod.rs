@@ -156,7 +156,7 @@ shutdown: { graceSeconds: 4 }
     cluster.yaml:24:16: parameters.log_statement: has no value; give one, `''` for an empty one, or remove the parameter
     cluster.yaml:25:16: parameters.search_path: is a list, not a single value; give one value
     cluster.yaml:26:7: http: is a number (8008), not a mapping; write keys and values: port
-    cluster.yaml:27:1: c\nd: is no key of this file; remove it; keys here are cluster, engine, domain, coordinator, segments, storage, hba, tls, parameters, ssh, http, greenplum, names, kubernetes, failover, recovery, shutdown
+    cluster.yaml:27:1: c\nd: is no key of this file; remove it; keys here are cluster, engine, domain, coordinator, segments, storage, hba, tls, parameters, ssh, http, greenplum, names, kubernetes, failover, recovery, expansion, shutdown
     cluster.yaml:28:1: cluster: is given a second time, first in line 1; remove one of the two
     cluster.yaml:29:1: a number (17) stands where a key is expected; write a key, then `:` and its value
     cluster.yaml:30:27: shutdown.graceSeconds: must be at least 5, is 4; give a whole number from 5 to 86400
@@ -177,12 +177,12 @@ fn what_is_no_configuration_at_all() {
     cluster.yaml:1:1: engine: is missing; add it: `greenplum` or `postgres`
     cluster.yaml:1:1: segments.count: is missing; add it: Number of primaries, 1 to 10000; as many mirrors
     "- a\n"
-    cluster.yaml:1:1: is a list, not a mapping; write keys and values: cluster, engine, domain, coordinator, segments, storage, hba, tls, parameters, ssh, http, greenplum, names, kubernetes, failover, recovery, shutdown
+    cluster.yaml:1:1: is a list, not a mapping; write keys and values: cluster, engine, domain, coordinator, segments, storage, hba, tls, parameters, ssh, http, greenplum, names, kubernetes, failover, recovery, expansion, shutdown
     cluster.yaml:1:1: cluster: is missing; add it: Name of the cluster, a DNS label; recorded on every volume
     cluster.yaml:1:1: engine: is missing; add it: `greenplum` or `postgres`
     cluster.yaml:1:1: segments.count: is missing; add it: Number of primaries, 1 to 10000; as many mirrors
     "cluster"
-    cluster.yaml:1:1: is the text "cluster", not a mapping; write keys and values: cluster, engine, domain, coordinator, segments, storage, hba, tls, parameters, ssh, http, greenplum, names, kubernetes, failover, recovery, shutdown
+    cluster.yaml:1:1: is the text "cluster", not a mapping; write keys and values: cluster, engine, domain, coordinator, segments, storage, hba, tls, parameters, ssh, http, greenplum, names, kubernetes, failover, recovery, expansion, shutdown
     cluster.yaml:1:1: cluster: is missing; add it: Name of the cluster, a DNS label; recorded on every volume
     cluster.yaml:1:1: engine: is missing; add it: `greenplum` or `postgres`
     cluster.yaml:1:1: segments.count: is missing; add it: Number of primaries, 1 to 10000; as many mirrors

@@ -78,6 +78,7 @@ prop_compose! {
             proptest::sample::select(&["* * * * *", "0 2 * * sun", "5-55/10 22,23 1-7 jan-jun 1"][..]),
             any::<bool>(),
             10_u32..=1440,
+            proptest::sample::select(Redistribute::WORDS),
         ),
         parameters in proptest::collection::btree_map("x_[a-z0-9_.]{0,10}", "[ -~\u{a1}-\u{d7ff}]{0,20}", 0..4),
     ) -> Config {
@@ -112,6 +113,7 @@ prop_compose! {
                 window: (recovery.5 || recovery.3.1 == RebalanceWhen::Window).then(|| Schedule::known(recovery.4)),
                 window_minutes: recovery.6,
             },
+            expansion: ExpansionConfig { redistribute: recovery.7.1 },
             shutdown: ShutdownConfig { grace_seconds: numbers.1 },
         }
     }

@@ -1,5 +1,6 @@
 //! Kubernetes Events: what an administrator must know of this pod, seen where he looks first (`kubectl describe pod`).
 
+mod expansion;
 mod failover;
 mod notice;
 mod queue;

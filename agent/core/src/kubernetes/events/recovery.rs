@@ -1,5 +1,6 @@
 //! What of the recovery of segments is worth an Event.
 
+use super::expansion::ExpansionWatcher;
 use super::notice::{Kind, Notice};
 use super::roles::RolesWatcher;
 use crate::cluster::recovery_status::{ADD, LastRecovery, RecoveryStatus};
@@ -12,6 +13,7 @@ pub(super) struct RecoveryWatcher {
     /// The last run that is over; none before the first status.
     last: Option<Option<LastRecovery>>,
     roles: RolesWatcher,
+    expansion: ExpansionWatcher,
 }
 
 impl RecoveryWatcher {
@@ -40,6 +42,7 @@ impl RecoveryWatcher {
             notices.extend(over(last));
         }
         notices.extend(self.roles.look(&status.roles));
+        notices.extend(self.expansion.look(&status.expansion));
         notices
     }
 }

@@ -1,16 +1,14 @@
 //! What is known at one look.
 
 use super::charge::LostRole;
-use super::damage::Pages;
 use super::role_changes::Change;
-use super::unfit;
+use super::server::{Place, Server};
 use crate::cluster::catalog::{Catalog, CatalogRole, Segment};
 use crate::cluster::content::ContentId;
-use crate::cluster::directory::DirectoryKind;
 use crate::cluster::pairing::Pairing;
 use crate::cluster::report::PodReport;
-use crate::cluster::status::{Phase, PodStatus};
-use crate::cluster::topology::{Member, Role, Topology};
+use crate::cluster::topology::{Role, Topology};
+use crate::recovery::expansion::facts::{Expanding, NewServer, new_members};
 use crate::recovery::new_mirrors::lacking;
 use crate::recovery::new_mirrors::lacking::Lacking;
 use crate::recovery::obstacle::Obstacle;
@@ -50,6 +48,8 @@ pub struct Evidence {
     pub swapped: Vec<Swap>,
     /// What is asked only where those could be changed back.
     pub detail: Option<Detail>,
+    /// Contents that are not in the catalog, and what gpexpand has left.
+    pub expanding: Expanding,
 }
 
 /// A content whose servers have changed places.
@@ -95,76 +95,6 @@ impl Pair {
     }
 }
 
-/// A pod that a row is about.
-#[derive(Clone, Debug, Default)]
-pub struct Place {
-    /// Its name; none where cluster.yaml has no such pod.
-    pub pod: Option<String>,
-    /// What its agent says, if it answers and is understood.
-    pub server: Option<Server>,
-}
-
-/// What matters of a pod's status.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Server {
-    /// Where in its life the pod is.
-    pub phase: Phase,
-    /// Since when, in Unix seconds by the pod's clock.
-    pub since: u64,
-    /// In words.
-    pub reason: String,
-    /// Why it is held.
-    pub held: Option<String>,
-    /// What its server does.
-    pub active: Option<Role>,
-    /// Whether that is to end.
-    pub stopping: bool,
-    /// Up to where a replica that refuses SQL has replayed, in bytes.
-    pub replayed: Option<u64>,
-    /// What its directory is.
-    pub directory: Option<DirectoryKind>,
-    /// What the volume has of a database where the directory is not whole.
-    pub remains: Option<String>,
-    /// Which database it is.
-    pub system_id: Option<String>,
-    /// Pages whose checksum was wrong, as it has counted them.
-    pub damaged: Pages,
-    /// Whether one of its volumes does not answer.
-    pub hung: bool,
-    /// What keeps its volumes, keys or names from being used.
-    pub unfit: Option<String>,
-    /// A tool that is at work there.
-    pub tool: Option<String>,
-    /// How many other pods it knows of.
-    pub peers: usize,
-    /// Bytes that a copy may take on its volume; of the smaller one where it has two.
-    pub room: Option<u64>,
-}
-
-impl Server {
-    /// Of a pod that answers. `concerned`: by their names, whose trouble with names or ssh is in the way of its tool.
-    fn of(status: &PodStatus, topology: &Topology, concerned: &[&Member]) -> Server {
-        Server {
-            phase: status.phase,
-            since: status.phase_since,
-            reason: status.reason.clone(),
-            held: status.held.clone(),
-            active: status.active_role,
-            stopping: status.postmaster.stopping,
-            replayed: status.postmaster.replayed,
-            directory: status.directory.kind(),
-            remains: status.directory.remains.clone(),
-            system_id: status.directory.system_id.clone(),
-            damaged: status.damaged_pages.clone().unwrap_or_default(),
-            hung: !status.hung_volumes.is_empty(),
-            unfit: unfit::of(status, topology, concerned),
-            tool: status.tool.clone(),
-            peers: status.peers.total,
-            room: status.storage.iter().map(unfit::room).min(),
-        }
-    }
-}
-
 impl Evidence {
     /// Of the catalog that the server says now, and the answers of the segments' agents.
     pub fn new(
@@ -180,13 +110,13 @@ impl Evidence {
         let head = coordinators.find(|row| row.role == CatalogRole::Primary);
         let head = head.and_then(|row| pairing.member_of(row));
         let concerned = |content| pairing.members(content).iter().copied().chain(head).collect::<Vec<_>>();
+        let server = |pod: &str, content| {
+            let status = &reports.get(pod)?.status.as_ref()?.status;
+            Some(Server::of(status, topology, &concerned(content)))
+        };
         let place = |row: &Segment| {
             let pod = pairing.member_of(row).map(|member| member.pod.clone());
-            let report = pod.as_deref().and_then(|pod| reports.get(pod));
-            let server = report.and_then(|report| {
-                let status = &report.status.as_ref()?.status;
-                Some(Server::of(status, topology, &concerned(row.content)))
-            });
+            let server = pod.as_deref().and_then(|pod| server(pod, row.content));
             Place { pod, server }
         };
         let rows: Vec<Segment> = catalog
@@ -222,8 +152,17 @@ impl Evidence {
         let out_of_place =
             |row: &&Segment| row.role == CatalogRole::Primary && row.preferred_role == CatalogRole::Mirror;
         let swapped = rows.iter().filter(out_of_place).map(swap).collect();
+        let new = new_members(&rows, topology).map(|member| NewServer {
+            member: member.clone(),
+            server: server(&member.pod, member.content),
+        });
+        let expanding = Expanding {
+            new: new.collect(),
+            ..Expanding::default()
+        };
         Evidence {
             circumstances,
+            expanding,
             rows,
             down,
             lacking,

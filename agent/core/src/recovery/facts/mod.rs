@@ -4,5 +4,6 @@ pub mod charge;
 pub mod damage;
 pub mod evidence;
 pub mod role_changes;
+pub mod server;
 pub mod sizes;
 mod unfit;

@@ -93,6 +93,9 @@ impl Recovery {
         if let Some(obstacle) = self.hindrance_of(evidence, now) {
             return Err(obstacle.to_string());
         }
+        if let Some(obstacle) = self.expansion.keeps_roles() {
+            return Err(obstacle.to_string());
+        }
         let moment = self.moment(now);
         self.roles.ask(evidence, moment)
     }

@@ -18,6 +18,7 @@ const STEADY_SECONDS: u64 = 20;
 impl Recovery {
     pub(in crate::recovery) fn note(&mut self, evidence: &Evidence, now: u64) {
         self.roles.note(evidence, now);
+        self.expansion.note(evidence);
         if self.rows.0 != evidence.rows {
             self.rows = (evidence.rows.clone(), now);
         }
@@ -28,6 +29,7 @@ impl Recovery {
                 // Another pod's clock may go ahead of this one's.
                 self.attempts = std::mem::take(&mut self.attempts).recalled(now);
                 self.roles.take_charge(now);
+                self.expansion.take_charge(now);
             }
             None => {}
         }

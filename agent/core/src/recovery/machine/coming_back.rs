@@ -3,7 +3,8 @@
 use crate::cluster::content::ContentId;
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::status::Phase;
-use crate::recovery::facts::evidence::{Pair, Server};
+use crate::recovery::facts::evidence::Pair;
+use crate::recovery::facts::server::Server;
 use crate::recovery::segments::judgement::COMES_BACK_SECONDS;
 use std::collections::BTreeMap;
 

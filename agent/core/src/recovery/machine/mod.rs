@@ -4,6 +4,7 @@ mod asked;
 mod assessment;
 pub(in crate::recovery) mod coming_back;
 mod ending;
+mod expanding;
 pub(in crate::recovery) mod in_question;
 mod probing;
 mod rebalancing;

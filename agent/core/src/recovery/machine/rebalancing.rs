@@ -23,6 +23,9 @@ impl Recovery {
     }
 
     pub(in crate::recovery) fn judge_roles(&mut self, evidence: &Evidence, now: u64) -> Move {
+        if let Some(obstacle) = self.expansion.keeps_roles() {
+            return self.roles.keep(obstacle, now);
+        }
         let moment = self.moment(now);
         self.roles.next(evidence, moment)
     }

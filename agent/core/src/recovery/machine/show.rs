@@ -16,6 +16,9 @@ impl Recovery {
             last: self.last.as_ref().map(last),
             memory: self.attempts.told(),
             roles: self.roles.status(self.policy.roles, self.hindrance.as_ref()),
+            expansion: self
+                .expansion
+                .status(self.policy.redistribute, self.hindrance.as_ref(), now),
             counts: RecoveryCounts {
                 recovered: counts.recovered,
                 failed: counts.failed,

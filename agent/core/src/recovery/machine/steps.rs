@@ -7,6 +7,8 @@ use crate::cluster::catalog::Segment;
 use crate::cluster::content::ContentId;
 use crate::cluster::recovery_status::RememberedAttempt;
 use crate::greenplum::tool_output::ToolFailure;
+use crate::recovery::expansion;
+use crate::recovery::expansion::machine::Expansion;
 use crate::recovery::facts::evidence::{Evidence, Pair};
 use crate::recovery::new_mirrors::together;
 use crate::recovery::obstacle::Obstacle;
@@ -29,6 +31,8 @@ pub struct Policy {
     pub full: bool,
     /// When roles are changed back without being asked for.
     pub roles: When,
+    /// Whether tables are spread over new contents without being asked for.
+    pub redistribute: bool,
 }
 
 /// What is to be done now.
@@ -50,6 +54,10 @@ pub enum Step {
     GiveUp(String),
     /// Write the attempts down, change roles back, and say [`Recovery::ended`]; or [`Recovery::not_begun`].
     Rebalance(Rebalance),
+    /// Write it down, call gpexpand, and say [`Recovery::ended`]; or [`Recovery::not_begun`].
+    Expand(expansion::task::Run),
+    /// Tell that the expansion does not go on that somebody asked for, and why.
+    GiveUpExpanding(String),
 }
 
 /// What somebody asks for.
@@ -128,6 +136,7 @@ pub struct Recovery {
     /// Attempts of an earlier agent that had not ended: until when the catalog may still show that they helped.
     pub(in crate::recovery) inherited: Option<Option<u64>>,
     pub(in crate::recovery) roles: Roles,
+    pub(in crate::recovery) expansion: Expansion,
     pub(in crate::recovery) in_charge_since: Option<u64>,
     pub(in crate::recovery) rows: (Vec<Segment>, u64),
     pub(in crate::recovery) down_since: BTreeMap<ContentId, u64>,
@@ -170,6 +179,7 @@ impl Recovery {
             attempts,
             inherited,
             roles: Roles::new(rebalances, now),
+            expansion: Expansion::default(),
             in_charge_since: None,
             rows: (Vec::new(), now),
             down_since: BTreeMap::new(),
@@ -212,13 +222,14 @@ impl Recovery {
         self.settle_inherited(evidence, now);
         self.settle_late(evidence, now);
         self.settle(evidence, now);
+        self.settle_expansion(evidence, now);
         self.forget_failures(evidence);
         self.roles.settle(evidence, now);
         let judged = evidence.down.iter().map(|pair| self.judge(pair, evidence, now));
         self.seen = judged.collect();
         self.hindrance = self.hindrance_of(evidence, now);
-        if let Some(why) = self.forget_wish(now) {
-            return Step::GiveUp(why);
+        if let Some(step) = self.give_up(now) {
+            return step;
         }
         // What has just come up is in the way of the next run, and not of finding out what became of the last one.
         if self.under_way() == Some(true) && evidence.circumstances.not_in_charge.is_none() {
@@ -236,7 +247,10 @@ impl Recovery {
         match of_roles {
             Move::CallOff(why) => Step::CallOff(why),
             of_roles => match self.next(now) {
-                Step::Rest => self.rebalance(of_roles, now),
+                Step::Rest => match self.rebalance(of_roles, now) {
+                    Step::Rest => self.expand(evidence, now),
+                    step => step,
+                },
                 step => step,
             },
         }
@@ -245,7 +259,7 @@ impl Recovery {
     /// Whether a run of the tool goes on; whether the tool has ended, and FTS has to look.
     pub(in crate::recovery) fn under_way(&self) -> Option<bool> {
         let segments = self.work.as_ref().map(|work| work.ended.is_some());
-        segments.or(self.roles.under_way())
+        segments.or(self.roles.under_way()).or(self.expansion.under_way())
     }
 
     /// The tool has ended; with a failure where it says so.
@@ -265,6 +279,9 @@ impl Recovery {
         self.asked_to_probe = None;
         match &mut self.work {
             Some(work) => work.ended = Some((now, failure)),
+            None if self.expansion.under_way().is_some() => {
+                self.expansion_ended(failure.map(|failure| failure.why), now);
+            }
             None => self.roles.ended(failure.map(|failure| failure.why), now),
         }
     }
@@ -272,6 +289,7 @@ impl Recovery {
     /// Nothing was run: the attempts could not be written down, or the tool refused to begin.
     pub fn not_begun(&mut self) {
         self.roles.not_begun();
+        self.expansion_not_begun();
         let Some(work) = self.work.take() else { return };
         for target in &work.run.targets {
             self.attempts.take_back(target.row.content);

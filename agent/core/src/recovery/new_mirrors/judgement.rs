@@ -3,7 +3,8 @@
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::status::Phase;
 use crate::cluster::topology::Role;
-use crate::recovery::facts::evidence::{Pair, Server};
+use crate::recovery::facts::evidence::Pair;
+use crate::recovery::facts::server::Server;
 use crate::recovery::obstacle::Obstacle;
 use crate::recovery::segments::judgement::{Background, Judgement, acting, safe};
 use crate::recovery::segments::method::{Method, Target};

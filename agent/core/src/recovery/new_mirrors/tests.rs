@@ -16,11 +16,13 @@ const AUTO: Policy = Policy {
     auto: true,
     full: true,
     roles: When::Manual,
+    redistribute: true,
 };
 const MANUAL: Policy = Policy {
     auto: false,
     full: true,
     roles: When::Manual,
+    redistribute: true,
 };
 
 fn machine() -> Recovery {

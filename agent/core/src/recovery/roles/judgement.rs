@@ -6,7 +6,8 @@ use crate::cluster::catalog::Segment;
 use crate::cluster::content::ContentId;
 use crate::cluster::status::Phase;
 use crate::cluster::topology::Role;
-use crate::recovery::facts::evidence::{Detail, Evidence, Place, Swap};
+use crate::recovery::facts::evidence::{Detail, Evidence, Swap};
+use crate::recovery::facts::server::Place;
 use crate::recovery::obstacle::Obstacle;
 use std::collections::BTreeMap;
 

@@ -165,6 +165,14 @@ impl Roles {
         }
     }
 
+    /// Roles stay as they are for another reason.
+    pub(in crate::recovery) fn keep(&mut self, obstacle: Obstacle, now: u64) -> Move {
+        self.wants_detail = false;
+        let why = obstacle.why.clone();
+        self.waits = (!self.swapped.is_empty()).then(|| obstacle.into());
+        self.call_off(&why, now)
+    }
+
     fn announced(&mut self, now: u64) -> Move {
         self.waits = None;
         let begins = match (self.wish, self.notice) {

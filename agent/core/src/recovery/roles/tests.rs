@@ -14,6 +14,7 @@ const HOUR: u64 = 3600;
 
 fn policy(roles: When) -> Policy {
     Policy {
+        redistribute: true,
         auto: true,
         full: false,
         roles,
@@ -66,7 +67,12 @@ impl Day {
                 Step::Announce(_, at) => self.announced = Some(at),
                 Step::CallOff(why) => self.called_off.push(why),
                 Step::Rebalance(_) => return Some(self.now),
-                Step::Rest | Step::Run(_) | Step::End(_) | Step::GiveUp(_) => {}
+                Step::Rest
+                | Step::Run(_)
+                | Step::End(_)
+                | Step::GiveUp(_)
+                | Step::Expand(_)
+                | Step::GiveUpExpanding(_) => {}
             }
         }
         None

@@ -3,7 +3,8 @@
 
 use super::attempts::Attempts;
 use crate::cluster::catalog::CatalogRole;
-use crate::recovery::facts::evidence::{Pair, Server};
+use crate::recovery::facts::evidence::Pair;
+use crate::recovery::facts::server::Server;
 use crate::recovery::roles::attempts::RebalanceAttempts;
 
 /// gprecoverseg stops its targets before it does anything else, and with `-r` the acting primaries (gppylib/operations,

@@ -2,7 +2,7 @@
 
 use super::world::{half_made, server};
 use crate::cluster::topology::Role;
-use crate::recovery::facts::evidence::Server;
+use crate::recovery::facts::server::Server;
 use proptest::prelude::*;
 
 pub(super) const PAIRS: usize = 3;

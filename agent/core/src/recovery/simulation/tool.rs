@@ -5,7 +5,7 @@ use crate::cluster::directory::DirectoryKind;
 use crate::cluster::status::Phase;
 use crate::cluster::topology::Role;
 use crate::greenplum::tool_output::{FailedOn, ToolFailure};
-use crate::recovery::facts::evidence::Server;
+use crate::recovery::facts::server::Server;
 use crate::recovery::segments::method::{Method, Run};
 
 impl World {

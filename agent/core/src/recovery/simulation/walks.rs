@@ -54,6 +54,7 @@ impl Walk {
             roles: RolesObserver::new(1000),
             now: 1000,
             policy: Policy {
+                redistribute: true,
                 auto: true,
                 full: false,
                 roles,
@@ -169,7 +170,8 @@ impl Walk {
         let evidence = self.evidence(self.machine.wants_detail());
         self.roles.sees(&self.world, self.now);
         match self.machine.look(self.policy, &evidence, self.now) {
-            Step::Rest | Step::GiveUp(_) => {}
+            Step::Rest | Step::GiveUp(_) | Step::GiveUpExpanding(_) => {}
+            Step::Expand(run) => panic!("nothing is to be added: {run:?}"),
             Step::Announce(_, at) => self.roles.announced = Some(at),
             Step::CallOff(_) => self.roles.called_off(),
             Step::Rebalance(_) => self.begin_rebalance(),

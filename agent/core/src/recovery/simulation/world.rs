@@ -6,7 +6,9 @@ use crate::cluster::directory::DirectoryKind;
 use crate::cluster::status::Phase;
 use crate::cluster::topology::Role;
 use crate::fixtures::row;
-use crate::recovery::facts::evidence::{Circumstances, Detail, Evidence, Pair, Place, Server, Swap};
+use crate::recovery::expansion::facts::Expanding;
+use crate::recovery::facts::evidence::{Circumstances, Detail, Evidence, Pair, Swap};
+use crate::recovery::facts::server::{Place, Server};
 use crate::recovery::new_mirrors::lacking::Lacking;
 
 /// One pod of a pair.
@@ -223,6 +225,7 @@ impl World {
         let down = (0..self.rows.len()).filter(|pod| !self.rows[*pod].up);
         let listed = (0..self.rows.len()).filter(|pod| self.pods[*pod].listed);
         Evidence {
+            expanding: Expanding::default(),
             circumstances: self.circumstances.clone(),
             rows: listed.map(|pod| self.rows[pod].clone()).collect(),
             lacking: Lacking {

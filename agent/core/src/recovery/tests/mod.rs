@@ -20,11 +20,13 @@ const AUTO: Policy = Policy {
     auto: true,
     full: false,
     roles: When::Manual,
+    redistribute: true,
 };
 const MANUAL: Policy = Policy {
     auto: false,
     full: false,
     roles: When::Manual,
+    redistribute: true,
 };
 
 /// Looks every five seconds until the machine wants the tool, for so long at most; FTS looks whenever it is asked.
@@ -102,7 +104,7 @@ fn a_mirror_that_streams_is_only_shown_to_fts() {
 #[test]
 fn a_mirror_without_its_stream_gets_a_minute_to_come_back() {
     let mut world = World::new(1);
-    let lost = super::facts::evidence::Server {
+    let lost = super::facts::server::Server {
         active: None,
         ..server(Role::Mirror)
     };
@@ -182,7 +184,7 @@ fn one_that_changed_its_role_too_often_comes_back_when_somebody_asks() {
 
 #[test]
 fn what_forbids_it() {
-    let target = |change: fn(&mut super::facts::evidence::Server)| obstacle(|world| change(&mut world.pods[0].server));
+    let target = |change: fn(&mut super::facts::server::Server)| obstacle(|world| change(&mut world.pods[0].server));
     let told = [
         obstacle(|world| world.rows[1].up = false),
         obstacle(|world| world.pods[1].answers = false),

@@ -1,5 +1,6 @@
 //! The status as Prometheus metrics.
 
+mod expansion;
 mod failover;
 mod format;
 mod recovery;
@@ -29,6 +30,7 @@ pub(crate) fn render(status: &PodStatus, dropped: Dropped, now: u64, format: For
     if let Some(recovery) = &status.recovery {
         recovery::recovery(&mut registry, recovery);
         recovery::roles(&mut registry, &recovery.roles);
+        expansion::expansion(&mut registry, &recovery.expansion);
     }
     agent(&mut registry, status);
     log(&mut registry, dropped);

@@ -74,7 +74,7 @@ pub(super) fn roles(registry: &mut Registry, status: &RolesStatus) {
     );
 }
 
-fn results(registry: &mut Registry, name: &str, help: &str, counts: [(&str, u64); 2]) {
+pub(super) fn results(registry: &mut Registry, name: &str, help: &str, counts: [(&str, u64); 2]) {
     let of = |(result, count): (&str, u64)| (vec![("result", result.to_string())], count);
     counters(registry, name, help, counts.map(of));
 }

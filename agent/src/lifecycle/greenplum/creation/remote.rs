@@ -97,6 +97,26 @@ pub(in crate::lifecycle) async fn clear_other(pod: &Pod, member: &Member) -> Res
     Ok(())
 }
 
+/// Stops the server on another pod's host, if one runs there that gpexpand has started.
+///
+/// # Errors
+/// That failed, and why.
+pub(in crate::lifecycle) async fn stop_server(pod: &Pod, greenplum: &Greenplum, member: &Member) -> Result<()> {
+    let dir = member.data_dir.display().to_string();
+    let (home, pid) = (
+        greenplum.home().display(),
+        quote::shell(&format!("{dir}/postmaster.pid")),
+    );
+    let dir = quote::shell(&dir);
+    let command = format!(
+        "[ ! -e {pid} ] || {{ for f in greenplum_path.sh cloudberry-env.sh; do [ ! -e {home}/$f ] || . {home}/$f; done; \
+         {home}/bin/pg_ctl -D {dir} -m immediate stop || [ ! -e {pid} ]; }}"
+    );
+    let said = programs::run_there(&client_config(pod), &member.fqdn, &command, ANSWER_WITHIN).await;
+    said.map(drop)
+        .with_context(|| format!("cannot stop the server in {}", member.pod))
+}
+
 fn set_aside_command(pod: &Pod, whole: Whole) -> String {
     let mut words = vec![own_program(), "set-aside".into(), pod.topology.cluster.clone()];
     words.extend((whole == Whole::IfStandby).then(|| "--copy".into()));

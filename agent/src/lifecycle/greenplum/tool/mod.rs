@@ -8,6 +8,7 @@ use crate::sys::greenplum::tool_lock;
 use anyhow::Result;
 use gp_agent_core::greenplum::gpinitsystem::must_not_inherit;
 use gp_agent_core::greenplum::tool_output::{Level, Line, Reasons, ToolFailure, Verdict};
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 use tokio::process::Command;
@@ -30,20 +31,57 @@ pub(crate) async fn run(
     arguments: &[String],
     password: Option<&str>,
 ) -> Result<()> {
+    let call = Call {
+        name,
+        arguments,
+        password,
+        dir: &pod.account.home,
+        answers: "",
+        silent_for: SILENT_FOR,
+    };
+    self::call(pod, greenplum, call).await
+}
+
+/// One call of a tool.
+pub(crate) struct Call<'a> {
+    /// The tool.
+    pub name: &'a str,
+    /// Its arguments.
+    pub arguments: &'a [String],
+    /// gpadmin's password, as for [`run`].
+    pub password: Option<&'a str>,
+    /// Where it is called.
+    pub dir: &'a Path,
+    /// What it reads from its standard input.
+    pub answers: &'static str,
+    /// So long it may say nothing.
+    pub silent_for: Duration,
+}
+
+/// As [`run`], with all that may differ.
+///
+/// # Errors
+/// Those of [`run`].
+pub(crate) async fn call(pod: &Pod, greenplum: &Greenplum, call: Call<'_>) -> Result<()> {
+    let Call { name, arguments, .. } = call;
     let mut command = command(greenplum, pod, name);
-    command.args(arguments).env("PGPORT", pod.me.port.to_string());
+    command
+        .current_dir(call.dir)
+        .args(arguments)
+        .env("PGPORT", pod.me.port.to_string());
     for variable in greenplum.version().family.data_directory_variables() {
         command.env(variable, pod.dir());
     }
-    if let Some(password) = password {
+    if let Some(password) = call.password {
         give_password(&mut command, password);
     }
-    if name == "gprecoverseg" {
+    // gpexpand calls gprecoverseg.
+    if matches!(name, "gprecoverseg" | "gpexpand") {
         free_lock(pod).await;
     }
     let mut reasons = Reasons::default();
     let mut verdict = Verdict::default();
-    let status = output::follow(&mut command, name, SILENT_FOR, |line| {
+    let status = output::follow_with(&mut command, name, (call.answers, call.silent_for), |line| {
         log(name, line);
         reasons.feed(line);
         verdict.feed(line);

@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::HashMap;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
-use tokio::io::{AsyncRead, BufReader};
+use tokio::io::{AsyncRead, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -23,16 +23,38 @@ pub(in crate::lifecycle::greenplum) async fn follow(
     command: &mut Command,
     name: &str,
     silent_for: Duration,
+    see: impl FnMut(&Line),
+) -> Result<ExitStatus> {
+    follow_with(command, name, ("", silent_for), see).await
+}
+
+/// As [`follow`], of a tool that reads these answers from its standard input.
+///
+/// # Errors
+/// Those of [`follow`].
+pub(in crate::lifecycle::greenplum) async fn follow_with(
+    command: &mut Command,
+    name: &str,
+    (answers, silent_for): (&'static str, Duration),
     mut see: impl FnMut(&Line),
 ) -> Result<ExitStatus> {
+    let input = if answers.is_empty() {
+        Stdio::null()
+    } else {
+        Stdio::piped()
+    };
     let mut child = command
-        .stdin(Stdio::null())
+        .stdin(input)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
         .with_context(|| format!("cannot start {name}"))?;
+    if let Some(mut input) = child.stdin.take() {
+        // One that has ended asks nothing.
+        let _ = input.write_all(answers.as_bytes()).await;
+    }
     let mut group = Group(child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())));
     let (sender, mut lines) = mpsc::channel(64);
     tokio::spawn(forward(child.stdout.take(), sender.clone()));

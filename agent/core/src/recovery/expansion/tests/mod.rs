@@ -1,0 +1,6 @@
+//! Single decisions, and walks through kills in all phases.
+
+mod files;
+mod refusals;
+mod walks;
+mod world;
