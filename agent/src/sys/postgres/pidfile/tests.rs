@@ -86,6 +86,13 @@ impl Server {
     fn pid(&self) -> i32 {
         self.0.id().cast_signed()
     }
+
+    /// With all its processes: of a postmaster that is killed while it starts some may stay, waiting for another that is gone.
+    fn stop(mut self) {
+        let pid = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(pid, rustix::process::Signal::QUIT).unwrap();
+        self.0.wait().unwrap();
+    }
 }
 
 impl Drop for Server {
@@ -133,7 +140,7 @@ fn a_lock_file_goes_when_a_server_would_stumble_over_it() {
         assert_eq!(data.lock_file().exists(), !removed, "{text:?}");
         let server = data.start();
         data.until(|seen| *seen == Occupant::Postmaster(server.pid()));
-        drop(server);
+        server.stop();
         data.until(|seen| *seen == Occupant::Nobody);
         let _ = fs::remove_file(data.lock_file());
     }
