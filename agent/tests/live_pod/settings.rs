@@ -1,9 +1,10 @@
 //! Mistakes in `parameters`, and others who set what the agent sets: named, and never a server that does not start.
 
-use crate::machine::is_root;
+use crate::machine::{is_root, send};
 use crate::place::Place;
 use crate::pod::Pod;
 use crate::pod_user::as_user;
+use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -105,6 +106,50 @@ fn what_only_a_start_finds_is_known_before_and_the_last_good_set_stays() {
     pod.has_never_said("crash-loop");
 }
 
+/// A reload is enough to shut everybody out of every pod, and no start would have told.
+#[test]
+fn a_library_that_no_session_finds_is_refused() {
+    let Some(mut pod) = pod(WORKS) else { return };
+    pod.wait_until_ready();
+    for name in ["session_preload_libraries", "local_preload_libraries"] {
+        pod.place
+            .configure(&format!("parameters: {{ work_mem: 6MB, {name}: auto_explan }}"));
+        let line = finding_about(
+            &mut pod,
+            name,
+            "every new session would be refused: could not access file",
+        );
+        assert!(line.starts_with("error | config"), "{line}");
+        assert_eq!(pod.ask("show work_mem"), "5MB");
+        let (code, said) = pod.run(&["check", "config"]);
+        assert!(code == Some(1) && said.contains(name), "{said}");
+    }
+    pod.restart();
+    pod.wait_until_ready();
+    assert_eq!(pod.ask("show work_mem"), "5MB");
+    pod.place
+        .configure("parameters: { work_mem: 6MB, session_preload_libraries: auto_explain }");
+    pod.wait_until("one that is there is used", |pod| {
+        pod.ask("show session_preload_libraries") == "auto_explain"
+    });
+    until_no_finding_about(&mut pod, "parameters");
+    // Nothing keeps this from being read; that nobody gets in is said.
+    pod.ask("alter system set session_preload_libraries = 'not_there'");
+    pod.ask("select pg_reload_conf()");
+    let line = finding_about(
+        &mut pod,
+        "sessions",
+        "the server refuses every new session: could not access file",
+    );
+    assert!(line.contains("postgresql.auto.conf"), "{line}");
+    fs::write(pod.place.dir().join("postgresql.auto.conf"), "").unwrap();
+    let server = fs::read_to_string(pod.place.dir().join("postmaster.pid")).unwrap();
+    send(server.lines().next().unwrap().parse().unwrap(), Signal::HUP);
+    until_no_finding_about(&mut pod, "sessions");
+    assert_eq!(pod.ask("show session_preload_libraries"), "auto_explain");
+    pod.end();
+}
+
 /// The trial has to pass over these: a start that fails is taken back.
 #[test]
 fn a_start_that_fails_is_taken_back() {
@@ -121,7 +166,7 @@ fn a_start_that_fails_is_taken_back() {
         let line = finding_about(
             &mut pod,
             name,
-            "did not start with it (ended: exited with code 1: FATAL: ",
+            "did not work with it (ended: exited with code 1: FATAL: ",
         );
         assert!(line.starts_with("error | config"), "{line}");
         assert_eq!(pod.ask("show work_mem"), "5MB");

@@ -10,6 +10,7 @@ mod own_file;
 pub(crate) mod password;
 mod proof;
 pub(crate) mod reload;
+mod server_words;
 pub(crate) mod standby;
 pub(crate) mod start_record;
 pub(crate) mod sync_standby;
@@ -21,13 +22,11 @@ use crate::lifecycle::pod::paths::SERVER_FILE_MODE as MODE;
 use crate::sys::postgres::session::Session;
 use crate::sys::storage::fs::write_atomically;
 use anyhow::{Context, Result};
-use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::config::Config;
 use gp_agent_core::failover::candidate::CommitsWait;
-use gp_agent_core::finding::FindingSource;
-use gp_agent_core::finding::{Area, Finding};
+use gp_agent_core::finding::Finding;
 use gp_agent_core::postgres::conf;
 use gp_agent_core::postgres::hba::LoadMark;
 use hba::{ExtraLines, Refusals};
@@ -224,49 +223,8 @@ impl Keeper {
             overrides::report(&verified);
         };
         pod.volume.run(verify).await;
-        ask_server(pod, &mut self.session).await;
+        server_words::ask(pod, &mut self.session).await;
         standby::report(pod, &mut self.session).await;
         Ok(())
     }
-}
-
-/// What the server itself says of its files: lines it could not read, parameters that wait for a restart.
-async fn ask_server(pod: &Pod, session: &mut Session) {
-    let Ok(rows) = session.ask(pod.engine.settings_sql()).await else {
-        return;
-    };
-    let cell = |row: &[Option<String>], i: usize| row.get(i).cloned().flatten().unwrap_or_default();
-    let tagged = |tag: &'static str| rows.iter().filter(move |row| cell(row, 0) == tag);
-    let pending: Vec<String> = tagged("pending").map(|row| cell(row, 1)).collect();
-    let mut findings: Vec<Finding> = tagged("hba")
-        .map(|row| {
-            Finding::error(
-                Area::Hba,
-                format!("{}:{}", pod.dir().join("pg_hba.conf").display(), cell(row, 1)),
-                format!(
-                    "PostgreSQL cannot read the line ({}) and keeps using the file as it was before",
-                    cell(row, 2)
-                ),
-                "mend the line; if it is one of hba.extra, mend cluster.yaml",
-            )
-        })
-        .collect();
-    findings.extend(tagged("file").map(|row| {
-        Finding::error(
-            Area::Postgres,
-            format!("parameter {}", cell(row, 1)),
-            cell(row, 2),
-            "mend `parameters` in cluster.yaml",
-        )
-    }));
-    if !pending.is_empty() {
-        findings.push(Finding::warning(
-            Area::Postgres,
-            pending.join(", "),
-            "changed in the configuration, but takes effect only after a restart of the postmaster",
-            "restart the pod when convenient",
-        ));
-    }
-    pod.board.findings(FindingSource::Server, findings);
-    pod.board.on(Event::PendingRestart(pending));
 }
