@@ -121,6 +121,37 @@ fn where_a_database_was_none_is_made() {
 }
 
 #[test]
+fn a_tablespace_that_is_not_mounted_is_refused_and_served_again_when_that_is_back() {
+    let place = place();
+    let (fast, away) = (folder(&place.elsewhere().join("fast")), place.elsewhere().join("away"));
+    let (mut pod, _) = served(&place);
+    pod.wait_until_ready();
+    pod.ask(&format!("create tablespace fast location '{}'", fast.display()));
+    pod.ask("create table kept tablespace fast as select generate_series(1, 100000) as n");
+    assert_eq!(pod.end(), Some(0));
+    move_to(&fast, &away);
+
+    let words = ["pg_tblspc/", fast.to_str().unwrap(), "is that volume mounted?"];
+    let mut pod = Pod::on(&place);
+    pod.wait_for_status("it is not there", |s| refused(s, &words));
+    folder(&fast);
+    pod.restart();
+    pod.wait_for_status("it is mounted empty", |s| refused(s, &words));
+    fs::remove_dir(&fast).unwrap();
+    move_to(&away, &fast);
+    pod.wait_until_running();
+    pod.wait_until_ready();
+    assert_eq!(pod.ask("select count(*) from kept"), "100000");
+    // One that was dropped, and one that holds nothing.
+    pod.ask("drop table kept");
+    pod.ask("drop tablespace fast");
+    pod.ask(&format!("create tablespace again location '{}'", fast.display()));
+    pod.restart();
+    pod.wait_until_ready();
+    pod.end();
+}
+
+#[test]
 fn a_write_ahead_log_on_a_volume_that_is_not_mounted_is_named() {
     let place = place();
     let (wal, other) = (place.elsewhere().join("wal"), place.elsewhere().join("other"));

@@ -14,13 +14,14 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DirectoryStatus {
-    /// `absent`, `primary` (no standby marker), `standby` or `half-made`.
+    /// `absent`, `primary` (no standby marker), `standby`, `half-made` or `unreadable`; 0.1.0 does not know the last.
     pub kind: String,
     /// PG_VERSION, such as `15`.
     pub version: Option<String>,
     /// "Database system identifier" of pg_controldata; where the directory is gone, of the one that the volume remembers.
     pub system_id: Option<String>,
-    /// "Latest checkpoint's TimeLineID" of pg_controldata.
+    /// "Latest checkpoint's TimeLineID" of pg_controldata; where the directory is not whole, at least the one that the volume
+    /// remembers.
     pub timeline: Option<u32>,
     /// "Database cluster state" of pg_controldata.
     pub state: Option<String>,

@@ -10,7 +10,7 @@ use crate::cluster::catalog::{Catalog, CatalogAnswer, CatalogRole, Segment};
 use crate::cluster::topology::{Member, Role};
 use crate::greenplum::remedy::{self, Listed};
 use crate::postgres::start_decision::{
-    Decision, Directory, DirectoryKind, Partner, foreign, other_database, runs_behind, same_database,
+    Decision, Directory, DirectoryKind, Partner, foreign, holds_newer, other_database, runs_behind,
 };
 use crate::process::timeouts;
 use std::time::Duration;
@@ -85,7 +85,7 @@ fn segment(q: &Question<'_>) -> Decision {
         Some(CatalogAnswer::Known(catalog)) => catalog,
     };
     match (catalog.of(q.me), q.own.kind) {
-        (row, DirectoryKind::Absent | DirectoryKind::HalfMade) => empty(q, catalog, row),
+        (row, DirectoryKind::Absent | DirectoryKind::HalfMade | DirectoryKind::Unreadable) => empty(q, catalog, row),
         (Some(row), _) => writable(q, catalog, row),
         (None, _) => refuse(
             format!("the catalog of {} does not list this pod", catalog.coordinator),
@@ -133,7 +133,7 @@ fn empty(q: &Question<'_>, catalog: &Catalog, row: Option<&Segment>) -> Decision
 /// What is wrong with the place of the data directory.
 fn lacking(q: &Question<'_>) -> String {
     match (q.own.kind, q.remains) {
-        (DirectoryKind::HalfMade, remains) => format!(
+        (DirectoryKind::HalfMade | DirectoryKind::Unreadable, remains) => format!(
             "the data directory is not whole ({}): a tool is at work on it, was broken off, or files were lost",
             remains.unwrap_or("parts of it are missing")
         ),
@@ -215,6 +215,14 @@ fn acting(q: &Question<'_>) -> Decision {
             q.partner_name
         )),
         // Silence of everybody says nothing: a standby may have been activated, and this pod be the one that is cut off.
+        Partner::Answered { directory, .. }
+            if directory.kind == DirectoryKind::Unreadable && q.segments_answered == 0 =>
+        {
+            Decision::Wait(format!(
+                "{} cannot examine its data directory; waiting for the agent of any segment to say that no standby was activated since",
+                q.partner_name
+            ))
+        }
         Partner::Silent if q.segments_answered == 0 => Decision::Wait(format!(
             "waiting for {}, or for the agent of any segment, to say that no standby was activated since",
             q.partner_name
@@ -233,9 +241,7 @@ fn overtaken(q: &Question<'_>) -> Option<String> {
         )
     };
     if let Partner::Answered { directory, .. } = q.partner
-        && directory.kind == DirectoryKind::Primary
-        && same_database(q.own, directory)
-        && directory.timeline > q.own.timeline
+        && holds_newer(q.own, directory)
     {
         return Some(newer(q.partner_name, directory.timeline));
     }
@@ -255,7 +261,7 @@ fn lost_or_new(q: &Question<'_>) -> Decision {
                 format!("{what}, although {name} holds a copy of the catalog"),
                 take_over(q),
             ),
-            DirectoryKind::HalfMade => refuse(
+            DirectoryKind::HalfMade | DirectoryKind::Unreadable => refuse(
                 format!("{what}, and {name} has had this catalog: what its volume holds is not whole"),
                 format!("bring the lost volume back, here or in {name}; nothing is initialised in its place"),
             ),

@@ -1,6 +1,9 @@
 //! What a data directory is, from its files.
 
+pub(crate) mod tablespace_links;
+
 use super::database_record;
+use super::database_record::Keepers;
 use super::programs::Tools;
 use crate::sys::text::read_text;
 use gp_agent_core::cluster::directory::DirectoryKind;
@@ -46,8 +49,8 @@ pub(crate) struct Whereabouts {
     pub dir: PathBuf,
     /// The volume.
     pub volume: PathBuf,
-    /// The agent's folder on it.
-    pub state_dir: PathBuf,
+    /// Where the pod's database is remembered.
+    pub keepers: Keepers,
 }
 
 /// Examines the directory; [`judge`] says what it is. A standby marker makes it a standby's. An unreadable directory, or where
@@ -121,12 +124,16 @@ fn second_look(at: &Whereabouts, first: FirstLook, control: ControlData) -> io::
         remembered: if whole {
             None
         } else {
-            database_record::read(&at.state_dir)?
+            database_record::read(&at.keepers)?
         },
         beside: if whole {
             Vec::new()
         } else {
-            database_record::beside(&at.volume, dir)?
+            [
+                database_record::beside(&at.volume, dir)?,
+                database_record::logs_of(dir, &at.keepers)?,
+            ]
+            .concat()
         },
     };
     let (directory, remains) = judge(&look);
@@ -148,8 +155,25 @@ pub(crate) fn glance(at: &Whereabouts, major: Major) -> DirectoryFacts {
     DirectoryFacts {
         kind: Some(kind),
         version: read_version(&at.dir).ok().flatten().filter(|v| is_version(v)),
-        system_id: database_record::read(&at.state_dir).ok().flatten(),
+        system_id: database_record::read(&at.keepers)
+            .ok()
+            .flatten()
+            .map(|had| had.system_id),
         timeline: Some(newest_history(&at.dir)).filter(|timeline| *timeline > 0),
+        ..DirectoryFacts::default()
+    }
+}
+
+/// The same of a directory that [`examine`] fails on, where no server runs: what the volume remembers, and the newest timeline
+/// that a promotion left a history file of.
+pub(crate) fn unreadable(at: &Whereabouts, why: &str) -> DirectoryFacts {
+    let had = database_record::read(&at.keepers).ok().flatten();
+    let timeline = had.as_ref().map_or(0, |had| had.timeline).max(newest_history(&at.dir));
+    DirectoryFacts {
+        kind: Some(DirectoryKind::Unreadable),
+        system_id: had.map(|had| had.system_id),
+        timeline: (timeline > 0).then_some(timeline),
+        remains: Some(format!("it cannot be examined: {why}")),
         ..DirectoryFacts::default()
     }
 }
@@ -182,7 +206,8 @@ fn place(dir: &Path) -> io::Result<Place> {
     }
     entries.sort();
     let missing = missing_parts(|part| is_there(&dir.join(part)));
-    let missing = missing.iter().map(|part| name_missing(dir, part)).collect();
+    let mut missing: Vec<String> = missing.iter().map(|part| name_missing(dir, part)).collect();
+    missing.extend(tablespace_links::astray(dir)?);
     Ok(Place::Filled { missing, entries })
 }
 
