@@ -28,8 +28,11 @@ pub struct Question<'a> {
     pub partner_name: &'a str,
     /// What the coordinator pods say; `None` while none of them answers.
     pub catalog: Option<&'a CatalogAnswer>,
-    /// The newest timeline of a coordinator that this pod or any segment has seen; 0 when none was.
+    /// The newest timeline of a coordinator of this database that this pod or any segment has seen, of any where it is not known
+    /// which database that is; 0 when none was.
     pub newest_coordinator: u32,
+    /// The same of one of which nobody tells the database: an agent of 0.1.0 wrote it down.
+    pub unnamed_coordinator: u32,
     /// Why an answer of a coordinator's pod, or of a segment's about coordinators, cannot be read. The partner's own stands in
     /// `partner`.
     pub not_understood: Option<&'a str>,
@@ -210,6 +213,11 @@ fn acting(q: &Question<'_>) -> Decision {
             )
         }
         _ if older_still_runs(q) => wait_for_older(q),
+        // It may be an earlier cluster's: no reason to stop a server, or to give one up.
+        _ if q.unnamed_coordinator > q.own.timeline && !q.record => Decision::Wait(format!(
+            "a segment's agent, or this pod's volume, tells of a coordinator on timeline {}, and not of which cluster; this directory is on {}. Waiting for the newer one; where there is none, the number is an earlier cluster's: remove .gp-agent/coordinator-timeline from the volume that says so (seenCoordinator in gp-agent status --json) and restart that pod",
+            q.unnamed_coordinator, q.own.timeline
+        )),
         Partner::Silent if q.asked_for < timeouts::PARTNER_SILENT => Decision::Wait(format!(
             "asking {} about its data directory before starting this one",
             q.partner_name
@@ -287,7 +295,7 @@ fn take_over(q: &Question<'_>) -> String {
 
 /// A cluster is created where nothing of one is, or ever was.
 fn new(q: &Question<'_>, what: String) -> Decision {
-    if q.newest_coordinator > 0 {
+    if q.newest_coordinator.max(q.unnamed_coordinator) > 0 {
         return refuse(
             format!("{what}, although segments belong to a cluster that was created"),
             "bring the coordinator's lost volume back; nothing is initialised over the segments' data",
