@@ -3,10 +3,11 @@
 use crate::machine::{is_root, send};
 use crate::place::Place;
 use crate::pod::Pod;
-use crate::pod_user::as_user;
+use crate::pod_user::{as_user, user};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -147,6 +148,36 @@ fn a_library_that_no_session_finds_is_refused() {
     send(server.lines().next().unwrap().parse().unwrap(), Signal::HUP);
     until_no_finding_about(&mut pod, "sessions");
     assert_eq!(pod.ask("show session_preload_libraries"), "auto_explain");
+    pod.end();
+}
+
+#[test]
+fn a_pg_hba_conf_that_is_gone_is_made_anew_and_one_that_cannot_be_read_is_named() {
+    let Some(mut pod) = pod("hba: { extra: [ 'host all app 10.0.0.0/8 scram-sha-256' ] }") else {
+        return;
+    };
+    pod.wait_until_ready();
+    let hba = pod.place.dir().join("pg_hba.conf");
+    let block = fs::read_to_string(&hba).unwrap();
+    fs::remove_file(&hba).unwrap();
+    pod.place
+        .configure("parameters: { work_mem: 6MB }\nhba: { extra: [ 'host all app 10.0.0.0/8 scram-sha-256' ] }");
+    pod.wait_until("it is there again", |_| hba.exists());
+    let anew = fs::read_to_string(&hba).unwrap();
+    assert!(
+        block.contains("host all app 10.0.0.0/8") && anew.contains("host all app 10.0.0.0/8"),
+        "{anew}"
+    );
+    pod.wait_until("and the rest is followed", |pod| pod.ask("show work_mem") == "6MB");
+    std::os::unix::fs::chown(&hba, Some(0), Some(0)).unwrap();
+    fs::set_permissions(&hba, fs::Permissions::from_mode(0)).unwrap();
+    pod.place.configure("parameters: { work_mem: 7MB }");
+    let line = finding_about(&mut pod, "settings files", "cannot be renewed: cannot read ");
+    assert!(line.contains("pg_hba.conf") && line.contains("0600"), "{line}");
+    std::os::unix::fs::chown(&hba, Some(user().uid.as_raw()), None).unwrap();
+    fs::set_permissions(&hba, fs::Permissions::from_mode(0o600)).unwrap();
+    until_no_finding_about(&mut pod, "settings files");
+    pod.wait_until("followed again", |pod| pod.ask("show work_mem") == "7MB");
     pod.end();
 }
 

@@ -26,7 +26,7 @@ use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::config::Config;
 use gp_agent_core::failover::candidate::CommitsWait;
-use gp_agent_core::finding::Finding;
+use gp_agent_core::finding::{Area, Finding, FindingSource};
 use gp_agent_core::postgres::conf;
 use gp_agent_core::postgres::hba::LoadMark;
 use hba::{ExtraLines, Refusals};
@@ -161,12 +161,23 @@ pub(crate) async fn keep(pod: &Arc<Pod>) {
         }
         config.mark_unchanged();
         peers.mark_unchanged();
-        if let Err(error) = keeper.refresh(pod).await {
-            tracing::error!("cannot renew the settings files: {error:#}");
-        }
+        let renewed = keeper.refresh(pod).await;
+        // Told by the board once, as long as it does not change.
+        let finding = renewed.err().map(|error| not_renewed(pod, &error));
+        pod.board
+            .findings(FindingSource::SettingsFiles, finding.into_iter().collect());
         // The next question comes much later, and a smart shutdown waits for every session.
         keeper.session.close();
     }
+}
+
+fn not_renewed(pod: &Pod, error: &anyhow::Error) -> Finding {
+    Finding::error(
+        Area::Postgres,
+        format!("settings files in {}", pod.dir().display()),
+        format!("they cannot be renewed: {error:#}; the server goes on with what it has read"),
+        "mend what is named (owner and mode of the file: the server's user, 0600; room on the volume); it is tried again within 30 s",
+    )
 }
 
 /// Returns when another postmaster than `running` accepts connections: it was started without the lines of `hba.extra` that
@@ -205,6 +216,20 @@ impl Keeper {
         if !pod.board.is_created() || !pod.volume.run(move || control.try_exists()).await? {
             return Ok(());
         }
+        let renewed = self.renew(pod).await;
+        // What the server says counts all the more where the files are not what they should be.
+        let verified = pod.clone();
+        let verify = move || {
+            hba_verification::report_hba(&verified);
+            overrides::report(&verified);
+        };
+        pod.volume.run(verify).await;
+        server_words::ask(pod, &mut self.session).await;
+        standby::report(pod, &mut self.session).await;
+        renewed
+    }
+
+    async fn renew(&mut self, pod: &Arc<Pod>) -> Result<()> {
         // A pair that is in force has to be read, whatever becomes of the files.
         self.unread |= tls::renew(pod).await;
         let lines = self.refusals.lines(pod).await;
@@ -217,14 +242,6 @@ impl Keeper {
             wait_for_reload(&mut self.session).await;
             self.refusals.settle(pod, &written.mark).await?;
         }
-        let verified = pod.clone();
-        let verify = move || {
-            hba_verification::report_hba(&verified);
-            overrides::report(&verified);
-        };
-        pod.volume.run(verify).await;
-        server_words::ask(pod, &mut self.session).await;
-        standby::report(pod, &mut self.session).await;
         Ok(())
     }
 }
