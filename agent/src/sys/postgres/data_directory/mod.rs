@@ -53,6 +53,9 @@ pub(crate) struct Whereabouts {
     pub keepers: Keepers,
 }
 
+/// Bytes of global/pg_control in every version (PG_CONTROL_FILE_SIZE in pg_control.h).
+const PG_CONTROL_SIZE: u64 = 8192;
+
 /// Examines the directory; [`judge`] says what it is. A standby marker makes it a standby's. An unreadable directory, or where
 /// that matters an unreadable record, is an error, never "absent".
 pub(crate) async fn examine(tools: &Tools, at: &Whereabouts) -> io::Result<Examined> {
@@ -179,7 +182,20 @@ pub(crate) fn unreadable(at: &Whereabouts, why: &str) -> DirectoryFacts {
 }
 
 async fn control_data(tools: &Tools, dir: &Path, standby: bool) -> io::Result<ControlData> {
-    let text = tools.control_data(dir).await.map_err(io::Error::other)?;
+    let text = match tools.control_data(dir).await {
+        Ok(text) => text,
+        Err(error) => {
+            let file = dir.join("global/pg_control");
+            let size = tokio::task::spawn_blocking(move || file.metadata().map(|meta| meta.len()));
+            return Err(match size.await.map_err(io::Error::other)? {
+                Ok(size) if size != PG_CONTROL_SIZE => {
+                    let what = format!("has {size} bytes instead of {PG_CONTROL_SIZE}");
+                    damaged("global/pg_control", &what, standby)
+                }
+                _ => io::Error::other(error),
+            });
+        }
+    };
     // pg_controldata goes on all the same, with whatever it has read.
     if text.contains("CRC checksum does not match") {
         return Err(damaged("global/pg_control", "does not match its checksum", standby));
