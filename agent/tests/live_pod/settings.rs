@@ -170,7 +170,7 @@ fn a_pg_hba_conf_that_is_gone_is_made_anew_and_one_that_cannot_be_read_is_named(
     );
     pod.wait_until("and the rest is followed", |pod| pod.ask("show work_mem") == "6MB");
     std::os::unix::fs::chown(&hba, Some(0), Some(0)).unwrap();
-    fs::set_permissions(&hba, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&hba, fs::Permissions::from_mode(0o000)).unwrap();
     pod.place.configure("parameters: { work_mem: 7MB }");
     let line = finding_about(&mut pod, "settings files", "cannot be renewed: cannot read ");
     assert!(line.contains("pg_hba.conf") && line.contains("0600"), "{line}");

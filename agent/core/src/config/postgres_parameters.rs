@@ -150,7 +150,7 @@ pub(crate) const GUARDED: &[Guarded] = &[
     until("recovery_target_xid"),
     until("recovery_target_lsn"),
     Guarded {
-        harmless: |_| true,
+        harmless: |value| is_on(value) || is_off(value),
         ..own("recovery_target_inclusive", REPLAY, true)
     },
     Guarded {
@@ -158,11 +158,19 @@ pub(crate) const GUARDED: &[Guarded] = &[
         ..own("recovery_target_timeline", REPLAY, true)
     },
     Guarded {
-        harmless: |_| true,
+        harmless: |value| ["pause", "promote", "shutdown"].contains(&value),
         ..own("recovery_target_action", REPLAY, true)
     },
-    own("promote_trigger_file", "gp-agent promotes, or pg_ctl promote", false),
-    own("trigger_file", "gp-agent promotes, or pg_ctl promote", false),
+    own(
+        "promote_trigger_file",
+        "servers are promoted by the agent, or by a command",
+        false,
+    ),
+    own(
+        "trigger_file",
+        "servers are promoted by the agent, or by a command",
+        false,
+    ),
     own("gp_role", ROLE, true),
     own("gp_session_role", ROLE, true),
     tools("gp_dbid", PLACE),

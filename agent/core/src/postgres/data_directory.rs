@@ -183,9 +183,9 @@ mod tests {
         }
     }
 
-    fn had(system_id: &str, timeline: u32) -> Option<Remembered> {
+    fn had(system_id: &str, timeline: u32) -> Remembered {
         let system_id = system_id.to_string();
-        Some(Remembered { system_id, timeline })
+        Remembered { system_id, timeline }
     }
 
     #[test]
@@ -201,13 +201,13 @@ mod tests {
         assert!(words(&look(Place::Strange)).contains("no directory"));
         let mut gone = look(Place::Nothing);
         assert_eq!(judge(&gone).1, None);
-        gone.remembered = had("7", 2);
+        gone.remembered = Some(had("7", 2));
         gone.beside = vec!["/g/gpseg0.aside-1".into()];
         assert!(words(&gone).contains("identifier 7") && words(&gone).contains("/g/gpseg0.aside-1"));
         let (directory, _) = judge(&gone);
         assert_eq!((directory.system_id, directory.timeline), (Some("7".into()), 2));
         let mut half = look(filled(&["pg_xact"], &["base"]));
-        (half.remembered, half.control.system_id) = (had("7", 2), Some("8".into()));
+        (half.remembered, half.control.system_id) = (Some(had("7", 2)), Some("8".into()));
         let (directory, _) = judge(&half);
         assert_eq!(
             (directory.system_id, directory.timeline),
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn a_whole_directory_speaks_for_itself() {
         let mut whole = look(filled(&[], &["base"]));
-        whole.remembered = had("7", 9);
+        whole.remembered = Some(had("7", 9));
         whole.newest_history = 3;
         whole.control.system_id = Some("8".into());
         whole.control.timeline = Some(2);

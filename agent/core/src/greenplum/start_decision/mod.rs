@@ -223,15 +223,7 @@ fn acting(q: &Question<'_>) -> Decision {
             q.partner_name
         )),
         // Silence of everybody says nothing: a standby may have been activated, and this pod be the one that is cut off.
-        Partner::Answered { directory, .. }
-            if directory.kind == DirectoryKind::Unreadable && q.segments_answered == 0 =>
-        {
-            Decision::Wait(format!(
-                "{} cannot examine its data directory; waiting for the agent of any segment to say that no standby was activated since",
-                q.partner_name
-            ))
-        }
-        Partner::Silent if q.segments_answered == 0 => Decision::Wait(format!(
+        _ if q.segments_answered == 0 && q.partner.tells_nothing() => Decision::Wait(format!(
             "waiting for {}, or for the agent of any segment, to say that no standby was activated since",
             q.partner_name
         )),

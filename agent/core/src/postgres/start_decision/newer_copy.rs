@@ -1,7 +1,8 @@
 //! A copy of the same database on a newer timeline, in the partner's pod: whole, damaged, half gone or remembered alone. Whatever
 //! it is, an older one is not written to beside it, or in its place.
 
-use super::{Decision, Directory, DirectoryKind, Partner, Question, refuse, same_database};
+use super::model::{Decision, Directory, Partner, Question, refuse, same_database};
+use crate::cluster::directory::DirectoryKind;
 
 /// The timeline of the partner's copy of this database, whole or not; 0 when it has none.
 pub(super) fn newer_there(q: &Question<'_>) -> u32 {
