@@ -120,6 +120,8 @@ pub enum FindingSource {
     Server,
     /// The server program, asked about its settings.
     Settings,
+    /// Whoever writes the settings files.
+    SettingsFiles,
     /// Whoever brings segments back.
     Recovery,
     /// The room on the volumes, while the pod lives.

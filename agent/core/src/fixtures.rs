@@ -67,6 +67,7 @@ pub fn large_catalog(topology: &Topology) -> Catalog {
         segments: topology.members.iter().enumerate().map(listed).collect(),
         coordinator: "coordinator-0".into(),
         timeline: 1,
+        system_id: None,
         read_at: 100,
         live: true,
     }

@@ -84,6 +84,32 @@ fn a_directory_that_lost_a_part_is_refused_and_served_again_when_that_is_back() 
     }
 }
 
+/// As after a power failure: the file is there, and short.
+#[test]
+fn a_control_file_that_is_cut_off_is_damaged_and_says_what_helps() {
+    let place = place();
+    let (mut pod, id) = served(&place);
+    assert_eq!(pod.end(), Some(0));
+    let control = place.dir().join("global/pg_control");
+    let whole = fs::read(&control).unwrap();
+    for size in [0, 100, 200] {
+        fs::write(&control, &whole[..size]).unwrap();
+        let mut pod = Pod::on(&place);
+        let size = format!("has {size} bytes");
+        let status = pod.wait_for_status(&size, |s| {
+            refused(s, &["global/pg_control is damaged", &size, "backup"])
+        });
+        assert_eq!(status["directory"]["kind"], "unreadable");
+        assert_eq!(status["directory"]["systemId"], id.as_str(), "the volume remembers it");
+        assert_eq!(status["directory"]["timeline"], 1);
+        assert_eq!(pod.end(), Some(0));
+    }
+    fs::write(&control, &whole).unwrap();
+    let mut pod = Pod::on(&place);
+    pod.wait_until_running();
+    pod.end();
+}
+
 #[test]
 fn where_a_database_was_none_is_made() {
     let place = place();
@@ -117,6 +143,66 @@ fn where_a_database_was_none_is_made() {
     move_to(&aside, &dir);
     assert_eq!(pod.wait_until_running()["directory"]["systemId"], id.as_str());
     assert!(record.exists(), "remembered again");
+    pod.end();
+}
+
+/// The volume of the data directory is lost, and the one for write-ahead log is there.
+#[test]
+fn a_second_volume_keeps_an_empty_database_from_being_made() {
+    let mut place = Place::new("");
+    let wal = folder(&place.base.path().join("wal"));
+    place
+        .environment
+        .push(("GP_AGENT_STORAGE_WAL".into(), wal.clone().into()));
+    place.prepare();
+    let place = Rc::new(place);
+    let (mut pod, id) = served(&place);
+    assert_eq!(pod.end(), Some(0));
+    let record = wal.join(".gp-agent/database");
+    assert!(fs::read_to_string(&record).unwrap().contains(&id));
+    for left in fs::read_dir(&place.volume).unwrap() {
+        let left = left.unwrap().path();
+        move_to(&left, &place.elsewhere().join(left.file_name().unwrap()));
+    }
+    let mut pod = Pod::on(&place);
+    let words = "no empty database is made";
+    pod.wait_for_status("it is remembered there", |s| refused(s, &[&id, words]));
+    // As an older agent left it: its logs alone.
+    let log = folder(&wal.join("gpseg-1-1796000000")).join("000000010000000000000001");
+    fs::write(log, "x").unwrap();
+    fs::remove_file(&record).unwrap();
+    pod.wait_for_status("its log", |s| refused(s, &["/gpseg-1-1796000000", words]));
+    pod.end();
+}
+
+#[test]
+fn a_tablespace_that_is_not_mounted_is_refused_and_served_again_when_that_is_back() {
+    let place = place();
+    let (fast, away) = (folder(&place.elsewhere().join("fast")), place.elsewhere().join("away"));
+    let (mut pod, _) = served(&place);
+    pod.wait_until_ready();
+    pod.ask(&format!("create tablespace fast location '{}'", fast.display()));
+    pod.ask("create table kept tablespace fast as select generate_series(1, 100000) as n");
+    assert_eq!(pod.end(), Some(0));
+    move_to(&fast, &away);
+
+    let words = ["pg_tblspc/", fast.to_str().unwrap(), "is that volume mounted?"];
+    let mut pod = Pod::on(&place);
+    pod.wait_for_status("it is not there", |s| refused(s, &words));
+    folder(&fast);
+    pod.restart();
+    pod.wait_for_status("it is mounted empty", |s| refused(s, &words));
+    fs::remove_dir(&fast).unwrap();
+    move_to(&away, &fast);
+    pod.wait_until_running();
+    pod.wait_until_ready();
+    assert_eq!(pod.ask("select count(*) from kept"), "100000");
+    // One that was dropped, and one that holds nothing.
+    pod.ask("drop table kept");
+    pod.ask("drop tablespace fast");
+    pod.ask(&format!("create tablespace again location '{}'", fast.display()));
+    pod.restart();
+    pod.wait_until_ready();
     pod.end();
 }
 

@@ -1,11 +1,13 @@
 //! Mistakes in `parameters`, and others who set what the agent sets: named, and never a server that does not start.
 
-use crate::machine::is_root;
+use crate::machine::{is_root, send};
 use crate::place::Place;
 use crate::pod::Pod;
-use crate::pod_user::as_user;
+use crate::pod_user::{as_user, user};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -105,6 +107,80 @@ fn what_only_a_start_finds_is_known_before_and_the_last_good_set_stays() {
     pod.has_never_said("crash-loop");
 }
 
+/// A reload is enough to shut everybody out of every pod, and no start would have told.
+#[test]
+fn a_library_that_no_session_finds_is_refused() {
+    let Some(mut pod) = pod(WORKS) else { return };
+    pod.wait_until_ready();
+    for name in ["session_preload_libraries", "local_preload_libraries"] {
+        pod.place
+            .configure(&format!("parameters: {{ work_mem: 6MB, {name}: auto_explan }}"));
+        let line = finding_about(
+            &mut pod,
+            name,
+            "every new session would be refused: could not access file",
+        );
+        assert!(line.starts_with("error | config"), "{line}");
+        assert_eq!(pod.ask("show work_mem"), "5MB");
+        let (code, said) = pod.run(&["check", "config"]);
+        assert!(code == Some(1) && said.contains(name), "{said}");
+    }
+    pod.restart();
+    pod.wait_until_ready();
+    assert_eq!(pod.ask("show work_mem"), "5MB");
+    pod.place
+        .configure("parameters: { work_mem: 6MB, session_preload_libraries: auto_explain }");
+    pod.wait_until("one that is there is used", |pod| {
+        pod.ask("show session_preload_libraries") == "auto_explain"
+    });
+    until_no_finding_about(&mut pod, "parameters");
+    // Nothing keeps this from being read; that nobody gets in is said.
+    pod.ask("alter system set session_preload_libraries = 'not_there'");
+    pod.ask("select pg_reload_conf()");
+    let line = finding_about(
+        &mut pod,
+        "sessions",
+        "the server refuses every new session: could not access file",
+    );
+    assert!(line.contains("postgresql.auto.conf"), "{line}");
+    fs::write(pod.place.dir().join("postgresql.auto.conf"), "").unwrap();
+    let server = fs::read_to_string(pod.place.dir().join("postmaster.pid")).unwrap();
+    send(server.lines().next().unwrap().parse().unwrap(), Signal::HUP);
+    until_no_finding_about(&mut pod, "sessions");
+    assert_eq!(pod.ask("show session_preload_libraries"), "auto_explain");
+    pod.end();
+}
+
+#[test]
+fn a_pg_hba_conf_that_is_gone_is_made_anew_and_one_that_cannot_be_read_is_named() {
+    let Some(mut pod) = pod("hba: { extra: [ 'host all app 10.0.0.0/8 scram-sha-256' ] }") else {
+        return;
+    };
+    pod.wait_until_ready();
+    let hba = pod.place.dir().join("pg_hba.conf");
+    let block = fs::read_to_string(&hba).unwrap();
+    fs::remove_file(&hba).unwrap();
+    pod.place
+        .configure("parameters: { work_mem: 6MB }\nhba: { extra: [ 'host all app 10.0.0.0/8 scram-sha-256' ] }");
+    pod.wait_until("it is there again", |_| hba.exists());
+    let anew = fs::read_to_string(&hba).unwrap();
+    assert!(
+        block.contains("host all app 10.0.0.0/8") && anew.contains("host all app 10.0.0.0/8"),
+        "{anew}"
+    );
+    pod.wait_until("and the rest is followed", |pod| pod.ask("show work_mem") == "6MB");
+    std::os::unix::fs::chown(&hba, Some(0), Some(0)).unwrap();
+    fs::set_permissions(&hba, fs::Permissions::from_mode(0o000)).unwrap();
+    pod.place.configure("parameters: { work_mem: 7MB }");
+    let line = finding_about(&mut pod, "settings files", "cannot be renewed: cannot read ");
+    assert!(line.contains("pg_hba.conf") && line.contains("0600"), "{line}");
+    std::os::unix::fs::chown(&hba, Some(user().uid.as_raw()), None).unwrap();
+    fs::set_permissions(&hba, fs::Permissions::from_mode(0o600)).unwrap();
+    until_no_finding_about(&mut pod, "settings files");
+    pod.wait_until("followed again", |pod| pod.ask("show work_mem") == "7MB");
+    pod.end();
+}
+
 /// The trial has to pass over these: a start that fails is taken back.
 #[test]
 fn a_start_that_fails_is_taken_back() {
@@ -121,7 +197,7 @@ fn a_start_that_fails_is_taken_back() {
         let line = finding_about(
             &mut pod,
             name,
-            "did not start with it (ended: exited with code 1: FATAL: ",
+            "did not work with it (ended: exited with code 1: FATAL: ",
         );
         assert!(line.starts_with("error | config"), "{line}");
         assert_eq!(pod.ask("show work_mem"), "5MB");

@@ -49,6 +49,78 @@ pub(crate) fn promotion(_: &Shared) -> Result<()> {
     Ok(())
 }
 
+/// Both pods of the pair are down before the old one hears of the promotion, and the promoted one's directory is damaged.
+pub(crate) fn damaged_promotion(_: &Shared) -> Result<()> {
+    let cluster = Cluster::up(one_pair())?;
+    let (old, new) = (cluster.pod("segment-a-0"), cluster.pod("segment-b-0"));
+    cluster.sql(old, "create table kept as select 7 as n")?;
+    wait::until("the mirror has it", || {
+        ensure!(cluster.sql(new, "select n from kept")? == "7");
+        Ok(())
+    })?;
+    cluster.container_do(&["stop", "--time", "40"], old)?;
+    cluster.sql(new, "select pg_promote()")?;
+    cluster.wait_status(new, "active as primary", |s| s["activeRole"] == "primary")?;
+    cluster.sql(new, "insert into kept values (8)")?;
+    let record = "/greenplum/.gp-agent/database";
+    wait::until("the volume remembers the promotion", || {
+        ensure!(cluster.exec(new, &["cat", record])?.contains("\"timeline\":2"));
+        Ok(())
+    })?;
+    let held = |s: &serde_json::Value| s["phase"] == "held";
+    cluster.exec(new, &["gp-agent", "hold", "to be damaged"])?;
+    cluster.exec(new, &["pg_ctl", "stop", "-D", OWN_DIRECTORY, "-m", "fast"])?;
+    cluster.wait_status(new, "held", held)?;
+    for (damage, mend, words) in [
+        (
+            "mv gpseg0/pg_xact .",
+            "mv pg_xact gpseg0/",
+            "timeline 2) that is not whole",
+        ),
+        (
+            "mv gpseg0/global/pg_control .",
+            "mv pg_control gpseg0/global/",
+            "timeline 2) that is not whole",
+        ),
+        ("mv gpseg0 moved", "mv moved gpseg0", "timeline 2) that is not whole"),
+        (
+            "mv gpseg0/PG_VERSION . && touch gpseg0/PG_VERSION",
+            "mv PG_VERSION gpseg0/",
+            "timeline 2) that is not whole",
+        ),
+    ] {
+        let there = |script: &str| {
+            cluster
+                .exec(new, &["sh", "-ec", &format!("cd /greenplum; {script}")])
+                .map(drop)
+        };
+        there(damage)?;
+        cluster.exec(new, &["gp-agent", "resume"])?;
+        cluster.wait_status(new, "looks at it", |s| {
+            s["held"].is_null() && s["directory"]["kind"] != "primary"
+        })?;
+        cluster.container_do(&["start"], old)?;
+        let status = cluster.wait_status(old, damage, |s| s["phase"] == "refused" || s["activeRole"] == "primary")?;
+        ensure!(
+            status["reason"].as_str().is_some_and(|reason| reason.contains(words)),
+            "after {damage}: {status}"
+        );
+        // As if it had never heard of it.
+        cluster.exec(old, &["rm", "-f", "/greenplum/.gp-agent/newest-timeline"])?;
+        cluster.container_do(&["stop", "--time", "40"], old)?;
+        cluster.exec(new, &["gp-agent", "hold", "to be mended"])?;
+        there(mend)?;
+    }
+    cluster.exec(new, &["gp-agent", "resume"])?;
+    cluster.wait_status(new, "serves again", |s| s["activeRole"] == "primary")?;
+    cluster.container_do(&["start"], old)?;
+    cluster.wait_status(old, "was promoted", |s| s["phase"] == "refused")?;
+    set_aside(&cluster, old)?;
+    cluster.wait_status(old, "follows the promoted one", |s| s["activeRole"] == "mirror")?;
+    ensure!(cluster.sql(old, "select sum(n) from kept")? == "15");
+    Ok(())
+}
+
 pub(crate) fn lost_primary(_: &Shared) -> Result<()> {
     let cluster = Cluster::up(one_pair())?;
     let (pod, mirror) = (cluster.pod("segment-a-0"), cluster.pod("segment-b-0"));

@@ -72,6 +72,10 @@ const TESTS: &[(&str, Test)] = &[
         directories::promotion,
     ),
     (
+        "damaged_promoted_mirror_keeps_the_old_primary_down",
+        directories::damaged_promotion,
+    ),
+    (
         "lost_primary_is_not_initialised_over_its_mirror",
         directories::lost_primary,
     ),

@@ -39,6 +39,30 @@ pub(crate) fn broken_off(_: &Shared) -> Result<()> {
     Ok(())
 }
 
+/// Broken off when anybody could use it, and the coordinator cannot say whether somebody did: nothing is set aside.
+pub(crate) fn cannot_tell(_: &Shared) -> Result<()> {
+    let cluster = Cluster::new(one_pair())?;
+    let (head, primary) = (coordinator(&cluster), cluster.pod("segment-a-0"));
+    cluster.switch_on("pause-production", "")?;
+    cluster.create_all()?;
+    cluster.wait_log(head, "Completed restart of Greenplum instance")?;
+    let dir = cluster.data_dir(head);
+    cluster.exec(head, &["mv", &format!("{dir}/global/pg_control"), "/greenplum/"])?;
+    cluster.container_do(&["kill"], head)?;
+    cluster.switch_off("pause-production")?;
+    cluster.container_do(&["start"], head)?;
+    cluster.wait_status(head, "refused", |s| {
+        refused(s, &["whether somebody has used it cannot be told", "pg_control"])
+    })?;
+    for pod in [head, primary] {
+        let kept = aside(&cluster, pod, &cluster.data_dir(pod))?;
+        ensure!(kept == 0, "{kept} directories of {pod} were set aside");
+    }
+    cluster.exec(head, &["mv", "/greenplum/pg_control", &format!("{dir}/global/")])?;
+    cluster.wait_all_ready()?;
+    cluster.wait_in_place(head)
+}
+
 /// In the moment in which the coordinator has said that the cluster is created, nobody else has heard of it.
 pub(crate) fn stopped_at_once(_: &Shared) -> Result<()> {
     let cluster = Cluster::new(one_pair())?;

@@ -81,6 +81,10 @@ const TESTS: &[(&str, Test)] = &[
         creation::broken_off,
     ),
     (
+        "creation_that_may_have_been_used_is_not_set_aside",
+        creation::cannot_tell,
+    ),
+    (
         "stopped_in_the_moment_of_creation_comes_back_in_place",
         creation::stopped_at_once,
     ),

@@ -4,6 +4,7 @@
 
 use super::content::ContentId;
 use super::document::{Document, Format};
+use super::seen_coordinators::SeenCoordinators;
 use super::topology::Member;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -112,6 +113,9 @@ pub struct Catalog {
     pub coordinator: String,
     /// The timeline of that coordinator; a standby that is activated begins a new one.
     pub timeline: u32,
+    /// "Database system identifier" of that coordinator; 0.1.0 does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_id: Option<String>,
     /// Unix seconds of the reading.
     pub read_at: u64,
     /// Whether the server answers at this moment; otherwise this is the snapshot of an earlier reading.
@@ -142,6 +146,7 @@ impl Catalog {
         Catalog {
             segments: segments.cloned().collect(),
             coordinator: self.coordinator.clone(),
+            system_id: self.system_id.clone(),
             ..*self
         }
     }
@@ -200,15 +205,18 @@ impl Document for CatalogReply {
 }
 
 impl CatalogAnswer {
-    /// The same, unless it is the catalog of a coordinator on an older timeline than one that was `seen`: a standby was
+    /// The same, unless it is the catalog of a coordinator on an older timeline than one of the same database that was `seen`: a standby was
     /// activated since, and what its predecessor knew no longer counts.
     #[must_use]
-    pub fn not_older_than(self, seen: u32) -> CatalogAnswer {
+    pub fn not_older_than(self, seen: &SeenCoordinators) -> CatalogAnswer {
+        let of = |catalog: &Catalog| seen.of(catalog.system_id.as_deref()).max(seen.unnamed());
         match self {
-            CatalogAnswer::Known(catalog) if catalog.timeline < seen => CatalogAnswer::Unknown {
+            CatalogAnswer::Known(catalog) if catalog.timeline < of(&catalog) => CatalogAnswer::Unknown {
                 why: format!(
-                    "{} was coordinator on timeline {}, but there has been one on {seen} since; start that one",
-                    catalog.coordinator, catalog.timeline
+                    "{} was coordinator on timeline {}, but there has been one on {} since; start that one",
+                    catalog.coordinator,
+                    catalog.timeline,
+                    of(&catalog)
                 ),
             },
             answer => answer,
@@ -270,8 +278,21 @@ pub(crate) mod tests {
                 ..Catalog::default()
             })
         };
-        assert_eq!(known(2, false).not_older_than(2), known(2, false));
-        let overtaken = known(1, true).not_older_than(2);
+        let seen = |system_id| SeenCoordinators::one(system_id, 2);
+        assert_eq!(known(2, false).not_older_than(&seen(None)), known(2, false));
+        let named = CatalogAnswer::Known(Catalog {
+            timeline: 1,
+            system_id: Some("7".into()),
+            ..Catalog::default()
+        });
+        assert_eq!(
+            named.clone().not_older_than(&seen(Some("8"))),
+            named,
+            "an earlier cluster's"
+        );
+        assert_ne!(named.clone().not_older_than(&seen(Some("7"))), named);
+        assert_ne!(named.clone().not_older_than(&seen(None)), named, "it may be this one's");
+        let overtaken = known(1, true).not_older_than(&seen(Some("7")));
         assert!(matches!(overtaken, CatalogAnswer::Unknown { .. }));
         let unknown = CatalogAnswer::Unknown { why: String::new() };
         let none = CatalogAnswer::NotCreated { what: String::new() };

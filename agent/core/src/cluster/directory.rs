@@ -11,6 +11,8 @@ pub enum DirectoryKind {
     Standby,
     /// Something is there, but not a whole data directory: a tool is at work on it, was broken off, or files were lost.
     HalfMade,
+    /// Something is there, and it cannot be looked at: a file that says what it is is damaged, or the volume fails.
+    Unreadable,
 }
 
 impl DirectoryKind {
@@ -21,6 +23,7 @@ impl DirectoryKind {
             DirectoryKind::Primary => "primary",
             DirectoryKind::Standby => "standby",
             DirectoryKind::HalfMade => "half-made",
+            DirectoryKind::Unreadable => "unreadable",
         }
     }
 
@@ -31,8 +34,14 @@ impl DirectoryKind {
 
     /// The reverse of [`DirectoryKind::as_str`]; `None` for a word of another version, or none at all.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Absent, Self::Primary, Self::Standby, Self::HalfMade]
-            .into_iter()
-            .find(|k| k.as_str() == word)
+        [
+            Self::Absent,
+            Self::Primary,
+            Self::Standby,
+            Self::HalfMade,
+            Self::Unreadable,
+        ]
+        .into_iter()
+        .find(|k| k.as_str() == word)
     }
 }

@@ -23,6 +23,7 @@ pub mod replay_pause;
 pub mod replication;
 pub mod report;
 pub mod roles_status;
+pub mod seen_coordinators;
 pub mod server;
 pub mod state;
 pub mod status;

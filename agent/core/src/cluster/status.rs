@@ -5,6 +5,7 @@ use super::directory::DirectoryKind;
 use super::failover_status::FailoverStatus;
 pub use super::phase::Phase;
 use super::recovery_status::RecoveryStatus;
+use super::seen_coordinators::SeenCoordinators;
 use super::topology::Role;
 use crate::finding::Finding;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -14,13 +15,14 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DirectoryStatus {
-    /// `absent`, `primary` (no standby marker), `standby` or `half-made`.
+    /// `absent`, `primary` (no standby marker), `standby`, `half-made` or `unreadable`; 0.1.0 does not know the last.
     pub kind: String,
     /// PG_VERSION, such as `15`.
     pub version: Option<String>,
     /// "Database system identifier" of pg_controldata; where the directory is gone, of the one that the volume remembers.
     pub system_id: Option<String>,
-    /// "Latest checkpoint's TimeLineID" of pg_controldata.
+    /// "Latest checkpoint's TimeLineID" of pg_controldata; where the directory is not whole, at least the one that the volume
+    /// remembers.
     pub timeline: Option<u32>,
     /// "Database cluster state" of pg_controldata.
     pub state: Option<String>,
@@ -209,6 +211,9 @@ pub struct PodStatus {
     /// The newest timeline of a coordinator that this pod has seen; 0 before the cluster was created, and without a catalog.
     #[serde(default)]
     pub seen_coordinator: u32,
+    /// The same by the system identifier of the coordinator's database. Agents of 0.1.0 know the number alone.
+    #[serde(default, skip_serializing_if = "SeenCoordinators::is_empty")]
+    pub seen_coordinators: SeenCoordinators,
     /// Parameters that wait for a restart of the postmaster.
     pub pending_restart: Vec<String>,
     /// Peers.
@@ -278,6 +283,11 @@ impl<'de> Deserialize<'de> for PodStatus {
 }
 
 impl PodStatus {
+    /// The coordinators that it has heard of; of an agent that tells a number alone, one without a name.
+    pub fn heard_of(&self) -> SeenCoordinators {
+        SeenCoordinators::one(None, self.seen_coordinator).and(&self.seen_coordinators)
+    }
+
     /// The status of a pod of which only its host name is known.
     pub fn unknown(pod: &str) -> PodStatus {
         PodStatus {
@@ -299,6 +309,7 @@ impl PodStatus {
             replay_paused: None,
             tablespaces: Vec::new(),
             seen_coordinator: 0,
+            seen_coordinators: SeenCoordinators::default(),
             pending_restart: Vec::new(),
             peers: PeersStatus::default(),
             storage: Vec::new(),

@@ -1,8 +1,8 @@
 //! What has to hold between values that are right by themselves.
 
 use super::diagnostic::Fault;
-use super::model::{AuthorityChoice, FailoverMode, RebalanceWhen};
-use super::postgres_parameters::{OF_TLS, guarded, is_of_failover};
+use super::model::{AuthorityChoice, EngineKind, FailoverMode, RebalanceWhen};
+use super::postgres_parameters::{OF_TLS, guarded, is_of_failover, keeps_partner_away};
 use super::reader::Reader;
 use super::schema::draft::Config as Draft;
 use super::value_rules::{LABEL_MAX, NAME_MAX};
@@ -17,6 +17,7 @@ impl Draft {
         self.check_ports(r);
         self.check_tls(r);
         self.check_failover(r);
+        self.check_pairs(r);
         self.check_window(r);
         if let (Some(path), Some(wal)) = (&self.storage.path, &self.storage.wal)
             && path.value == wal.value
@@ -116,6 +117,25 @@ impl Draft {
             let why = guarded(name).map_or("", |guarded| guarded.why);
             let remedy = format!("remove it, or set failover.mode to off; {why}");
             r.report_at(at, &dotted, "is set by the agent itself while failover is on", remedy);
+        }
+    }
+
+    /// A mirror that cannot follow is down with the next restart, and every pod restarts for such a value. In Greenplum these are
+    /// gpinitsystem's and its tools'.
+    fn check_pairs(&self, r: &mut Reader) {
+        let standby = self.coordinator.standby.as_ref().is_some_and(|standby| standby.value);
+        let paired = standby || self.segments.mirrors.is_some();
+        if self.engine.as_ref().map(|read| read.value) != Some(EngineKind::Postgres) || !paired {
+            return;
+        }
+        for (name, value) in &self.parameters {
+            let Some(why) = keeps_partner_away(name, value) else {
+                continue;
+            };
+            let dotted = format!("parameters.{name}");
+            let at = r.entries_at.get(&dotted).copied().unwrap_or(Position::START);
+            let what = format!("{value:?} takes mirrors and standby down");
+            r.report_at(at, &dotted, what, format!("remove it; {why}"));
         }
     }
 

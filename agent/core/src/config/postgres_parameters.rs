@@ -38,6 +38,7 @@ const PLACE: &str = "it differs from pod to pod; gpinitsystem sets it";
 const ONE_BY_ONE: &str = "parameters are given one by one";
 const STREAMS: &str = "the other pod of the pair takes its stream and its copy from here";
 const CERTIFICATE: &str = "the certificate of tls.secret is there, and is followed when it is renewed";
+const REPLAY: &str = "where recovery ends is nobody's to set here: a mirror would stop there, or not start";
 const LOG: &str = "the agent reads the server's log, to pass it on and to name the cause of a crash";
 
 const fn never(_: &str) -> bool {
@@ -58,6 +59,13 @@ const fn own(name: &'static str, why: &'static str, restart: bool) -> Guarded {
     guard(name, Setter::Agent, why, restart)
 }
 
+const fn until(name: &'static str) -> Guarded {
+    Guarded {
+        harmless: str::is_empty,
+        ..own(name, REPLAY, true)
+    }
+}
+
 const fn tools(name: &'static str, why: &'static str) -> Guarded {
     guard(name, Setter::Tools, why, false)
 }
@@ -73,16 +81,19 @@ const fn needed(name: &'static str, why: &'static str, harmless: fn(&str) -> boo
     }
 }
 
+/// As the server reads it (bool.c, parse_bool_with_len): any beginning of these words that fits no other.
+fn is_word(value: &str, words: &[(&str, usize)]) -> bool {
+    let value = value.trim().to_ascii_lowercase();
+    let fits = |(word, least): &(&str, usize)| value.len() >= *least && word.starts_with(&value);
+    words.iter().any(fits)
+}
+
 fn is_on(value: &str) -> bool {
-    ["on", "true", "yes", "1"]
-        .iter()
-        .any(|on| value.eq_ignore_ascii_case(on))
+    is_word(value, &[("true", 1), ("yes", 1), ("on", 2), ("1", 1)])
 }
 
 fn is_off(value: &str) -> bool {
-    ["off", "false", "no", "0"]
-        .iter()
-        .any(|off| value.eq_ignore_ascii_case(off))
+    is_word(value, &[("false", 1), ("no", 1), ("off", 2), ("0", 1)])
 }
 
 fn names(value: &str, wanted: &str) -> bool {
@@ -92,7 +103,7 @@ fn names(value: &str, wanted: &str) -> bool {
 }
 
 fn at_least(value: &str, least: u32) -> bool {
-    value.parse().is_ok_and(|value: u32| value >= least)
+    value.trim().parse().is_ok_and(|value: u32| value >= least)
 }
 
 /// Parameters that the agent sets itself or relies on: which of them cluster.yaml may not set, and what ALTER SYSTEM and
@@ -133,6 +144,33 @@ pub(crate) const GUARDED: &[Guarded] = &[
     tools("primary_conninfo", FOLLOWS),
     tools("primary_slot_name", FOLLOWS),
     own("standby_mode", "the agent decides which pod is a standby", true),
+    until("recovery_target"),
+    until("recovery_target_name"),
+    until("recovery_target_time"),
+    until("recovery_target_xid"),
+    until("recovery_target_lsn"),
+    Guarded {
+        harmless: |value| is_on(value) || is_off(value),
+        ..own("recovery_target_inclusive", REPLAY, true)
+    },
+    Guarded {
+        harmless: |value| value.is_empty() || value.eq_ignore_ascii_case("latest"),
+        ..own("recovery_target_timeline", REPLAY, true)
+    },
+    Guarded {
+        harmless: |value| ["pause", "promote", "shutdown"].contains(&value),
+        ..own("recovery_target_action", REPLAY, true)
+    },
+    own(
+        "promote_trigger_file",
+        "servers are promoted by the agent, or by a command",
+        false,
+    ),
+    own(
+        "trigger_file",
+        "servers are promoted by the agent, or by a command",
+        false,
+    ),
     own("gp_role", ROLE, true),
     own("gp_session_role", ROLE, true),
     tools("gp_dbid", PLACE),
@@ -170,6 +208,9 @@ pub(crate) const GUARDED: &[Guarded] = &[
     needed("log_destination", LOG, |value| names(value, "stderr"), false),
 ];
 
+/// What the other pod of a pair needs; see [`keeps_partner_away`].
+const OF_PAIRS: [&str; 4] = ["wal_level", "max_wal_senders", "max_replication_slots", "hot_standby"];
+
 /// What the agent sets itself as soon as `tls.secret` is given.
 pub(super) const OF_TLS: [&str; 4] = ["ssl", "ssl_cert_file", "ssl_key_file", "ssl_ca_file"];
 
@@ -199,6 +240,18 @@ pub fn is_of_failover(engine: EngineKind, name: &str, value: &str) -> bool {
     guarded(name).is_some_and(|guarded| guarded.setter == Setter::Failover(engine) && !(guarded.harmless)(value))
 }
 
+/// Why a pod's mirror or standby could not follow with this value, where that is certain: what is no value at all is left to
+/// a trial of the server.
+pub(super) fn keeps_partner_away(name: &str, value: &str) -> Option<&'static str> {
+    let guarded = guarded(name).filter(|guarded| OF_PAIRS.contains(&guarded.name))?;
+    let is_value = match guarded.name {
+        "hot_standby" => is_off(value),
+        "wal_level" => true,
+        _ => value.trim().parse::<u32>().is_ok(),
+    };
+    (is_value && !(guarded.harmless)(value)).then_some(guarded.why)
+}
+
 /// The entry of a parameter in [`GUARDED`].
 pub(crate) fn guarded(name: &str) -> Option<&'static Guarded> {
     GUARDED.iter().find(|guarded| name.eq_ignore_ascii_case(guarded.name))
@@ -224,10 +277,44 @@ mod tests {
         for good in ["work_mem", "pg_stat_statements.track", "_x", "Work_Mem"] {
             assert!(name(good).is_ok(), "{good}");
         }
-        for bad in ["", "1x", "a-b", "a b", "port", "PORT", "gp_contentid", "include", ".a"] {
+        for bad in [
+            "",
+            "1x",
+            "a-b",
+            "a b",
+            "port",
+            "PORT",
+            "gp_contentid",
+            "include",
+            ".a",
+            "recovery_target_time",
+            "Recovery_Target",
+            "promote_trigger_file",
+        ] {
             assert!(name(bad).is_err(), "{bad}");
         }
         assert!(value("a\tb 'c' \\").is_ok());
+        for (name, value) in [
+            ("hot_standby", "of"),
+            ("Hot_Standby", "F"),
+            ("max_wal_senders", "0"),
+            ("max_wal_senders", "1"),
+            ("max_replication_slots", " 0 "),
+            ("wal_level", "Minimal"),
+        ] {
+            assert!(keeps_partner_away(name, value).is_some(), "{name} = {value}");
+        }
+        for (name, value) in [
+            ("hot_standby", "tru"),
+            ("hot_standby", "maybe"),
+            ("max_wal_senders", "2"),
+            ("max_wal_senders", "few"),
+            ("max_replication_slots", "1"),
+            ("wal_level", "logical"),
+            ("ssl", "off"),
+        ] {
+            assert_eq!(keeps_partner_away(name, value), None, "{name} = {value}");
+        }
         assert!(value("a\nb").is_err() && value("a\0b").is_err());
     }
 }

@@ -13,6 +13,37 @@ pub const MADE_BY_SOMEBODY: &str = "select 'database ' || datname from pg_databa
         where pg_class.oid >= 16384 and relkind in ('r', 'p', 'm', 'v', 'f') \
             and nspname !~ '^pg_' and nspname not in ('information_schema', 'gp_toolkit') limit 3)";
 
+/// What gpinitsystem's log tells of an attempt that was broken off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptLog {
+    /// There is none.
+    Missing,
+    /// The cluster did not come to its start.
+    NotStarted,
+    /// It was started, and anybody could use it from then on.
+    Started,
+}
+
+impl AttemptLog {
+    /// Of the log's text.
+    pub fn of(text: &str) -> AttemptLog {
+        match text.contains("Completed restart of ") {
+            true => AttemptLog::Started,
+            false => AttemptLog::NotStarted,
+        }
+    }
+
+    /// Whether nobody can have used the cluster although its coordinator does not say so: not to be able to tell is no "nobody".
+    /// gpinitsystem writes its log before it makes a directory.
+    pub fn excludes_use(self, directory_is_there: bool) -> bool {
+        match self {
+            AttemptLog::Missing => !directory_is_there,
+            AttemptLog::NotStarted => true,
+            AttemptLog::Started => false,
+        }
+    }
+}
+
 /// How far it came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -98,6 +129,16 @@ mod tests {
             CreationState::Finished,
         ];
         assert_eq!(states.map(word), ["untouched", "unfinished", "created"]);
+    }
+
+    #[test]
+    fn only_a_log_that_ends_before_the_start_says_that_nobody_used_it() {
+        let started = AttemptLog::of("..:-[INFO]:-Completed restart of Greenplum instance in production mode");
+        let not = AttemptLog::of("[INFO]:-No errors generated from parallel processes");
+        for there in [false, true] {
+            assert!(!started.excludes_use(there) && not.excludes_use(there));
+            assert_eq!(AttemptLog::Missing.excludes_use(there), !there);
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::control_data::ControlData;
 use super::start_decision::{Directory, DirectoryKind};
+use serde::{Deserialize, Serialize};
 
 /// Parts that every directory of PostgreSQL 9.4 (Greenplum 6) to 17 has. Not all of them are missed by the server: without
 /// `base` or `pg_tblspc` it starts and serves what is left (tried with 15). No database's own folder is among them: even
@@ -54,6 +55,17 @@ pub enum Place {
     },
 }
 
+/// What a volume remembers of the database that its pod has had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Remembered {
+    /// "Database system identifier" of pg_controldata.
+    pub system_id: String,
+    /// The newest timeline that its server was on here; 0 when it was written by an agent that did not keep it.
+    #[serde(default)]
+    pub timeline: u32,
+}
+
 /// Everything that a look at a volume brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
@@ -65,8 +77,8 @@ pub struct Look {
     pub control: ControlData,
     /// The newest timeline of a history file among the write-ahead log; 0 when there is none.
     pub newest_history: u32,
-    /// The system identifier of the database that this pod has had, as its volume remembers.
-    pub remembered: Option<String>,
+    /// The database that this pod has had, as its volume remembers.
+    pub remembered: Option<Remembered>,
     /// Other data directories on the volume.
     pub beside: Vec<String>,
 }
@@ -89,11 +101,20 @@ pub fn judge(look: &Look) -> (Directory, Option<String>) {
             (true, false) => (DirectoryKind::Primary, None),
         },
     };
-    let remembered = look.remembered.clone().filter(|_| !kind.is_whole());
-    let directory = Directory {
-        kind,
-        system_id: look.control.system_id.clone().or(remembered),
-        timeline: look.control.timeline.unwrap_or(0).max(look.newest_history),
+    let remembered = look.remembered.as_ref().filter(|_| !kind.is_whole());
+    let control = &look.control;
+    let seen = control.timeline.unwrap_or(0).max(look.newest_history);
+    let directory = match remembered {
+        Some(had) if control.system_id.as_ref().is_none_or(|id| *id == had.system_id) => Directory {
+            kind,
+            system_id: Some(had.system_id.clone()),
+            timeline: seen.max(had.timeline),
+        },
+        _ => Directory {
+            kind,
+            system_id: control.system_id.clone(),
+            timeline: seen,
+        },
     };
     (directory, remains)
 }
@@ -108,7 +129,7 @@ fn rest(missing: &[String], entries: &[String]) -> String {
 
 fn traces(look: &Look) -> Option<String> {
     let had = look.remembered.as_ref();
-    let had = had.map(|id| format!("this pod has had a database here (system identifier {id})"));
+    let had = had.map(|had| format!("this pod has had a database here (system identifier {})", had.system_id));
     let beside = (!look.beside.is_empty()).then(|| format!("the volume holds {}", list(&look.beside)));
     match (had, beside) {
         (Some(had), Some(beside)) => Some(format!("{had}, and {beside}")),
@@ -162,6 +183,11 @@ mod tests {
         }
     }
 
+    fn had(system_id: &str, timeline: u32) -> Remembered {
+        let system_id = system_id.to_string();
+        Remembered { system_id, timeline }
+    }
+
     #[test]
     fn what_remains_is_named() {
         let words = |look: &Look| judge(look).1.unwrap();
@@ -175,16 +201,25 @@ mod tests {
         assert!(words(&look(Place::Strange)).contains("no directory"));
         let mut gone = look(Place::Nothing);
         assert_eq!(judge(&gone).1, None);
-        gone.remembered = Some("7".into());
+        gone.remembered = Some(had("7", 2));
         gone.beside = vec!["/g/gpseg0.aside-1".into()];
         assert!(words(&gone).contains("identifier 7") && words(&gone).contains("/g/gpseg0.aside-1"));
-        assert_eq!(judge(&gone).0.system_id, Some("7".into()));
+        let (directory, _) = judge(&gone);
+        assert_eq!((directory.system_id, directory.timeline), (Some("7".into()), 2));
+        let mut half = look(filled(&["pg_xact"], &["base"]));
+        (half.remembered, half.control.system_id) = (Some(had("7", 2)), Some("8".into()));
+        let (directory, _) = judge(&half);
+        assert_eq!(
+            (directory.system_id, directory.timeline),
+            (Some("8".into()), 0),
+            "another database"
+        );
     }
 
     #[test]
     fn a_whole_directory_speaks_for_itself() {
         let mut whole = look(filled(&[], &["base"]));
-        whole.remembered = Some("7".into());
+        whole.remembered = Some(had("7", 9));
         whole.newest_history = 3;
         whole.control.system_id = Some("8".into());
         whole.control.timeline = Some(2);

@@ -23,6 +23,8 @@ pub struct Sshd<'a> {
     /// Switch off PerSourcePenalties, which OpenSSH 9.8 brought (earlier ones refuse the word): a peer whose key rotates later
     /// than ours would be shut out for longer than its lateness.
     pub no_penalties: bool,
+    /// Give each address a share of the connections that have not proven anything yet, which OpenSSH 8.5 brought.
+    pub shares: bool,
     /// Environment of the sessions.
     pub set_env: &'a [(String, String)],
 }
@@ -50,6 +52,9 @@ pub fn render_sshd(sshd: &Sshd<'_>) -> String {
     if sshd.no_penalties {
         line("PerSourcePenalties", "no");
     }
+    if sshd.shares {
+        line("PerSourceMaxStartups", SHARE);
+    }
     if !sshd.set_env.is_empty() {
         // Only the first SetEnv of a file counts, so that all variables stand in one.
         let pair = |(name, value): &(String, String)| quote::ssh_argument(&format!("{name}={value}"));
@@ -58,6 +63,10 @@ pub fn render_sshd(sshd: &Sshd<'_>) -> String {
     }
     text + SSHD_CONSTANTS
 }
+
+/// Of the 200 connections of MaxStartups: one host that only connects keeps nobody else out. The tools' come from one
+/// coordinator, and prove who they are at once.
+const SHARE: &str = "50";
 
 /// gpinitsystem and gpstart open an ssh session for every segment at the same time, hence 200 where OpenSSH says 10.
 const SSHD_CONSTANTS: &str = "\
@@ -175,6 +184,7 @@ mod tests {
             user: "gpadmin",
             strict_modes: true,
             no_penalties: false,
+            shares: false,
             set_env,
         }
     }
@@ -188,7 +198,14 @@ mod tests {
         let text = render_sshd(&sshd(&[2222], &env));
         assert!(text.contains("AuthorizedKeysFile \"/home/a b/100%%/.ssh/authorized_keys\"\n"));
         assert!(text.contains("SetEnv \"A=one \\\"two\\\"\" \"B=3\"\n"));
-        assert!(!text.contains("PerSourcePenalties"));
+        assert!(!text.contains("PerSource"));
+        let newest = Sshd {
+            no_penalties: true,
+            shares: true,
+            ..sshd(&[2222], &env)
+        };
+        let text = render_sshd(&newest);
+        assert!(text.contains("PerSourcePenalties no\n") && text.contains("PerSourceMaxStartups 50\n"));
     }
 
     #[test]

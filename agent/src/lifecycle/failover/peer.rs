@@ -15,7 +15,19 @@ use gp_agent_core::process::timeouts;
 /// What it says.
 pub(super) async fn ask(pod: &Pod, member: &Member, lease_seconds: u32, authority: &str) -> PeerAnswer {
     let answer = PeerClient::of(pod).status(member, timeouts::PROMISE_ANSWERS).await;
+    let own = pod.board.read(|s| s.directory.system_id.clone());
+    let answer = answer.map(|report| of_this_database(report, own.as_deref()));
     heard(answer, lease_seconds, authority)
+}
+
+/// The timeline of a directory that is not whole counts where it is, or was, of this pod's database.
+fn of_this_database(mut report: Report, own: Option<&str>) -> Report {
+    let directory = &mut report.status.directory;
+    let whole = directory.kind().is_some_and(DirectoryKind::is_whole);
+    if !whole && directory.system_id.as_deref() != own {
+        directory.timeline = None;
+    }
+    report
 }
 
 fn heard(answer: Result<Report, PeerError>, lease_seconds: u32, authority: &str) -> PeerAnswer {

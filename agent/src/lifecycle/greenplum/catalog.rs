@@ -69,7 +69,7 @@ pub struct Heard {
 pub async fn ask(pod: &Pod) -> Heard {
     let heard = ask_heads(pod, Some(pod.me.content)).await;
     if let Some(CatalogAnswer::Known(catalog)) = &heard.best {
-        created(pod, catalog.timeline).await;
+        created(pod, catalog).await;
     }
     heard
 }
@@ -96,8 +96,8 @@ async fn ask_heads(pod: &Pod, content: Option<ContentId>) -> Heard {
 }
 
 /// The cluster exists: from now on the agent may write its files.
-async fn created(pod: &Pod, timeline: u32) {
-    coordinator_timeline::note(pod, timeline).await;
+async fn created(pod: &Pod, catalog: &Catalog) {
+    coordinator_timeline::note_catalog(pod, catalog).await;
     pod.board.on(CREATED);
 }
 
@@ -185,6 +185,7 @@ fn snapshot(pod: &Pod, segments: Vec<Segment>) -> Catalog {
         segments,
         coordinator: pod.me.pod.clone(),
         timeline: pod.board.read(|s| s.directory.timeline.unwrap_or(0)),
+        system_id: pod.board.read(|s| s.directory.system_id.clone()),
         read_at: clock::wall(),
         live: true,
     }
@@ -239,7 +240,7 @@ async fn publish(pod: &Pod, segments: Vec<Segment>) -> bool {
         }
     }
     let new = old.is_none_or(|(_, timeline)| timeline < catalog.timeline);
-    created(pod, catalog.timeline).await;
+    created(pod, &catalog).await;
     pod.catalog.send_replace(CatalogAnswer::Known(catalog));
     new
 }

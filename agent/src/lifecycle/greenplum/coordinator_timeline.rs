@@ -5,13 +5,16 @@ use crate::lifecycle::peers::client::PeerClient;
 use crate::lifecycle::peers::fan_out::FanOutLimits;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::status_board::now;
+use crate::sys::storage::document;
 use crate::sys::storage::fs::write_atomically;
 use futures_util::{StreamExt, stream};
+use gp_agent_core::cluster::catalog::Catalog;
 use gp_agent_core::cluster::report::PodReport;
+use gp_agent_core::cluster::seen_coordinators::SeenCoordinators;
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::topology::Member;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// How many pods are asked or told at once.
@@ -27,55 +30,77 @@ const PACE: FanOutLimits = FanOutLimits {
     in_flight: AT_ONCE,
 };
 
+/// The number alone, which 0.1.0 reads and writes.
 const FILE: &str = "coordinator-timeline";
+/// By the coordinators' system identifiers.
+const NAMED: &str = "coordinators";
 
-fn file(pod: &Pod) -> PathBuf {
-    pod.state_dir().join(FILE)
-}
-
-/// What the agent's folder on a volume remembers; 0 when no cluster was created yet.
+/// What the agent's folder on a volume remembers; nobody when no cluster was created yet.
 ///
 /// # Errors
 /// The file is there and cannot be read or understood: that is no 0.
-pub(crate) fn read(state_dir: &Path) -> io::Result<u32> {
+pub(crate) fn read(state_dir: &Path) -> io::Result<SeenCoordinators> {
     let file = state_dir.join(FILE);
     let named = |error: String| io::Error::other(format!("{}: {error}", file.display()));
-    match std::fs::read_to_string(&file) {
-        Ok(text) => text.trim().parse().map_err(|_| named("is no number".into())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
-        Err(error) => Err(named(error.to_string())),
-    }
+    let number = match std::fs::read_to_string(&file) {
+        Ok(text) => text.trim().parse().map_err(|_| named("is no number".into()))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+        Err(error) => return Err(named(error.to_string())),
+    };
+    let known: Option<SeenCoordinators> = document::read(&state_dir.join(NAMED))?;
+    Ok(SeenCoordinators::one(None, number).and(&known.unwrap_or_default()))
+}
+
+/// What 0.1.0 reads comes last: a number that nothing explains is one that it wrote.
+fn write(state_dir: &Path, seen: &SeenCoordinators) -> io::Result<()> {
+    document::keep(&state_dir.join(NAMED), &seen.named())?;
+    let number = format!("{}\n", seen.newest());
+    write_atomically(&state_dir.join(FILE), number.as_bytes(), 0o600).map(drop)
 }
 
 /// Puts on the board what the volume remembers. Where it cannot be read, the start decision says so.
 pub(crate) fn load(pod: &Pod) {
     match read(&pod.state_dir()) {
-        Ok(0) => {}
-        Ok(coordinator_timeline) => pod.board.on(Event::ClusterRemembered { coordinator_timeline }),
+        Ok(seen) if seen.is_empty() => {}
+        Ok(seen) => {
+            let coordinator_timeline = seen.newest();
+            pod.board.on(Event::CoordinatorsSeen(seen));
+            pod.board.on(Event::ClusterRemembered { coordinator_timeline });
+        }
         Err(error) => tracing::error!("the newest timeline of a coordinator is not known: {error}"),
     }
 }
 
-/// The newest that this pod has heard of.
-pub(super) fn known(pod: &Pod) -> u32 {
-    pod.board.read(|s| s.cluster.coordinator_timeline())
+/// Those that this pod has heard of.
+pub(super) fn known(pod: &Pod) -> SeenCoordinators {
+    pod.board.read(|s| s.coordinators.clone())
 }
 
-/// Remembers a coordinator on this timeline.
-pub(crate) async fn note(pod: &Pod, timeline: u32) {
-    if timeline <= known(pod) {
+/// Remembers the coordinator whose catalog that is.
+pub(super) async fn note_catalog(pod: &Pod, catalog: &Catalog) {
+    let seen = SeenCoordinators::one(catalog.system_id.as_deref(), catalog.timeline);
+    let known = known(pod);
+    // A catalog without a name, of an agent of 0.1.0, tells nothing new of a coordinator that is known.
+    if catalog.system_id.is_some() || known.newest() < catalog.timeline {
+        note(pod, &seen).await;
+    }
+}
+
+/// Remembers these coordinators.
+pub(super) async fn note(pod: &Pod, seen: &SeenCoordinators) {
+    let known = known(pod);
+    let seen = known.clone().and(seen);
+    if seen == known {
         return;
     }
-    let path = file(pod);
-    let write = move || write_atomically(&path, format!("{timeline}\n").as_bytes(), 0o600);
-    match pod.volume.run(write).await {
-        Ok(_) => pod.board.on(Event::ClusterCreated {
-            coordinator_timeline: timeline,
-        }),
-        Err(error) => tracing::error!(
-            "cannot remember the coordinator's timeline in {}: {error}",
-            file(pod).display()
-        ),
+    let (state_dir, kept) = (pod.state_dir(), seen.clone());
+    match pod.volume.run(move || write(&state_dir, &kept)).await {
+        Ok(()) => {
+            let coordinator_timeline = seen.newest();
+            pod.board.on(Event::CoordinatorsSeen(seen));
+            pod.board.on(Event::ClusterCreated { coordinator_timeline });
+        }
+        Err(error) => tracing::error!("cannot remember the coordinator's timeline: {error}"),
     }
 }
 
@@ -93,8 +118,8 @@ pub(crate) async fn tell_peers(pod: &Pod) {
 /// What the segments' agents say of coordinators.
 #[derive(Debug, Default)]
 pub(crate) struct SegmentsSay {
-    /// The newest timeline that any of them has seen; 0 when none has.
-    pub(crate) newest: u32,
+    /// The newest ones that any of them has seen.
+    pub(crate) seen: SeenCoordinators,
     /// How many of them answered and have looked at their volumes.
     pub(crate) answered: usize,
     /// Why an answer cannot be read, if there is such a one: it might say a newer one.
@@ -119,8 +144,35 @@ pub(crate) async fn ask_segments(pod: &Pod) -> SegmentsSay {
         // Before that it has not read its memory either.
         if !status.directory.kind.is_empty() {
             say.answered += 1;
-            say.newest = say.newest.max(status.seen_coordinator);
+            say.seen = std::mem::take(&mut say.seen).and(&status.heard_of());
         }
     }
     say
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_of_an_older_agent_has_no_name_until_a_coordinator_explains_it() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(read(dir.path()).unwrap().is_empty());
+        std::fs::write(dir.path().join(FILE), "3\n").unwrap();
+        assert_eq!(read(dir.path()).unwrap(), SeenCoordinators::one(None, 3));
+        let named = SeenCoordinators::one(Some("7"), 3);
+        write(dir.path(), &read(dir.path()).unwrap().and(&named)).unwrap();
+        assert_eq!(read(dir.path()).unwrap(), named);
+        assert_eq!(std::fs::read_to_string(dir.path().join(FILE)).unwrap(), "3\n");
+        // The file of an earlier cluster was put there.
+        std::fs::write(dir.path().join(FILE), "5\n").unwrap();
+        let seen = read(dir.path()).unwrap();
+        assert_eq!((seen.of(Some("7")), seen.unnamed()), (3, 5));
+        for damaged in [FILE, NAMED] {
+            std::fs::write(dir.path().join(damaged), "x").unwrap();
+            let error = read(dir.path()).unwrap_err().to_string();
+            assert!(error.contains(damaged), "{error}");
+            std::fs::remove_file(dir.path().join(damaged)).unwrap();
+        }
+    }
 }

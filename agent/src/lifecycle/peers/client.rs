@@ -261,8 +261,7 @@ fn partner_of(status: &PodStatus) -> Partner {
                     (DirectoryKind::Absent, Some(_)) => DirectoryKind::HalfMade,
                     (kind, _) => kind,
                 },
-                // What a pod only remembers is its own trouble, not a reason for this one.
-                system_id: status.directory.system_id.clone().filter(|_| kind.is_whole()),
+                system_id: status.directory.system_id.clone(),
                 timeline: status.directory.timeline.unwrap_or(0),
             },
         },
@@ -316,9 +315,18 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         };
-        assert_eq!(seen("absent", None), (DirectoryKind::Absent, None));
-        assert_eq!(seen("absent", Some("it had one")), (DirectoryKind::HalfMade, None));
-        assert_eq!(seen("half-made", Some("no base")), (DirectoryKind::HalfMade, None));
-        assert_eq!(seen("standby", None), (DirectoryKind::Standby, Some("7".into())));
+        let id = Some("7".to_string());
+        assert_eq!(seen("absent", None), (DirectoryKind::Absent, id.clone()));
+        assert_eq!(
+            seen("absent", Some("it had one")),
+            (DirectoryKind::HalfMade, id.clone()),
+            "its timeline counts"
+        );
+        assert_eq!(
+            seen("half-made", Some("no base")),
+            (DirectoryKind::HalfMade, id.clone())
+        );
+        assert_eq!(seen("unreadable", None), (DirectoryKind::Unreadable, id.clone()));
+        assert_eq!(seen("standby", None), (DirectoryKind::Standby, id));
     }
 }

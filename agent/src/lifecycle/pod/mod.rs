@@ -17,8 +17,10 @@ use super::status_board::StatusBoard;
 use crate::engine::Engine;
 use crate::sys::postgres::data_directory;
 use crate::sys::postgres::data_directory::{Examined, Whereabouts};
+use crate::sys::postgres::database_record::Keepers;
 use crate::sys::postgres::session::{Session, Target};
 use crate::sys::process::passwd::Account;
+use crate::sys::storage::fs::volume_lock::STATE_DIR;
 use crate::sys::storage::queue::VolumeQueue;
 use gp_agent_core::cluster::catalog::CatalogAnswer;
 use gp_agent_core::cluster::state::Event;
@@ -26,6 +28,7 @@ use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::config::Config;
 use gp_agent_core::discovery::peers::PeerMap;
 use gp_agent_core::finding::Finding;
+use gp_agent_core::postgres::data_directory::Remembered;
 use gp_agent_core::postgres::major::Major;
 use gp_agent_core::postgres::standby::Source;
 use leadership::Leadership;
@@ -86,7 +89,7 @@ impl Pod {
 
     /// The agent's own folder on the volume.
     pub fn state_dir(&self) -> PathBuf {
-        self.config.borrow().storage.path.join(".gp-agent")
+        self.config.borrow().storage.path.join(STATE_DIR)
     }
 
     /// Looks what the data directory is, and puts that on the board.
@@ -108,12 +111,38 @@ impl Pod {
         self.board.on(Event::DirectoryExamined(facts));
     }
 
+    /// The same for one that cannot be examined and on which no server runs: peers have to know that somebody is there, and
+    /// that it may be newer than theirs.
+    pub(crate) async fn show_unreadable(&self, why: &io::Error) {
+        let (at, why) = (self.whereabouts(), why.to_string());
+        let facts = self.volume.run(move || data_directory::unreadable(&at, &why)).await;
+        self.board.on(Event::DirectoryExamined(facts));
+    }
+
+    /// The database in the directory, as far as it is known.
+    pub(crate) fn database(&self) -> Option<Remembered> {
+        let (system_id, timeline) = self
+            .board
+            .read(|s| (s.directory.system_id.clone(), s.directory.timeline));
+        let timeline = timeline.unwrap_or(0);
+        system_id.map(|system_id| Remembered { system_id, timeline })
+    }
+
     /// Where the directory is, and what may tell of it.
     pub(crate) fn whereabouts(&self) -> Whereabouts {
         Whereabouts {
             dir: self.dir().to_path_buf(),
             volume: self.config.borrow().storage.path.clone(),
-            state_dir: self.state_dir(),
+            keepers: self.keepers(),
+        }
+    }
+
+    /// Where this pod's database is remembered. Greenplum has nothing on a second volume.
+    pub(crate) fn keepers(&self) -> Keepers {
+        let config = self.config.borrow();
+        Keepers {
+            state_dir: config.storage.path.join(STATE_DIR),
+            wal: config.storage.wal.clone().filter(|_| !config.engine.has_catalog()),
         }
     }
 

@@ -13,3 +13,4 @@ pub(crate) mod strategy;
 pub(crate) mod supervisor;
 #[cfg(test)]
 mod tests;
+mod timeline_record;

@@ -1,6 +1,7 @@
 //! Asks the server once a second, on a connection that is kept, what it is and how it does.
 
 use super::shortage::Shortage;
+use super::timeline_record::TimelineRecord;
 use crate::lifecycle::peers::client;
 use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::data_directory::has_standby_marker;
@@ -37,11 +38,13 @@ pub(crate) async fn watch(pod: &Pod) {
     let mut shortage = Shortage::default();
     let mut timeouts = 0;
     let mut slot = Slot::new();
+    let mut timeline = TimelineRecord::default();
     let mut starting = STARTING_EVERY;
     let mut turn: u32 = 0;
     loop {
         if !runs(pod) {
             slot = Slot::new();
+            timeline = TimelineRecord::default();
             pod.board.findings(FindingSource::Replay, Vec::new());
             starting.reset();
             turn = 1;
@@ -61,6 +64,7 @@ pub(crate) async fn watch(pod: &Pod) {
             0
         };
         record(pod, &answer, timeouts, asked.elapsed());
+        timeline.follow(pod).await;
         shortage.report(pod, &answer, session.detour());
         doubt_absent(pod, &answer);
         if let Answer::Ok(seen) = &answer

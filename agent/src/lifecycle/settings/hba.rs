@@ -18,6 +18,7 @@ use gp_agent_core::finding::{Area, Finding, FindingSource};
 use gp_agent_core::postgres::hba;
 use gp_agent_core::postgres::hba::{BlockRequest, Grammar, LoadMark, load_mark};
 use std::collections::BTreeSet;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +52,14 @@ pub(super) struct Written {
 /// Writes the block.
 pub(super) fn write(pod: &Pod, config: &Config, dir: &Path, lines: &ExtraLines) -> Result<Written> {
     let path = dir.join("pg_hba.conf");
-    let existing = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let existing = match std::fs::read(&path) {
+        // Without the file no server starts, and none reloads; what somebody else wrote into it is gone anyway.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            tracing::warn!(path = %path.display(), "the file is gone: it is made anew, with the agent's lines and hba.extra alone");
+            Vec::new()
+        }
+        existing => existing.with_context(|| format!("cannot read {}", path.display()))?,
+    };
     let mut peers = hba_verification::hba_peers(&pod.topology, &pod.me, &pod.peers.borrow());
     let text = String::from_utf8_lossy(&existing);
     keep_names(&text, &pod.topology, &pod.account.name, &mut peers);

@@ -10,6 +10,7 @@ mod own_file;
 pub(crate) mod password;
 mod proof;
 pub(crate) mod reload;
+mod server_words;
 pub(crate) mod standby;
 pub(crate) mod start_record;
 pub(crate) mod sync_standby;
@@ -21,13 +22,11 @@ use crate::lifecycle::pod::paths::SERVER_FILE_MODE as MODE;
 use crate::sys::postgres::session::Session;
 use crate::sys::storage::fs::write_atomically;
 use anyhow::{Context, Result};
-use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::config::Config;
 use gp_agent_core::failover::candidate::CommitsWait;
-use gp_agent_core::finding::FindingSource;
-use gp_agent_core::finding::{Area, Finding};
+use gp_agent_core::finding::{Area, Finding, FindingSource};
 use gp_agent_core::postgres::conf;
 use gp_agent_core::postgres::hba::LoadMark;
 use hba::{ExtraLines, Refusals};
@@ -162,12 +161,23 @@ pub(crate) async fn keep(pod: &Arc<Pod>) {
         }
         config.mark_unchanged();
         peers.mark_unchanged();
-        if let Err(error) = keeper.refresh(pod).await {
-            tracing::error!("cannot renew the settings files: {error:#}");
-        }
+        let renewed = keeper.refresh(pod).await;
+        // Told by the board once, as long as it does not change.
+        let finding = renewed.err().map(|error| not_renewed(pod, &error));
+        pod.board
+            .findings(FindingSource::SettingsFiles, finding.into_iter().collect());
         // The next question comes much later, and a smart shutdown waits for every session.
         keeper.session.close();
     }
+}
+
+fn not_renewed(pod: &Pod, error: &anyhow::Error) -> Finding {
+    Finding::error(
+        Area::Postgres,
+        format!("settings files in {}", pod.dir().display()),
+        format!("they cannot be renewed: {error:#}; the server goes on with what it has read"),
+        "mend what is named (owner and mode of the file: the server's user, 0600; room on the volume); it is tried again within 30 s",
+    )
 }
 
 /// Returns when another postmaster than `running` accepts connections: it was started without the lines of `hba.extra` that
@@ -206,6 +216,20 @@ impl Keeper {
         if !pod.board.is_created() || !pod.volume.run(move || control.try_exists()).await? {
             return Ok(());
         }
+        let renewed = self.renew(pod).await;
+        // What the server says counts all the more where the files are not what they should be.
+        let verified = pod.clone();
+        let verify = move || {
+            hba_verification::report_hba(&verified);
+            overrides::report(&verified);
+        };
+        pod.volume.run(verify).await;
+        server_words::ask(pod, &mut self.session).await;
+        standby::report(pod, &mut self.session).await;
+        renewed
+    }
+
+    async fn renew(&mut self, pod: &Arc<Pod>) -> Result<()> {
         // A pair that is in force has to be read, whatever becomes of the files.
         self.unread |= tls::renew(pod).await;
         let lines = self.refusals.lines(pod).await;
@@ -218,55 +242,6 @@ impl Keeper {
             wait_for_reload(&mut self.session).await;
             self.refusals.settle(pod, &written.mark).await?;
         }
-        let verified = pod.clone();
-        let verify = move || {
-            hba_verification::report_hba(&verified);
-            overrides::report(&verified);
-        };
-        pod.volume.run(verify).await;
-        ask_server(pod, &mut self.session).await;
-        standby::report(pod, &mut self.session).await;
         Ok(())
     }
-}
-
-/// What the server itself says of its files: lines it could not read, parameters that wait for a restart.
-async fn ask_server(pod: &Pod, session: &mut Session) {
-    let Ok(rows) = session.ask(pod.engine.settings_sql()).await else {
-        return;
-    };
-    let cell = |row: &[Option<String>], i: usize| row.get(i).cloned().flatten().unwrap_or_default();
-    let tagged = |tag: &'static str| rows.iter().filter(move |row| cell(row, 0) == tag);
-    let pending: Vec<String> = tagged("pending").map(|row| cell(row, 1)).collect();
-    let mut findings: Vec<Finding> = tagged("hba")
-        .map(|row| {
-            Finding::error(
-                Area::Hba,
-                format!("{}:{}", pod.dir().join("pg_hba.conf").display(), cell(row, 1)),
-                format!(
-                    "PostgreSQL cannot read the line ({}) and keeps using the file as it was before",
-                    cell(row, 2)
-                ),
-                "mend the line; if it is one of hba.extra, mend cluster.yaml",
-            )
-        })
-        .collect();
-    findings.extend(tagged("file").map(|row| {
-        Finding::error(
-            Area::Postgres,
-            format!("parameter {}", cell(row, 1)),
-            cell(row, 2),
-            "mend `parameters` in cluster.yaml",
-        )
-    }));
-    if !pending.is_empty() {
-        findings.push(Finding::warning(
-            Area::Postgres,
-            pending.join(", "),
-            "changed in the configuration, but takes effect only after a restart of the postmaster",
-            "restart the pod when convenient",
-        ));
-    }
-    pod.board.findings(FindingSource::Server, findings);
-    pod.board.on(Event::PendingRestart(pending));
 }

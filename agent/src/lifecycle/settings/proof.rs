@@ -161,9 +161,7 @@ fn not_started(words: &str, good: &Parameters, wanted: &Parameters) -> Finding {
     Finding::error(
         Area::Config,
         subject(words, Some(good), wanted),
-        format!(
-            "the server did not start with it ({words}), and was started with the parameters that it last ran with"
-        ),
+        format!("the server did not work with it ({words}); the parameters that it last ran with are in use"),
         AT_ONCE,
     )
 }

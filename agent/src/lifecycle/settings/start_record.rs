@@ -3,7 +3,7 @@
 
 use crate::lifecycle::pod::Pod;
 use crate::sys::storage::fs::write_atomically;
-use gp_agent_core::postgres::settings::Ledger;
+use gp_agent_core::postgres::settings::{Ledger, Parameters};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -60,6 +60,13 @@ pub(crate) async fn came_up(pod: &Arc<Pod>) {
 pub(crate) async fn failed(pod: &Arc<Pod>, words: &str) {
     let words = words.to_string();
     record(pod, move |ledger| ledger.failed(&words)).await;
+}
+
+/// It refuses every session with this set. Whether there is another one to put in its place now.
+pub(super) async fn refuses_sessions(pod: &Arc<Pod>, parameters: Parameters, words: String) -> bool {
+    let recorded = pod.clone();
+    let record = move || with_ledger(&recorded, |ledger| ledger.refuses_sessions(&parameters, &words));
+    pod.volume.run(record).await
 }
 
 /// Somebody stopped it.

@@ -1,7 +1,7 @@
 //! sshd as a child without root: configured, tested, started, adopted, told to read again, started again.
 
 use super::settings::Setup;
-use super::sshd_config::{cannot_write, config_file, pid_file, render, test, write_host_keys};
+use super::sshd_config::{Newer, cannot_write, config_file, pid_file, render, test, write_host_keys};
 use crate::sys::process::{Ended, Process, ProcessInfo, process, processes};
 use crate::sys::ssh::programs;
 use crate::sys::ssh::programs::probe_port;
@@ -178,9 +178,9 @@ impl Daemon {
     async fn tested_config(&mut self, ports: &[u16], host_keys: &[PathBuf], new_keys: bool) -> Result<String, Finding> {
         if !new_keys
             && let Some(tested) = &self.tested
-            && [true, false]
+            && Newer::ALL
                 .iter()
-                .any(|modern| *tested == render(&self.setup, ports, host_keys, *modern))
+                .any(|newer| *tested == render(&self.setup, ports, host_keys, *newer))
         {
             return Ok(tested.clone());
         }

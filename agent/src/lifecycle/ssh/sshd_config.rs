@@ -34,8 +34,31 @@ pub(super) fn write_host_keys(run_dir: &Path, pairs: &[KeyPair]) -> io::Result<(
     Ok((files, changed))
 }
 
+/// Which words of newer versions this sshd knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Newer {
+    /// PerSourcePenalties.
+    penalties: bool,
+    /// PerSourceMaxStartups.
+    shares: bool,
+}
+
+impl Newer {
+    /// Every combination, the newest first.
+    pub(super) const ALL: [Newer; 4] = [
+        Newer::new(true, true),
+        Newer::new(false, true),
+        Newer::new(true, false),
+        Newer::new(false, false),
+    ];
+
+    const fn new(penalties: bool, shares: bool) -> Newer {
+        Newer { penalties, shares }
+    }
+}
+
 /// The text of sshd_config for this pod.
-pub(super) fn render(setup: &Setup, ports: &[u16], host_keys: &[PathBuf], no_penalties: bool) -> String {
+pub(super) fn render(setup: &Setup, ports: &[u16], host_keys: &[PathBuf], newer: Newer) -> String {
     let authorized_keys = setup.ssh_dir().join("authorized_keys");
     let env: Vec<(String, String)> = setup
         .set_env
@@ -50,7 +73,8 @@ pub(super) fn render(setup: &Setup, ports: &[u16], host_keys: &[PathBuf], no_pen
         strict_modes: passes_strict_modes(&authorized_keys, setup.account.uid),
         authorized_keys: &authorized_keys,
         user: &setup.account.name,
-        no_penalties,
+        no_penalties: newer.penalties,
+        shares: newer.shares,
         set_env: &env,
     })
 }
@@ -62,16 +86,22 @@ pub(super) async fn test(
     ports: &[u16],
     host_keys: &[PathBuf],
 ) -> Result<String, Finding> {
-    let mut text = render(setup, ports, host_keys, true);
-    let mut answer = try_config(directory, &text).await;
-    if let Err(error) = &answer
-        && error.to_string().contains("PerSourcePenalties")
-    {
-        text = render(setup, ports, host_keys, false);
-        answer = try_config(directory, &text).await;
+    let mut newer = Newer::new(true, true);
+    loop {
+        let text = render(setup, ports, host_keys, newer);
+        let Err(error) = try_config(directory, &text).await else {
+            return Ok(text);
+        };
+        let said = error.to_string();
+        let known = Newer::new(
+            newer.penalties && !said.contains("PerSourcePenalties"),
+            newer.shares && !said.contains("PerSourceMaxStartups"),
+        );
+        if known == newer {
+            return Err(refused(&setup.run_dir, &error));
+        }
+        newer = known;
     }
-    answer.map_err(|error| refused(&setup.run_dir, &error))?;
-    Ok(text)
 }
 
 /// Lets sshd read a configuration before it counts.

@@ -1,6 +1,7 @@
 //! PostgreSQL from outside: its programs, its data directory, its lock file, and a connection that is kept.
 
 pub(crate) mod access;
+pub(crate) mod attempt;
 pub(crate) mod auth_request;
 pub(crate) mod data_directory;
 pub(crate) mod database_record;

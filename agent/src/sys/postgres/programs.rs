@@ -44,15 +44,15 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// Finds PostgreSQL: for a data directory of that major version where there is one, else first in PATH, then where Debian
-    /// keeps it, the newest version first.
+    /// Finds PostgreSQL: for a data directory of that major version where there is one, else first in PATH, then where packages
+    /// of Debian and of Red Hat's kin keep it, the newest version first.
     ///
     /// # Errors
     /// There is no PostgreSQL at all.
     pub fn find(major: Option<&str>) -> Result<Tools, ToolError> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let in_path = std::env::split_paths(&path).collect();
-        let dirs = candidates(in_path, Path::new("/usr/lib/postgresql"), major);
+        let dirs = candidates(in_path, Path::new("/usr"), major);
         dirs.into_iter()
             .find(|dir| dir.join("postgres").is_file())
             .map(|bin| Tools::new(bin, Vec::new()))
@@ -157,17 +157,24 @@ impl Tools {
 }
 
 /// Where to look, in this order: the version that is wanted, what PATH names, then the newest.
-fn candidates(in_path: Vec<PathBuf>, debian: &Path, major: Option<&str>) -> Vec<PathBuf> {
-    let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir(debian)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|e| Some((e.file_name().to_str()?.parse().ok()?, e.path().join("bin"))))
-        .collect();
+fn candidates(in_path: Vec<PathBuf>, usr: &Path, major: Option<&str>) -> Vec<PathBuf> {
+    // Debian's `lib/postgresql/15/bin`, and `pgsql-15/bin` of the packages for Red Hat's kin.
+    let (debian, red_hat) = (usr.join("lib/postgresql"), "pgsql-");
+    let versions = |folder: &Path, prefix: &str| -> Vec<(u32, PathBuf)> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let version = |entry: std::fs::DirEntry| {
+            let version = entry.file_name().to_str()?.strip_prefix(prefix)?.parse().ok()?;
+            Some((version, entry.path().join("bin")))
+        };
+        entries.filter_map(version).collect()
+    };
+    let mut versions = [versions(&debian, ""), versions(usr, red_hat)].concat();
     versions.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
-    let wanted = major.map(|major| debian.join(major).join("bin"));
+    let wanted =
+        major.map(|major| [debian.join(major), usr.join(format!("{red_hat}{major}"))].map(|dir| dir.join("bin")));
+    let wanted = wanted.into_iter().flatten();
     let newest = versions.into_iter().map(|(_, dir)| dir);
-    wanted.into_iter().chain(in_path).chain(newest).collect()
+    wanted.chain(in_path).chain(newest).collect()
 }
 
 async fn lines<R: AsyncRead + Unpin>(stream: Option<R>, program: &str, log: bool) -> Vec<String> {
@@ -206,18 +213,21 @@ mod tests {
 
     #[test]
     fn the_version_of_the_directory_comes_before_the_newest() {
-        let debian = tempfile::tempdir().unwrap();
-        for version in ["9", "15", "17"] {
-            std::fs::create_dir_all(debian.path().join(version).join("bin")).unwrap();
+        for pattern in ["lib/postgresql/", "pgsql-"] {
+            let usr = tempfile::tempdir().unwrap();
+            let bin = |version: &str| usr.path().join(format!("{pattern}{version}")).join("bin");
+            for version in ["9", "15", "17"] {
+                std::fs::create_dir_all(bin(version)).unwrap();
+            }
+            let path = || vec![bin("17")];
+            let first = |dirs: Vec<PathBuf>| dirs.into_iter().find(|dir| dir.exists()).unwrap();
+            assert_eq!(first(candidates(path(), usr.path(), Some("15"))), bin("15"));
+            assert_eq!(
+                candidates(Vec::new(), usr.path(), None),
+                [bin("17"), bin("15"), bin("9")]
+            );
+            assert_eq!(candidates(path(), usr.path(), None)[0], bin("17"));
         }
-        let bin = |version: &str| debian.path().join(version).join("bin");
-        let path = || vec![bin("17")];
-        assert_eq!(candidates(path(), debian.path(), Some("15"))[0], bin("15"));
-        assert_eq!(
-            candidates(Vec::new(), debian.path(), None),
-            [bin("17"), bin("15"), bin("9")]
-        );
-        assert_eq!(candidates(path(), debian.path(), None)[0], bin("17"));
     }
 
     #[test]

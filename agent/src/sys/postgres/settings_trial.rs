@@ -2,14 +2,17 @@
 //! and nobody is met; see [`gp_agent_core::postgres::settings::verdict`].
 
 use super::programs::Tools;
+use crate::sys::storage::fs::remove_if_there;
 use gp_agent_core::postgres::conf;
-use gp_agent_core::postgres::settings::{Verdict, beside_control, verdict};
+use gp_agent_core::postgres::settings::{
+    SESSION_LIBRARIES, Verdict, beside_control, is_about_a_library, preloaded, verdict,
+};
 use gp_agent_core::process::timeouts;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -58,13 +61,73 @@ async fn once(tools: &Tools, ground: Ground<'_>, text: &str, more: &[String]) ->
     if let Err(error) = in_scratch(ground, Some(text)).await {
         return Verdict::Unknown(format!("{}: {error}", ground.scratch.display()));
     }
-    let (came_through, said) = match timeout(timeouts::SETTINGS_TRIED, start(tools, ground.scratch, more)).await {
-        Ok(Ok(said)) => (ground.scratch.join("postmaster.opts").exists(), said),
-        Ok(Err(error)) => (false, error.to_string()),
-        Err(_) => (false, "the trial took too long".to_string()),
+    let tried = match start(tools, ground, more).await {
+        Verdict::Accepted => sessions(tools, ground, more).await,
+        verdict => verdict,
     };
     let _ = in_scratch(ground, None).await;
+    tried
+}
+
+/// What sessions load, loaded by the server: that tells whether it is there. Where the library does not like that, or anything
+/// else fails, nothing is known against it.
+async fn sessions(tools: &Tools, ground: Ground<'_>, more: &[String]) -> Verdict {
+    let mut lists = Vec::new();
+    for name in [&["shared_preload_libraries"][..], &SESSION_LIBRARIES].concat() {
+        match effective(tools, ground.scratch, more, name).await {
+            Ok(list) => lists.push(list),
+            Err(error) => {
+                tracing::debug!("cannot tell {name}: {error}");
+                return Verdict::Accepted;
+            }
+        }
+    }
+    let [shared, session, local] = &lists[..] else {
+        return Verdict::Accepted;
+    };
+    let Some(all) = preloaded(shared, session, local) else {
+        return Verdict::Accepted;
+    };
+    let more = [more, &[format!("shared_preload_libraries={all}")]].concat();
+    match start(tools, ground, &more).await {
+        Verdict::Refused(words) if is_about_a_library(&words) => {
+            Verdict::Refused(format!("every new session would be refused: {words}"))
+        }
+        _ => Verdict::Accepted,
+    }
+}
+
+/// Starts the program in the scratch directory, as that is.
+async fn start(tools: &Tools, ground: Ground<'_>, more: &[String]) -> Verdict {
+    let came_through = ground.scratch.join("postmaster.opts");
+    if let Err(error) = remove_if_there(&came_through) {
+        return Verdict::Unknown(error.to_string());
+    }
+    let mut server = server(tools, ground.scratch, more);
+    let (came_through, said) = match run(server.stderr(Stdio::piped())).await {
+        Ok(output) => (
+            came_through.exists(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        ),
+        Err(error) => (false, error.to_string()),
+    };
     verdict(came_through, &as_of(ground, &said))
+}
+
+/// What the files make of a parameter: the program says so and ends.
+async fn effective(tools: &Tools, scratch: &Path, more: &[String], name: &str) -> io::Result<String> {
+    let mut server = server(tools, scratch, more);
+    let output = run(server.args(["-C", name]).stdout(Stdio::piped())).await?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).trim().to_string()),
+        false => Err(io::Error::other(output.status.to_string())),
+    }
+}
+
+async fn run(command: &mut Command) -> io::Result<Output> {
+    let output = command.spawn()?.wait_with_output();
+    let late = |_| io::Error::other("the trial took too long");
+    timeout(timeouts::SETTINGS_TRIED, output).await.map_err(late)?
 }
 
 /// What it says of the scratch directory is true of the data directory.
@@ -72,8 +135,8 @@ fn as_of(ground: Ground<'_>, said: &str) -> String {
     said.replace(&ground.scratch.display().to_string(), &ground.dir.display().to_string())
 }
 
-/// Runs the program to its end, which comes when it finds no write-ahead log.
-async fn start(tools: &Tools, scratch: &Path, more: &[String]) -> io::Result<String> {
+/// The program on the scratch directory. Its end comes when it finds no write-ahead log.
+fn server(tools: &Tools, scratch: &Path, more: &[String]) -> Command {
     let limits = format!("ulimit -c 0; ulimit -v {MOST_MEMORY}; exec \"$0\" \"$@\"");
     let mut command = Command::new("sh");
     command.args(["-c", &limits]).arg(tools.path("postgres"));
@@ -91,18 +154,15 @@ async fn start(tools: &Tools, scratch: &Path, more: &[String]) -> io::Result<Str
     for option in OPTIONS.iter().copied().chain(more.iter().map(String::as_str)) {
         command.args(["-c", option]);
     }
-    let output = command
+    command
         .envs(tools.environment())
         .env("LC_ALL", "C.UTF-8")
         .env_remove("GP_AGENT_INIT_FD")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?
-        .wait_with_output()
-        .await?;
-    Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    command
 }
 
 /// Makes the scratch directory anew with `text` as gp-agent.conf, or with `None` removes it.

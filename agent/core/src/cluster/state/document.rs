@@ -35,6 +35,7 @@ impl PodState {
             replay_paused: facts.replay_pause.as_ref().map(PauseCause::words),
             tablespaces: facts.tablespaces.clone(),
             seen_coordinator: facts.cluster.coordinator_timeline(),
+            seen_coordinators: facts.coordinators.clone(),
             pending_restart: facts.pending_restart.clone(),
             peers: facts.peers.clone(),
             storage: facts.storage.iter().map(VolumeFacts::status).collect(),

@@ -4,6 +4,7 @@ use super::facts::{DirectoryFacts, LeftBehind};
 use crate::cluster::failover_status::FailoverStatus;
 use crate::cluster::phase::Phase;
 use crate::cluster::recovery_status::RecoveryStatus;
+use crate::cluster::seen_coordinators::SeenCoordinators;
 use crate::cluster::server::ServerReport;
 use crate::cluster::status::{HungVolume, PeersStatus, SshStatus, TlsStatus};
 use crate::cluster::topology::Member;
@@ -56,6 +57,8 @@ pub enum Event {
     },
     /// The replica that runs is left behind, or is not any more.
     LeftBehind(Option<LeftBehind>),
+    /// These coordinators were heard of, or are remembered.
+    CoordinatorsSeen(SeenCoordinators),
     /// The cluster exists; a coordinator was heard of on that timeline (0: none was).
     ClusterCreated {
         /// Its timeline.

@@ -8,6 +8,7 @@ use crate::cluster::phase::Phase;
 use crate::cluster::recovery_status::RecoveryStatus;
 use crate::cluster::replay_pause::PauseCause;
 use crate::cluster::replication::Link;
+use crate::cluster::seen_coordinators::SeenCoordinators;
 use crate::cluster::server::ServerAnswer;
 use crate::cluster::status::{HungVolume, PeersStatus, SshStatus, Tablespace, TlsStatus};
 use crate::cluster::topology::{Member, Role};
@@ -44,6 +45,8 @@ pub struct Facts {
     pub tablespaces: Vec<Tablespace>,
     /// Whether the cluster exists.
     pub cluster: ClusterState,
+    /// The newest coordinators that were heard of.
+    pub coordinators: SeenCoordinators,
     /// Parameters that wait for a restart of the postmaster.
     pub pending_restart: Vec<String>,
     /// Peers.

@@ -6,6 +6,7 @@ use super::facts::{Answered, DirectoryFacts, Facts, Identity, PostmasterFacts};
 use crate::cluster::cluster_state::ClusterState;
 use crate::cluster::failover_status::FailoverStatus;
 use crate::cluster::phase::Phase;
+use crate::cluster::seen_coordinators::SeenCoordinators;
 use crate::cluster::server::{ServerAnswer, ServerReport};
 use crate::cluster::status::{PeersStatus, SshStatus};
 use crate::cluster::volume::VolumeRoom;
@@ -36,6 +37,7 @@ impl PodState {
             left_behind: None,
             tablespaces: Vec::new(),
             cluster: ClusterState::default(),
+            coordinators: SeenCoordinators::default(),
             pending_restart: Vec::new(),
             peers: PeersStatus::default(),
             storage: Vec::new(),
@@ -90,6 +92,7 @@ impl PodState {
             Event::Answered { report, seconds } => return facts.answered(report, seconds, now),
             // Of a server that has ended meanwhile it says nothing.
             Event::LeftBehind(left_behind) => facts.left_behind = left_behind.filter(|_| facts.postmaster.runs()),
+            Event::CoordinatorsSeen(seen) => facts.coordinators = std::mem::take(&mut facts.coordinators).and(&seen),
             Event::ClusterCreated { coordinator_timeline } => return facts.created(coordinator_timeline),
             Event::ClusterRemembered { coordinator_timeline } => {
                 facts.cluster = facts.cluster.remembered(coordinator_timeline);

@@ -163,6 +163,13 @@ impl PeerAnswer {
     }
 }
 
+impl PeerFacts {
+    /// Whether it has a directory that no server can be started on, or has had one.
+    pub(super) fn lacks_its_directory(&self) -> bool {
+        self.directory.is_some_and(|kind| !kind.is_whole())
+    }
+}
+
 /// What the other candidate's agent says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PeerFacts {

@@ -166,7 +166,9 @@ impl Candidate {
         match &self.peer {
             Some(peer) if peer.epoch > 0 || peer.writable => false,
             Some(peer) if peer.directory == Some(DirectoryKind::Primary) => peer.timeline < own.timeline,
-            Some(peer) if peer.directory.is_some() => true,
+            // A newer copy that is damaged or gone: what was written there is missing here.
+            Some(peer) if peer.lacks_its_directory() && peer.timeline > own.timeline => false,
+            Some(peer) if peer.directory.is_some_and(|kind| kind != DirectoryKind::Unreadable) => true,
             // What it has is not known: as long as its volume is not looked at, it may as well be silent.
             known => (self.peer_silent || known.is_some()) && turn.reached(self.started + self.timing.lease()),
         }

@@ -159,7 +159,7 @@ fn lie(member: &Member, row: &Segment, status: &PodStatus, failover: bool) -> Op
             lost(member, row, failover),
         )),
         // Tools that only rewind, or start what is there, do not help.
-        (_, DirectoryKind::HalfMade) => Some(finding(
+        (_, DirectoryKind::HalfMade | DirectoryKind::Unreadable) => Some(finding(
             Severity::Error,
             member,
             format!("the data directory is not whole, but the catalog says {row}"),

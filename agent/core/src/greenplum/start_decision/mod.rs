@@ -10,7 +10,7 @@ use crate::cluster::catalog::{Catalog, CatalogAnswer, CatalogRole, Segment};
 use crate::cluster::topology::{Member, Role};
 use crate::greenplum::remedy::{self, Listed};
 use crate::postgres::start_decision::{
-    Decision, Directory, DirectoryKind, Partner, foreign, other_database, runs_behind, same_database,
+    Decision, Directory, DirectoryKind, Partner, foreign, holds_newer, other_database, runs_behind,
 };
 use crate::process::timeouts;
 use std::time::Duration;
@@ -28,8 +28,11 @@ pub struct Question<'a> {
     pub partner_name: &'a str,
     /// What the coordinator pods say; `None` while none of them answers.
     pub catalog: Option<&'a CatalogAnswer>,
-    /// The newest timeline of a coordinator that this pod or any segment has seen; 0 when none was.
+    /// The newest timeline of a coordinator of this database that this pod or any segment has seen, of any where it is not known
+    /// which database that is; 0 when none was.
     pub newest_coordinator: u32,
+    /// The same of one of which nobody tells the database: an agent of 0.1.0 wrote it down.
+    pub unnamed_coordinator: u32,
     /// Why an answer of a coordinator's pod, or of a segment's about coordinators, cannot be read. The partner's own stands in
     /// `partner`.
     pub not_understood: Option<&'a str>,
@@ -85,7 +88,7 @@ fn segment(q: &Question<'_>) -> Decision {
         Some(CatalogAnswer::Known(catalog)) => catalog,
     };
     match (catalog.of(q.me), q.own.kind) {
-        (row, DirectoryKind::Absent | DirectoryKind::HalfMade) => empty(q, catalog, row),
+        (row, DirectoryKind::Absent | DirectoryKind::HalfMade | DirectoryKind::Unreadable) => empty(q, catalog, row),
         (Some(row), _) => writable(q, catalog, row),
         (None, _) => refuse(
             format!("the catalog of {} does not list this pod", catalog.coordinator),
@@ -133,7 +136,7 @@ fn empty(q: &Question<'_>, catalog: &Catalog, row: Option<&Segment>) -> Decision
 /// What is wrong with the place of the data directory.
 fn lacking(q: &Question<'_>) -> String {
     match (q.own.kind, q.remains) {
-        (DirectoryKind::HalfMade, remains) => format!(
+        (DirectoryKind::HalfMade | DirectoryKind::Unreadable, remains) => format!(
             "the data directory is not whole ({}): a tool is at work on it, was broken off, or files were lost",
             remains.unwrap_or("parts of it are missing")
         ),
@@ -210,12 +213,17 @@ fn acting(q: &Question<'_>) -> Decision {
             )
         }
         _ if older_still_runs(q) => wait_for_older(q),
+        // It may be an earlier cluster's: no reason to stop a server, or to give one up.
+        _ if q.unnamed_coordinator > q.own.timeline && !q.record => Decision::Wait(format!(
+            "a segment's agent, or this pod's volume, tells of a coordinator on timeline {}, and not of which cluster; this directory is on {}. Waiting for the newer one; where there is none, the number is an earlier cluster's: remove .gp-agent/coordinator-timeline from the volume that says so (seenCoordinator in gp-agent status --json) and restart that pod",
+            q.unnamed_coordinator, q.own.timeline
+        )),
         Partner::Silent if q.asked_for < timeouts::PARTNER_SILENT => Decision::Wait(format!(
             "asking {} about its data directory before starting this one",
             q.partner_name
         )),
         // Silence of everybody says nothing: a standby may have been activated, and this pod be the one that is cut off.
-        Partner::Silent if q.segments_answered == 0 => Decision::Wait(format!(
+        _ if q.segments_answered == 0 && q.partner.tells_nothing() => Decision::Wait(format!(
             "waiting for {}, or for the agent of any segment, to say that no standby was activated since",
             q.partner_name
         )),
@@ -233,9 +241,7 @@ fn overtaken(q: &Question<'_>) -> Option<String> {
         )
     };
     if let Partner::Answered { directory, .. } = q.partner
-        && directory.kind == DirectoryKind::Primary
-        && same_database(q.own, directory)
-        && directory.timeline > q.own.timeline
+        && holds_newer(q.own, directory)
     {
         return Some(newer(q.partner_name, directory.timeline));
     }
@@ -255,7 +261,7 @@ fn lost_or_new(q: &Question<'_>) -> Decision {
                 format!("{what}, although {name} holds a copy of the catalog"),
                 take_over(q),
             ),
-            DirectoryKind::HalfMade => refuse(
+            DirectoryKind::HalfMade | DirectoryKind::Unreadable => refuse(
                 format!("{what}, and {name} has had this catalog: what its volume holds is not whole"),
                 format!("bring the lost volume back, here or in {name}; nothing is initialised in its place"),
             ),
@@ -281,7 +287,7 @@ fn take_over(q: &Question<'_>) -> String {
 
 /// A cluster is created where nothing of one is, or ever was.
 fn new(q: &Question<'_>, what: String) -> Decision {
-    if q.newest_coordinator > 0 {
+    if q.newest_coordinator.max(q.unnamed_coordinator) > 0 {
         return refuse(
             format!("{what}, although segments belong to a cluster that was created"),
             "bring the coordinator's lost volume back; nothing is initialised over the segments' data",

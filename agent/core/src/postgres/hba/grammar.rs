@@ -1,7 +1,7 @@
 //! Which words of pg_hba.conf which server knows: one table for all major versions (hba.c of each, `parse_hba_line`,
 //! `parse_hba_auth_opt`, `next_token`).
 
-use super::model::{ConnType, Method, Rule};
+use super::model::{ConnType, Method, Rule, Token};
 use crate::postgres::major::Major;
 
 /// Before this version a `hostssl` line needed `ssl = on`.
@@ -17,6 +17,8 @@ pub(super) enum Place {
     Option,
     ClientCert,
     Directive,
+    /// The beginning of a name, in quotes too (regcomp_auth_token).
+    Name,
     /// A backslash at the end of a line.
     LineEnd,
 }
@@ -62,6 +64,7 @@ const WORDS: &[Word] = &[
     word(Place::ClientCert, "verify-ca", 12, STAYS),
     word(Place::ClientCert, "verify-full", 12, STAYS),
     word(Place::LineEnd, "\\", 14, STAYS),
+    word(Place::Name, "/", 16, STAYS),
     word(Place::Directive, "include", 16, STAYS),
     word(Place::Directive, "include_if_exists", 16, STAYS),
     word(Place::Directive, "include_dir", 16, STAYS),
@@ -96,9 +99,17 @@ impl Grammar {
         WORDS.iter().any(|entry| entry.place == place && entry.text == word) && self.knows(place, word)
     }
 
+    /// The names of a column, with those marked that are regular expressions.
+    pub(super) fn names(self, mut names: Vec<Token>) -> Vec<Token> {
+        for name in &mut names {
+            name.regex = name.text.starts_with('/') && self.has(Place::Name, "/");
+        }
+        names
+    }
+
     /// Whether nothing but the line itself decides whether the server takes it. With LDAP, RADIUS and their like it depends
     /// on how the server was built, on libraries and on DNS at that moment; client certificates need a root certificate;
-    /// before PostgreSQL 10 a `hostssl` line needed `ssl = on`. Such a line, when refused, keeps the server from starting.
+    /// before PostgreSQL 10 a `hostssl` line needed `ssl = on`; the server's library compiles regular expressions. Such a line, when refused, keeps the server from starting.
     pub fn is_certain(self, rule: &Rule) -> bool {
         let plain = matches!(
             rule.method,
@@ -111,7 +122,8 @@ impl Grammar {
                 | Method::ScramSha256
         );
         let needs_ssl = rule.kind == ConnType::HostSsl && self.major.is_within(0, SSL_MAY_BE_OFF);
-        plain && rule.options.is_empty() && !needs_ssl
+        let names = rule.databases.iter().chain(&rule.users);
+        plain && rule.options.is_empty() && !needs_ssl && !names.into_iter().any(|name| name.regex)
     }
 }
 
@@ -171,6 +183,14 @@ mod tests {
             grammar.is_certain(&file.rules[0])
         };
         assert!(certain("hostssl all app 10.0.0.0/8 scram-sha-256", "15"));
+        for regex in [
+            "host all /( 10.0.0.0/8 scram-sha-256",
+            "host all \"/^app\" 10.0.0.0/8 md5",
+            "local /x all trust",
+        ] {
+            assert!(certain(regex, "15"), "a name: {regex}");
+            assert!(!certain(regex, "16") && !certain(regex, "17"), "{regex}");
+        }
         assert!(!certain("hostssl all app 10.0.0.0/8 md5", "9.4"));
         assert!(!certain("hostssl all app 10.0.0.0/8 md5 clientcert=verify-ca", "15"));
         assert!(!certain("host all all all ldap \"ldapurl=ldap://h/dc=x\"", "15"));

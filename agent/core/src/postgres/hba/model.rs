@@ -10,6 +10,8 @@ pub struct Token {
     pub text: String,
     /// Whether it began with a quote, which takes away the meaning of `all`, `replication`, `+role`, ...
     pub quoted: bool,
+    /// Whether it is a regular expression, for names alone.
+    pub regex: bool,
 }
 
 impl Token {

@@ -42,8 +42,8 @@ type Fields = IntoIter<Vec<Token>>;
 fn rule(line: Line, grammar: Grammar) -> Result<Rule, HbaSyntaxError> {
     let mut fields = line.fields.into_iter();
     let kind = connection_type(&one(&mut fields, "", "connection type")?, grammar)?;
-    let databases = many(&mut fields, "database specification")?;
-    let users = many(&mut fields, "role specification")?;
+    let databases = grammar.names(many(&mut fields, "database specification")?);
+    let users = grammar.names(many(&mut fields, "role specification")?);
     let address = match kind {
         ConnType::Local => None,
         _ => Some(address(&mut fields)?),

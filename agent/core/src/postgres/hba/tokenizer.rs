@@ -157,7 +157,11 @@ impl Scanner<'_> {
             return Ok(None);
         }
         let text = String::from_utf8_lossy(&text).into_owned();
-        let token = Token { text, quoted };
+        let token = Token {
+            text,
+            quoted,
+            regex: false,
+        };
         Ok(Some(Word { token, comma }))
     }
 

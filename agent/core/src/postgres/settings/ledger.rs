@@ -107,7 +107,7 @@ impl Ledger {
         self.refused = Some(Refused {
             parameters: attempt.parameters.clone(),
             words: format!(
-                "{UNSEEN_ENDS} starts ended together with their container before the server answered, as for want of memory"
+                "{UNSEEN_ENDS} starts ended together with their container before the server answered, and nobody saw why: the container's runtime knows (out of memory, a node that went down, a container that was stopped)"
             ),
             unseen: true,
             good_failed: false,
@@ -148,6 +148,26 @@ impl Ledger {
         } else if let Some(refused) = &mut self.refused {
             refused.good_failed = true;
         }
+    }
+
+    /// It came up, or was told to read them, and refuses every session with this set, which is as bad as not to start. Whether
+    /// that is news, and there is a set to put in its place.
+    pub fn refuses_sessions(&mut self, parameters: &Parameters, words: &str) -> bool {
+        self.attempt = None;
+        let known = self
+            .refused
+            .as_ref()
+            .is_some_and(|refused| refused.parameters == *parameters);
+        let news = !known && self.good.as_ref().is_some_and(|good| good != parameters);
+        if news {
+            self.refused = Some(Refused {
+                parameters: parameters.clone(),
+                words: words.to_string(),
+                unseen: false,
+                good_failed: false,
+            });
+        }
+        news
     }
 
     /// Somebody stopped it before it answered: that says nothing of the settings.
@@ -199,6 +219,25 @@ mod tests {
         assert_eq!(takes(&ledger, &set(3)), set(3));
         ledger.new_container();
         assert_eq!(takes(&ledger, &set(2)), set(2), "the image may be another");
+    }
+
+    #[test]
+    fn a_set_that_keeps_every_session_out_is_no_better_than_one_that_does_not_start() {
+        for reloaded in [false, true] {
+            let mut ledger = with_good(1);
+            if !reloaded {
+                ledger.begin(&set(2));
+            }
+            assert!(ledger.refuses_sessions(&set(2), "no such library"));
+            assert_eq!(takes(&ledger, &set(2)), set(1));
+            assert!(!ledger.refuses_sessions(&set(2), "no such library"), "known");
+            assert!(!ledger.refuses_sessions(&set(1), "no such library"));
+            assert_eq!(takes(&ledger, &set(2)), set(1), "not the settings' fault alone");
+        }
+        let mut first = Ledger::default();
+        first.begin(&set(2));
+        assert!(!first.refuses_sessions(&set(2), "no such library"));
+        assert_eq!(takes(&first, &set(2)), set(2), "there is nothing to put back");
     }
 
     #[test]

@@ -4,10 +4,12 @@ mod assignments;
 mod blame;
 mod ledger;
 mod overrides;
+mod session_libraries;
 mod trial;
 
 pub use assignments::{assignments, value_of, without};
 pub use blame::blamed;
 pub use ledger::{Choice, Ledger, Parameters, Refused};
 pub use overrides::{Overriding, overridden};
+pub use session_libraries::{SESSION_LIBRARIES, is_about_a_library, is_asked_for, preloaded};
 pub use trial::{Verdict, beside_control, verdict};

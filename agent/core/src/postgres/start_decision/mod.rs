@@ -6,111 +6,28 @@
 
 #[cfg(test)]
 mod histories;
+mod model;
+mod newer_copy;
 #[cfg(test)]
 mod tests;
 
 pub use crate::cluster::directory::DirectoryKind;
 use crate::cluster::topology::Role;
 use crate::process::timeouts;
-use std::time::Duration;
-
-/// The facts about a directory that the decision rests on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Directory {
-    /// What it says it is.
-    pub kind: DirectoryKind,
-    /// "Database system identifier"; the same on every copy of one database. Of a directory that is gone, or has lost what says
-    /// so, the one that its volume remembers.
-    pub system_id: Option<String>,
-    /// The newest timeline it knows of; grows with every promotion.
-    pub timeline: u32,
-}
-
-/// What is known of the pod on the other end of replication.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Partner {
-    /// The topology has none.
-    None,
-    /// It did not answer in time.
-    Silent,
-    /// It answers, and this agent cannot tell what: it may be of a newer version. That is less than silence: whatever it does,
-    /// it does now.
-    NotUnderstood {
-        /// In words.
-        why: String,
-    },
-    /// It answered.
-    Answered {
-        /// Its directory.
-        directory: Directory,
-        /// Whether its server is running writable at this moment.
-        writable: bool,
-    },
-}
-
-/// What to do with this pod's directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// Create an empty database here.
-    Create,
-    /// Copy the partner's database and follow it.
-    Clone,
-    /// Start what is there.
-    Start,
-    /// Make the directory of a coordinator that was taken over from a standby's of the one that took over.
-    Rejoin,
-    /// Ask again later; the text says what is waited for.
-    Wait(String),
-    /// A person must decide.
-    Refuse {
-        /// What is wrong.
-        what: String,
-        /// What to do.
-        remedy: String,
-    },
-}
-
-impl Partner {
-    /// Why its answer cannot be read, if there is such a one.
-    pub fn not_understood(&self) -> Option<&str> {
-        match self {
-            Partner::NotUnderstood { why } => Some(why),
-            _ => None,
-        }
-    }
-}
-
-fn refuse(what: impl Into<String>, remedy: impl Into<String>) -> Decision {
-    Decision::Refuse {
-        what: what.into(),
-        remedy: remedy.into(),
-    }
-}
-
-/// What a pod knows when it decides.
-#[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
-    /// The role that the pod was made for.
-    pub role: Role,
-    /// Its directory.
-    pub own: &'a Directory,
-    /// The pod on the other end of replication.
-    pub partner: &'a Partner,
-    /// That pod's name, for the texts.
-    pub partner_name: &'a str,
-    /// The newest timeline of this database that this pod ever heard of; 0 when of none.
-    pub newest_timeline: u32,
-    /// What its volume holds of a database when the directory is not whole; see [`super::data_directory::judge`].
-    pub remains: Option<&'a str>,
-    /// How long the partner has been asked without a decision.
-    pub asked_for: Duration,
-}
+use model::refuse;
+pub use model::{Decision, Directory, Partner, Question, same_database};
+pub(crate) use newer_copy::holds_newer;
+pub use newer_copy::must_step_down;
+use newer_copy::{newer_there, overtaken, unexamined};
 
 /// Decides. What a pod once heard counts also while nobody is there to repeat it.
 pub fn decide(q: &Question<'_>) -> Decision {
     if q.own.kind == DirectoryKind::Primary {
-        if q.newest_timeline > q.own.timeline {
+        if q.newest_timeline.max(newer_there(q)) > q.own.timeline {
             return overtaken(q);
+        }
+        if let Some(why) = unexamined(q) {
+            return Decision::Wait(why);
         }
         // A partner whose pod starts at the same time answers well within it.
         if *q.partner == Partner::Silent && q.asked_for < timeouts::PARTNER_SILENT {
@@ -130,21 +47,11 @@ pub fn decide(q: &Question<'_>) -> Decision {
     compare(q).withheld(q.own.kind, q.partner.not_understood())
 }
 
-fn overtaken(q: &Question<'_>) -> Decision {
-    refuse(
-        format!(
-            "{} was promoted: this pod has heard of timeline {}, and this directory is on {}; starting it would make two writable copies",
-            q.partner_name, q.newest_timeline, q.own.timeline
-        ),
-        "set this data directory aside (gp-agent hold; mv it; gp-agent resume): the pod then copies the promoted one and follows it; only if this older copy is to be the database from now on, set the newer one aside and remove .gp-agent/newest-timeline here",
-    )
-}
-
 /// By both directories alone.
 fn compare(q: &Question<'_>) -> Decision {
     match q.own.kind {
         DirectoryKind::Absent => absent(q),
-        DirectoryKind::HalfMade => not_whole(q),
+        DirectoryKind::HalfMade | DirectoryKind::Unreadable => not_whole(q),
         DirectoryKind::Standby => standby(q.role, q.own, q.partner, q.partner_name),
         DirectoryKind::Primary => writable(q.role, q.own, q.partner, q.partner_name),
     }
@@ -183,7 +90,7 @@ fn absent(q: &Question<'_>) -> Decision {
                     "bring the lost volume back, or promote the copy (in {name}: pg_ctl promote -D <data directory>); this pod then follows it"
                 ),
             ),
-            DirectoryKind::HalfMade => refuse(
+            DirectoryKind::HalfMade | DirectoryKind::Unreadable => refuse(
                 format!("the volume is empty, and {name} has had this database: what its volume holds is not whole"),
                 format!(
                     "bring the lost volume back, here or in {name} (gp-agent status there says what is missing); no empty database is made in its place"
@@ -208,7 +115,7 @@ fn create(q: &Question<'_>) -> Decision {
 }
 
 /// The one way to an empty database where one has been.
-const BEGIN_ANEW: &str = "only if an empty database is to take its place, move all that is left of it off the volume and remove .gp-agent/database";
+const BEGIN_ANEW: &str = "only if an empty database is to take its place, move all that is left of it off the volumes and remove .gp-agent/database (with storage.wal there is one on each)";
 
 fn had_another(q: &Question<'_>) -> Decision {
     let name = q.partner_name;
@@ -272,15 +179,6 @@ fn writable(role: Role, own: &Directory, partner: &Partner, name: &str) -> Decis
     if directory.kind != DirectoryKind::Primary {
         return Decision::Start;
     }
-    if directory.timeline > own.timeline {
-        return refuse(
-            format!(
-                "{name} was promoted: it is on timeline {}, this directory on {}; starting it would make two writable copies",
-                directory.timeline, own.timeline
-            ),
-            "set this data directory aside (gp-agent hold; mv it; gp-agent resume): the pod then copies the promoted one and follows it",
-        );
-    }
     if directory.timeline == own.timeline && (*writable || !role.is_writable()) {
         return refuse(
             format!(
@@ -293,9 +191,10 @@ fn writable(role: Role, own: &Directory, partner: &Partner, name: &str) -> Decis
     Decision::Start
 }
 
-/// Whether both directories are known to belong to databases with different system identifiers.
+/// Whether both directories are known to belong to databases with different system identifiers. What a pod only remembers, or
+/// has half, is its own trouble, not a reason for this one.
 pub(crate) fn foreign(own: &Directory, other: &Directory) -> bool {
-    matches!((&own.system_id, &other.system_id), (Some(a), Some(b)) if a != b)
+    other.kind.is_whole() && matches!((&own.system_id, &other.system_id), (Some(a), Some(b)) if a != b)
 }
 
 /// Refuses a directory whose database is another one than that of the pod called `name`.
@@ -306,23 +205,8 @@ pub(crate) fn other_database(name: &str) -> Decision {
     )
 }
 
-/// Whether both directories are known to hold the same database.
-pub fn same_database(own: &Directory, other: &Directory) -> bool {
-    own.system_id.is_some() && own.system_id == other.system_id
-}
-
 /// Whether the partner's server runs writable on an older timeline of the same database.
 pub(crate) fn runs_behind(own: &Directory, partner: &Partner) -> bool {
     matches!(partner, Partner::Answered { directory, writable: true }
         if same_database(own, directory) && directory.timeline < own.timeline)
-}
-
-/// While running: whether this server must step down because its partner was promoted to a newer timeline of the same
-/// database, also when that server does not run at the moment. Nothing else is a reason: a foreign directory over there is
-/// that pod's own trouble.
-pub fn must_step_down(own: &Directory, partner: &Partner) -> bool {
-    matches!(partner, Partner::Answered { directory, .. }
-        if directory.kind == DirectoryKind::Primary
-            && same_database(own, directory)
-            && directory.timeline > own.timeline)
 }

@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use std::time::Duration;
 
 /// A decision after the partner had its time to answer, without a memory.
 fn decide(role: Role, own: &Directory, partner: &Partner, partner_name: &str) -> Decision {

@@ -110,7 +110,7 @@ fn place(
         Some(DirectoryKind::HalfMade) if own => {}
         // The copy went on when the tool was lost, and the catalog was not changed any more.
         Some(DirectoryKind::Standby) if own && server.system_id == source.system_id => {}
-        Some(DirectoryKind::Absent | DirectoryKind::HalfMade) => {
+        Some(DirectoryKind::Absent | DirectoryKind::HalfMade | DirectoryKind::Unreadable) => {
             let what = server.remains.as_deref().unwrap_or("its data directory is not whole");
             return Err(Obstacle::person(format!("{pod}: {what}"), aside));
         }

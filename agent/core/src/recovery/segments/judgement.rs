@@ -246,7 +246,7 @@ fn way(pod: &str, pair: &Pair, server: &Server, background: &Background<'_>) -> 
         {
             Ok(Method::Full)
         }
-        Some(DirectoryKind::Absent | DirectoryKind::HalfMade) => {
+        Some(DirectoryKind::Absent | DirectoryKind::HalfMade | DirectoryKind::Unreadable) => {
             let what = server.remains.as_deref().unwrap_or("its data directory is not whole");
             only_full(format!("{pod}: {what}"))
         }

@@ -8,10 +8,12 @@ use crate::lifecycle::pod::paths::run_dir;
 use crate::sys::log::tail::LogTail;
 use crate::sys::process;
 use gp_agent_core::cluster::topology::Role;
+use gp_agent_core::greenplum::creation_state::AttemptLog;
 use gp_agent_core::greenplum::gpinitsystem::Plan;
 use gp_agent_core::greenplum::tool_output::{Line, Progress, Reasons};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::cell::RefCell;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -86,13 +88,43 @@ pub(super) async fn run(pod: &Pod, greenplum: &Greenplum, plan: &Plan, folder: &
 pub(super) fn keep_old_logs(folder: &Path, attempt: u32) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with("gpinitsystem_") && name.ends_with(".log") {
+        if is_log(&path) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
             let kept = folder.join(format!("{name}.before-attempt-{attempt}"));
             std::fs::rename(&path, kept)?;
         }
     }
     Ok(())
+}
+
+/// What the log of the attempt that was begun last tells of it.
+///
+/// # Errors
+/// It is there and cannot be read.
+pub(super) fn log_of_attempt(folder: &Path) -> io::Result<AttemptLog> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(AttemptLog::Missing),
+        Err(error) => return Err(error),
+    };
+    let mut tells = AttemptLog::Missing;
+    for entry in entries {
+        let path = entry?.path();
+        if is_log(&path) {
+            let text = std::fs::read(&path)?;
+            tells = match (tells, AttemptLog::of(&String::from_utf8_lossy(&text))) {
+                (AttemptLog::Started, _) => AttemptLog::Started,
+                (_, tells) => tells,
+            };
+        }
+    }
+    Ok(tells)
+}
+
+/// One of an earlier attempt has another name.
+fn is_log(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with("gpinitsystem_") && name.ends_with(".log")
 }
 
 /// Ends a gpinitsystem that outlived the agent that began it.
@@ -109,5 +141,32 @@ pub(super) fn end_leftovers() {
         if let Some(group) = group {
             let _ = kill_process_group(group, Signal::KILL);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_of_the_last_attempt_counts() {
+        let base = tempfile::tempdir().unwrap();
+        let folder = base.path().join("gpAdminLogs");
+        let tells = || log_of_attempt(&folder).unwrap();
+        assert_eq!(tells(), AttemptLog::Missing);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(
+            folder.join("gpinitsystem_20261201.log"),
+            "x-[INFO]:-Completed restart of Greenplum",
+        )
+        .unwrap();
+        assert_eq!(tells(), AttemptLog::Started);
+        keep_old_logs(&folder, 2).unwrap();
+        assert_eq!(tells(), AttemptLog::Missing);
+        std::fs::write(folder.join("gpinitsystem_20261201.log"), b"begins \xff").unwrap();
+        assert_eq!(tells(), AttemptLog::NotStarted);
+        std::fs::remove_file(folder.join("gpinitsystem_20261201.log")).unwrap();
+        std::fs::create_dir(folder.join("gpinitsystem_20261201.log")).unwrap();
+        assert!(log_of_attempt(&folder).is_err(), "that is no answer");
     }
 }

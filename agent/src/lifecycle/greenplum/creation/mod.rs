@@ -60,12 +60,20 @@ pub(crate) async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
         servers_there(pod, &mut record).await?;
     }
     if broken_off && !whole {
-        // Before anything is told: what does not change is said once.
-        refuse_exhausted(pod, &record)?;
+        // Before anything is told: what does not change is said once. An attempt that ended without a reason was broken off, and
+        // somebody may use what it made.
+        if record.reason.is_some() {
+            refuse_exhausted(pod, &record)?;
+        }
         if let Some(made) = used::by_somebody(pod, greenplum).await? {
             tracing::warn!("somebody has used the cluster whose creation was broken off ({made}): it is kept as it is");
             return servers_there(pod, &mut record).await;
         }
+        if record.reason.is_none() {
+            record.reason = Some("it was broken off".into());
+            record.store(pod)?;
+        }
+        refuse_exhausted(pod, &record)?;
     }
     show_others(pod, "waiting for the names of all peers");
     discovered::all_found(pod).await;
@@ -195,17 +203,21 @@ async fn complete(pod: &Pod) -> bool {
 /// One run of gpinitsystem, from a clean field to a catalog that lists every server.
 async fn attempt(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Result<()> {
     let most = pod.config.borrow().greenplum.attempts;
+    let logs = logs(pod);
+    // Of what is set aside now they say nothing more.
+    if logs.is_dir() {
+        gpinitsystem::keep_old_logs(&logs, record.attempts + 1)
+            .with_context(|| format!("cannot rename old logs in {}", logs.display()))?;
+    }
     if record.state.may_be_cleared() {
         tell(pod, "setting aside what an earlier attempt left");
         remote::clear(pod, pod.topology.members.iter()).await?;
     }
     let locale = remote::preflight(pod, greenplum).await;
     let folder = request_folder(pod)?;
-    let logs = logs(pod);
-    gpinitsystem::keep_old_logs(&logs, record.attempts + 1)
-        .with_context(|| format!("cannot rename old logs in {}", logs.display()))?;
     let plan = plan(pod, greenplum, &folder, &locale).await?;
     record.attempts += 1;
+    record.reason = None;
     record.advance(CreationEvent::AttemptBegins, pod)?;
     tell(
         pod,

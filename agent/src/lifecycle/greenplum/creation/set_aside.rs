@@ -2,6 +2,7 @@
 //! a dated name. Nothing is deleted, and nothing is touched that belongs to a cluster that was created.
 
 use crate::sys::postgres::database_record;
+use crate::sys::postgres::database_record::Keepers;
 use crate::sys::postgres::pidfile;
 use crate::sys::postgres::pidfile::Occupant;
 use crate::sys::postgres::running_tools::at_work;
@@ -47,7 +48,10 @@ pub(crate) async fn clear(
         );
     }
     if seen_coordinator == 0 {
-        database_record::forget(state_dir)?;
+        database_record::forget(&Keepers {
+            state_dir: state_dir.to_path_buf(),
+            wal: None,
+        })?;
     }
     if !exists {
         return Ok(None);

@@ -2,7 +2,8 @@
 //! started it, a while before anybody has written down that it is whole. The coordinator's catalog knows of every table,
 //! database and role, so it alone is asked, also when its server has to be started for that.
 
-use super::verify;
+use super::request::logs;
+use super::{gpinitsystem, verify};
 use crate::engine::Greenplum;
 use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::pidfile;
@@ -22,21 +23,58 @@ const ASK_AGAIN: Duration = Duration::from_millis(300);
 const COMES_UP_WITHIN: Duration = Duration::from_secs(60);
 const ENDS_WITHIN: Duration = Duration::from_secs(20);
 
-/// What somebody made there, in words; `None` when nobody did, or the directory is none that a server could be started on.
+/// What the coordinator says.
+enum Said {
+    /// What somebody made.
+    Made(Vec<String>),
+    /// Nothing; why.
+    Nothing(String),
+}
+
+/// What somebody made there, in words; `None` when nobody did, or when nobody could: the coordinator does not say so, and
+/// gpinitsystem had not come to the start of the cluster.
 ///
 /// # Errors
 /// Nobody can tell.
 pub(super) async fn by_somebody(pod: &Pod, greenplum: &Greenplum) -> Result<Option<String>> {
+    let why = match look(pod, greenplum).await? {
+        Said::Made(made) => return Ok((!made.is_empty()).then(|| made.join(", "))),
+        Said::Nothing(why) => why,
+    };
+    let (folder, dir) = (logs(pod), pod.dir().to_path_buf());
+    let there = move || dir.symlink_metadata().is_ok();
+    let (there, log) = (pod.volume.run(there).await, gpinitsystem::log_of_attempt(&folder));
+    let log = log.with_context(|| {
+        format!(
+            "cannot tell by gpinitsystem's log in {} how far it came",
+            folder.display()
+        )
+    })?;
+    if log.excludes_use(there) {
+        return Ok(None);
+    }
+    bail!(
+        "the creation was broken off after the cluster could be used, and whether somebody has used it cannot be told: {why}; mend that, and it is kept or made anew by itself; only if nobody has used it, move {} and the gpinitsystem_*.log files of {} away, and it is made anew",
+        pod.dir().display(),
+        folder.display()
+    );
+}
+
+async fn look(pod: &Pod, greenplum: &Greenplum) -> Result<Said> {
     if verify::runs(pod) {
         return ask(pod, None).await;
     }
     // What a killed initdb left need not even be readable.
-    let whole = pod
-        .examine()
-        .await
-        .is_ok_and(|examined| examined.directory.kind.is_whole());
-    if !whole {
-        return Ok(None);
+    match pod.examine().await {
+        Ok(examined) if examined.directory.kind.is_whole() => {}
+        Ok(examined) => {
+            let what = examined.remains.unwrap_or_else(|| "there is no data directory".into());
+            return Ok(Said::Nothing(format!("{}: {what}", pod.dir().display())));
+        }
+        Err(error) => {
+            let what = format!("{} cannot be examined: {error}", pod.dir().display());
+            return Ok(Said::Nothing(what));
+        }
     }
     let server = start(pod, greenplum)?;
     let answer = ask(pod, Some(&server)).await;
@@ -45,7 +83,7 @@ pub(super) async fn by_somebody(pod: &Pod, greenplum: &Greenplum) -> Result<Opti
 }
 
 /// Asks until the server answers, or `server` has ended.
-async fn ask(pod: &Pod, server: Option<&Process>) -> Result<Option<String>> {
+async fn ask(pod: &Pod, server: Option<&Process>) -> Result<Said> {
     let mut session = pod.utility_session(ANSWER_WITHIN);
     let begin = Instant::now();
     let ended = async {
@@ -58,7 +96,7 @@ async fn ask(pod: &Pod, server: Option<&Process>) -> Result<Option<String>> {
     loop {
         let answer = tokio::select! {
             answer = session.ask(MADE_BY_SOMEBODY) => answer,
-            () = &mut ended => return Ok(None),
+            () = &mut ended => return Ok(Said::Nothing("its coordinator ended before it answered; its log says why".into())),
         };
         match answer {
             Ok(rows) => {
@@ -66,10 +104,10 @@ async fn ask(pod: &Pod, server: Option<&Process>) -> Result<Option<String>> {
                     .into_iter()
                     .filter_map(|row| row.into_iter().flatten().next())
                     .collect();
-                return Ok((!made.is_empty()).then(|| made.join(", ")));
+                return Ok(Said::Made(made));
             }
-            // initdb had not come to the end.
-            Err(NoAnswer::Refused(_)) => return Ok(None),
+            // One that initdb did not come to the end of, or one that has a trouble of its own.
+            Err(NoAnswer::Refused(words)) => return Ok(Said::Nothing(format!("its coordinator says: {words}"))),
             Err(error) if begin.elapsed() >= COMES_UP_WITHIN => bail!(
                 "the coordinator of a creation that was broken off does not say whether somebody has used it: {error}; stop it (pg_ctl stop -m fast -D {}) to have it looked into anew",
                 pod.dir().display()

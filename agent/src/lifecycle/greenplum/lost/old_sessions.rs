@@ -22,7 +22,7 @@ pub(crate) async fn keep(pod: &Pod) {
     loop {
         let newest = coordinator_timeline::known(pod);
         // The first one that is heard of took nothing over.
-        if known > 0 && newest > known {
+        if !known.is_empty() && newest.newest() > known.newest() {
             end(pod).await;
         }
         known = newest;
@@ -56,7 +56,8 @@ async fn of_others_than_the_coordinator(pod: &Pod) -> Option<String> {
     let Some(CatalogAnswer::Known(catalog)) = catalog::ask(pod).await.best else {
         return None;
     };
-    if !catalog.live || catalog.timeline < coordinator_timeline::known(pod) {
+    let known = coordinator_timeline::known(pod).of(catalog.system_id.as_deref());
+    if !catalog.live || catalog.timeline < known {
         return None;
     }
     let coordinators = pod.topology.members.iter().filter(|m| m.content.is_coordinator());

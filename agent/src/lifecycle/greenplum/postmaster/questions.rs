@@ -7,6 +7,7 @@ use crate::lifecycle::pod::Pod;
 use crate::lifecycle::postmaster::left_behind;
 use gp_agent_core::cluster::catalog::CatalogAnswer;
 use gp_agent_core::cluster::content::ContentId;
+use gp_agent_core::cluster::seen_coordinators::SeenCoordinators;
 use gp_agent_core::greenplum::start_decision::Question;
 use gp_agent_core::postgres::left_behind::gives_way;
 use gp_agent_core::postgres::start_decision::{Directory, Partner};
@@ -18,7 +19,7 @@ pub(crate) struct Answers {
     partner: Partner,
     catalog: Option<CatalogAnswer>,
     not_understood: Option<String>,
-    newest_coordinator: u32,
+    coordinators: SeenCoordinators,
     segments_answered: usize,
     remains: Option<String>,
     memory_lost: Option<String>,
@@ -35,7 +36,8 @@ impl Answers {
             partner: &self.partner,
             partner_name: pod.partner().map_or("nobody", |m| m.pod.as_str()),
             catalog: self.catalog.as_ref(),
-            newest_coordinator: self.newest_coordinator,
+            newest_coordinator: self.coordinators.of(own.system_id.as_deref()),
+            unnamed_coordinator: self.coordinators.unnamed(),
             not_understood: self.not_understood.as_deref(),
             segments_answered: self.segments_answered,
             remains: self.remains.as_deref(),
@@ -81,15 +83,16 @@ pub(super) async fn ask(pod: &Pod) -> Answers {
         }
     };
     let (partner, catalog, segments) = tokio::join!(client::ask(pod), catalog::ask(pod), segments);
-    coordinator_timeline::note(pod, segments.newest).await;
+    // A number alone may be an earlier cluster's, and would go from pod to pod.
+    coordinator_timeline::note(pod, &segments.seen.named()).await;
     let state_dir = pod.state_dir();
     let memory = pod.volume.run(move || coordinator_timeline::read(&state_dir)).await;
     let remembered = coordinator_timeline::known(pod);
     Answers {
         partner,
-        catalog: catalog.best.map(|answer| answer.not_older_than(remembered)),
+        catalog: catalog.best.map(|answer| answer.not_older_than(&remembered)),
         not_understood: catalog.not_understood.or(segments.not_understood),
-        newest_coordinator: segments.newest.max(remembered),
+        coordinators: remembered.and(&segments.seen),
         segments_answered: segments.answered,
         remains: pod.board.read(|s| s.directory.remains.clone()),
         memory_lost: memory.err().map(|e| e.to_string()),

@@ -2,12 +2,13 @@
 //! its own name is never half made. What a killed attempt left is removed when that is proven ([`super::attempt`]), and set
 //! aside otherwise.
 
-use super::{attempt, tablespaces};
+use super::tablespaces;
 use crate::engine::{Clone, Create, Postgres};
 use crate::lifecycle::peers::client;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::settings;
 use crate::lifecycle::status_board::now;
+use crate::sys::postgres::attempt;
 use crate::sys::postgres::database_record::being_made;
 use crate::sys::process;
 use crate::sys::process::Process;

@@ -1,6 +1,5 @@
 //! Plain PostgreSQL: every pod makes its own directory, and asks the pod on the other end of replication before it starts.
 
-mod attempt;
 mod bootstrap;
 pub(crate) mod diverged_wal;
 mod newest_timeline;

@@ -2,6 +2,7 @@
 
 use crate::lifecycle::peers::client;
 use crate::lifecycle::pod::Pod;
+use crate::sys::postgres::data_directory::tablespace_links;
 use anyhow::{Context, Result};
 use gp_agent_core::cluster::status::Tablespace;
 use gp_agent_core::postgres::standby::{Place, place};
@@ -47,12 +48,30 @@ pub(super) async fn provide(pod: &Pod) {
     let Some(partner) = pod.partner() else { return };
     let status = client::status_of(pod, partner).await;
     let listed = status.map(|status| status.tablespaces).unwrap_or_default();
+    let dir = pod.dir().to_path_buf();
     let make = move || {
-        for tablespace in &listed {
+        for tablespace in unlinked(&dir, &listed) {
             make_missing(tablespace);
         }
     };
     pod.volume.run(make).await;
+}
+
+/// Those that this standby has not made yet: the directory that a link leads to held something, and is missed.
+fn unlinked<'a>(dir: &Path, listed: &'a [Tablespace]) -> Vec<&'a Tablespace> {
+    let links = match tablespace_links::all(dir) {
+        Ok(links) => links,
+        Err(error) => {
+            tracing::error!(path = %dir.display(), "cannot read the links of its tablespaces: {error}");
+            return Vec::new();
+        }
+    };
+    let is_linked = |tablespace: &Tablespace| {
+        let location = Path::new(&tablespace.location);
+        // Greenplum's lead to a folder in it.
+        links.iter().any(|link| link.end.starts_with(location))
+    };
+    listed.iter().filter(|tablespace| !is_linked(tablespace)).collect()
 }
 
 fn make_missing(tablespace: &Tablespace) {
@@ -74,6 +93,23 @@ fn make_missing(tablespace: &Tablespace) {
 mod tests {
     use super::*;
     use std::fs;
+
+    #[test]
+    fn a_location_that_was_made_before_is_not_made_again() {
+        let base = tempfile::tempdir().unwrap();
+        let path = |name: &str| base.path().join(name);
+        fs::create_dir_all(path("gpseg0/pg_tblspc")).unwrap();
+        std::os::unix::fs::symlink(path("lost"), path("gpseg0/pg_tblspc/16384")).unwrap();
+        let listed = ["lost", "new"].map(|name| Tablespace {
+            name: name.into(),
+            location: path(name).display().to_string(),
+        });
+        let missing: Vec<&str> = unlinked(&path("gpseg0"), &listed)
+            .iter()
+            .map(|tablespace| tablespace.name.as_str())
+            .collect();
+        assert_eq!(missing, ["new"]);
+    }
 
     #[test]
     fn a_copy_goes_where_nothing_is() {

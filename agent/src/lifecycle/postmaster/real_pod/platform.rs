@@ -60,11 +60,11 @@ impl<'a, E> PodPlatform<'a, E> {
 
     /// Writes down which database this pod has: from then on no empty one is made here.
     async fn remember_database(&self) -> Result<()> {
-        let Some(system_id) = self.pod.board.read(|s| s.directory.system_id.clone()) else {
+        let Some(database) = self.pod.database() else {
             return Ok(());
         };
-        let (state_dir, id) = (self.pod.state_dir(), system_id.clone());
-        let keep = move || database_record::keep(&state_dir, &id);
+        let (keepers, system_id) = (self.pod.keepers(), database.system_id.clone());
+        let keep = move || database_record::keep(&keepers, &database);
         let before = self.pod.volume.run(keep).await;
         if let Some(before) = before.context("cannot write down which database this pod has")? {
             tracing::warn!("the data directory holds database {system_id}; until now this pod had {before}");
@@ -180,6 +180,9 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
         let mended = access::mend(pod).await;
         // Peers ask what the directory is, whether its server may start or not.
         let examined = pod.examine().await;
+        if let Err(error) = &examined {
+            pod.show_unreadable(error).await;
+        }
         mended?;
         let examined = examined.with_context(|| format!("cannot examine {}", dir.display()))?;
         let ours = pod.engine.major_version();

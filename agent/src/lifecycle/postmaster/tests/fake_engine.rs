@@ -252,6 +252,7 @@ impl FakePod {
             segments: vec![segment(0), segment(1)],
             coordinator: "coordinator-0".into(),
             timeline: 1,
+            system_id: None,
             read_at: 1,
             live: true,
         })
@@ -271,6 +272,7 @@ impl FakePod {
             partner_name: "the other",
             catalog: answers.catalog.as_ref(),
             newest_coordinator: 1,
+            unnamed_coordinator: 0,
             not_understood: None,
             segments_answered: 1,
             remains: self.remains().as_deref(),

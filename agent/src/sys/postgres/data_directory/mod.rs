@@ -1,6 +1,9 @@
 //! What a data directory is, from its files.
 
+pub(crate) mod tablespace_links;
+
 use super::database_record;
+use super::database_record::Keepers;
 use super::programs::Tools;
 use crate::sys::text::read_text;
 use gp_agent_core::cluster::directory::DirectoryKind;
@@ -46,9 +49,12 @@ pub(crate) struct Whereabouts {
     pub dir: PathBuf,
     /// The volume.
     pub volume: PathBuf,
-    /// The agent's folder on it.
-    pub state_dir: PathBuf,
+    /// Where the pod's database is remembered.
+    pub keepers: Keepers,
 }
+
+/// Bytes of global/pg_control in every version (PG_CONTROL_FILE_SIZE in pg_control.h).
+const PG_CONTROL_SIZE: u64 = 8192;
 
 /// Examines the directory; [`judge`] says what it is. A standby marker makes it a standby's. An unreadable directory, or where
 /// that matters an unreadable record, is an error, never "absent".
@@ -121,12 +127,16 @@ fn second_look(at: &Whereabouts, first: FirstLook, control: ControlData) -> io::
         remembered: if whole {
             None
         } else {
-            database_record::read(&at.state_dir)?
+            database_record::read(&at.keepers)?
         },
         beside: if whole {
             Vec::new()
         } else {
-            database_record::beside(&at.volume, dir)?
+            [
+                database_record::beside(&at.volume, dir)?,
+                database_record::logs_of(dir, &at.keepers)?,
+            ]
+            .concat()
         },
     };
     let (directory, remains) = judge(&look);
@@ -148,14 +158,44 @@ pub(crate) fn glance(at: &Whereabouts, major: Major) -> DirectoryFacts {
     DirectoryFacts {
         kind: Some(kind),
         version: read_version(&at.dir).ok().flatten().filter(|v| is_version(v)),
-        system_id: database_record::read(&at.state_dir).ok().flatten(),
+        system_id: database_record::read(&at.keepers)
+            .ok()
+            .flatten()
+            .map(|had| had.system_id),
         timeline: Some(newest_history(&at.dir)).filter(|timeline| *timeline > 0),
         ..DirectoryFacts::default()
     }
 }
 
+/// The same of a directory that [`examine`] fails on, where no server runs: what the volume remembers, and the newest timeline
+/// that a promotion left a history file of.
+pub(crate) fn unreadable(at: &Whereabouts, why: &str) -> DirectoryFacts {
+    let had = database_record::read(&at.keepers).ok().flatten();
+    let timeline = had.as_ref().map_or(0, |had| had.timeline).max(newest_history(&at.dir));
+    DirectoryFacts {
+        kind: Some(DirectoryKind::Unreadable),
+        system_id: had.map(|had| had.system_id),
+        timeline: (timeline > 0).then_some(timeline),
+        remains: Some(format!("it cannot be examined: {why}")),
+        ..DirectoryFacts::default()
+    }
+}
+
 async fn control_data(tools: &Tools, dir: &Path, standby: bool) -> io::Result<ControlData> {
-    let text = tools.control_data(dir).await.map_err(io::Error::other)?;
+    let text = match tools.control_data(dir).await {
+        Ok(text) => text,
+        Err(error) => {
+            let file = dir.join("global/pg_control");
+            let size = tokio::task::spawn_blocking(move || file.metadata().map(|meta| meta.len()));
+            return Err(match size.await.map_err(io::Error::other)? {
+                Ok(size) if size != PG_CONTROL_SIZE => {
+                    let what = format!("has {size} bytes instead of {PG_CONTROL_SIZE}");
+                    damaged("global/pg_control", &what, standby)
+                }
+                _ => io::Error::other(error),
+            });
+        }
+    };
     // pg_controldata goes on all the same, with whatever it has read.
     if text.contains("CRC checksum does not match") {
         return Err(damaged("global/pg_control", "does not match its checksum", standby));
@@ -182,7 +222,8 @@ fn place(dir: &Path) -> io::Result<Place> {
     }
     entries.sort();
     let missing = missing_parts(|part| is_there(&dir.join(part)));
-    let missing = missing.iter().map(|part| name_missing(dir, part)).collect();
+    let mut missing: Vec<String> = missing.iter().map(|part| name_missing(dir, part)).collect();
+    missing.extend(tablespace_links::astray(dir)?);
     Ok(Place::Filled { missing, entries })
 }
 

@@ -1,8 +1,13 @@
 //! What looks at a directory without a server.
 
 use super::*;
+use gp_agent_core::postgres::data_directory::Remembered;
 use rustix::fs::{CWD, Mode, mkfifoat};
 use std::fs;
+
+fn keepers(state_dir: PathBuf) -> Keepers {
+    Keepers { state_dir, wal: None }
+}
 
 #[tokio::test]
 async fn an_empty_pg_version_is_named_as_damage_with_what_helps() {
@@ -11,7 +16,7 @@ async fn an_empty_pg_version_is_named_as_damage_with_what_helps() {
     let at = Whereabouts {
         dir: dir.path().into(),
         volume: dir.path().join("none"),
-        state_dir: dir.path().join("none"),
+        keepers: keepers(dir.path().join("none")),
     };
     for content in ["", "\n", "\0\0", "x", "15.1.2"] {
         fs::write(dir.path().join("PG_VERSION"), content).unwrap();
@@ -36,7 +41,7 @@ async fn a_volume_that_does_not_answer_holds_up_nobody_who_has_other_things_to_d
     let at = Whereabouts {
         dir: dir.path().into(),
         volume: dir.path().join("none"),
-        state_dir: dir.path().join("none"),
+        keepers: keepers(dir.path().join("none")),
     };
     let asked = std::time::Duration::from_millis(50);
     assert!(tokio::time::timeout(asked, examine(&tools, &at)).await.is_err());
@@ -50,15 +55,19 @@ fn a_server_that_runs_tells_enough_without_a_program() {
     let at = Whereabouts {
         dir: base.path().join("gpseg0"),
         volume: base.path().into(),
-        state_dir: base.path().join(".gp-agent"),
+        keepers: keepers(base.path().join(".gp-agent")),
     };
     fs::create_dir_all(at.dir.join("pg_wal")).unwrap();
-    fs::create_dir(&at.state_dir).unwrap();
+    fs::create_dir(&at.keepers.state_dir).unwrap();
     fs::write(at.dir.join("PG_VERSION"), "").unwrap();
     assert_eq!(glance(&at, Major::of("15")).version, None, "damaged");
     fs::write(at.dir.join("PG_VERSION"), "15\n").unwrap();
     fs::write(at.dir.join("pg_wal/00000003.history"), "").unwrap();
-    database_record::keep(&at.state_dir, "7").unwrap();
+    let had = Remembered {
+        system_id: "7".into(),
+        timeline: 1,
+    };
+    database_record::keep(&at.keepers, &had).unwrap();
     let facts = glance(&at, Major::of("15"));
     assert_eq!((facts.kind, facts.timeline), (Some(DirectoryKind::Primary), Some(3)));
     assert_eq!((facts.version, facts.system_id), (Some("15".into()), Some("7".into())));

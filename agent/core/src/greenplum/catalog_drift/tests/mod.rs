@@ -28,6 +28,7 @@ pub(crate) fn catalog(rows: &[&str]) -> Catalog {
         segments: rows.iter().map(|text| row(text)).collect(),
         coordinator: "coordinator-0".into(),
         timeline: 1,
+        system_id: None,
         read_at: 100,
         live: true,
     }

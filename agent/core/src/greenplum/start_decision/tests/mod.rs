@@ -62,6 +62,7 @@ fn catalog(a_is_primary: bool, live: bool) -> CatalogAnswer {
         ],
         coordinator: "coordinator-0".into(),
         timeline: 1,
+        system_id: None,
         read_at: 1,
         live,
     })
@@ -75,6 +76,7 @@ fn ask(role: Role, own: &Directory, partner: &Partner, catalog: Option<&CatalogA
         partner_name: "the other",
         catalog,
         newest_coordinator: 0,
+        unnamed_coordinator: 0,
         not_understood: None,
         segments_answered: 0,
         remains: None,
@@ -183,6 +185,7 @@ fn a_cluster_is_created_only_where_nobody_holds_data() {
         partner_name: "nobody",
         catalog: Some(&none),
         newest_coordinator: 1,
+        unnamed_coordinator: 0,
         not_understood: None,
         segments_answered: 1,
         remains: None,
@@ -205,6 +208,7 @@ fn a_lost_coordinator_says_what_its_standby_can_do() {
             partner_name: "coordinator-1",
             catalog: None,
             newest_coordinator: 1,
+            unnamed_coordinator: 0,
             not_understood: None,
             segments_answered: 1,
             remains: None,
@@ -238,6 +242,7 @@ fn an_old_coordinator_is_fenced() {
         partner_name: "coordinator-1",
         catalog: None,
         newest_coordinator: 2,
+        unnamed_coordinator: 0,
         not_understood: None,
         segments_answered: 1,
         remains: None,
@@ -250,6 +255,12 @@ fn an_old_coordinator_is_fenced() {
     question.newest_coordinator = 1;
     assert_eq!(decide(&question), Decision::Start);
     assert!(must_step_down(&question).is_none());
+    question.unnamed_coordinator = 2;
+    assert!(waits(&decide(&question)), "whose it is, nobody says");
+    assert!(must_step_down(&question).is_none());
+    question.record = true;
+    assert_eq!(decide(&question), Decision::Start, "the record knows better");
+    (question.record, question.unnamed_coordinator) = (false, 0);
     question.segments_answered = 0;
     question.asked_for = Duration::from_secs(3600);
     assert!(waits(&decide(&question)), "silence of everybody is no permission");
@@ -282,6 +293,7 @@ fn a_foreign_directory_over_there_stops_no_coordinator() {
             partner_name: "coordinator-1",
             catalog: None,
             newest_coordinator: 1,
+            unnamed_coordinator: 0,
             not_understood: None,
             segments_answered: 1,
             remains: None,
@@ -307,6 +319,7 @@ fn a_running_primary_steps_down_for_a_live_catalog_alone() {
             partner_name: "segment-b-0",
             catalog: Some(catalog),
             newest_coordinator: 0,
+            unnamed_coordinator: 0,
             not_understood: None,
             segments_answered: 1,
             remains: None,

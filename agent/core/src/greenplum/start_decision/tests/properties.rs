@@ -62,6 +62,7 @@ proptest! {
             partner_name: "x",
             catalog: catalog.as_ref(),
             newest_coordinator: newest,
+            unnamed_coordinator: 0,
             not_understood: None,
             segments_answered: 1,
             remains: None,

@@ -171,7 +171,11 @@ pub(super) fn name_matches(pattern: &str, name: &str) -> bool {
     }
 }
 
+/// Whom a regular expression takes is the server's to say: it is no name, and the line has a finding of its own.
 fn database_matches(token: &Token, client: &Client) -> bool {
+    if token.regex {
+        return false;
+    }
     let Database::Named(name) = &client.database else {
         return token.is_keyword("replication");
     };
@@ -186,6 +190,9 @@ fn database_matches(token: &Token, client: &Client) -> bool {
 }
 
 fn user_matches(token: &Token, client: &Client) -> bool {
+    if token.regex {
+        return false;
+    }
     if !token.quoted {
         if let Some(role) = token.text.strip_prefix('+') {
             return client.roles.contains(role);

@@ -118,17 +118,20 @@ impl<'a> Proof<'a> {
                 "let gp-agent write its block, or restore the file",
             ));
         }
-        let has_slash = |rule: &&Rule| {
+        for rule in &file.rules {
             let mut words = rule.databases.iter().chain(&rule.users);
-            words.any(|word| word.text.starts_with('/'))
-        };
-        for rule in file.rules.iter().filter(has_slash) {
-            self.findings.push(Finding::warning(
-                Area::Hba,
-                subject(rule.line),
-                "a word that starts with \"/\" is a name here and before PostgreSQL 16, and a regular expression since",
-                "write the names themselves",
-            ));
+            let Some(word) = words.find(|word| word.text.starts_with('/')) else {
+                continue;
+            };
+            let what = match word.regex {
+                true => {
+                    "a word that starts with \"/\" is a regular expression: whom the line admits or rejects cannot be proved"
+                }
+                false => "a word that starts with \"/\" is a name before PostgreSQL 16, and a regular expression since",
+            };
+            let remedy = "write the names themselves";
+            self.findings
+                .push(Finding::warning(Area::Hba, subject(rule.line), what, remedy));
         }
     }
 

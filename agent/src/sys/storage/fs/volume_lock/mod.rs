@@ -11,7 +11,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The agent's own directory on a volume.
-const STATE_DIR: &str = ".gp-agent";
+pub(crate) const STATE_DIR: &str = ".gp-agent";
 
 /// The longest holder line that is read back, in bytes.
 const LONGEST: usize = 512;

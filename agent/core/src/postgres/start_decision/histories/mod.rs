@@ -1,74 +1,14 @@
-//! Any history of two pods and their volumes: no empty database is ever made where one was.
+//! Any history of two pods and their volumes: no empty database is ever made where one was, and no copy serves that is older
+//! than one that the other pod has, whole or not, or that this volume has heard of.
 
-use super::{Decision, DirectoryKind, Partner, Question, decide};
+mod volume;
+
+use super::{Decision, Directory, Partner, Question, decide, same_database};
 use crate::cluster::topology::Role;
-use crate::postgres::control_data::ControlData;
-use crate::postgres::data_directory::{Look, Place, judge, missing_parts};
+use crate::postgres::data_directory::judge;
 use crate::process::timeouts;
 use proptest::prelude::*;
-
-/// A data directory: its database, timeline, marker, and what it has lost.
-#[derive(Clone, Debug, PartialEq)]
-struct Data {
-    id: u32,
-    timeline: u32,
-    standby: bool,
-    lost: Vec<&'static str>,
-}
-
-/// What is on a volume, and what the world knows of it.
-#[derive(Clone, Debug, Default)]
-struct Volume {
-    place: Option<Data>,
-    emptied: bool,
-    beside: Vec<Data>,
-    record: Option<u32>,
-    /// A server ran on it once.
-    served: bool,
-    /// Somebody removed the record by hand.
-    record_removed: bool,
-}
-
-impl Volume {
-    fn look(&self) -> Look {
-        let place = match &self.place {
-            None if self.emptied => Place::Empty,
-            None => Place::Nothing,
-            Some(data) => Place::Filled {
-                missing: missing_parts(|name| !data.lost.contains(&name))
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect(),
-                entries: vec!["some".into()],
-            },
-        };
-        let readable = self
-            .place
-            .as_ref()
-            .filter(|data| !data.lost.contains(&"global/pg_control"));
-        Look {
-            place,
-            standby: self.place.as_ref().is_some_and(|data| data.standby),
-            control: ControlData {
-                system_id: readable.map(|data| data.id.to_string()),
-                timeline: readable.map(|data| data.timeline),
-                state: None,
-                checkpoint: None,
-                required: Vec::new(),
-                wal_page: None,
-            },
-            newest_history: 0,
-            remembered: self.record.map(|id| id.to_string()),
-            beside: self.beside.iter().map(|data| data.id.to_string()).collect(),
-        }
-    }
-
-    /// What a look of any kind would find of a database that was used here.
-    fn leaves_traces(&self) -> bool {
-        let unknown = self.record_removed && self.place.is_none() && self.beside.is_empty();
-        self.served && !unknown
-    }
-}
+use volume::{Data, Volume};
 
 #[derive(Debug)]
 struct World {
@@ -87,6 +27,7 @@ enum Happening {
     Agent(usize, u8),
     Crash(usize),
     Lose(usize, usize),
+    Damage(usize),
     RemoveRecord(usize),
     MoveAside(usize),
     MoveBack(usize),
@@ -126,14 +67,10 @@ impl World {
         self.runs[i] && self.volumes[i].place.as_ref().is_some_and(|data| !data.standby)
     }
 
-    /// What the other pod's status says; what it remembers counts as what is left.
+    /// What the other pod's status says.
     fn partner(&self, i: usize) -> Partner {
         let other = 1 - i;
-        let (mut directory, remains) = judge(&self.volumes[other].look());
-        if remains.is_some() {
-            directory.kind = DirectoryKind::HalfMade;
-            directory.system_id = None;
-        }
+        let (directory, _) = self.volumes[other].told();
         match self.silent {
             true => Partner::Silent,
             false => Partner::Answered {
@@ -144,16 +81,18 @@ impl World {
     }
 
     fn agent(&mut self, i: usize, steps: u8) {
-        if self.runs[i] {
+        let damaged = self.volumes[i].place.as_ref().is_some_and(|data| data.damaged);
+        if self.runs[i] || damaged {
             return;
         }
         let (own, remains) = judge(&self.volumes[i].look());
+        let partner = self.partner(i);
         let decision = decide(&Question {
             role: ROLES[i],
             own: &own,
-            partner: &self.partner(i),
+            partner: &partner,
             partner_name: "the other",
-            newest_timeline: 0,
+            newest_timeline: self.hear(i, &own, &partner),
             remains: remains.as_deref(),
             asked_for: timeouts::PARTNER_SILENT,
         });
@@ -163,6 +102,23 @@ impl World {
             Decision::Start => self.start(i, steps),
             _ => {}
         }
+    }
+
+    /// The memory of `newest_timeline`.
+    fn hear(&mut self, i: usize, own: &Directory, partner: &Partner) -> u32 {
+        let Some(id) = own.system_id.as_ref().and_then(|id| id.parse().ok()) else {
+            return 0;
+        };
+        let known = self.volumes[i].newest.filter(|(of, _)| *of == id);
+        let known = known.map_or(0, |(_, timeline)| timeline);
+        let heard = match partner {
+            Partner::Answered { directory, .. } if same_database(own, directory) => directory.timeline,
+            _ => 0,
+        };
+        if heard > known {
+            self.volumes[i].newest = Some((id, heard));
+        }
+        known.max(heard)
     }
 
     fn create(&mut self, i: usize, steps: u8) {
@@ -185,7 +141,7 @@ impl World {
             .filter(|_| self.writable(1 - i) && steps > 0);
         if let Some(source) = source {
             assert!(
-                self.volumes[i].record.is_none_or(|id| id == source.id),
+                self.volumes[i].record.is_none_or(|(id, _)| id == source.id),
                 "another database: {self:#?}"
             );
             self.made(i, source.id, source.timeline, true);
@@ -199,20 +155,39 @@ impl World {
             timeline,
             standby,
             lost: Vec::new(),
+            damaged: false,
         });
     }
 
     /// What the pod has is written down before it serves.
     fn start(&mut self, i: usize, steps: u8) {
+        self.is_newest(i);
         let volume = &mut self.volumes[i];
         if steps > 0 {
-            volume.record = volume.place.as_ref().map(|data| data.id);
+            volume.record = volume.place.as_ref().map(|data| (data.id, data.timeline));
             volume.record_removed = false;
         }
         if steps > 1 {
             volume.served = true;
             self.runs[i] = true;
         }
+    }
+
+    /// Nothing that would take writes is older than what the other pod can tell of, or this one has heard of.
+    fn is_newest(&self, i: usize) {
+        let Some(data) = self.volumes[i].place.as_ref().filter(|data| !data.standby) else {
+            return;
+        };
+        let heard = self.volumes[i].newest.filter(|(id, _)| *id == data.id);
+        let heard = heard.map_or(0, |(_, timeline)| timeline);
+        let there = match self.silent {
+            true => 0,
+            false => self.volumes[1 - i].newest_of(data.id),
+        };
+        assert!(
+            heard.max(there) <= data.timeline,
+            "pod {i} serves an old copy: {self:#?}"
+        );
     }
 
     fn happen(&mut self, happening: Happening) {
@@ -224,10 +199,15 @@ impl World {
                 let runs = self.runs[i];
                 if let Some(data) = self.volumes[i].place.as_mut().filter(|data| runs && data.standby) {
                     (data.standby, data.timeline) = (false, data.timeline + 1);
+                    // The monitor writes it down.
+                    let promoted = (data.id, data.timeline);
+                    let record = &mut self.volumes[i].record;
+                    *record = record.map(|known| if known.0 == promoted.0 { promoted } else { known });
                 }
             }
             // The others happen while no server runs.
             Lose(i, _)
+            | Damage(i)
             | RemoveRecord(i)
             | MoveAside(i)
             | MoveBack(i)
@@ -240,6 +220,7 @@ impl World {
                 .place
                 .iter_mut()
                 .for_each(|data| data.lost.push(LOSABLE[part])),
+            Damage(i) => self.volumes[i].place.iter_mut().for_each(|data| data.damaged = true),
             RemoveRecord(i) => (self.volumes[i].record, self.volumes[i].record_removed) = (None, true),
             MoveAside(i) => {
                 let data = self.volumes[i].place.take();
@@ -271,6 +252,7 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
         12 => (pod(), 0u8..3).prop_map(|(i, steps)| Agent(i, steps)),
         2 => pod().prop_map(Crash),
         2 => (pod(), 0..LOSABLE.len()).prop_map(|(i, part)| Lose(i, part)),
+        1 => pod().prop_map(Damage),
         1 => pod().prop_map(RemoveRecord),
         1 => pod().prop_map(MoveAside),
         1 => pod().prop_map(MoveBack),
@@ -278,7 +260,7 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
         1 => pod().prop_map(Empty),
         1 => pod().prop_map(SwapVolume),
         1 => pod().prop_map(SwapBack),
-        1 => pod().prop_map(Promote),
+        2 => pod().prop_map(Promote),
         1 => any::<bool>().prop_map(Silence),
     ];
     proptest::collection::vec(happening, 0..60)
@@ -289,9 +271,10 @@ proptest! {
 
     /// Files lost, directories moved, volumes swapped and emptied, records removed, agents killed at every step: where a
     /// server ever ran, and where its partner's did, no empty database is made while anything says so, and no copy is laid
-    /// over anything or in the place of another database.
+    /// over anything or in the place of another database. No old primary starts beside a newer copy that anything tells of, be
+    /// that damaged, half gone or remembered.
     #[test]
-    fn no_history_ends_in_an_empty_database_where_one_was(happenings in happenings()) {
+    fn no_history_ends_in_an_empty_or_an_old_database_where_one_was(happenings in happenings()) {
         let mut world = World::new();
         for happening in happenings {
             world.happen(happening);

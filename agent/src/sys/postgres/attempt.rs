@@ -38,7 +38,7 @@ fn file(state_dir: &Path) -> PathBuf {
 ///
 /// # Errors
 /// A directory cannot be made, or is not empty, or the record cannot be written.
-pub(super) fn begin(state_dir: &Path, making: &Path, beside: &[PathBuf]) -> Result<()> {
+pub(crate) fn begin(state_dir: &Path, making: &Path, beside: &[PathBuf]) -> Result<()> {
     let mut made = Vec::new();
     let written = begin_with(state_dir, making, beside, &mut made);
     if written.is_err() {
@@ -89,7 +89,7 @@ fn make(path: &Path) -> io::Result<Folder> {
 ///
 /// # Errors
 /// The record cannot be removed.
-pub(super) fn finish(state_dir: &Path) -> io::Result<()> {
+pub(crate) fn finish(state_dir: &Path) -> io::Result<()> {
     remove_if_there(&file(state_dir)).map(drop)
 }
 
@@ -98,7 +98,7 @@ pub(super) fn finish(state_dir: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// Something cannot be removed; the next call goes on with it.
-pub(super) fn discard(state_dir: &Path, making: &Path) -> Result<bool> {
+pub(crate) fn discard(state_dir: &Path, making: &Path) -> Result<bool> {
     let Some(record) = read(state_dir) else {
         return Ok(false);
     };
@@ -112,6 +112,13 @@ pub(super) fn discard(state_dir: &Path, making: &Path) -> Result<bool> {
     std::fs::remove_dir_all(making).with_context(|| format!("cannot remove {}", making.display()))?;
     finish(state_dir)?;
     Ok(true)
+}
+
+/// What an attempt made outside its directory, by the record; nothing when there is none.
+pub(crate) fn beside(state_dir: &Path) -> Vec<PathBuf> {
+    let beside = read(state_dir).map(|record| record.beside).unwrap_or_default();
+    let made = beside.into_iter().filter(is_same);
+    made.map(|folder| folder.path).collect()
 }
 
 /// A damaged record proves nothing.
@@ -180,7 +187,10 @@ mod tests {
         let volume = Volume::new();
         volume.killed();
         fs::write(volume.path("ts/a person's"), "").unwrap();
+        let made = ["wal", "ts", "far/ts"].map(|name| volume.path(name));
+        assert_eq!(beside(&volume.path("state")), made);
         assert!(volume.discard());
+        assert_eq!(beside(&volume.path("state")), Vec::<PathBuf>::new());
         for gone in ["d.making", "wal", "far/ts", "ts/PG_15_202209061", "state/making"] {
             assert!(!volume.path(gone).exists(), "{gone}");
         }

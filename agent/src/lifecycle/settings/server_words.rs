@@ -1,0 +1,82 @@
+//! What the server itself says of its settings.
+
+use super::start_record;
+use crate::lifecycle::pod::Pod;
+use crate::sys::postgres::session::{NoAnswer, Session};
+use gp_agent_core::cluster::state::Event;
+use gp_agent_core::finding::{Area, Finding, FindingSource};
+use gp_agent_core::postgres::settings::{is_about_a_library, is_asked_for};
+use std::sync::Arc;
+
+/// What the server itself says of its files: lines it could not read, parameters that wait for a restart.
+pub(super) async fn ask(pod: &Arc<Pod>, session: &mut Session) {
+    // A session that is kept goes on where no new one gets in.
+    session.close();
+    let rows = match session.ask(pod.engine.settings_sql()).await {
+        Ok(rows) => rows,
+        Err(NoAnswer::Refused(words)) => return refuses_sessions(pod, words).await,
+        Err(_) => return,
+    };
+    let cell = |row: &[Option<String>], i: usize| row.get(i).cloned().flatten().unwrap_or_default();
+    let tagged = |tag: &'static str| rows.iter().filter(move |row| cell(row, 0) == tag);
+    let pending: Vec<String> = tagged("pending").map(|row| cell(row, 1)).collect();
+    let mut findings: Vec<Finding> = tagged("hba")
+        .map(|row| {
+            Finding::error(
+                Area::Hba,
+                format!("{}:{}", pod.dir().join("pg_hba.conf").display(), cell(row, 1)),
+                format!(
+                    "PostgreSQL cannot read the line ({}) and keeps using the file as it was before",
+                    cell(row, 2)
+                ),
+                "mend the line; if it is one of hba.extra, mend cluster.yaml",
+            )
+        })
+        .collect();
+    findings.extend(tagged("file").map(|row| {
+        Finding::error(
+            Area::Postgres,
+            format!("parameter {}", cell(row, 1)),
+            cell(row, 2),
+            "mend `parameters` in cluster.yaml",
+        )
+    }));
+    if !pending.is_empty() {
+        findings.push(Finding::warning(
+            Area::Postgres,
+            pending.join(", "),
+            "changed in the configuration, but takes effect only after a restart of the postmaster",
+            "restart the pod when convenient",
+        ));
+    }
+    pod.board.findings(FindingSource::Server, findings);
+    pod.board.on(Event::PendingRestart(pending));
+}
+
+/// With what is loaded into every session, all are shut out, and a statement can undo nothing. What the parameters have done is
+/// taken back at once.
+async fn refuses_sessions(pod: &Arc<Pod>, words: String) {
+    let finding = Finding::error(
+        Area::Postgres,
+        "sessions",
+        format!("the server refuses every new session: {words}"),
+        format!(
+            "mend session_preload_libraries or local_preload_libraries in `parameters`; what ALTER SYSTEM wrote is removed by hand from {} (then pg_ctl reload -D {})",
+            pod.dir().join("postgresql.auto.conf").display(),
+            pod.dir().display()
+        ),
+    );
+    let about_a_library = is_about_a_library(&words);
+    pod.board.findings(
+        FindingSource::Server,
+        about_a_library.then_some(finding).into_iter().collect(),
+    );
+    let wanted = pod.config.borrow().parameters.clone();
+    // What somebody else had loaded is no fault of theirs.
+    if about_a_library && is_asked_for(&words, &wanted) {
+        let words = format!("it refused every session: {words}");
+        if start_record::refuses_sessions(pod, wanted, words).await {
+            pod.settings_changed.notify_one();
+        }
+    }
+}
