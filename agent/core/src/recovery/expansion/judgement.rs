@@ -191,10 +191,12 @@ fn empty(new: &NewServer, b: &Background<'_>) -> Result<(), Obstacle> {
             let what = server.remains.as_deref().unwrap_or_default();
             Err(Obstacle::person(format!("{pod}: {what}"), aside))
         }
-        Some(DirectoryKind::HalfMade | DirectoryKind::Primary | DirectoryKind::Standby) => Err(Obstacle::person(
-            format!("{pod} has a database at {dir}, and the catalog does not list it"),
-            aside,
-        )),
+        Some(DirectoryKind::HalfMade | DirectoryKind::Unreadable | DirectoryKind::Primary | DirectoryKind::Standby) => {
+            Err(Obstacle::person(
+                format!("{pod} has a database at {dir}, and the catalog does not list it"),
+                aside,
+            ))
+        }
     }
 }
 
