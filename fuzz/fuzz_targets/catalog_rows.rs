@@ -15,7 +15,8 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         role_changes::of(&rows, &segments);
     }
     sizes::of(&rows);
-    damage::of(&rows);
+    let pages = damage::highest(&Default::default(), &rows);
+    assert_eq!(damage::highest(&pages, &rows), pages);
     replay_lag::of(&rows);
     Observation::from_rows(&rows);
 });
