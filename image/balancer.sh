@@ -32,18 +32,25 @@ divide_subnet() {
     export GP_SUBNET GP_POD_RANGE GP_BALANCER_ADDRESS
 }
 
+# Its subnet of IPv4, beside which there may be one of IPv6, and the range within that containers are given addresses of: an engine
+# that was given none says nothing, or "invalid Prefix".
+ranges_of_network() {
+    docker_ network inspect --format '{{range .IPAM.Config}}{{println .Subnet .IPRange}}{{end}}' "$NETWORK" 2>/dev/null |
+        grep -m 1 '^[0-9.]*/'
+}
+
 # Pods trust each other by address, and lines with an address in pg_hba.conf or /etc/hosts can outlive a pod's: the balancer,
 # which brings clients from outside, must never get one that was a pod's. So pods have one half of the network, and the
 # balancer the last address of the other one. Docker chooses the subnet, once, so that it is nobody else's.
 choose_network() {
     local subnet range
-    read -r subnet range < <(docker_ network inspect --format '{{range .IPAM.Config}}{{.Subnet}} {{.IPRange}}{{end}}' \
-        "$NETWORK" 2>/dev/null) || true
+    read -r subnet range < <(ranges_of_network) || true
     if [[ -z $subnet ]]; then
         quietly docker_ network create "$NETWORK" || die "Docker has no subnet for the network $NETWORK (see above)"
-        subnet=$(docker_ network inspect --format '{{range .IPAM.Config}}{{.Subnet}}{{end}}' "$NETWORK")
+        read -r subnet range < <(ranges_of_network) || true
         quietly docker_ network rm "$NETWORK" || die "the network $NETWORK could not be made (see above)"
-    elif [[ -z $range ]]; then
+        [[ -n $subnet ]] || die "Docker gives the network $NETWORK no subnet of IPv4, which the balancer's address is taken from"
+    elif [[ $range != */* ]]; then
         take_down="the network gets an address for the balancer"
     fi
     GP_SUBNET=$subnet
