@@ -1,7 +1,7 @@
 //! Runs of gpexpand, and what has to be made good before one.
 
 use super::expansion_facts::input;
-use super::runs::{Work, failure};
+use super::runs::{Work, alone, failure};
 use super::spread;
 use crate::engine::Greenplum;
 use crate::lifecycle::greenplum::creation::remote;
@@ -26,6 +26,7 @@ pub(super) fn run<'a>(pod: &'a Pod, greenplum: &'a Greenplum, run: Run) -> Work<
 }
 
 async fn carry_out(pod: &Pod, greenplum: &Greenplum, run: &Run) -> Result<()> {
+    alone(pod, "gpexpand").await?;
     forget_pid(pod).await?;
     match run.task {
         Task::FinishCatalog => return finish_catalog(pod).await,
@@ -55,6 +56,7 @@ async fn carry_out(pod: &Pod, greenplum: &Greenplum, run: &Run) -> Result<()> {
             _ => COPIES_WITHIN,
         },
     };
+    alone(pod, "gpexpand").await?;
     tool::call(pod, greenplum, call).await
 }
 

@@ -4,6 +4,7 @@ use crate::lifecycle::pod::Pod;
 use crate::sys::greenplum::expansion_files;
 use crate::sys::postgres::session::{NoAnswer, Session};
 use gp_agent_core::cluster::catalog::Catalog;
+use gp_agent_core::cluster::peer_error::PeerFailure;
 use gp_agent_core::cluster::report::PodReport;
 use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::cluster::topology::Member;
@@ -100,10 +101,12 @@ pub(super) fn places(pod: &Pod, reports: &[PodReport]) -> Vec<Place> {
     let own = Place {
         pod: Some(pod.me.pod.clone()),
         server: Some(server(&pod.board.snapshot())),
+        unclear: false,
     };
     let others = reports.iter().map(|report| Place {
         pod: Some(report.pod.clone()),
         server: report.status.as_ref().map(|report| server(&report.status)),
+        unclear: report.failure == Some(PeerFailure::NotUnderstood),
     });
     std::iter::once(own).chain(others).collect()
 }

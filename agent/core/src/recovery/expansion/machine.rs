@@ -21,6 +21,8 @@ pub(super) struct Work {
     pub began: u64,
     /// Tables that were spread as it began.
     pub done: u64,
+    /// The agent ended it, so that something else goes first.
+    pub cut: bool,
     /// When it ended, and what it said of a failure.
     pub ended: Option<(u64, Option<String>)>,
 }
@@ -222,9 +224,23 @@ impl Expansion {
             run: run.clone(),
             began: now,
             done: self.schema.as_ref().map_or(0, |schema| schema.done),
+            cut: false,
             ended: None,
         });
         run
+    }
+
+    /// Whether tables are being spread: that is taken up again where it was, at any time.
+    pub(in crate::recovery) fn is_spreading(&self) -> bool {
+        let goes_on = self.work.as_ref().filter(|work| work.ended.is_none());
+        goes_on.is_some_and(|work| work.run.task == Task::Redistribute)
+    }
+
+    /// The agent ends the run that goes on.
+    pub(in crate::recovery) fn cut(&mut self) {
+        if let Some(work) = &mut self.work {
+            work.cut = true;
+        }
     }
 
     /// The run has ended; with words where it says that it failed.
@@ -258,6 +274,10 @@ impl Expansion {
     /// # Errors
     /// Why it cannot be done now.
     pub(in crate::recovery) fn ask(&mut self, evidence: &Evidence, moment: Moment) -> Result<String, String> {
+        let new = !evidence.expanding.new.is_empty();
+        if evidence.expanding.found.is_none() && (new || self.is_open()) {
+            return Err("the coordinator does not say now what gpexpand has left; ask again".into());
+        }
         self.wish = Some(moment.now);
         let Some(run) = self.next(evidence, moment) else {
             self.wish = None;

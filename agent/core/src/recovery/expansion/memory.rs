@@ -55,7 +55,6 @@ impl ExpansionMemory {
         for run in &mut self.runs {
             run.at = run.at.min(now);
         }
-        self.changed = self.changed.min(now);
         self
     }
 
@@ -75,12 +74,19 @@ impl ExpansionMemory {
         }
     }
 
+    /// Later than whatever was told before, also by a pod whose clock is ahead.
+    fn touch(&mut self, now: u64) {
+        self.changed = now.max(self.changed + 1);
+    }
+
     pub(super) fn begin(&mut self, task: Task, contents: &[ContentId], now: u64) {
-        self.changed = now;
+        self.touch(now);
         if task == Task::SetUp {
             self.began = Some(now);
             self.contents = contents.to_vec();
         }
+        // Where the memory was lost, what gpexpand has left here is the agent's all the same.
+        self.began.get_or_insert(now);
         self.runs.retain(|run| run.at + DAY > now);
         let surplus = self.runs.len().saturating_sub(KEPT);
         self.runs.drain(..surplus);
@@ -92,7 +98,7 @@ impl ExpansionMemory {
     pub(super) fn end(&mut self, outcome: Outcome, now: u64) {
         if let Some(last) = self.runs.last_mut().filter(|last| last.outcome == Outcome::UnderWay) {
             last.outcome = outcome;
-            self.changed = now;
+            self.touch(now);
         }
     }
 
@@ -106,7 +112,7 @@ impl ExpansionMemory {
         if self.began.take().is_some() {
             self.contents.clear();
             self.released = false;
-            self.changed = now;
+            self.touch(now);
         }
     }
 

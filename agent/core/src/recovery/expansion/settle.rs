@@ -32,6 +32,7 @@ impl Expansion {
             run,
             began,
             done,
+            cut,
             ended: Some((_, failure)),
         }) = &self.work
         else {
@@ -46,6 +47,11 @@ impl Expansion {
                 self.memory.end(Outcome::Recovered, now);
             }
             false => {
+                if *cut {
+                    self.memory.end(Outcome::BrokenOff, now);
+                    self.work = None;
+                    return Vec::new();
+                }
                 self.counts.failed += 1;
                 let silent = || "gpexpand has ended, and nothing has changed".into();
                 let why = failure.clone().unwrap_or_else(silent);

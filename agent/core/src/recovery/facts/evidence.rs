@@ -6,6 +6,7 @@ use super::server::{Place, Server};
 use crate::cluster::catalog::{Catalog, CatalogRole, Segment};
 use crate::cluster::content::ContentId;
 use crate::cluster::pairing::Pairing;
+use crate::cluster::peer_error::PeerFailure;
 use crate::cluster::report::PodReport;
 use crate::cluster::topology::{Role, Topology};
 use crate::recovery::expansion::facts::{Expanding, NewServer, new_members};
@@ -116,8 +117,12 @@ impl Evidence {
         };
         let place = |row: &Segment| {
             let pod = pairing.member_of(row).map(|member| member.pod.clone());
-            let server = pod.as_deref().and_then(|pod| server(pod, row.content));
-            Place { pod, server }
+            let report = pod.as_deref().and_then(|pod| reports.get(pod));
+            Place {
+                server: pod.as_deref().and_then(|pod| server(pod, row.content)),
+                unclear: report.is_some_and(|report| report.failure == Some(PeerFailure::NotUnderstood)),
+                pod,
+            }
         };
         let rows: Vec<Segment> = catalog
             .segments

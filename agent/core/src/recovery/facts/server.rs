@@ -13,6 +13,8 @@ pub struct Place {
     pub pod: Option<String>,
     /// What its agent says, if it answers and is understood.
     pub server: Option<Server>,
+    /// It answers, and is not understood.
+    pub unclear: bool,
 }
 
 /// What matters of a pod's status.

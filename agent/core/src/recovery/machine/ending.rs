@@ -9,6 +9,8 @@ use crate::recovery::facts::evidence::{Evidence, Pair};
 const DOUBTFUL_SECONDS: u64 = 30;
 /// So long none of the servers that it works on may answer.
 const STUCK_SECONDS: u64 = 300;
+/// So long a segment is down while tables are spread, which may take days.
+const DOWN_SECONDS: u64 = 300;
 
 impl Recovery {
     /// Why the tool that runs has to end, in words.
@@ -20,6 +22,10 @@ impl Recovery {
         let lost = evidence.circumstances.lost_role;
         if lost == Some(LostRole::Elsewhere) {
             return Some("another pod has the coordinator's role".into());
+        }
+        if self.expansion.is_spreading() && self.has_long_been_down(evidence, now) {
+            self.expansion.cut();
+            return Some("a segment is down, and is brought back before more tables are spread".into());
         }
         let stuck = self.work.as_ref().is_some_and(|work| is_stuck(work, evidence));
         let since = |known: Option<u64>, holds: bool| holds.then(|| known.unwrap_or(now));
@@ -44,10 +50,25 @@ impl Recovery {
     }
 }
 
+impl Recovery {
+    /// Whether one of the catalog's segments is down that has been so for a while.
+    fn has_long_been_down(&self, evidence: &Evidence, now: u64) -> bool {
+        let mut listed = evidence.down.iter().filter(|pair| pair.listed);
+        listed.any(|pair| {
+            let since = self.down_since.get(&pair.row.content);
+            since.is_some_and(|at| now.saturating_sub(*at) >= DOWN_SECONDS)
+        })
+    }
+}
+
 /// Whether nothing that it works on, and is not up yet, can be worked on.
 fn is_stuck(work: &Work, evidence: &Evidence) -> bool {
     let of_it = |pair: &&Pair| work.run.has(pair.row.content);
     let mut down = evidence.down.iter().filter(of_it).peekable();
-    let away = |pair: &Pair| pair.target.server.as_ref().is_none_or(|server| server.hung);
+    // An agent that is not understood is at work all the same.
+    let away = |pair: &Pair| match &pair.target.server {
+        Some(server) => server.hung,
+        None => !pair.target.unclear,
+    };
     down.peek().is_some() && down.all(away)
 }

@@ -30,7 +30,7 @@ impl Recovery {
 
     /// Whether an expansion that the agent began is not over: then gpexpand's schema is its own.
     pub fn expands(&self) -> bool {
-        self.expansion.is_open()
+        self.expansion.is_open() || self.expansion.under_way().is_some()
     }
 
     /// Whether the next look has to have what all agents say, for the expansion.

@@ -219,6 +219,7 @@ impl World {
         let place = |pod: usize| Place {
             pod: Some(pod_name(pod)),
             server: self.pods[pod].answers.then(|| self.pods[pod].server.clone()),
+            unclear: false,
         };
         let up_primary = |pod: &usize| self.rows[*pod].up && self.rows[*pod].role == CatalogRole::Primary;
         let swapped = (0..self.contents()).filter(|pair| self.is_swapped(*pair));

@@ -82,6 +82,7 @@ impl World {
         let place = |(pod, server): &(String, Option<Server>)| Place {
             pod: Some(pod.clone()),
             server: server.clone(),
+            unclear: false,
         };
         let down = self.rows.iter().filter(|row| !row.up).map(|row| Pair {
             row: row.clone(),
