@@ -179,6 +179,14 @@ fn breaks_off(pod: &Pod, command: FailoverCommand) -> Option<String> {
     let FailoverCommand::Switchover { .. } = command else {
         return None;
     };
+    // To spread tables may take days, and is taken up again where it was.
+    let spreads = |status: &RecoveryStatus| {
+        let activity = status.expansion.activity.as_ref();
+        activity.is_some_and(|activity| activity.task == "redistribute")
+    };
+    if pod.board.read(|s| s.recovery.as_ref().is_some_and(spreads)) {
+        return None;
+    }
     let own = |status: &RecoveryStatus| {
         let roles = status.roles.activity.as_ref();
         let roles = roles.is_some_and(|activity| !activity.judging);

@@ -20,6 +20,15 @@ pub(super) async fn keep(pod: &Pod) {
     if !pod.me.content.is_segment() {
         return std::future::pending().await;
     }
+    // Told before the server can be asked: what is known must not look like nothing meanwhile.
+    let kept = file(pod);
+    match pod.volume.run(move || document::read::<Pages>(&kept)).await {
+        Ok(Some(kept)) => {
+            pod.board.on(Event::PagesCounted(kept));
+        }
+        Ok(None) => {}
+        Err(error) => tracing::error!("what was found of damaged pages cannot be read: {error}"),
+    }
     let mut session = pod.session(ANSWER_WITHIN);
     loop {
         // A mirror that refuses SQL counts nothing.

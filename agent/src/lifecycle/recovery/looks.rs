@@ -10,6 +10,7 @@ use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::session::{NoAnswer, Session};
 use gp_agent_core::cluster::catalog::Segment;
 use gp_agent_core::cluster::content::ContentId;
+use gp_agent_core::recovery::facts::charge::LostRole;
 use gp_agent_core::recovery::facts::evidence::{Circumstances, Evidence};
 use gp_agent_core::recovery::facts::{charge, role_changes, sizes};
 use std::collections::BTreeMap;
@@ -155,9 +156,19 @@ fn role(pod: &Pod) -> Circumstances {
 }
 
 fn not_in_charge(pod: &Pod, why: String) -> Evidence {
+    let mut role = role(pod);
+    // The record that was read last says who had the role then; a pod whose server does not act, and that cannot read it, may have
+    // lost it.
+    let silent = pod
+        .leadership
+        .view()
+        .is_some_and(|view| view.authority_silent.is_some());
+    if silent {
+        role.lost_role.get_or_insert(LostRole::Doubtful);
+    }
     let circumstances = Circumstances {
         not_in_charge: Some(why),
-        ..role(pod)
+        ..role
     };
     Evidence {
         circumstances,

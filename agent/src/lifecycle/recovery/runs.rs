@@ -72,14 +72,22 @@ async fn make_room(pod: &Pod, run: &Run) -> Result<()> {
 
 async fn tool(pod: &Pod, greenplum: &Greenplum, name: &str, arguments: &[String]) -> Result<()> {
     let password = password::of(pod).await;
-    // The last look at who else is at work is seconds old.
-    if let Some(other) = tool_watch::look(pod).await {
-        let verdict = Verdict {
-            locked_out: true,
-            ..Verdict::default()
-        };
-        let why = format!("{name} was not begun: {other}");
-        return Err(ToolFailure { why, verdict }.into());
-    }
+    alone(pod, name).await?;
     tool::run(pod, greenplum, name, arguments, password.as_deref()).await
+}
+
+/// The last look at who else is at work is seconds old.
+///
+/// # Errors
+/// Somebody is: it is not begun.
+pub(super) async fn alone(pod: &Pod, name: &str) -> Result<()> {
+    let Some(other) = tool_watch::look(pod).await else {
+        return Ok(());
+    };
+    let verdict = Verdict {
+        locked_out: true,
+        ..Verdict::default()
+    };
+    let why = format!("{name} was not begun: {other}");
+    Err(ToolFailure { why, verdict }.into())
 }

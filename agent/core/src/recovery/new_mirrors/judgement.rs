@@ -107,7 +107,7 @@ fn place(
     match server.directory {
         None => return Err(Obstacle::wait(format!("{pod} has not looked at its data directory"))),
         Some(DirectoryKind::Absent) if server.remains.is_none() || own => {}
-        Some(DirectoryKind::HalfMade) if own => {}
+        Some(DirectoryKind::HalfMade | DirectoryKind::Unreadable) if own => {}
         // The copy went on when the tool was lost, and the catalog was not changed any more.
         Some(DirectoryKind::Standby) if own && server.system_id == source.system_id => {}
         Some(DirectoryKind::Absent | DirectoryKind::HalfMade | DirectoryKind::Unreadable) => {

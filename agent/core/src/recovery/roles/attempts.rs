@@ -47,6 +47,10 @@ impl RebalanceAttempts {
 
     /// What the coordinator in charge tells, beside what is known already. What is not understood is left out.
     pub(super) fn learn(&mut self, told: &[Map<String, Value>]) {
+        // What was begun and taken back is told no more.
+        let begun = |at: u64| told.iter().any(|other| other.get("at") == Some(&Value::from(at)));
+        self.0
+            .retain(|known| known.outcome != Outcome::UnderWay || begun(known.at));
         for object in told {
             let Ok(attempt) = serde_json::from_value::<RebalanceAttempt>(Value::Object(object.clone())) else {
                 continue;

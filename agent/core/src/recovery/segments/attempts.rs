@@ -94,6 +94,16 @@ impl Attempts {
 
     /// What the coordinator in charge tells, beside what is known already. What is not understood is left out.
     pub(in crate::recovery) fn learn(&mut self, told: &[RememberedAttempt]) {
+        // What was begun and taken back is told no more.
+        for (content, list) in &mut self.0 {
+            let of_it = |other: &&RememberedAttempt| ContentId::new(other.content) == *content;
+            let begun = |at: u64| {
+                told.iter()
+                    .filter(of_it)
+                    .any(|other| other.attempt.get("at") == Some(&Value::from(at)))
+            };
+            list.retain(|known| known.outcome != Outcome::UnderWay || begun(known.at));
+        }
         for RememberedAttempt { content, attempt } in told {
             let Ok(attempt) = serde_json::from_value::<Attempt>(Value::Object(attempt.clone())) else {
                 continue;

@@ -241,7 +241,7 @@ fn way(pod: &str, pair: &Pair, server: &Server, background: &Background<'_>) -> 
     match server.directory {
         None => Err(Obstacle::wait(format!("{pod} has not looked at its data directory"))),
         Some(DirectoryKind::Absent) if server.remains.is_none() => Ok(Method::Full),
-        Some(DirectoryKind::Absent | DirectoryKind::HalfMade)
+        Some(DirectoryKind::Absent | DirectoryKind::HalfMade | DirectoryKind::Unreadable)
             if background.attempts.copy_unfinished(content, background.now) =>
         {
             Ok(Method::Full)

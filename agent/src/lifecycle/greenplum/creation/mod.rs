@@ -65,12 +65,15 @@ pub(crate) async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
         if record.reason.is_some() {
             refuse_exhausted(pod, &record)?;
         }
-        if let Some(made) = used::by_somebody(pod, greenplum).await? {
-            tracing::warn!("somebody has used the cluster whose creation was broken off ({made}): it is kept as it is");
-            return servers_there(pod, &mut record).await;
-        }
-        if record.reason.is_none() {
-            record.reason = Some("it was broken off".into());
+        if !record.unused || verify::runs(pod) {
+            if let Some(made) = used::by_somebody(pod, greenplum).await? {
+                tracing::warn!(
+                    "somebody has used the cluster whose creation was broken off ({made}): it is kept as it is"
+                );
+                return servers_there(pod, &mut record).await;
+            }
+            record.reason.get_or_insert_with(|| "it was broken off".into());
+            record.unused = true;
             record.store(pod)?;
         }
         refuse_exhausted(pod, &record)?;
@@ -217,7 +220,7 @@ async fn attempt(pod: &Pod, greenplum: &Greenplum, record: &mut Record) -> Resul
     let folder = request_folder(pod)?;
     let plan = plan(pod, greenplum, &folder, &locale).await?;
     record.attempts += 1;
-    record.reason = None;
+    (record.reason, record.unused) = (None, false);
     record.advance(CreationEvent::AttemptBegins, pod)?;
     tell(
         pod,

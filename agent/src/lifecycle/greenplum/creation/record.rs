@@ -21,6 +21,8 @@ pub(crate) struct Record {
     pub attempts: u32,
     /// Why the last attempt failed.
     pub reason: Option<String>,
+    /// It was found that nobody used what the last attempt made: that may be set aside, also where to do so is broken off.
+    pub unused: bool,
     /// Names of the SQL files that were run.
     pub sql_done: Vec<String>,
     /// Whether gpadmin's database was made.

@@ -100,7 +100,8 @@ pub(in crate::lifecycle) async fn clear_other(pod: &Pod, member: &Member) -> Res
     Ok(())
 }
 
-/// Stops the server on another pod's host, if one runs there that gpexpand has started.
+/// Stops the server on another pod's host, if one runs there that gpexpand has started. Of one that was lost with its pod the lock
+/// file may be left, and another process may have its number by now: that is none of it when it works elsewhere.
 ///
 /// # Errors
 /// That failed, and why.
@@ -112,8 +113,10 @@ pub(in crate::lifecycle) async fn stop_server(pod: &Pod, greenplum: &Greenplum, 
     );
     let dir = quote::shell(&dir);
     let command = format!(
-        "[ ! -e {pid} ] || {{ for f in greenplum_path.sh cloudberry-env.sh; do [ ! -e {home}/$f ] || . {home}/$f; done; \
-         {home}/bin/pg_ctl -D {dir} -m immediate stop || [ ! -e {pid} ]; }}"
+        "[ ! -e {pid} ] || {{ p=$(head -n 1 {pid}); \
+         if [ \"$(readlink \"/proc/$p/cwd\")\" = \"$(readlink -f {dir})\" ]; then \
+         for f in greenplum_path.sh cloudberry-env.sh; do [ ! -e {home}/$f ] || . {home}/$f; done; \
+         {home}/bin/pg_ctl -D {dir} -m immediate stop || [ ! -e {pid} ]; else rm -f {pid}; fi; }}"
     );
     let said = programs::run_there(&client_config(pod), &member.fqdn, &command, ANSWER_WITHIN).await;
     said.map(drop)
