@@ -58,6 +58,12 @@ impl SeenCoordinators {
         self.0.is_empty()
     }
 
+    /// Whether a database that was known `before` has a newer coordinator by now. The first one that is heard of took nothing over.
+    pub fn overtakes(&self, before: &SeenCoordinators) -> bool {
+        let newer = |(id, timeline): (&String, &u32)| self.0.get(id).is_some_and(|now| now > timeline);
+        before.0.iter().any(newer)
+    }
+
     /// The newest timeline of any.
     pub fn newest(&self) -> u32 {
         self.0.values().copied().max().unwrap_or(0)
@@ -88,6 +94,16 @@ mod tests {
         assert_eq!((seen.of(Some("7")), seen.of(Some("8")), seen.of(Some("9"))), (2, 5, 0));
         assert_eq!((seen.of(None), seen.newest(), seen.unnamed()), (5, 5, 0));
         assert!(SeenCoordinators::one(Some("7"), 0).is_empty());
+    }
+
+    #[test]
+    fn a_coordinator_overtakes_those_of_its_own_database() {
+        let before = SeenCoordinators::one(Some("7"), 2).and(&SeenCoordinators::one(Some("8"), 5));
+        let takeover = before.clone().and(&SeenCoordinators::one(Some("7"), 3));
+        assert!(takeover.overtakes(&before) && !before.overtakes(&before));
+        assert!(!before.overtakes(&SeenCoordinators::default()));
+        let unnamed = SeenCoordinators::one(None, 5);
+        assert!(!SeenCoordinators::one(Some("7"), 6).overtakes(&unnamed));
     }
 
     #[test]

@@ -327,7 +327,7 @@ pub(crate) enum CheckArea {
     Postgres,
     /// Failover: whether the standby would take over now.
     Ha,
-    /// Recovery: what is done about segments that are down or out of place, or why not.
+    /// Recovery: what is done about segments down or out of place, or why not.
     Recovery,
 }
 

@@ -12,12 +12,14 @@ pub(super) fn newer_there(q: &Question<'_>) -> u32 {
     }
 }
 
-/// What cannot be looked at may be newer. Somebody is there who sees that: it is no silence.
+/// What cannot be looked at may be newer, unless its volume remembers how new it is. Somebody is there who sees that: it is no
+/// silence.
 pub(super) fn unexamined(q: &Question<'_>) -> Option<String> {
     let Partner::Answered { directory, .. } = q.partner else {
         return None;
     };
-    (directory.kind == DirectoryKind::Unreadable).then(|| {
+    let told = same_database(q.own, directory) && directory.timeline > 0;
+    (directory.kind == DirectoryKind::Unreadable && !told).then(|| {
         format!(
             "{0} cannot examine its data directory, which may be a newer copy than this one; waiting until it can (gp-agent status there says what is wrong), or until that directory is moved away",
             q.partner_name

@@ -21,8 +21,7 @@ pub(crate) async fn keep(pod: &Pod) {
     let mut known = coordinator_timeline::known(pod);
     loop {
         let newest = coordinator_timeline::known(pod);
-        // The first one that is heard of took nothing over.
-        if !known.is_empty() && newest.newest() > known.newest() {
+        if newest.overtakes(&known) {
             end(pod).await;
         }
         known = newest;

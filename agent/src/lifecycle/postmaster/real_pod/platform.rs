@@ -180,7 +180,10 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
         let mended = access::mend(pod).await;
         // Peers ask what the directory is, whether its server may start or not.
         let examined = pod.examine().await;
-        if let Err(error) = &examined {
+        // Of a program that could not be run, for want of memory it may be, nothing follows for the directory.
+        if let Err(error) = &examined
+            && error.kind() != io::ErrorKind::Interrupted
+        {
             pod.show_unreadable(error).await;
         }
         mended?;

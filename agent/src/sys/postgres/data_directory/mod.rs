@@ -192,7 +192,8 @@ async fn control_data(tools: &Tools, dir: &Path, standby: bool) -> io::Result<Co
                     let what = format!("has {size} bytes instead of {PG_CONTROL_SIZE}");
                     damaged("global/pg_control", &what, standby)
                 }
-                _ => io::Error::other(error),
+                // The program failed, and nothing is known of the directory.
+                _ => io::Error::new(io::ErrorKind::Interrupted, error.to_string()),
             });
         }
     };

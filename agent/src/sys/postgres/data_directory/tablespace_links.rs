@@ -53,7 +53,7 @@ pub(super) fn astray(dir: &Path) -> io::Result<Vec<String>> {
     for link in all(dir)? {
         if !holds_tablespace(&dir.join("pg_tblspc").join(&link.end))? {
             astray.push(format!(
-                "pg_tblspc/{} (a link to {}, where nothing of a database is: is that volume mounted?)",
+                "pg_tblspc/{} (a link to {}, where nothing of a database is: is that volume mounted? if that tablespace was dropped, remove the link)",
                 link.name,
                 link.end.display()
             ));
@@ -96,7 +96,7 @@ mod tests {
         let away = base.path().join("fast");
         symlink(&away, dir.join("pg_tblspc/16384")).unwrap();
         let named = format!(
-            "pg_tblspc/16384 (a link to {}, where nothing of a database is: is that volume mounted?)",
+            "pg_tblspc/16384 (a link to {}, where nothing of a database is: is that volume mounted? if that tablespace was dropped, remove the link)",
             away.display()
         );
         assert_eq!(astray(&dir).unwrap(), [named.as_str()], "not there");

@@ -93,7 +93,6 @@ fn the_first_record_is_written_by_nobody_who_may_be_an_old_coordinator() {
         (other(primary, 1), false),
         (other(Some(DirectoryKind::Standby), 1), true),
         (other(Some(DirectoryKind::Absent), 0), true),
-        (other(Some(DirectoryKind::HalfMade), 2), false),
         (other(Some(DirectoryKind::Absent), 2), false),
         (other(Some(DirectoryKind::HalfMade), 1), true),
         (other(Some(DirectoryKind::HalfMade), 2), false),
