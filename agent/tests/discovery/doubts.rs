@@ -94,7 +94,7 @@ async fn pod(dns: &FakeDns, port: u16) -> Option<(Pod, Discovery)> {
         settings_changed: Default::default(),
         catalog: catalog::unknown("a test"),
         recheck: Default::default(),
-        starved: Default::default(),
+        silent_primaries: Default::default(),
     };
     Some((pod, discovery))
 }

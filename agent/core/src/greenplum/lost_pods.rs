@@ -66,6 +66,12 @@ impl LostPods {
         let mut all = self.since.iter();
         all.find(|(_, since)| lost(since)).map(|(pod, _)| pod.clone())
     }
+
+    /// Whether one of them may be lost by `now_ms` + [`SILENT_MS`], and is not yet.
+    pub fn is_undecided(&self, now_ms: u64) -> bool {
+        let young = |since: &Since| since.off.is_some_and(|at| now_ms - at < SILENT_MS);
+        self.since.values().any(young)
+    }
 }
 
 #[cfg(test)]
@@ -121,6 +127,7 @@ mod tests {
                 let late = since.is_some_and(|since| now - since >= HURRY_MS);
                 let lost = watch.look(&silent, now).is_some();
                 prop_assert_eq!(lost, !late && (lasts(off_since, SILENT_MS) || lasts(since, STARVED_MS)));
+                prop_assert_eq!(watch.is_undecided(now), off_since.is_some() && !lasts(off_since, SILENT_MS));
             }
         }
     }

@@ -50,7 +50,7 @@ pub(crate) async fn watch(pod: &Pod) {
         keep_warm(&mut session).await;
         let segments = pod.topology.members.iter().filter(|m| m.content.is_segment());
         let mut entries = client::ask_each(pod, segments, PACE).await;
-        entries.retain(|entry| !pod.starved.borrow().contains(&entry.pod));
+        entries.retain(|entry| !pod.silent_primaries.is_starved(&entry.pod));
         let nameless = nameless(pod).await;
         let now = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
         if let Some(why) = watch.look(&catalog, &pod.topology, &entries, &nameless, now)

@@ -1,5 +1,6 @@
 //! Greenplum's standby becomes the coordinator.
 
+use super::lost::primaries;
 use super::{creation, fts_trigger};
 use crate::lifecycle::failover::strategy::RoleStrategy;
 use crate::lifecycle::pod::Pod;
@@ -38,8 +39,12 @@ impl RoleStrategy for GreenplumRole {
     }
 
     /// The server corrects the catalog by itself.
-    fn before_promotion<'a>(&'a self, _: &'a Pod) -> BoxFuture<'a, Result<()>> {
-        ready(Ok(())).boxed()
+    fn before_promotion<'a>(&'a self, pod: &'a Pod) -> BoxFuture<'a, Result<()>> {
+        async move {
+            primaries::known_before_promotion(pod).await;
+            Ok(())
+        }
+        .boxed()
     }
 
     /// With the old coordinator a primary may have gone.

@@ -10,6 +10,7 @@ pub(crate) mod recheck;
 pub(crate) mod role_report;
 pub(crate) mod settings_memory;
 pub(crate) mod signals;
+pub(crate) mod silent_primaries;
 
 use super::discovery::RecheckHandle;
 use super::kubernetes::role_label::RoleLabel;
@@ -34,7 +35,7 @@ use gp_agent_core::postgres::standby::Source;
 use leadership::Leadership;
 use recheck::Recheck;
 use settings_memory::SettingsMemory;
-use std::collections::BTreeSet;
+use silent_primaries::SilentPrimaries;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -73,8 +74,8 @@ pub struct Pod {
     pub catalog: watch::Sender<CatalogAnswer>,
     /// Rung when somebody says that a coordinator has news.
     pub recheck: Recheck,
-    /// Primaries that are silent while their kernels take connections, and are given time: FTS is not asked for them.
-    pub starved: watch::Sender<BTreeSet<String>>,
+    /// Primaries that are silent, beside a coordinator.
+    pub silent_primaries: SilentPrimaries,
     /// Work on the volume, which may hang.
     pub volume: VolumeQueue,
     /// Why the volume did not pass when this agent found a server running on it; nothing is started while it lasts.

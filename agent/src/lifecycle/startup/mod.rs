@@ -105,7 +105,7 @@ pub(crate) async fn prepare(
         settings_changed: board.settings_due(),
         catalog: catalog::unknown("the agent starts"),
         recheck: Default::default(),
-        starved: Default::default(),
+        silent_primaries: Default::default(),
         volume: VolumeQueue::default(),
         unproven: watch::Sender::new(unproven),
     });

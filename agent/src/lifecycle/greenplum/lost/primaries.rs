@@ -28,8 +28,19 @@ const PACE: FanOutLimits = FanOutLimits {
 const OBSERVER_ANSWERS_WITHIN: Duration = Duration::from_millis(1_500);
 /// For a standby's coordinator.
 const COORDINATOR_ANSWERS_WITHIN: Duration = Duration::from_millis(500);
+/// Two looks, of a second and a half each, and between them what a pod has to be silent for. A coordinator that takes its usual
+/// time-outs is later by far.
+const KNOWN_WITHIN: Duration = Duration::from_secs(7);
 /// Suspects that are looked at at once.
 const AT_ONCE: usize = 64;
+
+/// A coordinator's first probe begins with the promotion, and takes the time-outs of that moment to its end, up to two minutes:
+/// a primary that went with the old coordinator has to be known before. Nobody waits where every primary answers.
+pub(crate) async fn known_before_promotion(pod: &Pod) {
+    if !pod.silent_primaries.settle(KNOWN_WITHIN).await {
+        tracing::warn!("whether a primary is lost is not known yet: FTS uses its usual time-outs at first");
+    }
+}
 
 /// Runs as long as the pod.
 pub(crate) async fn keep(pod: &Pod) {
@@ -40,7 +51,11 @@ pub(crate) async fn keep(pod: &Pod) {
     let mut watch = LostPods::default();
     let mut hurries = None;
     loop {
-        sleep(every(pod)).await;
+        tokio::select! {
+            () = sleep(every(pod)) => {}
+            () = pod.silent_primaries.due() => {}
+        }
+        pod.silent_primaries.begin();
         let now = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
         let silent = match watches(pod).await {
             true => silent(pod).await,
@@ -55,8 +70,10 @@ pub(crate) async fn keep(pod: &Pod) {
         let starved = silent
             .iter()
             .filter(|(_, how)| hurries.is_none() && **how == Silence::Starved);
-        pod.starved.send_replace(starved.map(|(pod, _)| pod.clone()).collect());
         hurry::set(pod, hurries.is_some().then_some(ON_A_PRIMARY)).await;
+        let undecided = hurries.is_none() && watch.is_undecided(now);
+        pod.silent_primaries
+            .end(undecided, starved.map(|(pod, _)| pod.clone()).collect());
     }
 }
 
@@ -77,12 +94,13 @@ fn every(pod: &Pod) -> Duration {
 }
 
 /// A coordinator's server uses the time-outs; a standby may be promoted the next moment, if its coordinator is
-/// silent.
+/// silent, or if somebody waits to promote it.
 async fn watches(pod: &Pod) -> bool {
     let (runs, kind) = pod.board.read(|s| (s.postmaster.runs(), s.directory.kind));
     match kind {
         _ if !runs || *pod.shutdown.borrow() => false,
         Some(DirectoryKind::Primary) => true,
+        Some(DirectoryKind::Standby) if pod.silent_primaries.is_wanted() => true,
         Some(DirectoryKind::Standby) => match pod.partner() {
             Some(partner) => client::is_silent(pod, partner, COORDINATOR_ANSWERS_WITHIN).await,
             None => false,
