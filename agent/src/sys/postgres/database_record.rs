@@ -137,50 +137,6 @@ fn is_log_of(path: &Path, name: &str) -> bool {
     date.is_some_and(|date| !date.is_empty() && date.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Other data directories at the top of `volume` and beside `dir`: set aside, or moved by hand. What an attempt left that never
-/// got its name was never started.
-///
-/// # Errors
-/// The volume cannot be listed.
-pub(crate) fn beside(volume: &Path, dir: &Path) -> io::Result<Vec<String>> {
-    let mut found = BTreeSet::new();
-    for folder in [Some(volume), dir.parent()].into_iter().flatten() {
-        let entries = match std::fs::read_dir(folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        };
-        for entry in entries {
-            let path = entry?.path();
-            if path != dir && !is_attempt(&path, dir) && is_data_directory(&path) {
-                found.insert(path.display().to_string());
-            }
-        }
-    }
-    Ok(found.into_iter().collect())
-}
-
-fn is_data_directory(path: &Path) -> bool {
-    ["PG_VERSION", "global/pg_control"]
-        .iter()
-        .any(|part| path.join(part).exists())
-}
-
-/// The name under which a directory is made; see [`being_made`]. With a date where it was set aside.
-fn is_attempt(path: &Path, dir: &Path) -> bool {
-    let making = being_made(dir);
-    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    match (name(path), name(&making)) {
-        (Some(name), Some(making)) => name == making || name.starts_with(&format!("{making}.aside-")),
-        _ => false,
-    }
-}
-
-/// Where a directory is while it is made: it gets its own name when it is whole.
-pub(crate) fn being_made(dir: &Path) -> PathBuf {
-    dir.with_extension("making")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -287,30 +243,5 @@ mod tests {
         .unwrap();
         std::fs::write(log.join("000000010000000000000001"), "x").unwrap();
         assert_eq!(logs_of(&dir.path().join("gpseg0"), &at).unwrap(), Vec::<String>::new());
-    }
-
-    #[test]
-    fn directories_that_were_moved_are_found_and_attempts_are_not() {
-        let volume = tempfile::tempdir().unwrap();
-        let dir = volume.path().join("mirror/gpseg0");
-        let make = |name: &str, part: &str| {
-            let part = volume.path().join(name).join(part);
-            std::fs::create_dir_all(part.parent().unwrap()).unwrap();
-            std::fs::write(part, "x").unwrap();
-        };
-        make("mirror/gpseg0", "PG_VERSION");
-        make("mirror/gpseg0.making", "PG_VERSION");
-        make("mirror/gpseg0.making.aside-20261124T061309Z", "PG_VERSION");
-        make("mirror/other", "file");
-        assert_eq!(beside(volume.path(), &dir).unwrap(), Vec::<String>::new());
-        make("mirror/gpseg0.aside-20261124T061309Z", "PG_VERSION");
-        make("moved", "global/pg_control");
-        let found = beside(volume.path(), &dir).unwrap();
-        assert_eq!(found.len(), 2, "{found:?}");
-        assert!(
-            beside(&volume.path().join("none"), &volume.path().join("none/x"))
-                .unwrap()
-                .is_empty()
-        );
     }
 }

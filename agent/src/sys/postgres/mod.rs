@@ -5,6 +5,7 @@ pub(crate) mod attempt;
 pub(crate) mod auth_request;
 pub(crate) mod data_directory;
 pub(crate) mod database_record;
+pub(crate) mod databases_nearby;
 pub(crate) mod orphaned_backends;
 pub(crate) mod partner_session;
 pub(crate) mod pidfile;

@@ -9,7 +9,7 @@ use crate::lifecycle::pod::Pod;
 use crate::lifecycle::settings;
 use crate::lifecycle::status_board::now;
 use crate::sys::postgres::attempt;
-use crate::sys::postgres::database_record::being_made;
+use crate::sys::postgres::databases_nearby::being_made;
 use crate::sys::process;
 use crate::sys::process::Process;
 use crate::sys::storage::fs::{rename_durably, set_aside};

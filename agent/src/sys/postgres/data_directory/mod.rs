@@ -4,6 +4,7 @@ pub(crate) mod tablespace_links;
 
 use super::database_record;
 use super::database_record::Keepers;
+use super::databases_nearby;
 use super::programs::Tools;
 use crate::sys::text::read_text;
 use gp_agent_core::cluster::directory::DirectoryKind;
@@ -133,7 +134,7 @@ fn second_look(at: &Whereabouts, first: FirstLook, control: ControlData) -> io::
             Vec::new()
         } else {
             [
-                database_record::beside(&at.volume, dir)?,
+                databases_nearby::find(&at.volume, dir)?,
                 database_record::logs_of(dir, &at.keepers)?,
             ]
             .concat()

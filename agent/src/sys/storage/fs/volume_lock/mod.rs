@@ -210,5 +210,13 @@ fn read_holder(file: &File) -> String {
     }
 }
 
+/// The pod whose agent was the last to hold the lock of `volume`, as far as it has said.
+pub(crate) fn pod_of(volume: &Path) -> Option<String> {
+    let file = File::open(volume.join(STATE_DIR).join("lock")).ok()?;
+    let holder = read_holder(&file);
+    let pod = holder.strip_prefix("pod ")?.split_once(',')?.0;
+    Some(pod.to_string())
+}
+
 #[cfg(test)]
 mod tests;
