@@ -51,6 +51,13 @@ pub(super) fn of_record(status: &FailoverStatus, trouble: &RecordTrouble) -> Fin
             Severity::Warning,
             "is the directory mounted in both coordinators' containers, and may their user write to it?".into(),
         ),
+        RecordCause::Rival => (
+            Severity::Error,
+            format!(
+                "find out which of the two has the newest data, and set the other one's data directory aside (gp-agent hold there, \
+                 mv, gp-agent resume): it becomes the standby; gp-agent status in {other} says which database it has"
+            ),
+        ),
         RecordCause::Garbled | RecordCause::Missing | RecordCause::Older | RecordCause::Other => (
             Severity::Error,
             format!(
@@ -154,6 +161,7 @@ mod tests {
                 RecordCause::Missing,
                 RecordCause::Garbled,
                 RecordCause::Older,
+                RecordCause::Rival,
             ] {
                 let record = Some(RecordTrouble {
                     cause,
@@ -189,10 +197,12 @@ mod tests {
         error ha Lease prod/w-coordinator: Missing; the last coordinator writes it anew as soon as it runs; if its data is lost for good, gp-agent failover --accept-data-loss in the pod whose data is to count (here or in coordinator-1)
         error ha Lease prod/w-coordinator: Garbled; the last coordinator writes it anew as soon as it runs; if its data is lost for good, gp-agent failover --accept-data-loss in the pod whose data is to count (here or in coordinator-1)
         error ha Lease prod/w-coordinator: Older; the last coordinator writes it anew as soon as it runs; if its data is lost for good, gp-agent failover --accept-data-loss in the pod whose data is to count (here or in coordinator-1)
+        error ha Lease prod/w-coordinator: Rival; find out which of the two has the newest data, and set the other one's data directory aside (gp-agent hold there, mv, gp-agent resume): it becomes the standby; gp-agent status in coordinator-1 says which database it has
         warning ha Lease prod/w-coordinator: Unreachable; is the directory mounted in both coordinators' containers, and may their user write to it?
         error ha Lease prod/w-coordinator: Missing; the last coordinator writes it anew as soon as it runs; if its data is lost for good, gp-agent failover --accept-data-loss in the pod whose data is to count (here or in coordinator-1)
         error ha Lease prod/w-coordinator: Garbled; the last coordinator writes it anew as soon as it runs; if its data is lost for good, gp-agent failover --accept-data-loss in the pod whose data is to count (here or in coordinator-1)
         error ha Lease prod/w-coordinator: Older; the last coordinator writes it anew as soon as it runs; if its data is lost for good, gp-agent failover --accept-data-loss in the pod whose data is to count (here or in coordinator-1)
+        error ha Lease prod/w-coordinator: Rival; find out which of the two has the newest data, and set the other one's data directory aside (gp-agent hold there, mv, gp-agent resume): it becomes the standby; gp-agent status in coordinator-1 says which database it has
         warning ha /greenplum/gpseg-1.aside-x: holds what was written here before another coordinator took over, and is not in the cluster; take out of it what is missed, then remove it
         error ha coordinator-0: cannot become the standby again: pg_rewind ended with 1; mend what it says; gp-agent hold and gp-agent resume in this pod begin anew, and the data directory may be moved aside in between: the pod then copies the coordinator
         ");

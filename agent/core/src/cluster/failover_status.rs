@@ -113,6 +113,8 @@ pub enum RecordCause {
     Garbled,
     /// It is older than one that was seen before: the authority was restored from a backup.
     Older,
+    /// There is none, and both candidates have a coordinator's directory, of which none may be taken for the newer one.
+    Rival,
     /// What only a later version has a word for.
     #[default]
     #[serde(other)]

@@ -165,7 +165,7 @@ impl Candidate {
         }
         match &self.peer {
             Some(peer) if peer.epoch > 0 || peer.writable => false,
-            Some(peer) if peer.directory == Some(DirectoryKind::Primary) => peer.timeline < own.timeline,
+            Some(peer) if peer.directory == Some(DirectoryKind::Primary) => self.rival().is_none(),
             // A newer copy that is damaged or gone: what was written there is missing here.
             Some(peer) if peer.lacks_its_directory() && peer.timeline > own.timeline => false,
             Some(peer) if peer.directory.is_some_and(|kind| kind != DirectoryKind::Unreadable) => true,

@@ -98,6 +98,9 @@ pub enum Unable {
 pub enum Doubt {
     /// There was no record yet.
     NoRecord,
+    /// Nor is the first one written: that pod has a coordinator's directory too, and this one's is not the newer one. The
+    /// timelines of both, this one's first.
+    NoRecordBeside(String, u32, u32),
     /// There was one, and it is missing; who held the role last, and in which epoch.
     Missing(Holder, u64),
     /// It cannot be read; in words.
@@ -217,6 +220,10 @@ impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Doubt::NoRecord => f.write_str("there is no record yet"),
+            Doubt::NoRecordBeside(pod, own, other) => write!(
+                f,
+                "there is no record of who may write yet, and {pod} has a coordinator's data directory too, on timeline {other}; this pod's is on timeline {own}"
+            ),
             Doubt::Missing(holder, epoch) => {
                 write!(
                     f,

@@ -2,6 +2,7 @@
 
 use super::state::Known;
 use super::{Candidate, Doubt, Remembered, Standing};
+use crate::cluster::directory::DirectoryKind;
 use crate::failover::record::{Record, Seen, Version};
 use std::time::Duration;
 
@@ -33,12 +34,20 @@ impl Candidate {
         let memory = self.me.remembered.as_ref();
         match &self.known.as_ref()?.seen {
             Seen::Absent => Some(match memory {
-                None => Doubt::NoRecord,
+                None => self.rival().unwrap_or(Doubt::NoRecord),
                 Some(m) => Doubt::Missing(m.holder.clone(), m.epoch),
             }),
             Seen::Garbled(why) => Some(Doubt::Garbled(why.clone())),
             Seen::Record(record) => self.flaw(record),
         }
+    }
+
+    /// The other one may be the coordinator as well as this one: neither writes the first record.
+    pub(super) fn rival(&self) -> Option<Doubt> {
+        let own = self.directory().filter(|d| d.kind == DirectoryKind::Primary)?;
+        let peer = self.peer.as_ref()?;
+        let rivals = peer.directory == Some(DirectoryKind::Primary) && peer.timeline >= own.timeline;
+        rivals.then(|| Doubt::NoRecordBeside(peer.pod.pod.clone(), own.timeline, peer.timeline))
     }
 
     fn flaw(&self, record: &Record) -> Option<Doubt> {

@@ -2,7 +2,7 @@
 
 use super::state::{HandOver, Stage};
 use super::turn::Turn;
-use super::{Candidate, DirectoryKind, Doing, Lack, Server, Standing, View};
+use super::{Candidate, DirectoryKind, Doing, Doubt, Lack, Server, Standing, View};
 use crate::failover::record::{Mode, Record, Seen};
 
 impl Candidate {
@@ -36,7 +36,8 @@ impl Candidate {
 
     fn is_unclaimed(&self) -> bool {
         let absent = self.known.as_ref().is_some_and(|known| known.seen == Seen::Absent);
-        absent && self.me.remembered.is_none() && self.peer.as_ref().is_none_or(|peer| peer.epoch == 0)
+        let rivals = matches!(self.doubt(), Some(Doubt::NoRecordBeside(..)));
+        absent && !rivals && self.me.remembered.is_none() && self.peer.as_ref().is_none_or(|peer| peer.epoch == 0)
     }
 
     fn doing(&self) -> Doing {

@@ -227,6 +227,7 @@ fn trouble(view: &View) -> Option<RecordTrouble> {
     if let Some(doubt) = missed {
         return Some(RecordTrouble {
             cause: match doubt {
+                Doubt::NoRecordBeside(..) => RecordCause::Rival,
                 Doubt::NoRecord | Doubt::Missing(..) => RecordCause::Missing,
                 Doubt::Older(..) | Doubt::PeerKnowsLater(..) => RecordCause::Older,
                 Doubt::Garbled(_) | Doubt::OtherCluster(_) | Doubt::OtherSystem(_) => RecordCause::Garbled,

@@ -103,6 +103,14 @@ fn the_first_record_is_written_by_nobody_who_may_be_an_old_coordinator() {
         let mut all = actions;
         all.extend(bench.on(answer.clone()));
         assert_eq!(creates(&mut bench, all, 30_000), creates_it, "{answer:?}");
+        // A wait of which nobody but an administrator can know the end says so.
+        let view = bench.machine.view();
+        let rivals = matches!(view.doubt, Some(Doubt::NoRecordBeside(..))) && !view.unclaimed;
+        assert_eq!(
+            rivals,
+            answer == other(primary, 1) || answer == other(primary, 2),
+            "{answer:?}"
+        );
     }
     let (mut bench, mut actions) = first(2);
     actions.extend(bench.on(other(primary, 1)));
