@@ -14,6 +14,7 @@ mod markdown;
 #[path = "../support/promtool.rs"]
 mod promtool;
 mod reference;
+mod scenarios;
 #[path = "../support/skipped.rs"]
 mod skipped;
 mod tables;
