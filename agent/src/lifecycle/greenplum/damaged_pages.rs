@@ -2,11 +2,12 @@
 //! itself forgets when it crashes; see [`gp_agent_core::recovery::facts::damage`].
 
 use crate::lifecycle::pod::Pod;
+use crate::sys::postgres::data_directory;
 use crate::sys::postgres::session::NoAnswer;
 use crate::sys::storage::document;
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::topology::Role;
-use gp_agent_core::recovery::facts::damage::{self, Pages};
+use gp_agent_core::recovery::facts::damage::{self, Kept, Pages};
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,12 +22,11 @@ pub(super) async fn keep(pod: &Pod) {
         return std::future::pending().await;
     }
     // Told before the server can be asked: what is known must not look like nothing meanwhile.
-    let kept = file(pod);
-    match pod.volume.run(move || document::read::<Pages>(&kept)).await {
-        Ok(Some(kept)) => {
-            pod.board.on(Event::PagesCounted(kept));
+    match recall(pod).await {
+        Ok((_, pages)) if !pages.is_empty() => {
+            pod.board.on(Event::PagesCounted(pages));
         }
-        Ok(None) => {}
+        Ok(_) => {}
         Err(error) => tracing::error!("what was found of damaged pages cannot be read: {error}"),
     }
     let mut session = pod.session(ANSWER_WITHIN);
@@ -48,23 +48,36 @@ pub(super) async fn keep(pod: &Pod) {
 
 /// What cannot be remembered is told all the same. A memory that cannot be read is left as it is.
 async fn take(pod: &Pod, rows: &[Vec<Option<String>>]) -> io::Result<()> {
-    let file = file(pod);
-    let read = pod.volume.run(move || document::read::<Pages>(&file)).await;
+    let recalled = recall(pod).await;
     let known = || pod.board.read(|s| s.damaged_pages.clone());
-    let kept = match &read {
-        Ok(kept) => kept.clone(),
-        Err(_) => known(),
+    let kept = match &recalled {
+        Ok((_, kept)) => kept.clone(),
+        Err(_) => known().unwrap_or_default(),
     };
-    let kept = kept.unwrap_or_default();
     let highest = damage::highest(&kept, rows);
     if known().as_ref() != Some(&highest) {
         pod.board.on(Event::PagesCounted(highest.clone()));
     }
-    if read?.unwrap_or_default() != highest {
-        let file = self::file(pod);
-        pod.volume.run(move || document::keep(&file, &highest)).await?;
+    let (directory, kept) = recalled?;
+    if kept != highest {
+        let file = file(pod);
+        let pages = highest;
+        let kept = Kept { directory, pages };
+        pod.volume.run(move || document::keep(&file, &kept)).await?;
     }
     Ok(())
+}
+
+/// Which directory this is, and what was counted in it.
+async fn recall(pod: &Pod) -> io::Result<(String, Pages)> {
+    let (file, dir) = (file(pod), pod.dir().to_path_buf());
+    let read = pod.volume.run(move || {
+        let kept: Option<Kept> = document::read(&file)?;
+        io::Result::Ok((data_directory::identity(&dir)?, kept.unwrap_or_default()))
+    });
+    let (directory, kept) = read.await?;
+    let pages = kept.of(&directory);
+    Ok((directory, pages))
 }
 
 fn file(pod: &Pod) -> PathBuf {

@@ -4,6 +4,7 @@
 //! The server forgets its counts when it crashes, or somebody resets them (pgstat.c), and cannot be told which. So the agent of that
 //! pod keeps the highest of them.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Its own server's, with at least one such page. Engines before PostgreSQL 12 have not that column, and refuse it.
@@ -20,6 +21,25 @@ pub fn is_not_counted(refusal: &str) -> bool {
 
 /// Pages by database.
 pub type Pages = BTreeMap<String, u64>;
+
+/// What the agent keeps, on the volume of the server's directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Which directory was counted in: a copy that took its place has pages of its own.
+    pub directory: String,
+    /// The highest counts.
+    pub pages: Pages,
+}
+
+impl Kept {
+    /// The counts, as far as they are of this directory.
+    pub fn of(self, directory: &str) -> Pages {
+        match self.directory == directory {
+            true => self.pages,
+            false => Pages::new(),
+        }
+    }
+}
 
 /// The highest counts, by what was kept and the rows of the answer.
 pub fn highest(kept: &Pages, rows: &[Vec<Option<String>>]) -> Pages {
@@ -49,6 +69,18 @@ pub(in crate::recovery) fn total(pages: &Pages) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_copy_has_pages_of_its_own() {
+        let pages = Pages::from([("sales".to_string(), 3)]);
+        let kept = || Kept {
+            directory: "7/1".into(),
+            pages: pages.clone(),
+        };
+        assert_eq!(kept().of("7/1"), pages);
+        assert_eq!(kept().of("7/2"), Pages::new());
+        assert_eq!(Kept::default().of("7/2"), Pages::new());
+    }
 
     #[test]
     fn only_an_engine_without_the_count_has_none() {

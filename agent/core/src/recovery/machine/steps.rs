@@ -326,6 +326,9 @@ impl Recovery {
         };
         for target in &run.targets {
             self.attempts.begin(target.row.content, method.remembered(), now);
+            if method == Method::Full {
+                self.accepted.forget(&target.pod);
+            }
         }
         if let Some(wish) = &mut self.wish {
             let asked = |seen: &&Seen| run.has(seen.pair.row.content) && wish.names(&seen.pair);

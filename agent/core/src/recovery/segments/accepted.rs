@@ -25,4 +25,9 @@ impl Accepted {
             }
         }
     }
+
+    /// Its directory is made anew: nobody has looked at what may be found there.
+    pub(in crate::recovery) fn forget(&mut self, pod: &str) {
+        self.0.remove(pod);
+    }
 }

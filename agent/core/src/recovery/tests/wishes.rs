@@ -3,6 +3,7 @@
 use super::{AUTO, MANUAL, machine, until_run};
 use crate::cluster::directory::DirectoryKind;
 use crate::recovery::machine::steps::{Recovery, Step, Wish};
+use crate::recovery::segments::accepted::Accepted;
 use crate::recovery::segments::method::Method;
 use crate::recovery::simulation::world::{World, half_made};
 
@@ -66,6 +67,27 @@ fn who_asks_knows_of_the_damage() {
     world.pods[1].server.damaged.insert("sales".into(), 3);
     let mut more = super::machine().with_accepted(machine.accepted().clone());
     assert_eq!(until_run(&mut more, AUTO, &world, 3000, 600), None, "one more");
+}
+
+#[test]
+fn what_was_accepted_of_a_directory_is_not_accepted_of_the_copy_in_its_place() {
+    let mut world = World::new(1);
+    world.fail_over(0);
+    world.pods[1].server.damaged.insert("sales".into(), 2);
+    let mut machine = machine();
+    assert_eq!(until_run(&mut machine, AUTO, &world, 0, 600), None);
+    machine.ask(full("pod-0"), &world.evidence(), 600).unwrap();
+    assert!(until_run(&mut machine, AUTO, &world, 605, 60).is_some());
+    assert_ne!(machine.accepted(), &Accepted::default());
+    // The other way round, and later.
+    let mut world = World::new(1);
+    world.lose_mirror(0, half_made());
+    let mut machine = super::machine().with_accepted(machine.accepted().clone());
+    until_run(&mut machine, MANUAL, &world, 9000, 60);
+    machine.ask(full("pod-1"), &world.evidence(), 9060).unwrap();
+    let ran = until_run(&mut machine, MANUAL, &world, 9065, 60);
+    assert_eq!(ran.map(|(_, method)| method), Some(Method::Full));
+    assert_eq!(machine.accepted(), &Accepted::default());
 }
 
 #[test]

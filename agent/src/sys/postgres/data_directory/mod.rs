@@ -14,7 +14,9 @@ use gp_agent_core::postgres::data_directory::{Look, Place, judge, missing_parts}
 use gp_agent_core::postgres::major::{Feature, Major};
 use gp_agent_core::postgres::start_decision::Directory;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 /// Everything that can be told about a data directory without starting it.
 #[derive(Clone, Debug)]
@@ -315,6 +317,17 @@ fn newest_history(dir: &Path) -> u32 {
         })
         .max()
         .unwrap_or(0)
+}
+
+/// Tells a directory from a copy that took its place. pg_rewind and rsync go on with the folders that are there, and write files
+/// anew; a copy makes all of them, though with numbers that were free again.
+///
+/// # Errors
+/// It cannot be looked at.
+pub(crate) fn identity(dir: &Path) -> io::Result<String> {
+    let meta = std::fs::metadata(dir.join("global"))?;
+    let made = meta.created().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    Ok(format!("{}/{}", meta.ino(), made.unwrap_or_default().as_nanos()))
 }
 
 #[cfg(test)]

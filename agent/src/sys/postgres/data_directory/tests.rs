@@ -100,3 +100,21 @@ fn the_version_on_a_volume_is_that_of_its_data_directory() {
     put("gpseg1", "15\n");
     assert_eq!(major_on(volume.path()), None);
 }
+
+#[test]
+fn a_copy_in_its_place_is_another_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let global = dir.path().join("global");
+    fs::create_dir(&global).unwrap();
+    let first = identity(dir.path()).unwrap();
+    fs::write(global.join("pg_control"), "x").unwrap();
+    assert_eq!(identity(dir.path()).unwrap(), first);
+    fs::remove_dir_all(&global).unwrap();
+    assert!(identity(dir.path()).is_err());
+    fs::create_dir(&global).unwrap();
+    assert_ne!(
+        identity(dir.path()).unwrap(),
+        first,
+        "the number of what is gone is free again"
+    );
+}
