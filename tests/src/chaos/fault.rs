@@ -82,6 +82,12 @@ pub enum Fault {
     Delay(u16),
     /// Large packets vanish.
     LargePacketsLost,
+    /// No client reaches the server; the other coordinator does.
+    CutFromClients,
+    /// The other coordinator's agent does not reach this one's; the servers reach each other.
+    AgentsPortClosed,
+    /// Each packet between the two servers is answered with a reset.
+    ResetStream,
     /// No name is resolved.
     NoDns,
     /// A hundredth of a CPU.
@@ -166,6 +172,9 @@ impl Fault {
             Fault::NothingToOther => "nothing to the other",
             Fault::NothingFromOther => "nothing from the other",
             Fault::LargePacketsLost => "large packets lost",
+            Fault::CutFromClients => "cut from clients",
+            Fault::AgentsPortClosed => "the agents' port closed",
+            Fault::ResetStream => "the stream reset",
             Fault::NoDns => "no DNS",
             Fault::Throttle => "1 % of a CPU",
             Fault::FillVolume => "volume full",

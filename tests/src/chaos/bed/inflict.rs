@@ -39,7 +39,10 @@ impl Containers {
             | Fault::NothingFromOther
             | Fault::Lose(_)
             | Fault::Delay(_)
-            | Fault::LargePacketsLost => {
+            | Fault::LargePacketsLost
+            | Fault::CutFromClients
+            | Fault::AgentsPortClosed
+            | Fault::ResetStream => {
                 // Pairs stand beside each other.
                 let other = self.places[index ^ 1].now().and_then(|at| at.ip);
                 network::inflict(self.init(index)?, fault, other)
@@ -92,7 +95,10 @@ impl Containers {
             | Fault::NothingFromOther
             | Fault::Lose(_)
             | Fault::Delay(_)
-            | Fault::LargePacketsLost => {
+            | Fault::LargePacketsLost
+            | Fault::CutFromClients
+            | Fault::AgentsPortClosed
+            | Fault::ResetStream => {
                 let _ = self.init(index).map(network::undo);
             }
             Fault::PauseReplay => drop(self.statement(index, "select pg_wal_replay_resume()")),

@@ -5,6 +5,10 @@ use anyhow::{Context, Result, bail, ensure};
 use std::net::IpAddr;
 use std::process::Command;
 
+/// Ports of the coordinators' servers and of the agents.
+const SERVER: &str = "5432";
+const AGENT: &str = "8008";
+
 /// Runs a tool of this machine in the network of the container whose first process is `init`.
 fn within(init: u32, words: &[&str]) -> Result<()> {
     let output = Command::new("nsenter")
@@ -17,11 +21,13 @@ fn within(init: u32, words: &[&str]) -> Result<()> {
     Ok(())
 }
 
+fn filter(init: u32, rule: &[&str], verdict: &[&str]) -> Result<()> {
+    let append = ["iptables", "--wait", "--append"];
+    within(init, &[&append, rule, &["--jump"], verdict].concat())
+}
+
 fn drop_packets(init: u32, rule: &[&str]) -> Result<()> {
-    within(
-        init,
-        &[&["iptables", "--wait", "--append"], rule, &["--jump", "DROP"]].concat(),
-    )
+    filter(init, rule, &["DROP"])
 }
 
 /// Does it, in the container of that first process; `other` is the other coordinator's address.
@@ -51,6 +57,31 @@ pub(super) fn inflict(init: u32, fault: Fault, other: Option<IpAddr>) -> Result<
         Fault::LargePacketsLost => {
             let large = ["--match", "length", "--length", "1000:65535"];
             drop_packets(init, &[&["OUTPUT", "--out-interface", "eth0"], &large[..]].concat())
+        }
+        Fault::CutFromClients => {
+            let clients = [
+                "INPUT",
+                "--protocol",
+                "tcp",
+                "--dport",
+                SERVER,
+                "!",
+                "--source",
+                other()?,
+            ];
+            drop_packets(init, &clients)
+        }
+        Fault::AgentsPortClosed => {
+            let agent = ["INPUT", "--protocol", "tcp", "--dport", AGENT, "--source", other()?];
+            drop_packets(init, &agent)
+        }
+        Fault::ResetStream => {
+            let reset = ["REJECT", "--reject-with", "tcp-reset"];
+            for port in ["--sport", "--dport"] {
+                let stream = ["OUTPUT", "--protocol", "tcp", port, SERVER, "--destination", other()?];
+                filter(init, &stream, &reset)?;
+            }
+            Ok(())
         }
         Fault::Delay(millis) => {
             let late = format!("{millis}ms");

@@ -101,6 +101,7 @@ pub(super) fn all() -> Vec<Recipe> {
         pods::agents(),
         pods::pods(),
         network::network(),
+        network::connections(),
         network::lossy(),
         record::record(),
         record::data(),

@@ -1,6 +1,6 @@
 //! E3: network.
 
-use super::{ANY, Both, F, FO, Holder, Standby, W, W_F, after, during, ms, now, recipe, step};
+use super::{ANY, Both, F, FO, Holder, Standby, W, W_F, X, after, during, ms, now, recipe, step};
 use crate::chaos::fault::When;
 use crate::chaos::recipe::Recipe;
 
@@ -73,6 +73,33 @@ pub(super) fn network() -> Vec<Recipe> {
             "nothing comes from the standby for 20 s",
             &[during(20_000, Holder, F::NothingFromOther)],
             W_F,
+            1,
+        ),
+    ]
+}
+
+/// E3: some connections alone.
+pub(super) fn connections() -> Vec<Recipe> {
+    vec![
+        recipe(
+            47,
+            "coordinator cut from clients alone, for 20 s",
+            &[during(20_000, Holder, F::CutFromClients)],
+            X,
+            1,
+        ),
+        recipe(
+            52,
+            "the stream reset, then the coordinator cut from all",
+            &[now(Holder, F::ResetStream), after(100, Holder, F::CutOff)],
+            ANY,
+            16,
+        ),
+        recipe(
+            61,
+            "the agents' port closed for 20 s",
+            &[during(20_000, Both, F::AgentsPortClosed)],
+            W,
             1,
         ),
     ]

@@ -1,6 +1,6 @@
 //! E4 and E5: the record, and what is in sync.
 
-use super::{ANY, Both, F, FO, Holder, P, Standby, W, X, after, during, now, quick, recipe, slow, when};
+use super::{ANY, Both, F, F_X, FO, Holder, P, Standby, W, X, after, during, now, quick, recipe, slow, when};
 use crate::chaos::fault::When;
 use crate::chaos::outcome::Class;
 use crate::chaos::recipe::Recipe;
@@ -87,6 +87,20 @@ pub(super) fn data() -> Vec<Recipe> {
             X,
             16,
         ),
+        Recipe {
+            crowd: 20,
+            ..recipe(
+                83,
+                "coordinator lost while the standby catches up",
+                &[
+                    &one_after_the_other[..],
+                    &[after(8000, Standby, F::Undo), after(1500, Holder, F::KillContainer)],
+                ]
+                .concat(),
+                F_X,
+                16,
+            )
+        },
         recipe(
             84,
             "replay paused, then the coordinator lost",
