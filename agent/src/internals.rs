@@ -25,6 +25,7 @@ pub mod failover {
 
 /// The HTTP server.
 pub mod http {
+    pub use crate::lifecycle::api::refusal::Refusal;
     pub use crate::lifecycle::api::routes::{Agent, Done, Reply, serve_tcp, serve_unix};
     pub use crate::sys::http::bind::BindError;
     pub use crate::sys::http::{Limits, bind_tcp, bind_unix};

@@ -101,6 +101,7 @@ pub(super) fn utc(seconds: u64) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::content::ContentId;
     use crate::cluster::expansion_status::ExpansionProgress;
 
     #[test]
@@ -172,7 +173,7 @@ mod tests {
         let mut roles = RolesStatus {
             when: "manual".into(),
             swapped: vec![SwappedContent {
-                content: 0,
+                content: ContentId::new(0),
                 pod: "segment-b-0".into(),
                 since: 1_700_000_000,
             }],

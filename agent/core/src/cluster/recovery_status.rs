@@ -1,5 +1,6 @@
 //! What the acting coordinator's agent says of bringing segments back: a part of the document of `/status`. Fields may be added.
 
+use super::content::ContentId;
 use super::expansion_status::ExpansionStatus;
 use super::roles_status::RolesStatus;
 use serde::{Deserialize, Serialize};
@@ -41,7 +42,7 @@ pub struct RecoveryStatus {
 #[serde(rename_all = "camelCase", default)]
 pub struct RememberedAttempt {
     /// The content.
-    pub content: i32,
+    pub content: ContentId,
     /// What the coordinator's own memory has of it.
     #[serde(flatten)]
     pub attempt: serde_json::Map<String, serde_json::Value>,
@@ -68,7 +69,7 @@ pub struct DownSegment {
     /// Its pod; the address in the catalog where it is no pod of cluster.yaml.
     pub pod: String,
     /// Its content.
-    pub content: i32,
+    pub content: ContentId,
     /// Unix seconds at which this was first seen.
     pub since: u64,
     /// Whether the catalog does not list it: a mirror that is still to be made.

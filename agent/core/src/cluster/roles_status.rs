@@ -1,6 +1,7 @@
 //! What the acting coordinator's agent says of primaries and mirrors that have changed places: a part of the document of
 //! `/status`. Fields may be added.
 
+use super::content::ContentId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -43,7 +44,7 @@ pub struct RolesStatus {
 #[serde(rename_all = "camelCase", default)]
 pub struct SwappedContent {
     /// The content.
-    pub content: i32,
+    pub content: ContentId,
     /// The pod of the server that acts as primary; its content's name where it is no pod of cluster.yaml.
     pub pod: String,
     /// Unix seconds at which this was first seen.
@@ -55,7 +56,7 @@ pub struct SwappedContent {
 #[serde(rename_all = "camelCase", default)]
 pub struct RebalanceActivity {
     /// What was out of place as it began.
-    pub contents: Vec<i32>,
+    pub contents: Vec<ContentId>,
     /// Unix seconds.
     pub since: u64,
     /// Whether the tool has ended, and FTS has to find everybody in place.

@@ -2,6 +2,7 @@
 
 use super::cells::ago;
 use super::paint::Tone;
+use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::roles_status::{LastRebalance, RolesStatus};
 
 /// Nothing where everybody is in place and was.
@@ -9,7 +10,7 @@ pub(super) fn lines(status: &RolesStatus, now: u64) -> Vec<(Tone, String)> {
     let mut lines = Vec::new();
     match (&status.activity, status.announced) {
         (Some(activity), _) => {
-            let contents: Vec<String> = activity.contents.iter().map(i32::to_string).collect();
+            let contents: Vec<String> = activity.contents.iter().map(ContentId::to_string).collect();
             let since = ago(now.saturating_sub(activity.since));
             let what = match activity.judging {
                 true => "gprecoverseg has ended, FTS looks",
@@ -98,7 +99,7 @@ mod tests {
     #[test]
     fn each_state_has_its_line() {
         let swapped = |content: i32, pod: &str| SwappedContent {
-            content,
+            content: ContentId::new(content),
             pod: pod.into(),
             since: 940,
         };
@@ -122,7 +123,7 @@ mod tests {
         look(&status);
         status.announced = None;
         status.activity = Some(RebalanceActivity {
-            contents: vec![0, 2],
+            contents: vec![ContentId::new(0), ContentId::new(2)],
             since: 995,
             judging: false,
         });

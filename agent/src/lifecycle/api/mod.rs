@@ -4,5 +4,6 @@ pub(crate) mod cluster_view;
 pub(crate) mod endpoints;
 pub(crate) mod handler;
 pub(crate) mod metrics;
+pub(crate) mod refusal;
 pub(crate) mod routes;
 pub(crate) mod server;

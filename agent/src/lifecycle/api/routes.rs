@@ -3,6 +3,7 @@
 
 use super::endpoints::{self, Route};
 use super::metrics::{self, Format};
+use super::refusal::Refusal;
 pub use crate::sys::http::Reply;
 use crate::sys::http::{self, Body, CameFrom, Handler, Limits};
 use crate::sys::log;
@@ -46,18 +47,18 @@ pub trait Agent: Send + Sync {
     /// The other coordinator's agent, which says that it is `by` and asks from there, asks for a promise; see
     /// [`gp_agent_core::failover`]. Nothing for anybody else.
     fn promise(&self, question: PromiseQuestion, from: IpAddr) -> Reply<'_, Option<PromiseReply>>;
-    /// Takes the postmaster out of supervision. Words when it cannot be.
-    fn hold(&self, reason: String) -> Reply<'_, Result<(), String>>;
-    /// Gives it back. Words when it cannot be.
-    fn resume(&self) -> Reply<'_, Result<(), String>>;
-    /// Does what an administrator asks of failover. Words when it is not done.
-    fn failover(&self, command: FailoverCommand) -> Reply<'_, Result<Done, String>>;
-    /// Has segments brought back that are down. Words when it is not begun.
-    fn recover(&self, wish: Wish) -> Reply<'_, Result<String, String>>;
-    /// Has primaries and mirrors change their roles back. Words when it is not begun.
-    fn rebalance(&self) -> Reply<'_, Result<String, String>>;
-    /// Has the expansion go on. Words when it does not.
-    fn expand(&self) -> Reply<'_, Result<String, String>>;
+    /// Takes the postmaster out of supervision.
+    fn hold(&self, reason: String) -> Reply<'_, Result<(), Refusal>>;
+    /// Gives it back.
+    fn resume(&self) -> Reply<'_, Result<(), Refusal>>;
+    /// Does what an administrator asks of failover.
+    fn failover(&self, command: FailoverCommand) -> Reply<'_, Result<Done, Refusal>>;
+    /// Has segments brought back that are down; the answer is what begins.
+    fn recover(&self, wish: Wish) -> Reply<'_, Result<String, Refusal>>;
+    /// Has primaries and mirrors change their roles back; the answer is what begins.
+    fn rebalance(&self) -> Reply<'_, Result<String, Refusal>>;
+    /// Has the expansion go on; the answer is what begins.
+    fn expand(&self) -> Reply<'_, Result<String, Refusal>>;
 }
 
 /// What came of a command about failover.
@@ -270,7 +271,7 @@ async fn change(router: &Router, route: Route, request: Request<Incoming>) -> Re
     };
     match done {
         Ok(()) => text(StatusCode::OK, "done"),
-        Err(words) => text(StatusCode::SERVICE_UNAVAILABLE, &words),
+        Err(refusal) => refused(&refusal),
     }
 }
 
@@ -287,7 +288,7 @@ async fn failover(router: &Router, route: Route, word: &str) -> Response<Body> {
     match router.agent.failover(command).await {
         Ok(Done::Finished(words)) => text(StatusCode::OK, &words),
         Ok(Done::UnderWay) => text(StatusCode::ACCEPTED, "under way; gp-agent status says how it goes on"),
-        Err(words) => text(StatusCode::SERVICE_UNAVAILABLE, &words),
+        Err(refusal) => refused(&refusal),
     }
 }
 
@@ -301,11 +302,16 @@ async fn recover(router: &Router, words: &str) -> Response<Body> {
     begun(router.agent.recover(Wish { pod, full }).await)
 }
 
-fn begun(answer: Result<String, String>) -> Response<Body> {
+fn begun(answer: Result<String, Refusal>) -> Response<Body> {
     match answer {
         Ok(words) => text(StatusCode::OK, &words),
-        Err(words) => text(StatusCode::SERVICE_UNAVAILABLE, &words),
+        Err(refusal) => refused(&refusal),
     }
+}
+
+/// Nothing is wrong with such a request: it may be granted at another time, or in another pod.
+fn refused(refusal: &Refusal) -> Response<Body> {
+    text(StatusCode::SERVICE_UNAVAILABLE, &refusal.to_string())
 }
 
 /// A reason goes to logs, metrics and terminals.

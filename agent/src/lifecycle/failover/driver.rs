@@ -89,6 +89,7 @@ async fn open(pod: &Arc<Pod>, init: Option<Arc<Heartbeat>>, timing: Timing) -> O
                 return None;
             }
             Err(why) => {
+                let why = why.to_string();
                 pod.leadership.opening(&why);
                 super::status::show::unusable(pod, &why);
             }
@@ -243,7 +244,7 @@ impl Driver {
             if let Err(why) = actions::begin(&mut self.hands, action) {
                 // What was to be asked for behind it ends as something that was not sent.
                 let failed = left.by_ref().filter_map(actions::not_sent);
-                for event in std::iter::once(Event::FenceFailed(why)).chain(failed) {
+                for event in std::iter::once(Event::FenceFailed(why.to_string())).chain(failed) {
                     let _ = self.hands.happened.send(event);
                 }
             }

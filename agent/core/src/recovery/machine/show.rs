@@ -36,7 +36,7 @@ impl Recovery {
                 .pod
                 .clone()
                 .unwrap_or_else(|| seen.pair.row.address.clone()),
-            content: content.number(),
+            content,
             since: seen.since,
             unlisted: !seen.pair.listed,
             failures: self.attempts.failures(content, now),

@@ -38,7 +38,7 @@ impl Roles {
 
     fn swapped(&self) -> impl Iterator<Item = SwappedContent> {
         self.swapped.iter().map(|swap| SwappedContent {
-            content: swap.content.number(),
+            content: swap.content,
             pod: swap
                 .acting
                 .pod
@@ -65,7 +65,7 @@ impl Roles {
 
 fn activity(work: &Work) -> RebalanceActivity {
     RebalanceActivity {
-        contents: work.contents.iter().map(|content| content.number()).collect(),
+        contents: work.contents.iter().copied().collect(),
         since: work.began,
         judging: work.ended.is_some(),
     }

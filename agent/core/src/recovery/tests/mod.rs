@@ -287,6 +287,7 @@ fn by_hand_it_is_only_said_and_done_when_asked_for() {
         machine
             .ask(wish("pod-0"), &world.evidence(), 700)
             .unwrap_err()
+            .to_string()
             .contains("runs already")
     );
 }

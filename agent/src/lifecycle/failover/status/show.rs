@@ -237,7 +237,7 @@ fn trouble(view: &View) -> Option<RecordTrouble> {
     }
     view.authority_silent.as_ref().map(|(why, since)| RecordTrouble {
         cause: RecordCause::Unreachable,
-        why: why.clone(),
+        why: why.to_string(),
         since: unix(*since),
     })
 }

@@ -1,6 +1,6 @@
 //! The folder of the data directory, and the folders that the tools write to.
 
-use gp_agent_core::greenplum::preflight::ParentDirectory;
+use gp_agent_core::greenplum::preflight::{Look, LookError, ParentDirectory};
 use rustix::fs::statvfs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,9 +17,9 @@ pub(super) async fn look(dir: &Path) -> ParentDirectory {
     let dir = dir.to_path_buf();
     blocking(move || look_now(&dir))
         .await
-        .unwrap_or_else(|words| ParentDirectory {
+        .unwrap_or_else(|error| ParentDirectory {
             exists: false,
-            others: Err(words),
+            others: Err(error),
             not_writable: None,
             free_bytes: 0,
         })
@@ -34,20 +34,23 @@ pub(super) async fn not_writable(folders: [&PathBuf; 2]) -> Option<String> {
             Some(format!("{}: {error}", folder.display()))
         })
     });
-    looked.await.unwrap_or_else(Some)
+    looked.await.unwrap_or_else(|error| Some(error.to_string()))
 }
 
-async fn blocking<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+async fn blocking<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -> Look<T> {
     match tokio::time::timeout(LIMIT, tokio::task::spawn_blocking(look)).await {
         Ok(Ok(found)) => Ok(found),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("the disk does not answer within {} s", LIMIT.as_secs())),
+        Ok(Err(error)) => Err(LookError::new(error)),
+        Err(_) => Err(LookError::new(format_args!(
+            "the disk does not answer within {} s",
+            LIMIT.as_secs()
+        ))),
     }
 }
 
 fn look_now(dir: &Path) -> ParentDirectory {
     let parent = dir.parent().unwrap_or(dir);
-    let others = names(parent).map_err(|e| e.to_string());
+    let others = names(parent).map_err(LookError::new);
     let free = statvfs(parent).map(|s| s.f_bavail.saturating_mul(s.f_frsize));
     ParentDirectory {
         exists: dir.symlink_metadata().is_ok(),

@@ -9,7 +9,7 @@ use crate::sys::postgres::port_check;
 use crate::sys::process::clock;
 use crate::sys::process::passwd::{Account, describe_uid};
 use futures_util::{StreamExt, stream};
-use gp_agent_core::greenplum::preflight::{COMMANDS, HostFacts, HostQuestion, Look, python_of, same_locale};
+use gp_agent_core::greenplum::preflight::{COMMANDS, HostFacts, HostQuestion, Look, LookError, python_of, same_locale};
 use programs::Programs;
 use rustix::process::{Resource, geteuid, getrlimit};
 use std::io::Read;
@@ -98,7 +98,7 @@ pub(crate) fn unix_millis() -> u64 {
 async fn version(programs: &Programs, home: &Path) -> Look<String> {
     let postgres = home.join("bin/postgres");
     if !postgres.is_file() {
-        return Err(format!("{} is not there", postgres.display()));
+        return Err(LookError::new(format_args!("{} is not there", postgres.display())));
     }
     let script = script(home)?;
     let line = r#". "$1" >/dev/null 2>&1; exec "$2" --gp-version"#;
@@ -108,9 +108,13 @@ async fn version(programs: &Programs, home: &Path) -> Look<String> {
 
 fn script(home: &Path) -> Look<PathBuf> {
     let mut scripts = SCRIPTS.iter().map(|name| home.join(name));
-    scripts
-        .find(|path| path.is_file())
-        .ok_or_else(|| format!("{} has neither {} nor {}", home.display(), SCRIPTS[0], SCRIPTS[1]))
+    scripts.find(|path| path.is_file()).ok_or_else(|| {
+        let [greenplum, cloudberry] = SCRIPTS;
+        LookError::new(format_args!(
+            "{} has neither {greenplum} nor {cloudberry}",
+            home.display()
+        ))
+    })
 }
 
 /// Only where gpstart is a Python script; its first line says which Python.
@@ -122,22 +126,23 @@ async fn python(programs: &Programs, home: &Path) -> Option<Look<String>> {
     let python = python_of(&beginning)?;
     let script = match script(home) {
         Ok(script) => script,
-        Err(words) => return Some(Err(words)),
+        Err(error) => return Some(Err(error)),
     };
     let line = r#". "$1" >/dev/null 2>&1; exec "$2" -c "$3""#;
     let arguments = [script.as_os_str(), python.as_ref(), IMPORT.as_ref()];
     let said = programs.bash(line, arguments).await;
-    Some(said.map(|said| said.trim().to_string()).map_err(|words| {
+    Some(said.map(|said| said.trim().to_string()).map_err(|error| {
         // The last line of a traceback says what is wrong.
+        let words = error.to_string();
         let last = words.rsplit("; ").next().unwrap_or(&words);
-        format!("{python}: {last}")
+        LookError::new(format_args!("{python}: {last}"))
     }))
 }
 
 async fn pings(programs: &Programs, hosts: &[String]) -> Vec<(String, String)> {
     let tries = stream::iter(hosts.to_vec()).map(|host| async move {
         let answer = programs.run("ping", ["-c", "1", "--", host.as_str()]).await;
-        Some((host, answer.err()?))
+        Some((host, answer.err()?.to_string()))
     });
     tries
         .buffered(PINGS)

@@ -1,7 +1,7 @@
 //! Finding programs, and running one to its end.
 
 use gp_agent_core::greenplum::gpinitsystem::must_not_inherit;
-use gp_agent_core::greenplum::preflight::Look;
+use gp_agent_core::greenplum::preflight::{Look, LookError};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,9 @@ impl Programs {
         name: &str,
         arguments: impl IntoIterator<Item = S>,
     ) -> Look<String> {
-        let program = self.find(name).ok_or_else(|| format!("{name} is not there"))?;
+        let program = self
+            .find(name)
+            .ok_or_else(|| LookError::new(format_args!("{name} is not there")))?;
         let mut command = Command::new(&program);
         for (variable, _) in std::env::vars_os() {
             if must_not_inherit(&variable.to_string_lossy()) {
@@ -58,8 +60,14 @@ impl Programs {
             .kill_on_drop(true)
             .output();
         let output = match tokio::time::timeout(LIMIT, child).await {
-            Err(_) => return Err(format!("{name} did not end within {} s", LIMIT.as_secs())),
-            Ok(Err(error)) => return Err(format!("cannot run {}: {error}", program.display())),
+            Err(_) => {
+                let limit = LIMIT.as_secs();
+                return Err(LookError::new(format_args!("{name} did not end within {limit} s")));
+            }
+            Ok(Err(error)) => {
+                let program = program.display();
+                return Err(LookError::new(format_args!("cannot run {program}: {error}")));
+            }
             Ok(Ok(output)) => output,
         };
         if output.status.success() {
@@ -67,7 +75,9 @@ impl Programs {
         }
         let said = [words(&output.stderr), words(&output.stdout)];
         let said = said.into_iter().find(|words| !words.is_empty());
-        Err(said.unwrap_or_else(|| format!("no words, {}", output.status)))
+        Err(LookError::new(
+            said.unwrap_or_else(|| format!("no words, {}", output.status)),
+        ))
     }
 
     /// Runs a line of bash with arguments `$1`, `$2`, ...

@@ -113,7 +113,7 @@ impl LeaseAuthority {
             now: clock::since_epoch(),
         };
         let lease = replacement(&record, before.as_ref(), &self.name, &written);
-        let lease = lease.map_err(|why| WriteError::Failed(AuthorityError::Unusable(why)))?;
+        let lease = lease.map_err(|why| WriteError::Failed(AuthorityError::Unusable(why.to_string())))?;
         let leases = self.leases().map_err(WriteError::Failed)?;
         let parameters = PostParams::default();
         let request = leases.replace(&self.name, &parameters, &lease);
