@@ -17,7 +17,7 @@ pub mod engine {
 
 /// Where the record of leadership lives.
 pub mod failover {
-    pub use crate::sys::failover::authority::{Authority, AuthorityError, AuthorityKind, WriteError};
+    pub use crate::sys::failover::authority::{Authority, AuthorityError, WriteError};
     pub use crate::sys::failover::file::FileAuthority;
     pub use crate::sys::process::clock::boottime;
     pub use crate::sys::process::inherit::with_inherited;

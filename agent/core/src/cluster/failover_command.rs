@@ -1,6 +1,6 @@
 //! What an administrator may ask of failover, whether this pod is the one to ask, and why something asked for is not done.
 
-use super::failover_status::FailoverStatus;
+use super::failover_status::{FailoverStatus, TakeoverMode};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +84,9 @@ impl FailoverCommand {
         match self {
             FailoverCommand::Switchover { .. } => switchover(pod, status),
             FailoverCommand::AcceptDataLoss if status.mine => Err(CommandError::HasRole(pod.to_string())),
-            FailoverCommand::Resume if status.mode == "manual" && !status.paused => Err(CommandError::NotPaused),
+            FailoverCommand::Resume if status.mode == TakeoverMode::Manual && !status.paused => {
+                Err(CommandError::NotPaused)
+            }
             FailoverCommand::CancelSwitchover
             | FailoverCommand::AcceptDataLoss
             | FailoverCommand::Pause

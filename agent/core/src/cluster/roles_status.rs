@@ -2,15 +2,28 @@
 //! `/status`. Fields may be added.
 
 use super::content::ContentId;
+use super::word::words;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+words! {
+    /// When roles are changed back.
+    RebalanceTime {
+        /// Only a command does it.
+        Manual = "manual",
+        /// Within the time that is set aside for it.
+        Window = "window",
+        /// While nothing runs.
+        Idle = "idle",
+    }
+}
 
 /// Who is out of place, and what becomes of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RolesStatus {
-    /// `manual`, `window` or `idle`, as the configuration says.
-    pub when: String,
+    /// When they are changed back, as the configuration says.
+    pub when: RebalanceTime,
     /// Contents that are served by the server made as their mirror.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub swapped: Vec<SwappedContent>,

@@ -3,7 +3,7 @@
 use super::cells::ago;
 use super::paint::Tone;
 use gp_agent_core::cluster::content::ContentId;
-use gp_agent_core::cluster::roles_status::{LastRebalance, RolesStatus};
+use gp_agent_core::cluster::roles_status::{LastRebalance, RebalanceTime, RolesStatus};
 
 /// Nothing where everybody is in place and was.
 pub(super) fn lines(status: &RolesStatus, now: u64) -> Vec<(Tone, String)> {
@@ -60,7 +60,7 @@ fn out_of_place(status: &RolesStatus, now: u64) -> (String, bool) {
 fn waiting(status: &RolesStatus, now: u64) -> (Tone, String) {
     let (mut line, one) = out_of_place(status, now);
     let it = if one { "it" } else { "them" };
-    if status.when == "manual" {
+    if status.when == RebalanceTime::Manual {
         line.push_str(&format!(
             ": gp-agent rebalance puts {it} back (recovery.roles is manual)"
         ));

@@ -2,6 +2,7 @@
 
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::pod::leadership::Request;
+use gp_agent_core::cluster::expansion_status::ExpansionTask;
 use gp_agent_core::cluster::failover_command::{CommandError, FailoverCommand};
 use gp_agent_core::cluster::recovery_status::RecoveryStatus;
 use gp_agent_core::failover::candidate::{Command, Event, Reply, Server, Ticket};
@@ -182,7 +183,7 @@ fn breaks_off(pod: &Pod, command: FailoverCommand) -> Option<CommandError> {
     // To spread tables may take days, and is taken up again where it was.
     let spreads = |status: &RecoveryStatus| {
         let activity = status.expansion.activity.as_ref();
-        activity.is_some_and(|activity| activity.task == "redistribute")
+        activity.is_some_and(|activity| activity.task == ExpansionTask::Redistribute)
     };
     if pod.board.read(|s| s.recovery.as_ref().is_some_and(spreads)) {
         return None;

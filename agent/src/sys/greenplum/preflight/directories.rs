@@ -1,6 +1,7 @@
 //! The folder of the data directory, and the folders that the tools write to.
 
-use gp_agent_core::greenplum::preflight::{Look, LookError, ParentDirectory};
+use super::unseen::Unseen;
+use gp_agent_core::greenplum::preflight::ParentDirectory;
 use rustix::fs::statvfs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,9 +18,9 @@ pub(super) async fn look(dir: &Path) -> ParentDirectory {
     let dir = dir.to_path_buf();
     blocking(move || look_now(&dir))
         .await
-        .unwrap_or_else(|error| ParentDirectory {
+        .unwrap_or_else(|unseen| ParentDirectory {
             exists: false,
-            others: Err(error),
+            others: Err(unseen.into()),
             not_writable: None,
             free_bytes: 0,
         })
@@ -34,23 +35,20 @@ pub(super) async fn not_writable(folders: [&PathBuf; 2]) -> Option<String> {
             Some(format!("{}: {error}", folder.display()))
         })
     });
-    looked.await.unwrap_or_else(|error| Some(error.to_string()))
+    looked.await.unwrap_or_else(|unseen| Some(unseen.to_string()))
 }
 
-async fn blocking<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -> Look<T> {
+async fn blocking<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -> Result<T, Unseen> {
     match tokio::time::timeout(LIMIT, tokio::task::spawn_blocking(look)).await {
         Ok(Ok(found)) => Ok(found),
-        Ok(Err(error)) => Err(LookError::new(error)),
-        Err(_) => Err(LookError::new(format_args!(
-            "the disk does not answer within {} s",
-            LIMIT.as_secs()
-        ))),
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => Err(Unseen::Hangs(LIMIT)),
     }
 }
 
 fn look_now(dir: &Path) -> ParentDirectory {
     let parent = dir.parent().unwrap_or(dir);
-    let others = names(parent).map_err(LookError::new);
+    let others = names(parent).map_err(|error| Unseen::from(error).into());
     let free = statvfs(parent).map(|s| s.f_bavail.saturating_mul(s.f_frsize));
     ParentDirectory {
         exists: dir.symlink_metadata().is_ok(),

@@ -1,4 +1,5 @@
 use super::*;
+use gp_agent_core::greenplum::preflight::LookError;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, symlink};
