@@ -136,3 +136,40 @@ pub struct RecoveryCounts {
     /// Seconds of all runs.
     pub seconds: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn words_of_a_later_version_are_passed_on_and_lose_nothing_else() {
+        let later = json!({
+            "segments": "at-night",
+            "activity": { "method": "magic", "pods": ["segment-a-0"] },
+            "down": [{ "pod": "segment-a-0", "content": 3, "next": "wait" }],
+            "roles": { "when": "by-moon", "swapped": [{ "content": 7 }] },
+            "expansion": { "redistribute": "slowly", "next": "think" },
+        });
+        let read: RecoveryStatus = serde_json::from_value(later.clone()).unwrap();
+        assert_eq!(read.segments, Automation::Other("at-night".into()));
+        assert_eq!(read.down[0].next, Some(RecoveryWork::Other("wait".into())));
+        assert_eq!(read.roles.swapped[0].content, ContentId::new(7));
+        let written = serde_json::to_value(&read).unwrap();
+        for place in [
+            "/segments",
+            "/activity/method",
+            "/down/0/next",
+            "/down/0/content",
+            "/roles/when",
+            "/expansion/redistribute",
+            "/expansion/next",
+        ] {
+            assert_eq!(written.pointer(place), later.pointer(place), "{place}");
+            assert!(
+                written.pointer(place).is_some_and(|word| *word != Value::Null),
+                "{place}"
+            );
+        }
+    }
+}

@@ -309,7 +309,7 @@ fn begun(answer: Result<String, Refusal>) -> Response<Body> {
     }
 }
 
-/// Nothing is wrong with such a request: it may be granted at another time, or in another pod.
+/// The request itself is in order: what stands against it is the state of the pod or of the cluster.
 fn refused(refusal: &Refusal) -> Response<Body> {
     text(StatusCode::SERVICE_UNAVAILABLE, &refusal.to_string())
 }

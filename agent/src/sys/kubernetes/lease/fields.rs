@@ -3,7 +3,7 @@
 use gp_agent_core::failover::record::{Holder, Record, Seen, Version};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{Error as TimeError, Timestamp};
 use std::num::TryFromIntError;
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ fn contradiction(record: &Record, spec: &LeaseSpec) -> Option<String> {
 pub(super) enum LeaseError {
     /// The clock of this host is beyond what a Lease can say.
     #[error(transparent)]
-    Time(#[from] jiff::Error),
+    Time(#[from] TimeError),
     /// A number of it is larger than the field.
     #[error(transparent)]
     Number(#[from] TryFromIntError),
