@@ -1,8 +1,8 @@
 //! What the HTTP server asks of the agent, answered from the board and from what the pod knows.
 
+use super::agent::{Agent, Done};
 use super::cluster_view;
 use super::refusal::Refusal;
-use super::routes::{Agent, Done, Reply};
 use crate::lifecycle::failover::command::Asked;
 use crate::lifecycle::greenplum::catalog;
 use crate::lifecycle::peers::look::PartnerLooks;
@@ -11,6 +11,7 @@ use crate::lifecycle::pod::leadership::Request;
 use crate::lifecycle::postmaster::supervisor::{Command, HoldAnswer};
 use crate::lifecycle::recovery;
 use crate::lifecycle::status_board::{StatusBoard, now};
+use crate::sys::http::Reply;
 use gp_agent_core::cluster::catalog::{CatalogAnswer, CatalogReply};
 use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::document::Origin;

@@ -1,5 +1,6 @@
 //! The agent's HTTP API: probes, status and metrics.
 
+pub(crate) mod agent;
 pub(crate) mod cluster_view;
 pub(crate) mod endpoints;
 pub(crate) mod handler;
