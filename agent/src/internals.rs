@@ -17,7 +17,7 @@ pub mod engine {
 
 /// Where the record of leadership lives.
 pub mod failover {
-    pub use crate::sys::failover::authority::{Authority, AuthorityError, AuthorityKind, WriteError};
+    pub use crate::sys::failover::authority::{Authority, AuthorityError, WriteError};
     pub use crate::sys::failover::file::FileAuthority;
     pub use crate::sys::process::clock::boottime;
     pub use crate::sys::process::inherit::with_inherited;
@@ -25,9 +25,11 @@ pub mod failover {
 
 /// The HTTP server.
 pub mod http {
-    pub use crate::lifecycle::api::routes::{Agent, Done, Reply, serve_tcp, serve_unix};
+    pub use crate::lifecycle::api::agent::{Agent, Done};
+    pub use crate::lifecycle::api::refusal::Refusal;
+    pub use crate::lifecycle::api::routes::{serve_tcp, serve_unix};
     pub use crate::sys::http::bind::BindError;
-    pub use crate::sys::http::{Limits, bind_tcp, bind_unix};
+    pub use crate::sys::http::{Limits, Reply, bind_tcp, bind_unix};
 }
 
 /// The Kubernetes API.

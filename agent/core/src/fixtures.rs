@@ -3,7 +3,7 @@
 
 use crate::cluster::catalog::{Catalog, Segment};
 use crate::cluster::content::ContentId;
-use crate::cluster::replication::Link;
+use crate::cluster::replication::{Link, LinkEnd};
 use crate::cluster::server::{ServerAnswer, ServerReport};
 use crate::cluster::state::Event;
 use crate::cluster::status::{Phase, PodStatus, PostmasterStatus, ReplicationStatus};
@@ -78,7 +78,7 @@ pub fn status(phase: Phase, role: Option<Role>) -> PodStatus {
     let link = ReplicationStatus {
         peer: "segment-a-0".into(),
         state: "streaming".into(),
-        sync_state: String::new(),
+        sync_state: LinkEnd::Receiver,
         lag_bytes: Some(0),
     };
     PodStatus {

@@ -137,8 +137,8 @@ fn what_0_1_0_says_means_the_same_today() {
     let mirror = status("status-streaming-mirror");
     assert_eq!(mirror.status.phase, Phase::Running);
     assert_eq!(mirror.status.active_role, Some(Role::Mirror));
-    assert_eq!(mirror.status.directory.kind, "standby");
-    assert_eq!(mirror.status.replication[0].state, "streaming");
+    assert_eq!(mirror.status.directory.kind.as_str(), "standby");
+    assert_eq!(mirror.status.replication[0].state.as_str(), "streaming");
     assert!(mirror.ready.ok);
     let old = status("status-refused-old-primary");
     assert_eq!(old.status.phase, Phase::Refused);
@@ -146,12 +146,12 @@ fn what_0_1_0_says_means_the_same_today() {
     assert_eq!(old.status.findings[0].severity, Severity::Error);
     let promoted = status("status-promoted-mirror");
     assert_eq!(promoted.status.directory.timeline, Some(2));
-    assert_eq!(promoted.status.directory.kind, "primary");
+    assert_eq!(promoted.status.directory.kind.as_str(), "primary");
     assert_eq!(promoted.status.active_role, Some(Role::Primary));
     assert_eq!(promoted.status.directory.system_id, old.status.directory.system_id);
     assert_eq!(status("status-held").status.held.as_deref(), Some("new disk"));
     assert_eq!(status("status-draining").status.phase, Phase::Draining);
-    assert_eq!(status("status-first-second").status.directory.kind, "");
+    assert_eq!(status("status-first-second").status.directory.kind.as_str(), "");
     assert_eq!(status("status-greenplum-mirror").status.seen_coordinator, 1);
 }
 

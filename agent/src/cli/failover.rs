@@ -2,6 +2,7 @@
 
 use super::args::{FailoverArgs, FailoverVerb};
 use super::status::{ask_agent, tell};
+use crate::sys::http::unix_client::AskError;
 use gp_agent_core::cluster::failover_status::FailoverStatus;
 use gp_agent_core::cluster::report::Report;
 use gp_agent_core::process::timeouts;
@@ -43,19 +44,33 @@ fn change(path: &str, word: &str) -> u8 {
     let done = match ask_agent("POST", path, word, timeouts::FAILOVER_ANSWERS) {
         Ok((200, words)) => Ok(words),
         Ok((202, _)) => follow(before),
-        Ok((_, refusal)) => Err(refusal),
-        Err(error) => Err(error.to_string()),
+        Ok((_, refusal)) => Err(NotDone::Refused(refusal)),
+        Err(error) => Err(error.into()),
     };
     match done {
         Ok(words) => {
             tell(&words);
             0
         }
-        Err(words) => {
-            eprintln!("{}", words.trim_end());
+        Err(error) => {
+            eprintln!("{}", error.to_string().trim_end());
             1
         }
     }
+}
+
+/// Why a command is not done.
+#[derive(Debug, thiserror::Error)]
+enum NotDone {
+    /// The agent says why.
+    #[error("{0}")]
+    Refused(String),
+    /// The agent cannot be asked.
+    #[error(transparent)]
+    Unanswered(#[from] AskError),
+    /// It was begun, and came to nothing.
+    #[error("{0}")]
+    Failed(String),
 }
 
 fn look() -> Option<FailoverStatus> {
@@ -64,14 +79,14 @@ fn look() -> Option<FailoverStatus> {
 }
 
 /// Looks until another pod has the role, or nothing is under way any more. Says what is being done whenever that changes.
-fn follow(before: Option<FailoverStatus>) -> Result<String, String> {
+fn follow(before: Option<FailoverStatus>) -> Result<String, NotDone> {
     let mut progress = Progress::new(before);
     loop {
         std::thread::sleep(LOOK_EVERY);
         match progress.look(look()) {
             Next::Said(words) => eprintln!("{words}"),
             Next::Done(words) => return Ok(words),
-            Next::Failed(words) => return Err(words),
+            Next::Failed(words) => return Err(NotDone::Failed(words)),
             Next::Wait => {}
         }
     }

@@ -5,8 +5,9 @@ use crate::lifecycle::pod::paths::{tool_environment_file, tool_links_dir};
 use gp_agent_core::greenplum::tool_environment::ToolEnvironment;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What this program is installed as.
@@ -23,8 +24,8 @@ pub(crate) fn become_called(args: &[OsString]) -> Option<u8> {
     }
     Some(match read() {
         Ok(known) => become_program(&known, name, args.get(1..).unwrap_or_default()),
-        Err(words) => {
-            eprintln!("{name}: {words}");
+        Err(error) => {
+            eprintln!("{name}: {error}");
             NOT_EXECUTED
         }
     })
@@ -55,23 +56,30 @@ pub(super) fn env() -> u8 {
             tell(&known.exports(&tool_links_dir(), |name| inherited.get(name).map(String::as_str)));
             0
         }
-        Err(words) => {
-            eprintln!("{words}");
+        Err(error) => {
+            eprintln!("{error}");
             1
         }
     }
 }
 
-fn read() -> Result<ToolEnvironment, String> {
+/// Why this pod's database is not known here.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot read {}, which the agent writes once it knows its place and its engine: {source}; see gp-agent status",
+    path.display()
+)]
+struct NotKnown {
+    /// The agent's file.
+    path: PathBuf,
+    /// The system's answer, or the parser's: both are errors of reading.
+    source: io::Error,
+}
+
+fn read() -> Result<ToolEnvironment, NotKnown> {
     let path = tool_environment_file();
-    let failed = |why: String| {
-        format!(
-            "cannot read {}, which the agent writes once it knows its place and its engine: {why}; see gp-agent status",
-            path.display()
-        )
-    };
-    let text = std::fs::read(&path).map_err(|e| failed(e.to_string()))?;
-    serde_json::from_slice(&text).map_err(|e| failed(e.to_string()))
+    let read = std::fs::read(&path).and_then(|text| Ok(serde_json::from_slice(&text)?));
+    read.map_err(|source| NotKnown { path, source })
 }
 
 /// Variables that are no text cannot be among those that matter.

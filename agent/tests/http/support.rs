@@ -1,11 +1,11 @@
 //! A real server with a pretended agent, and clients that write bytes.
 
-use gp_agent::internals::http::{Agent, Done, Limits, Reply, bind_tcp, bind_unix, serve_tcp, serve_unix};
+use gp_agent::internals::http::{Agent, Done, Limits, Refusal, Reply, bind_tcp, bind_unix, serve_tcp, serve_unix};
 use gp_agent::internals::peers::{FanOutLimits, PeerClient};
 use gp_agent_core::cluster::catalog::{CatalogAnswer, CatalogReply};
 use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::document::Origin;
-use gp_agent_core::cluster::failover_command::FailoverCommand;
+use gp_agent_core::cluster::failover_command::{CommandError, FailoverCommand};
 use gp_agent_core::cluster::partner_look::PartnerLook;
 use gp_agent_core::cluster::peer_error::PeerError;
 use gp_agent_core::cluster::report::{PodReport, Report};
@@ -55,9 +55,9 @@ impl Fake {
         change(&mut self.status.lock().unwrap());
     }
 
-    fn done(&self, what: String) -> Result<(), String> {
+    fn done(&self, what: String) -> Result<(), Refusal> {
         match &*self.refuses.lock().unwrap() {
-            Some(words) => Err(words.clone()),
+            Some(words) => Err(CommandError::Refused(words.clone()).into()),
             None => {
                 self.held.lock().unwrap().push(what);
                 Ok(())
@@ -113,15 +113,15 @@ impl Agent for Fake {
         self.rechecks.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn hold(&self, reason: String) -> Reply<'_, Result<(), String>> {
+    fn hold(&self, reason: String) -> Reply<'_, Result<(), Refusal>> {
         Box::pin(async move { self.done(format!("hold {reason}")) })
     }
 
-    fn resume(&self) -> Reply<'_, Result<(), String>> {
+    fn resume(&self) -> Reply<'_, Result<(), Refusal>> {
         Box::pin(async move { self.done("resume".into()) })
     }
 
-    fn failover(&self, command: FailoverCommand) -> Reply<'_, Result<Done, String>> {
+    fn failover(&self, command: FailoverCommand) -> Reply<'_, Result<Done, Refusal>> {
         let done = match self.takes_long.load(Ordering::Relaxed) {
             true => Done::UnderWay,
             false => Done::Finished("coordinator-1 has the coordinator's role".into()),
@@ -129,15 +129,15 @@ impl Agent for Fake {
         Box::pin(async move { self.done(format!("{command:?}")).map(|()| done) })
     }
 
-    fn recover(&self, wish: Wish) -> Reply<'_, Result<String, String>> {
+    fn recover(&self, wish: Wish) -> Reply<'_, Result<String, Refusal>> {
         Box::pin(async move { self.done(format!("{wish:?}")).map(|()| "it begins".into()) })
     }
 
-    fn rebalance(&self) -> Reply<'_, Result<String, String>> {
+    fn rebalance(&self) -> Reply<'_, Result<String, Refusal>> {
         Box::pin(async move { self.done("rebalance".into()).map(|()| "it begins".into()) })
     }
 
-    fn expand(&self) -> Reply<'_, Result<String, String>> {
+    fn expand(&self) -> Reply<'_, Result<String, Refusal>> {
         Box::pin(async move { self.done("expand".into()).map(|()| "it begins".into()) })
     }
 }

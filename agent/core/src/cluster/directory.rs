@@ -1,5 +1,7 @@
 //! What a data directory is.
 
+use super::word::as_word;
+
 /// What a data directory says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DirectoryKind {
@@ -33,7 +35,7 @@ impl DirectoryKind {
     }
 
     /// The reverse of [`DirectoryKind::as_str`]; `None` for a word of another version, or none at all.
-    pub fn from_word(word: &str) -> Option<Self> {
+    fn from_word(word: &str) -> Option<Self> {
         [
             Self::Absent,
             Self::Primary,
@@ -45,3 +47,37 @@ impl DirectoryKind {
         .find(|k| k.as_str() == word)
     }
 }
+
+/// What a data directory is, as its pod's agent says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DirectoryWord {
+    /// It has not looked yet.
+    NotLooked,
+    /// One of these; 0.1.0 does not know [`DirectoryKind::Unreadable`].
+    Known(DirectoryKind),
+    /// What only a later version has a word for.
+    Other(String),
+}
+
+impl DirectoryWord {
+    /// The word in documents.
+    pub fn as_str(&self) -> &str {
+        match self {
+            DirectoryWord::NotLooked => "",
+            DirectoryWord::Known(kind) => kind.as_str(),
+            DirectoryWord::Other(word) => word,
+        }
+    }
+}
+
+impl From<&str> for DirectoryWord {
+    fn from(word: &str) -> DirectoryWord {
+        match (word, DirectoryKind::from_word(word)) {
+            ("", _) => DirectoryWord::NotLooked,
+            (_, Some(kind)) => DirectoryWord::Known(kind),
+            (word, None) => DirectoryWord::Other(word.to_string()),
+        }
+    }
+}
+
+as_word!(DirectoryWord);

@@ -1,20 +1,40 @@
 //! What the acting coordinator's agent says of adding segments: a part of the document of `/status`. Fields may be added.
 
+use super::automation::Automation;
+use super::word::words;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+words! {
+    /// A step of an expansion.
+    ExpansionTask {
+        /// The new segments become a part of the cluster.
+        SetUp = "setUp",
+        /// What was broken off before the catalog changed is undone.
+        RollBack = "rollBack",
+        /// It is noted that the catalog lists the new segments.
+        FinishCatalog = "finishCatalog",
+        /// What was broken off after the change of the catalog goes on.
+        FinishSetUp = "finishSetUp",
+        /// Tables are spread over all contents.
+        Redistribute = "redistribute",
+        /// gpexpand's schema is removed.
+        CleanUp = "cleanUp",
+    }
+}
 
 /// Segments that are not in the catalog yet, tables that are not on all segments yet, and what becomes of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ExpansionStatus {
-    /// `auto` or `manual`, as the configuration says.
-    pub redistribute: String,
+    /// Whether tables are spread over segments that were added by itself.
+    pub redistribute: Automation,
     /// Pods of segments that the catalog does not list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub new: Vec<String>,
-    /// What is done next: `setUp`, `rollBack`, `finishCatalog`, `finishSetUp`, `redistribute` or `cleanUp`.
+    /// What is done next.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
+    pub next: Option<ExpansionTask>,
     /// Why it is not done now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<String>,
@@ -44,8 +64,8 @@ pub struct ExpansionStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ExpansionActivity {
-    /// What is done, as in [`ExpansionStatus::next`].
-    pub task: String,
+    /// What is done.
+    pub task: ExpansionTask,
     /// Unix seconds.
     pub since: u64,
     /// Whether the tool has ended, and what it left is looked at.
@@ -75,8 +95,8 @@ pub struct ExpansionProgress {
 pub struct LastExpansion {
     /// Unix seconds of its beginning.
     pub at: u64,
-    /// What was done, as in [`ExpansionStatus::next`].
-    pub task: String,
+    /// What was done.
+    pub task: ExpansionTask,
     /// Seconds until it was judged, where this agent saw its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,

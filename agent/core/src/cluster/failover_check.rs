@@ -1,7 +1,7 @@
 //! `gp-agent check ha`: would a failover work now?
 
 use super::failover_findings::{of_record, of_standby};
-use super::failover_status::FailoverStatus;
+use super::failover_status::{FailoverStatus, TakeoverMode};
 use super::report::{PodReport, Report};
 use crate::finding::{Area, Finding, Severity};
 
@@ -116,7 +116,7 @@ fn obstacles(writer: &Candidate, standby: Option<&Candidate>) -> Vec<Finding> {
             "is paused",
             "gp-agent failover resume",
         ));
-    } else if status.mode == "manual" {
+    } else if status.mode == TakeoverMode::Manual {
         let remedy = "set failover.mode to auto, if the standby is to take over by itself";
         findings.push(Finding::warning(Area::Ha, "failover.mode", "is manual", remedy));
     }
@@ -136,7 +136,7 @@ fn told<'a>(candidates: &'a [Candidate]) -> impl Iterator<Item = Finding> + 'a {
 fn well(writer: &Candidate) -> String {
     let (report, status) = writer;
     let successor = match &status.in_sync {
-        Some(pod) if status.paused || status.mode == "manual" => {
+        Some(pod) if status.paused || status.mode == TakeoverMode::Manual => {
             format!("{pod} is in sync and takes over by command only")
         }
         Some(pod) => format!("{pod} is in sync and would take over"),

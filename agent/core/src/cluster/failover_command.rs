@@ -1,6 +1,6 @@
-//! What an administrator may ask of failover, and whether this pod is the one to ask.
+//! What an administrator may ask of failover, whether this pod is the one to ask, and why something asked for is not done.
 
-use super::failover_status::FailoverStatus;
+use super::failover_status::{FailoverStatus, TakeoverMode};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,28 +20,73 @@ pub enum FailoverCommand {
     Resume,
 }
 
+/// Why a command about failover is not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The pod that was asked is no coordinator's, or its cluster has no standby.
+    #[error("{0} has no part in failover: ask in a coordinator's pod of a cluster that has a standby")]
+    NoPart(String),
+    /// Nothing watches over who writes; why.
+    #[error("failover does not run: {0}")]
+    Off(String),
+    /// Another pod has the role, and has to be asked.
+    #[error("{0} has the coordinator's role and hands it over: call gp-agent switchover there")]
+    HeldElsewhere(String),
+    /// The record names this pod, but it has no lease now.
+    #[error("{0} may not write now, so it has nothing to hand over; gp-agent status says why")]
+    MayNotWrite(String),
+    /// The record names no pod.
+    #[error("no pod has the coordinator's role now; gp-agent status says what is waited for")]
+    NoHolder,
+    /// This pod has the role already.
+    #[error("{0} has the coordinator's role already; there is nothing to take over")]
+    HasRole(String),
+    /// The authority does not answer, and a hand-over is a write to the record.
+    #[error("{place} cannot be written: {why}")]
+    RecordUnwritable {
+        /// Where the record is.
+        place: String,
+        /// What the authority said last.
+        why: String,
+    },
+    /// The standby may lack commits; why, where that is known.
+    #[error("the standby is not in sync{}", .0.as_ref().map(|why| format!(": {why}")).unwrap_or_default())]
+    NotInSync(Option<String>),
+    /// There is no pause to end, and takeovers by themselves are not configured.
+    #[error("nothing is paused: failover.mode is manual; with auto in cluster.yaml the standby takes over by itself")]
+    NotPaused,
+    /// One command at a time.
+    #[error("another command is being done")]
+    Busy,
+    /// A tool would die with its coordinator; what it does.
+    #[error("{0}, and a switchover would break that off; ask again once gp-agent status says that it has ended")]
+    BreaksOff(String),
+    /// Whoever decides about the role does not do it now; why.
+    #[error("{0}")]
+    Refused(String),
+    /// It was begun and given up; why.
+    #[error("{0}")]
+    GivenUp(String),
+}
+
 impl FailoverCommand {
     /// Whether the pod of that name, with this status, may be asked.
     ///
     /// # Errors
     /// Why not, and where to ask instead.
-    pub fn admit(self, pod: &str, status: Option<&FailoverStatus>) -> Result<(), String> {
+    pub fn admit(self, pod: &str, status: Option<&FailoverStatus>) -> Result<(), CommandError> {
         let Some(status) = status else {
-            return Err(format!(
-                "{pod} has no part in failover: ask in a coordinator's pod of a cluster that has a standby"
-            ));
+            return Err(CommandError::NoPart(pod.to_string()));
         };
         if let Some(why) = &status.off {
-            return Err(format!("failover does not run: {why}"));
+            return Err(CommandError::Off(why.clone()));
         }
         match self {
             FailoverCommand::Switchover { .. } => switchover(pod, status),
-            FailoverCommand::AcceptDataLoss if status.mine => Err(format!(
-                "{pod} has the coordinator's role already; there is nothing to take over"
-            )),
-            FailoverCommand::Resume if status.mode == "manual" && !status.paused => Err(
-                "nothing is paused: failover.mode is manual; with auto in cluster.yaml the standby takes over by itself".to_string(),
-            ),
+            FailoverCommand::AcceptDataLoss if status.mine => Err(CommandError::HasRole(pod.to_string())),
+            FailoverCommand::Resume if status.mode == TakeoverMode::Manual && !status.paused => {
+                Err(CommandError::NotPaused)
+            }
             FailoverCommand::CancelSwitchover
             | FailoverCommand::AcceptDataLoss
             | FailoverCommand::Pause
@@ -50,23 +95,23 @@ impl FailoverCommand {
     }
 }
 
-fn switchover(pod: &str, status: &FailoverStatus) -> Result<(), String> {
+fn switchover(pod: &str, status: &FailoverStatus) -> Result<(), CommandError> {
     if !status.mine {
         return Err(match status.holder.as_deref() {
-            Some(holder) if holder != pod => {
-                format!("{holder} has the coordinator's role and hands it over: call gp-agent switchover there")
-            }
-            Some(_) => format!("{pod} may not write now, so it has nothing to hand over; gp-agent status says why"),
-            None => "no pod has the coordinator's role now; gp-agent status says what is waited for".to_string(),
+            Some(holder) if holder != pod => CommandError::HeldElsewhere(holder.to_string()),
+            Some(_) => CommandError::MayNotWrite(pod.to_string()),
+            None => CommandError::NoHolder,
         });
     }
     if let Some(trouble) = &status.record {
-        return Err(format!("{} cannot be written: {}", status.place, trouble.why));
+        return Err(CommandError::RecordUnwritable {
+            place: status.place.clone(),
+            why: trouble.why.clone(),
+        });
     }
     match (&status.in_sync, &status.not_in_sync) {
         (Some(_), _) => Ok(()),
-        (None, Some(lacks)) => Err(format!("the standby is not in sync: {}", lacks.why)),
-        (None, None) => Err("the standby is not in sync".to_string()),
+        (None, lacks) => Err(CommandError::NotInSync(lacks.as_ref().map(|lacks| lacks.why.clone()))),
     }
 }
 
@@ -98,7 +143,7 @@ mod tests {
         let mut all = Vec::new();
         let mut ask = |command: FailoverCommand, pod: &str, status: Option<&FailoverStatus>| {
             let answer = command.admit(pod, status);
-            all.push(answer.map_or_else(|no| no, |()| format!("{command:?} is admitted")));
+            all.push(answer.map_or_else(|no| no.to_string(), |()| format!("{command:?} is admitted")));
         };
         ask(SWITCHOVER, "segment-a-0", None);
         ask(

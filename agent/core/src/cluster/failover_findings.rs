@@ -1,6 +1,6 @@
 //! What an administrator should know of failover, with what helps.
 
-use super::failover_status::{FailoverStatus, NotInSync, RecordCause, RecordTrouble, SyncCause};
+use super::failover_status::{AuthorityKind, FailoverStatus, NotInSync, RecordCause, RecordTrouble, SyncCause};
 use crate::finding::{Area, Finding, Severity};
 
 /// A standby that is not in sync, or an authority that does not answer, is found once that has lasted so long.
@@ -39,7 +39,7 @@ pub fn find(pod: &str, status: &FailoverStatus, now: u64) -> Vec<Finding> {
 
 /// The record is not read, or not believed.
 pub(super) fn of_record(status: &FailoverStatus, trouble: &RecordTrouble) -> Finding {
-    let lease = status.authority == "kubernetes";
+    let lease = status.authority == AuthorityKind::Kubernetes;
     let other = &status.other;
     let anew = "the last coordinator writes it anew as soon as it runs";
     let (severity, remedy) = match trouble.cause {

@@ -2,7 +2,28 @@
 //!
 //! Fields may be added; words that an older agent does not know become `Other` there, so that no document is lost over them.
 
+use super::word::words;
 use serde::{Deserialize, Serialize};
+
+words! {
+    /// Whether the standby takes over from a lost coordinator, as the configuration says.
+    TakeoverMode {
+        /// It does, by itself.
+        Auto = "auto",
+        /// By command only.
+        Manual = "manual",
+        /// Roles are changed by hand, and nothing keeps two coordinators from writing.
+        Off = "off",
+    }
+
+    /// Which authority keeps the record.
+    AuthorityKind {
+        /// A Lease of the Kubernetes API.
+        Kubernetes = "kubernetes",
+        /// A directory that both coordinator containers of one machine share.
+        File = "file",
+    }
+}
 
 /// Failover as one of the two coordinator pods sees it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -20,12 +41,12 @@ pub struct FailoverStatus {
     /// The stream over which this standby's server receives, by the name that the coordinator has for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<String>,
-    /// `auto` or `manual`, as the configuration says.
-    pub mode: String,
+    /// Whether takeovers happen by themselves.
+    pub mode: TakeoverMode,
     /// The other coordinator's pod.
     pub other: String,
-    /// Which authority: `kubernetes` or `file`.
-    pub authority: String,
+    /// Which authority.
+    pub authority: AuthorityKind,
     /// Where the record stands: `Lease prod/warehouse-coordinator`, or the path of a file.
     pub place: String,
     /// What is wrong with the record; left out while it is read and believed.
@@ -306,6 +327,7 @@ mod tests {
         });
         let read: FailoverStatus = serde_json::from_value(later).unwrap();
         assert_eq!((read.epoch, read.counts.of(FailoverKind::Failover)), (7, 2));
+        assert_eq!(read.authority, AuthorityKind::Other("etcd".into()));
         assert_eq!(read.record.unwrap().cause, RecordCause::Other);
         assert_eq!(read.not_in_sync.unwrap().cause, SyncCause::Other);
         assert_eq!(read.last.unwrap().kind, FailoverKind::Other);

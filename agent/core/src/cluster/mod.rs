@@ -1,5 +1,6 @@
 //! The cluster: who is in it, what each pod is and says, and what Greenplum's catalog says of it.
 
+pub mod automation;
 pub mod catalog;
 pub mod cluster_state;
 pub mod content;
@@ -11,6 +12,7 @@ pub mod failover_command;
 pub mod failover_findings;
 pub mod failover_status;
 pub mod identity;
+pub mod last_answer;
 pub mod pairing;
 pub mod partner_look;
 pub mod peer_error;
@@ -29,3 +31,4 @@ pub mod state;
 pub mod status;
 pub mod topology;
 pub mod volume;
+mod word;

@@ -1,7 +1,7 @@
 //! `gp-agent check recovery`: what would be done now about segments that are down or out of place, and why it is not.
 
 use super::recovery_findings::{self, utc};
-use super::recovery_status::{ADD, DownSegment, RecoveryStatus};
+use super::recovery_status::{DownSegment, RecoveryStatus, RecoveryWork};
 use super::report::PodReport;
 use crate::finding::{Area, Finding, Severity};
 
@@ -33,13 +33,13 @@ fn of(down: &DownSegment, status: &RecoveryStatus) -> Finding {
     let DownSegment { pod, content, .. } = down;
     let activity = status.activity.as_ref();
     let waits = down.obstacle.as_ref().or(status.waits.as_ref());
-    let (severity, becomes) = match (activity, waits, down.next.as_deref()) {
+    let (severity, becomes) = match (activity, waits, &down.next) {
         (Some(activity), _, _) if activity.pods.contains(pod) => (
             Severity::Info,
             format!("{} goes on since {}", work(&activity.method), utc(activity.since)),
         ),
         (_, Some(why), _) => (Severity::Warning, format!("nothing is done now: {why}")),
-        (_, None, Some("probe")) => (
+        (_, None, Some(RecoveryWork::Probe)) => (
             Severity::Info,
             "its server streams, and FTS is asked to look".to_string(),
         ),
@@ -59,9 +59,9 @@ fn of(down: &DownSegment, status: &RecoveryStatus) -> Finding {
     Finding::new(severity, Area::Ha, pod, what, NOTHING_TO_DO)
 }
 
-fn work(method: &str) -> String {
+fn work(method: &RecoveryWork) -> String {
     match method {
-        ADD => "gpaddmirrors".to_string(),
+        RecoveryWork::Add => "gpaddmirrors".to_string(),
         method => format!("{method} recovery"),
     }
 }
@@ -86,7 +86,7 @@ mod tests {
         let down = |pod: &str, obstacle: Option<&str>, next: Option<&str>| DownSegment {
             pod: pod.into(),
             obstacle: obstacle.map(String::from),
-            next: next.map(String::from),
+            next: next.map(RecoveryWork::from),
             ..DownSegment::default()
         };
         let status = RecoveryStatus {

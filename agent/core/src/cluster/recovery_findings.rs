@@ -2,7 +2,7 @@
 
 use super::expansion_status::ExpansionStatus;
 use super::recovery_status::{DownSegment, RecoveryStatus};
-use super::roles_status::{LastRebalance, RolesStatus, SwappedContent};
+use super::roles_status::{LastRebalance, RebalanceTime, RolesStatus, SwappedContent};
 use crate::finding::{Area, Finding, Severity};
 use jiff::Timestamp;
 
@@ -61,12 +61,12 @@ fn out_of_place(swapped: &SwappedContent, roles: &RolesStatus) -> Finding {
     if let Some(LastRebalance { at, why: Some(why), .. }) = &roles.last {
         what.push_str(&format!("; the last try, at {}, failed: {why}", utc(*at)));
     }
-    if let Some(why) = roles.waits.as_ref().filter(|_| roles.when != "manual") {
+    if let Some(why) = roles.waits.as_ref().filter(|_| roles.when != RebalanceTime::Manual) {
         what.push_str(&format!("; it is not put back now: {why}"));
     }
     let at_once = "gp-agent rebalance in the active coordinator's pod puts it back at once, and cancels the sessions that use that content";
-    match (&*roles.when, &roles.remedy) {
-        ("manual", _) => Finding::warning(Area::Postgres, pod, what, at_once),
+    match (&roles.when, &roles.remedy) {
+        (RebalanceTime::Manual, _) => Finding::warning(Area::Postgres, pod, what, at_once),
         (_, Some(remedy)) => Finding::warning(Area::Postgres, pod, what, remedy),
         (_, None) => {
             let when = roles
@@ -101,6 +101,7 @@ pub(super) fn utc(seconds: u64) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::content::ContentId;
     use crate::cluster::expansion_status::ExpansionProgress;
 
     #[test]
@@ -172,7 +173,7 @@ mod tests {
         let mut roles = RolesStatus {
             when: "manual".into(),
             swapped: vec![SwappedContent {
-                content: 0,
+                content: ContentId::new(0),
                 pod: "segment-b-0".into(),
                 since: 1_700_000_000,
             }],

@@ -1,18 +1,34 @@
 //! What the acting coordinator's agent says of bringing segments back: a part of the document of `/status`. Fields may be added.
 
+use super::automation::Automation;
+use super::content::ContentId;
 use super::expansion_status::ExpansionStatus;
 use super::roles_status::RolesStatus;
+use super::word::words;
 use serde::{Deserialize, Serialize};
 
-/// The way of [`RecoveryActivity::method`] and its like that makes the first mirrors of a cluster.
-pub const ADD: &str = "add";
+words! {
+    /// What is done about a segment that is down, or not there yet.
+    RecoveryWork {
+        /// gprecoverseg with pg_rewind.
+        Incremental = "incremental",
+        /// gprecoverseg with rsync.
+        Differential = "differential",
+        /// gprecoverseg with a new copy.
+        Full = "full",
+        /// gpaddmirrors: the first mirrors of the cluster are made.
+        Add = "add",
+        /// Its server streams: FTS is asked to look, and no tool is needed.
+        Probe = "probe",
+    }
+}
 
 /// The recovery of segments, as the pod sees it that decides it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RecoveryStatus {
-    /// `auto` or `manual`, as the configuration says.
-    pub segments: String,
+    /// Whether that is done by itself.
+    pub segments: Automation,
     /// Why nothing is done anywhere now; left out while nothing is in the way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<String>,
@@ -41,7 +57,7 @@ pub struct RecoveryStatus {
 #[serde(rename_all = "camelCase", default)]
 pub struct RememberedAttempt {
     /// The content.
-    pub content: i32,
+    pub content: ContentId,
     /// What the coordinator's own memory has of it.
     #[serde(flatten)]
     pub attempt: serde_json::Map<String, serde_json::Value>,
@@ -51,8 +67,8 @@ pub struct RememberedAttempt {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RecoveryActivity {
-    /// `incremental`, `differential` or `full`; `add` where the first mirrors of the cluster are made.
-    pub method: String,
+    /// How.
+    pub method: RecoveryWork,
     /// The pods that are brought back.
     pub pods: Vec<String>,
     /// Unix seconds.
@@ -68,15 +84,15 @@ pub struct DownSegment {
     /// Its pod; the address in the catalog where it is no pod of cluster.yaml.
     pub pod: String,
     /// Its content.
-    pub content: i32,
+    pub content: ContentId,
     /// Unix seconds at which this was first seen.
     pub since: u64,
     /// Whether the catalog does not list it: a mirror that is still to be made.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unlisted: bool,
-    /// What would be done next: `incremental`, `differential`, `full`, `add` or `probe`.
+    /// What would be done next.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
+    pub next: Option<RecoveryWork>,
     /// Unix seconds before which it is not done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_before: Option<u64>,
@@ -97,7 +113,7 @@ pub struct LastRecovery {
     /// Unix seconds of its end.
     pub at: u64,
     /// How.
-    pub method: String,
+    pub method: RecoveryWork,
     /// Seconds until the catalog had judged it.
     pub seconds: u64,
     /// Pods that are up again.
@@ -119,4 +135,41 @@ pub struct RecoveryCounts {
     pub failed: u64,
     /// Seconds of all runs.
     pub seconds: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn words_of_a_later_version_are_passed_on_and_lose_nothing_else() {
+        let later = json!({
+            "segments": "at-night",
+            "activity": { "method": "magic", "pods": ["segment-a-0"] },
+            "down": [{ "pod": "segment-a-0", "content": 3, "next": "wait" }],
+            "roles": { "when": "by-moon", "swapped": [{ "content": 7 }] },
+            "expansion": { "redistribute": "slowly", "next": "think" },
+        });
+        let read: RecoveryStatus = serde_json::from_value(later.clone()).unwrap();
+        assert_eq!(read.segments, Automation::Other("at-night".into()));
+        assert_eq!(read.down[0].next, Some(RecoveryWork::Other("wait".into())));
+        assert_eq!(read.roles.swapped[0].content, ContentId::new(7));
+        let written = serde_json::to_value(&read).unwrap();
+        for place in [
+            "/segments",
+            "/activity/method",
+            "/down/0/next",
+            "/down/0/content",
+            "/roles/when",
+            "/expansion/redistribute",
+            "/expansion/next",
+        ] {
+            assert_eq!(written.pointer(place), later.pointer(place), "{place}");
+            assert!(
+                written.pointer(place).is_some_and(|word| *word != Value::Null),
+                "{place}"
+            );
+        }
+    }
 }

@@ -1,82 +1,73 @@
 //! Streaming replication as a server shows it.
 
-use super::status::ReplicationStatus;
+use super::word::{as_word, words};
+use serde::{Deserialize, Serialize};
 
-/// How far a stream is: the `state` of pg_stat_replication, the `status` of pg_stat_wal_receiver.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StreamState {
-    /// Write-ahead log arrives as it is written.
-    Streaming,
-    /// The sending end still reads what was written earlier.
-    Catchup,
-    /// Any other word of the server, such as `startup` or `waiting`.
-    Other(String),
-}
-
-impl StreamState {
-    /// The state of the server's word.
-    pub fn from_word(word: &str) -> StreamState {
-        match word {
-            "streaming" => StreamState::Streaming,
-            "catchup" => StreamState::Catchup,
-            other => StreamState::Other(other.to_string()),
-        }
+words! {
+    /// How far a stream is: the `state` of pg_stat_replication, the `status` of pg_stat_wal_receiver. The server has more words,
+    /// such as `startup` or `waiting`.
+    StreamState {
+        /// Write-ahead log arrives as it is written.
+        Streaming = "streaming",
+        /// The sending end still reads what was written earlier.
+        Catchup = "catchup",
     }
 
-    /// The server's word.
-    pub fn as_str(&self) -> &str {
-        match self {
-            StreamState::Streaming => "streaming",
-            StreamState::Catchup => "catchup",
-            StreamState::Other(word) => word,
-        }
-    }
-}
-
-/// Whether commits wait for a replica: `sync_state` of pg_stat_replication.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SyncState {
-    /// They do not.
-    Async,
-    /// They will once one that is waited for is gone.
-    Potential,
-    /// They do.
-    Sync,
-    /// They wait for some of several, this one among them.
-    Quorum,
-}
-
-impl SyncState {
-    /// The state of the server's word; `None` for none, and for one that no version has.
-    pub fn from_word(word: &str) -> Option<SyncState> {
-        [
-            SyncState::Async,
-            SyncState::Potential,
-            SyncState::Sync,
-            SyncState::Quorum,
-        ]
-        .into_iter()
-        .find(|state| state.as_str() == word)
-    }
-
-    /// The server's word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            SyncState::Async => "async",
-            SyncState::Potential => "potential",
-            SyncState::Sync => "sync",
-            SyncState::Quorum => "quorum",
-        }
+    /// Whether commits wait for a replica: `sync_state` of pg_stat_replication.
+    SyncState {
+        /// They do not.
+        Async = "async",
+        /// They will once one that is waited for is gone.
+        Potential = "potential",
+        /// They do.
+        Sync = "sync",
+        /// They wait for some of several, this one among them.
+        Quorum = "quorum",
     }
 }
 
 /// Which end of a link this server is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkEnd {
-    /// It receives.
+    /// It receives. In documents that is the empty word, since PostgreSQL gives a `sync_state` to the sending end alone.
     Receiver,
     /// It sends to a replica of this kind.
     Sender(SyncState),
+}
+
+impl LinkEnd {
+    /// The word in documents.
+    pub fn as_str(&self) -> &str {
+        match self {
+            LinkEnd::Receiver => "",
+            LinkEnd::Sender(sync) => sync.as_str(),
+        }
+    }
+}
+
+impl From<&str> for LinkEnd {
+    fn from(word: &str) -> LinkEnd {
+        match word {
+            "" => LinkEnd::Receiver,
+            word => LinkEnd::Sender(word.into()),
+        }
+    }
+}
+
+as_word!(LinkEnd);
+
+/// One link as a status document has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplicationStatus {
+    /// The name of the other end, as far as it is known.
+    pub peer: String,
+    /// How far the stream is.
+    pub state: StreamState,
+    /// Which end it is, and whether commits wait for the other one.
+    pub sync_state: LinkEnd,
+    /// Bytes of write-ahead log not yet replayed at the receiving end.
+    pub lag_bytes: Option<i64>,
 }
 
 /// One link of replication, seen from one end.
@@ -112,11 +103,8 @@ impl Link {
     pub fn status(&self) -> ReplicationStatus {
         ReplicationStatus {
             peer: self.peer.clone(),
-            state: self.state.as_str().to_string(),
-            sync_state: match self.end {
-                LinkEnd::Receiver => String::new(),
-                LinkEnd::Sender(sync) => sync.as_str().to_string(),
-            },
+            state: self.state.clone(),
+            sync_state: self.end.clone(),
             lag_bytes: self.lag_bytes,
         }
     }
@@ -129,24 +117,25 @@ mod tests {
     #[test]
     fn a_word_of_the_server_is_kept() {
         for word in ["streaming", "catchup", "startup", "backup", "waiting", ""] {
-            assert_eq!(StreamState::from_word(word).as_str(), word);
+            assert_eq!(StreamState::from(word).as_str(), word);
         }
         for word in ["async", "potential", "sync", "quorum"] {
-            assert_eq!(SyncState::from_word(word).map(SyncState::as_str), Some(word));
+            assert_eq!(LinkEnd::from(word).as_str(), word);
+            assert!(!matches!(SyncState::from(word), SyncState::Other(_)));
         }
-        assert_eq!(SyncState::from_word(""), None);
+        assert_eq!(LinkEnd::from(""), LinkEnd::Receiver);
     }
 
     #[test]
     fn only_the_receiving_end_has_no_sync_state() {
         let link = Link::received();
         assert!(link.receives());
-        assert_eq!(link.status().sync_state, "");
+        assert_eq!(link.status().sync_state.as_str(), "");
         let sender = Link {
             end: LinkEnd::Sender(SyncState::Async),
             ..link
         };
         assert!(!sender.receives());
-        assert_eq!(sender.status().sync_state, "async");
+        assert_eq!(sender.status().sync_state.as_str(), "async");
     }
 }

@@ -1,15 +1,29 @@
 //! What the acting coordinator's agent says of primaries and mirrors that have changed places: a part of the document of
 //! `/status`. Fields may be added.
 
+use super::content::ContentId;
+use super::word::words;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+words! {
+    /// When roles are changed back.
+    RebalanceTime {
+        /// Only a command does it.
+        Manual = "manual",
+        /// Within the time that is set aside for it.
+        Window = "window",
+        /// While nothing runs.
+        Idle = "idle",
+    }
+}
 
 /// Who is out of place, and what becomes of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RolesStatus {
-    /// `manual`, `window` or `idle`, as the configuration says.
-    pub when: String,
+    /// When they are changed back, as the configuration says.
+    pub when: RebalanceTime,
     /// Contents that are served by the server made as their mirror.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub swapped: Vec<SwappedContent>,
@@ -43,7 +57,7 @@ pub struct RolesStatus {
 #[serde(rename_all = "camelCase", default)]
 pub struct SwappedContent {
     /// The content.
-    pub content: i32,
+    pub content: ContentId,
     /// The pod of the server that acts as primary; its content's name where it is no pod of cluster.yaml.
     pub pod: String,
     /// Unix seconds at which this was first seen.
@@ -55,7 +69,7 @@ pub struct SwappedContent {
 #[serde(rename_all = "camelCase", default)]
 pub struct RebalanceActivity {
     /// What was out of place as it began.
-    pub contents: Vec<i32>,
+    pub contents: Vec<ContentId>,
     /// Unix seconds.
     pub since: u64,
     /// Whether the tool has ended, and FTS has to find everybody in place.

@@ -1,6 +1,7 @@
 //! What this pod's server answered when it was asked about itself.
 
 use super::directory::DirectoryKind;
+use super::last_answer::LastAnswer;
 use super::phase::Phase;
 use super::replication::Link;
 use super::status::Tablespace;
@@ -28,14 +29,14 @@ pub enum ServerAnswer {
 
 impl ServerAnswer {
     /// As a status document has it.
-    pub fn text(&self) -> String {
-        match self {
-            ServerAnswer::Serving => "ok".into(),
+    pub fn told(&self) -> LastAnswer {
+        LastAnswer::Words(match self {
+            ServerAnswer::Serving => return LastAnswer::Ok,
             ServerAnswer::NotNow(words) | ServerAnswer::KeptOut(words) | ServerAnswer::Refused(words) => words.clone(),
             ServerAnswer::TimedOut(seconds) => format!("no answer within {seconds} s"),
             ServerAnswer::NoServer => "nobody listens".into(),
             ServerAnswer::Stopping => "stops".into(),
-        }
+        })
     }
 }
 

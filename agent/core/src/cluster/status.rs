@@ -2,9 +2,12 @@
 
 use super::content::ContentId;
 use super::directory::DirectoryKind;
+pub use super::directory::DirectoryWord;
 use super::failover_status::FailoverStatus;
+pub use super::last_answer::LastAnswer;
 pub use super::phase::Phase;
 use super::recovery_status::RecoveryStatus;
+pub use super::replication::ReplicationStatus;
 use super::seen_coordinators::SeenCoordinators;
 use super::topology::Role;
 use crate::finding::Finding;
@@ -15,8 +18,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DirectoryStatus {
-    /// `absent`, `primary` (no standby marker), `standby`, `half-made` or `unreadable`; 0.1.0 does not know the last.
-    pub kind: String,
+    /// What it is.
+    pub kind: DirectoryWord,
     /// PG_VERSION, such as `15`.
     pub version: Option<String>,
     /// "Database system identifier" of pg_controldata; where the directory is gone, of the one that the volume remembers.
@@ -34,7 +37,10 @@ pub struct DirectoryStatus {
 impl DirectoryStatus {
     /// Its kind; `None` while its pod has not looked, and for a word of another version.
     pub fn kind(&self) -> Option<DirectoryKind> {
-        DirectoryKind::from_word(&self.kind)
+        match self.kind {
+            DirectoryWord::Known(kind) => Some(kind),
+            DirectoryWord::NotLooked | DirectoryWord::Other(_) => None,
+        }
     }
 }
 
@@ -53,8 +59,8 @@ pub struct PostmasterStatus {
     pub restarts: u64,
     /// How the last one ended, in words.
     pub last_end: Option<String>,
-    /// What it last answered: `ok`, or PostgreSQL's own words, or the time-out.
-    pub answer: String,
+    /// What it last answered.
+    pub answer: LastAnswer,
     /// Whether that answer was a server's that works and had no connection for the agent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kept_out: bool,
@@ -66,20 +72,6 @@ pub struct PostmasterStatus {
     /// write-ahead log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replayed: Option<u64>,
-}
-
-/// One end of streaming replication.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ReplicationStatus {
-    /// The name of the other end, as far as it is known.
-    pub peer: String,
-    /// `streaming`, `catchup`, ..., or `none`.
-    pub state: String,
-    /// `sync`, `async`, or empty on the receiving end.
-    pub sync_state: String,
-    /// Bytes of write-ahead log not yet replayed at the receiving end.
-    pub lag_bytes: Option<i64>,
 }
 
 /// A tablespace of the running server that has a directory of its own.

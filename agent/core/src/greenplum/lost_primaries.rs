@@ -34,9 +34,7 @@ pub fn suspects<'a>(topology: &'a Topology, entries: &[PodReport]) -> Vec<Suspec
     // Who took over is not one who could.
     let follows = |member: &&Member| {
         let status = by_pod.get(member.pod.as_str()).and_then(|entry| entry.status.as_ref());
-        status.is_some_and(|report| {
-            DirectoryKind::from_word(&report.status.directory.kind) == Some(DirectoryKind::Standby)
-        })
+        status.is_some_and(|report| report.status.directory.kind() == Some(DirectoryKind::Standby))
     };
     let pairs = pairs.into_values().filter_map(|pair| {
         let pod = pair.iter().copied().find(|m| silent(m))?;

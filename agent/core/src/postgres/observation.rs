@@ -94,7 +94,7 @@ impl Observation {
                     let link = Link {
                         peer: cell(1),
                         end: end(tag, &cell(3)),
-                        state: StreamState::from_word(&cell(2)),
+                        state: StreamState::from(cell(2).as_str()),
                         lag_bytes: cell(4).parse::<i64>().ok().map(|lag| lag.max(0)),
                     };
                     receiving |= link.receives();
@@ -160,7 +160,10 @@ impl Observation {
 /// A sender without a word for it is waited for by nobody.
 fn end(tag: &str, sync: &str) -> LinkEnd {
     match tag {
-        "send" => LinkEnd::Sender(SyncState::from_word(sync).unwrap_or(SyncState::Async)),
+        "send" => LinkEnd::Sender(match sync.into() {
+            SyncState::Other(_) => SyncState::Async,
+            known => known,
+        }),
         _ => LinkEnd::Receiver,
     }
 }
@@ -328,7 +331,7 @@ mod tests {
         let report = report(&Answer::Ok(seen), ContentId::new(0), 0);
         assert_eq!((report.kind, report.timeline), (Some(DirectoryKind::Primary), Some(2)));
         assert_eq!(
-            (report.answer.text().as_str(), report.role),
+            (report.answer.told().as_str(), report.role),
             ("ok", Some(Role::Primary))
         );
         let phase = report.phase.unwrap();

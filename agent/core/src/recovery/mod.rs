@@ -5,7 +5,8 @@ pub mod expansion;
 pub mod facts;
 pub mod machine;
 pub mod new_mirrors;
-mod obstacle;
+pub mod obstacle;
+pub mod refusal;
 pub mod roles;
 pub mod segments;
 #[cfg(test)]

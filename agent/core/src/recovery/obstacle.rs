@@ -4,11 +4,11 @@ use std::fmt;
 
 /// A reason, and who ends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Obstacle {
+pub struct Obstacle {
     /// In words.
-    pub(super) why: String,
+    pub why: String,
     /// What somebody has to do; `None` where it ends by itself.
-    pub(super) remedy: Option<String>,
+    pub remedy: Option<String>,
 }
 
 impl fmt::Display for Obstacle {

@@ -1,8 +1,9 @@
 //! The cells of one row.
 
 use super::paint::{Tone, clean};
+use gp_agent_core::cluster::replication::StreamState;
 use gp_agent_core::cluster::report::{PodReport, Report};
-use gp_agent_core::cluster::status::{Phase, PodStatus};
+use gp_agent_core::cluster::status::{LastAnswer, Phase, PodStatus};
 use gp_agent_core::finding::Severity;
 
 pub(super) struct Cell {
@@ -131,7 +132,7 @@ fn not_ready(of: Phase) -> Tone {
 fn postmaster(status: &PodStatus) -> Cell {
     match status.postmaster.pid {
         None => cell(Tone::Quiet, "-"),
-        Some(pid) if status.postmaster.answer == "ok" => cell(Tone::Plain, format!("{pid} ok")),
+        Some(pid) if status.postmaster.answer == LastAnswer::Ok => cell(Tone::Plain, format!("{pid} ok")),
         Some(pid) => cell(Tone::Waiting, format!("{pid} up")),
     }
 }
@@ -142,7 +143,7 @@ fn replication(status: &PodStatus) -> Cell {
     let Some(first) = links.first() else {
         return cell(Tone::Quiet, "-");
     };
-    let worst = links.iter().find(|r| r.state != "streaming");
+    let worst = links.iter().find(|r| r.state != StreamState::Streaming);
     let number = match links.len() {
         1 => String::new(),
         n => format!("{n} "),

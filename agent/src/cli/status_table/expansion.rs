@@ -2,7 +2,7 @@
 
 use super::cells::ago;
 use super::paint::Tone;
-use gp_agent_core::cluster::expansion_status::{ExpansionProgress, ExpansionStatus, LastExpansion};
+use gp_agent_core::cluster::expansion_status::{ExpansionProgress, ExpansionStatus, ExpansionTask, LastExpansion};
 
 /// Nothing where nothing is added and nothing was.
 pub(super) fn lines(status: &ExpansionStatus, now: u64) -> Vec<(Tone, String)> {
@@ -28,15 +28,15 @@ pub(super) fn lines(status: &ExpansionStatus, now: u64) -> Vec<(Tone, String)> {
     lines
 }
 
-fn words(task: &str) -> &str {
+fn words(task: &ExpansionTask) -> &str {
     match task {
-        "setUp" => "adding segments, gpexpand -i,",
-        "rollBack" => "undoing what was broken off, gpexpand -r,",
-        "finishCatalog" => "noting that the catalog lists the new segments",
-        "finishSetUp" => "going on with adding segments, gpexpand -i,",
-        "redistribute" => "spreading tables, gpexpand,",
-        "cleanUp" => "removing its schema, gpexpand -c,",
-        other => other,
+        ExpansionTask::SetUp => "adding segments, gpexpand -i,",
+        ExpansionTask::RollBack => "undoing what was broken off, gpexpand -r,",
+        ExpansionTask::FinishCatalog => "noting that the catalog lists the new segments",
+        ExpansionTask::FinishSetUp => "going on with adding segments, gpexpand -i,",
+        ExpansionTask::Redistribute => "spreading tables, gpexpand,",
+        ExpansionTask::CleanUp => "removing its schema, gpexpand -c,",
+        ExpansionTask::Other(word) => word,
     }
 }
 

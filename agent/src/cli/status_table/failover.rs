@@ -2,7 +2,7 @@
 
 use super::cells::ago;
 use super::paint::{Paint, Tone, clean};
-use gp_agent_core::cluster::failover_status::{FailoverStatus, LastFailover};
+use gp_agent_core::cluster::failover_status::{FailoverStatus, LastFailover, TakeoverMode};
 use gp_agent_core::cluster::report::{PodReport, Report};
 
 /// Nothing where no agent says anything of failover: without a standby, and beside agents of 0.1.0 alone.
@@ -85,9 +85,9 @@ fn nobody(status: &FailoverStatus) -> String {
 }
 
 fn successor(report: &Report, status: &FailoverStatus) -> (Tone, String) {
-    let how = match (status.paused, status.mode.as_str()) {
+    let how = match (status.paused, &status.mode) {
         (true, _) => "; failover is paused: gp-agent failover resume",
-        (false, "manual") => "; by command only",
+        (false, TakeoverMode::Manual) => "; by command only",
         (false, _) => " and takes over by itself",
     };
     match (&status.in_sync, &status.not_in_sync) {

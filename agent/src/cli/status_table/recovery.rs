@@ -2,7 +2,10 @@
 
 use super::cells::ago;
 use super::paint::{Paint, Tone, clean};
-use gp_agent_core::cluster::recovery_status::{ADD, DownSegment, LastRecovery, RecoveryActivity, RecoveryStatus};
+use gp_agent_core::cluster::automation::Automation;
+use gp_agent_core::cluster::recovery_status::{
+    DownSegment, LastRecovery, RecoveryActivity, RecoveryStatus, RecoveryWork,
+};
 use gp_agent_core::cluster::report::PodReport;
 
 /// Nothing where no segment is down and none was.
@@ -45,7 +48,10 @@ fn under_way(activity: &RecoveryActivity, now: u64) -> String {
         method, pods, since, ..
     } = activity;
     let since = ago(now.saturating_sub(*since));
-    let tool = if *method == ADD { "gpaddmirrors" } else { "gprecoverseg" };
+    let tool = match method {
+        RecoveryWork::Add => "gpaddmirrors",
+        _ => "gprecoverseg",
+    };
     let what = match activity.judging {
         true => "has ended, FTS looks",
         false => "runs",
@@ -54,9 +60,9 @@ fn under_way(activity: &RecoveryActivity, now: u64) -> String {
 }
 
 /// What is done to a server.
-fn work(method: &str) -> String {
+fn work(method: &RecoveryWork) -> String {
     match method {
-        ADD => "made as the first mirrors".to_string(),
+        RecoveryWork::Add => "made as the first mirrors".to_string(),
         method => format!("{method} recovery"),
     }
 }
@@ -85,17 +91,20 @@ fn segment(down: &DownSegment, status: &RecoveryStatus, now: u64) -> (Tone, Stri
         Some(at) => format!("in {}", ago(at.saturating_sub(now))),
         None => "next".to_string(),
     };
-    match down.next.as_deref() {
-        Some("probe") => (Tone::Waiting, format!("{head}, and streams: FTS is asked to look")),
-        Some(next) if status.segments == "manual" => {
+    match &down.next {
+        Some(RecoveryWork::Probe) => (Tone::Waiting, format!("{head}, and streams: FTS is asked to look")),
+        Some(next) if status.segments == Automation::Manual => {
             let remedy = down.remedy.as_deref().unwrap_or_default();
-            let work = if next == ADD { "gpaddmirrors".into() } else { work(next) };
+            let work = match next {
+                RecoveryWork::Add => "gpaddmirrors".to_string(),
+                next => work(next),
+            };
             (
                 Tone::Bad,
                 format!("{head}: {remedy} would begin {work} (recovery.segments is manual)"),
             )
         }
-        Some(ADD) => (
+        Some(RecoveryWork::Add) => (
             Tone::Waiting,
             format!("{head}: gpaddmirrors {when}, once every mirror's pod is ready"),
         ),
@@ -107,7 +116,7 @@ fn segment(down: &DownSegment, status: &RecoveryStatus, now: u64) -> (Tone, Stri
 fn over(last: &LastRecovery, now: u64) -> String {
     let since = ago(now.saturating_sub(last.at));
     let LastRecovery { method, seconds, .. } = last;
-    let adds = *method == ADD;
+    let adds = *method == RecoveryWork::Add;
     let (what, done) = match adds {
         true => ("gpaddmirrors".to_string(), "became mirrors"),
         false => (work(method), "came back"),

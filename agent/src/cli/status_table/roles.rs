@@ -2,14 +2,15 @@
 
 use super::cells::ago;
 use super::paint::Tone;
-use gp_agent_core::cluster::roles_status::{LastRebalance, RolesStatus};
+use gp_agent_core::cluster::content::ContentId;
+use gp_agent_core::cluster::roles_status::{LastRebalance, RebalanceTime, RolesStatus};
 
 /// Nothing where everybody is in place and was.
 pub(super) fn lines(status: &RolesStatus, now: u64) -> Vec<(Tone, String)> {
     let mut lines = Vec::new();
     match (&status.activity, status.announced) {
         (Some(activity), _) => {
-            let contents: Vec<String> = activity.contents.iter().map(i32::to_string).collect();
+            let contents: Vec<String> = activity.contents.iter().map(ContentId::to_string).collect();
             let since = ago(now.saturating_sub(activity.since));
             let what = match activity.judging {
                 true => "gprecoverseg has ended, FTS looks",
@@ -59,7 +60,7 @@ fn out_of_place(status: &RolesStatus, now: u64) -> (String, bool) {
 fn waiting(status: &RolesStatus, now: u64) -> (Tone, String) {
     let (mut line, one) = out_of_place(status, now);
     let it = if one { "it" } else { "them" };
-    if status.when == "manual" {
+    if status.when == RebalanceTime::Manual {
         line.push_str(&format!(
             ": gp-agent rebalance puts {it} back (recovery.roles is manual)"
         ));
@@ -98,7 +99,7 @@ mod tests {
     #[test]
     fn each_state_has_its_line() {
         let swapped = |content: i32, pod: &str| SwappedContent {
-            content,
+            content: ContentId::new(content),
             pod: pod.into(),
             since: 940,
         };
@@ -122,7 +123,7 @@ mod tests {
         look(&status);
         status.announced = None;
         status.activity = Some(RebalanceActivity {
-            contents: vec![0, 2],
+            contents: vec![ContentId::new(0), ContentId::new(2)],
             since: 995,
             judging: false,
         });

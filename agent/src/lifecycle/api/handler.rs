@@ -1,15 +1,17 @@
 //! What the HTTP server asks of the agent, answered from the board and from what the pod knows.
 
+use super::agent::{Agent, Done};
 use super::cluster_view;
-use super::routes::{Agent, Done, Reply};
+use super::refusal::Refusal;
 use crate::lifecycle::failover::command::Asked;
 use crate::lifecycle::greenplum::catalog;
 use crate::lifecycle::peers::look::PartnerLooks;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::pod::leadership::Request;
-use crate::lifecycle::postmaster::supervisor::Command;
+use crate::lifecycle::postmaster::supervisor::{Command, HoldAnswer};
 use crate::lifecycle::recovery;
 use crate::lifecycle::status_board::{StatusBoard, now};
+use crate::sys::http::Reply;
 use gp_agent_core::cluster::catalog::{CatalogAnswer, CatalogReply};
 use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::document::Origin;
@@ -25,7 +27,6 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, oneshot};
 
 type Begun = recovery::command::Answer;
-type Answer = oneshot::Sender<Result<(), String>>;
 
 /// What the HTTP server asks.
 pub(crate) struct AgentApi {
@@ -61,45 +62,42 @@ impl AgentApi {
     }
 
     /// Answers when it is done: an administrator goes on by hand then.
-    async fn command(&self, command: impl FnOnce(Answer) -> Command) -> Result<(), String> {
+    async fn command(&self, command: impl FnOnce(HoldAnswer) -> Command) -> Result<(), Refusal> {
         if self.pod.get().is_none() {
-            return Err("this pod has no postmaster yet; see gp-agent status".into());
+            return Err(Refusal::NoPostmaster);
         }
         let (answer, done) = oneshot::channel();
-        let ending = || "the agent is ending".to_string();
-        self.commands.send(command(answer)).await.map_err(|_| ending())?;
-        done.await.unwrap_or_else(|_| Err(ending()))
+        self.commands.send(command(answer)).await.map_err(|_| Refusal::Ending)?;
+        Ok(done.await.map_err(|_| Refusal::Ending)??)
     }
 
     /// Whoever is not the one to ask says so at once. A command that takes longer than a request may goes on without its answer.
-    async fn ask_failover(&self, command: FailoverCommand) -> Result<Done, String> {
+    async fn ask_failover(&self, command: FailoverCommand) -> Result<Done, Refusal> {
         let Some(pod) = self.pod.get() else {
-            return Err("this pod has no postmaster yet; see gp-agent status".into());
+            return Err(Refusal::NoPostmaster);
         };
         self.board.read(|s| command.admit(&pod.me.pod, s.failover.as_ref()))?;
         let (answer, done) = oneshot::channel();
-        let ending = || "the agent is ending".to_string();
         self.failover
             .send(Asked { command, answer })
             .await
-            .map_err(|_| ending())?;
+            .map_err(|_| Refusal::Ending)?;
         match tokio::time::timeout(timeouts::FAILOVER_DONE, done).await {
-            Ok(answered) => answered.unwrap_or_else(|_| Err(ending())).map(Done::Finished),
+            Ok(answered) => Ok(Done::Finished(answered.map_err(|_| Refusal::Ending)??)),
             Err(_) => Ok(Done::UnderWay),
         }
     }
 
     /// Answers when it is begun, or says why it is not.
-    async fn ask_recovery(&self, asked: impl FnOnce(Begun) -> recovery::command::Asked) -> Result<String, String> {
+    async fn ask_recovery(&self, asked: impl FnOnce(Begun) -> recovery::command::Asked) -> Result<String, Refusal> {
         if self.pod.get().is_none() {
-            return Err("this pod has no postmaster yet; see gp-agent status".into());
+            return Err(Refusal::NoPostmaster);
         }
         let (answer, begun) = oneshot::channel();
-        let ending = || "the agent is ending".to_string();
-        self.recovery.send(asked(answer)).await.map_err(|_| ending())?;
+        self.recovery.send(asked(answer)).await.map_err(|_| Refusal::Ending)?;
         match tokio::time::timeout(timeouts::FAILOVER_DONE, begun).await {
-            Ok(answered) => answered.unwrap_or_else(|_| Err(ending())),
-            Err(_) => Err("the agent is busy with the servers; try again".into()),
+            Ok(answered) => Ok(answered.map_err(|_| Refusal::Ending)??),
+            Err(_) => Err(Refusal::Busy),
         }
     }
 }
@@ -170,27 +168,27 @@ impl Agent for AgentApi {
         })
     }
 
-    fn hold(&self, reason: String) -> Reply<'_, Result<(), String>> {
+    fn hold(&self, reason: String) -> Reply<'_, Result<(), Refusal>> {
         Box::pin(self.command(|answer| Command::Hold(reason, answer)))
     }
 
-    fn resume(&self) -> Reply<'_, Result<(), String>> {
+    fn resume(&self) -> Reply<'_, Result<(), Refusal>> {
         Box::pin(self.command(Command::Resume))
     }
 
-    fn failover(&self, command: FailoverCommand) -> Reply<'_, Result<Done, String>> {
+    fn failover(&self, command: FailoverCommand) -> Reply<'_, Result<Done, Refusal>> {
         Box::pin(self.ask_failover(command))
     }
 
-    fn recover(&self, wish: Wish) -> Reply<'_, Result<String, String>> {
+    fn recover(&self, wish: Wish) -> Reply<'_, Result<String, Refusal>> {
         Box::pin(self.ask_recovery(|answer| recovery::command::Asked::Recover(wish, answer)))
     }
 
-    fn rebalance(&self) -> Reply<'_, Result<String, String>> {
+    fn rebalance(&self) -> Reply<'_, Result<String, Refusal>> {
         Box::pin(self.ask_recovery(recovery::command::Asked::Rebalance))
     }
 
-    fn expand(&self) -> Reply<'_, Result<String, String>> {
+    fn expand(&self) -> Reply<'_, Result<String, Refusal>> {
         Box::pin(self.ask_recovery(recovery::command::Asked::Expand))
     }
 }

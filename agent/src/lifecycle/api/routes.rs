@@ -1,73 +1,28 @@
 //! Which path answers what: probes, status, metrics and role endpoints on TCP, and the same plus hold and resume on the unix
 //! socket.
 
+use super::agent::{Agent, Done};
 use super::endpoints::{self, Route};
 use super::metrics::{self, Format};
-pub use crate::sys::http::Reply;
-use crate::sys::http::{self, Body, CameFrom, Handler, Limits};
+use super::refusal::Refusal;
+use crate::sys::http::{self, Body, CameFrom, Handler, Limits, Reply};
 use crate::sys::log;
-use gp_agent_core::cluster::catalog::CatalogReply;
-use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::document::Origin;
 use gp_agent_core::cluster::failover_command::FailoverCommand;
-use gp_agent_core::cluster::partner_look::PartnerLook;
 use gp_agent_core::cluster::probes;
 use gp_agent_core::cluster::probes::Verdict;
 use gp_agent_core::cluster::report::Report;
 use gp_agent_core::cluster::status::PodStatus;
-use gp_agent_core::failover::promise::{PromiseQuestion, PromiseReply};
 use gp_agent_core::recovery::machine::steps::Wish;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, watch};
-
-/// What the server asks of the agent.
-pub trait Agent: Send + Sync {
-    /// This pod, as it is now.
-    fn status(&self) -> PodStatus;
-    /// Unix seconds.
-    fn now(&self) -> u64;
-    /// Every pod of the cluster, as a JSON array of [`gp_agent_core::cluster::report::PodReport`].
-    fn cluster(&self) -> Reply<'_, String>;
-    /// What this pod knows of the catalog: all of it, or one content's rows.
-    fn catalog(&self, content: Option<ContentId>) -> CatalogReply;
-    /// Looks whether the pod on the other end of replication is silent. Nothing where there is none.
-    fn partner(&self) -> Reply<'_, Option<PartnerLook>>;
-    /// Has this pod ask the coordinator pods again, soon: one of them has news. The request only triggers a re-read; the caller
-    /// is not authenticated.
-    fn recheck(&self);
-    /// The other coordinator's agent, which says that it is `by` and asks from there, asks for a promise; see
-    /// [`gp_agent_core::failover`]. Nothing for anybody else.
-    fn promise(&self, question: PromiseQuestion, from: IpAddr) -> Reply<'_, Option<PromiseReply>>;
-    /// Takes the postmaster out of supervision. Words when it cannot be.
-    fn hold(&self, reason: String) -> Reply<'_, Result<(), String>>;
-    /// Gives it back. Words when it cannot be.
-    fn resume(&self) -> Reply<'_, Result<(), String>>;
-    /// Does what an administrator asks of failover. Words when it is not done.
-    fn failover(&self, command: FailoverCommand) -> Reply<'_, Result<Done, String>>;
-    /// Has segments brought back that are down. Words when it is not begun.
-    fn recover(&self, wish: Wish) -> Reply<'_, Result<String, String>>;
-    /// Has primaries and mirrors change their roles back. Words when it is not begun.
-    fn rebalance(&self) -> Reply<'_, Result<String, String>>;
-    /// Has the expansion go on. Words when it does not.
-    fn expand(&self) -> Reply<'_, Result<String, String>>;
-}
-
-/// What came of a command about failover.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Done {
-    /// It is done, and this is what was done.
-    Finished(String),
-    /// It takes longer than a request may; the status says how it goes on.
-    UnderWay,
-}
 
 /// Where a request came in; only the unix socket, which is this user's alone, may change anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -270,7 +225,7 @@ async fn change(router: &Router, route: Route, request: Request<Incoming>) -> Re
     };
     match done {
         Ok(()) => text(StatusCode::OK, "done"),
-        Err(words) => text(StatusCode::SERVICE_UNAVAILABLE, &words),
+        Err(refusal) => refused(&refusal),
     }
 }
 
@@ -287,7 +242,7 @@ async fn failover(router: &Router, route: Route, word: &str) -> Response<Body> {
     match router.agent.failover(command).await {
         Ok(Done::Finished(words)) => text(StatusCode::OK, &words),
         Ok(Done::UnderWay) => text(StatusCode::ACCEPTED, "under way; gp-agent status says how it goes on"),
-        Err(words) => text(StatusCode::SERVICE_UNAVAILABLE, &words),
+        Err(refusal) => refused(&refusal),
     }
 }
 
@@ -301,11 +256,16 @@ async fn recover(router: &Router, words: &str) -> Response<Body> {
     begun(router.agent.recover(Wish { pod, full }).await)
 }
 
-fn begun(answer: Result<String, String>) -> Response<Body> {
+fn begun(answer: Result<String, Refusal>) -> Response<Body> {
     match answer {
         Ok(words) => text(StatusCode::OK, &words),
-        Err(words) => text(StatusCode::SERVICE_UNAVAILABLE, &words),
+        Err(refusal) => refused(&refusal),
     }
+}
+
+/// The request itself is in order: what stands against it is the state of the pod or of the cluster.
+fn refused(refusal: &Refusal) -> Response<Body> {
+    text(StatusCode::SERVICE_UNAVAILABLE, &refusal.to_string())
 }
 
 /// A reason goes to logs, metrics and terminals.

@@ -1,7 +1,8 @@
 //! The agent's HTTP servers, on the network and on the unix socket, from the first moment to the last.
 
+use super::agent::Agent;
 use super::handler::AgentApi;
-use super::routes::{Agent, serve_tcp, serve_unix};
+use super::routes::{serve_tcp, serve_unix};
 use crate::lifecycle::pod::paths::run_dir;
 use crate::sys::http::{Limits, bind_tcp, bind_unix};
 use anyhow::{Context, Result};

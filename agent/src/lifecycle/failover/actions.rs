@@ -7,8 +7,9 @@ use super::{kill, peer};
 use crate::lifecycle::pod::Pod;
 use crate::sys::kubernetes::Kubernetes;
 use crate::sys::process::clock;
+use crate::sys::process::init_channel::FenceError;
 use anyhow::{Context, Result, ensure};
-use gp_agent_core::failover::candidate::{Action, Command, Event, Kill, Notice, Outcome, Standing};
+use gp_agent_core::failover::candidate::{Action, Command, Event, Kill, Notice, Outcome, RequestError, Standing};
 use gp_agent_core::failover::promise::PromiseQuestion;
 use gp_agent_core::failover::record::Holder;
 use std::sync::Arc;
@@ -25,11 +26,22 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Between two tries to take a lost pod's label off.
 const STRIP_EVERY: Duration = Duration::from_secs(1);
 
+/// Why no deadline stands for the server.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ArmError {
+    /// Nobody started this agent who could kill the server in its place.
+    #[error("there is no init that could fence the server")]
+    NoInit,
+    /// init cannot be told, or has no fence.
+    #[error(transparent)]
+    Fence(#[from] FenceError),
+}
+
 /// Begins it.
 ///
 /// # Errors
-/// init could not be told a deadline, in words: nothing that follows is to be done.
-pub(super) fn begin(hands: &mut Hands, action: Action) -> Result<(), String> {
+/// init could not be told a deadline: nothing that follows is to be done.
+pub(super) fn begin(hands: &mut Hands, action: Action) -> Result<(), ArmError> {
     if let Action::Write { .. } = action {
         hands.show.write_begins();
     }
@@ -52,7 +64,8 @@ fn ask_authority(hands: &Hands, action: Action) {
     tokio::spawn(async move {
         let event = match action {
             Action::Read(ticket) => {
-                let found = place.authority.read(within).await.map_err(|error| error.to_string());
+                let found = place.authority.read(within).await;
+                let found = found.map_err(|error| RequestError::Authority(error.to_string()));
                 Some(Event::Read { ticket, found })
             }
             Action::Write { ticket, record, over } => {
@@ -149,25 +162,24 @@ fn kill_now(hands: &Hands, why: &Kill) {
 
 /// How a request ends that is left out.
 pub(super) fn not_sent(action: Action) -> Option<Event> {
-    let why = "not sent: init cannot be told the deadline".to_string();
     match action {
         Action::Read(ticket) => Some(Event::Read {
             ticket,
-            found: Err(why),
+            found: Err(RequestError::NotSent),
         }),
         Action::Write { ticket, .. } => Some(Event::Wrote {
             ticket,
-            outcome: Outcome::NotDone(why),
+            outcome: Outcome::NotDone(RequestError::NotSent),
         }),
         _ => None,
     }
 }
 
-fn arm(hands: &Hands, until: Duration) -> Result<(), String> {
+fn arm(hands: &Hands, until: Duration) -> Result<(), ArmError> {
     let Some(init) = &hands.init else {
-        return Err("there is no init that could fence the server".into());
+        return Err(ArmError::NoInit);
     };
-    init.arm_fence(until).map_err(|error| error.to_string())?;
+    init.arm_fence(until)?;
     hands.pod.leadership.fence_is_closed(until <= clock::boottime());
     Ok(())
 }

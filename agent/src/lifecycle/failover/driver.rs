@@ -14,6 +14,7 @@ use crate::lifecycle::pod::Pod;
 use crate::lifecycle::pod::leadership::Request;
 use crate::sys::process::clock;
 use crate::sys::process::init_channel::Heartbeat;
+use gp_agent_core::cluster::failover_status::AuthorityKind;
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::config::{FailoverMode, OnPodDelete};
 use gp_agent_core::failover::candidate::{
@@ -89,6 +90,7 @@ async fn open(pod: &Arc<Pod>, init: Option<Arc<Heartbeat>>, timing: Timing) -> O
                 return None;
             }
             Err(why) => {
+                let why = why.to_string();
                 pod.leadership.opening(&why);
                 super::status::show::unusable(pod, &why);
             }
@@ -194,7 +196,7 @@ impl Driver {
             pod: self.hands.pod.clone(),
             partner: self.hands.partner.clone(),
             lease_seconds: self.hands.timing.lease_seconds(),
-            authority: self.hands.place.authority.kind().as_str(),
+            authority: self.hands.place.authority.kind(),
             tell: self.hands.happened.clone(),
         };
         tokio::spawn(peer.clone().watch());
@@ -243,7 +245,7 @@ impl Driver {
             if let Err(why) = actions::begin(&mut self.hands, action) {
                 // What was to be asked for behind it ends as something that was not sent.
                 let failed = left.by_ref().filter_map(actions::not_sent);
-                for event in std::iter::once(Event::FenceFailed(why)).chain(failed) {
+                for event in std::iter::once(Event::FenceFailed(why.to_string())).chain(failed) {
                     let _ = self.hands.happened.send(event);
                 }
             }
@@ -294,13 +296,13 @@ struct Peer {
     pod: Arc<Pod>,
     partner: Member,
     lease_seconds: u32,
-    authority: &'static str,
+    authority: AuthorityKind,
     tell: mpsc::UnboundedSender<Event>,
 }
 
 impl Peer {
     async fn ask(&self) -> PeerAnswer {
-        peer::ask(&self.pod, &self.partner, self.lease_seconds, self.authority).await
+        peer::ask(&self.pod, &self.partner, self.lease_seconds, &self.authority).await
     }
 
     async fn watch(self) {

@@ -3,9 +3,10 @@
 use crate::lifecycle::peers::client::PeerClient;
 use crate::lifecycle::pod::Pod;
 use gp_agent_core::cluster::directory::DirectoryKind;
+use gp_agent_core::cluster::failover_status::AuthorityKind;
 use gp_agent_core::cluster::peer_error::PeerError;
 use gp_agent_core::cluster::report::Report;
-use gp_agent_core::cluster::status::{Phase, PodStatus};
+use gp_agent_core::cluster::status::{DirectoryWord, Phase, PodStatus};
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::failover::candidate::{PeerAnswer, PeerFacts, Reply, Unable};
 use gp_agent_core::failover::promise::PromiseQuestion;
@@ -13,7 +14,7 @@ use gp_agent_core::failover::record::Holder;
 use gp_agent_core::process::timeouts;
 
 /// What it says.
-pub(super) async fn ask(pod: &Pod, member: &Member, lease_seconds: u32, authority: &str) -> PeerAnswer {
+pub(super) async fn ask(pod: &Pod, member: &Member, lease_seconds: u32, authority: &AuthorityKind) -> PeerAnswer {
     let answer = PeerClient::of(pod).status(member, timeouts::PROMISE_ANSWERS).await;
     let own = pod.board.read(|s| s.directory.system_id.clone());
     let answer = answer.map(|report| of_this_database(report, own.as_deref()));
@@ -30,7 +31,7 @@ fn of_this_database(mut report: Report, own: Option<&str>) -> Report {
     report
 }
 
-fn heard(answer: Result<Report, PeerError>, lease_seconds: u32, authority: &str) -> PeerAnswer {
+fn heard(answer: Result<Report, PeerError>, lease_seconds: u32, authority: &AuthorityKind) -> PeerAnswer {
     match answer {
         Ok(report) => facts(&report.status, lease_seconds, authority),
         Err(PeerError::NotUnderstood(why)) => PeerAnswer::NotUnderstood(why),
@@ -53,7 +54,7 @@ pub(super) async fn promise(pod: &Pod, member: &Member, question: &PromiseQuesti
 }
 
 /// One that does not know yet what it has to do with failover has not answered; 0.1.0 never says.
-fn facts(status: &PodStatus, lease_seconds: u32, authority: &str) -> PeerAnswer {
+fn facts(status: &PodStatus, lease_seconds: u32, authority: &AuthorityKind) -> PeerAnswer {
     let unable = unable(status, lease_seconds, authority);
     let failover = status.failover.clone().unwrap_or_default();
     let knows = match &status.failover {
@@ -63,9 +64,7 @@ fn facts(status: &PodStatus, lease_seconds: u32, authority: &str) -> PeerAnswer 
     if !knows {
         return PeerAnswer::Silent;
     }
-    let word = &status.directory.kind;
-    let directory = DirectoryKind::from_word(word);
-    if directory.is_none() && !word.is_empty() {
+    if let DirectoryWord::Other(word) = &status.directory.kind {
         return PeerAnswer::NotUnderstood(format!(
             "it calls its data directory '{word}', which this agent does not know"
         ));
@@ -73,7 +72,7 @@ fn facts(status: &PodStatus, lease_seconds: u32, authority: &str) -> PeerAnswer 
     PeerAnswer::Facts(PeerFacts {
         unable,
         draining: status.phase == Phase::Draining,
-        directory,
+        directory: status.directory.kind(),
         timeline: status.directory.timeline.unwrap_or(0),
         writable: status.active_role.is_some_and(|role| role.is_writable()),
         pod: Holder {
@@ -86,13 +85,13 @@ fn facts(status: &PodStatus, lease_seconds: u32, authority: &str) -> PeerAnswer 
 }
 
 /// Why it could not take over, whatever it receives.
-fn unable(status: &PodStatus, lease_seconds: u32, authority: &str) -> Option<Unable> {
+fn unable(status: &PodStatus, lease_seconds: u32, authority: &AuthorityKind) -> Option<Unable> {
     let Some(failover) = &status.failover else {
         return Some(Unable::OldAgent);
     };
     if !failover.runs() {
         Some(Unable::SwitchedOff)
-    } else if failover.authority != authority {
+    } else if failover.authority != *authority {
         Some(Unable::OtherAuthority)
     } else if failover.lease_seconds != lease_seconds {
         Some(Unable::OtherLease)
@@ -122,7 +121,7 @@ mod tests {
     fn spoilt(spoil: impl FnOnce(&mut FailoverStatus)) -> Option<Unable> {
         let mut status = status();
         spoil(status.failover.get_or_insert_default());
-        facts(&status, 10, "file")
+        facts(&status, 10, &AuthorityKind::File)
             .facts()
             .and_then(|facts| facts.unable.clone())
     }
@@ -138,33 +137,38 @@ mod tests {
         assert_eq!(spoilt(|s| s.off = Some("off".into())), Some(Unable::SwitchedOff));
         let mut old = status();
         old.failover = None;
-        assert_eq!(unable(&old, 10, "file"), Some(Unable::OldAgent));
+        assert_eq!(unable(&old, 10, &AuthorityKind::File), Some(Unable::OldAgent));
     }
 
     #[test]
     fn who_is_not_understood_is_not_silent() {
         let newer = PeerError::NotUnderstood("format 9".into());
         assert_eq!(
-            heard(Err(newer), 10, "file"),
+            heard(Err(newer), 10, &AuthorityKind::File),
             PeerAnswer::NotUnderstood("format 9".into())
         );
         let mut newer = status();
         newer.directory.kind = "cold-standby".into();
-        assert!(matches!(facts(&newer, 10, "file"), PeerAnswer::NotUnderstood(_)));
+        assert!(matches!(
+            facts(&newer, 10, &AuthorityKind::File),
+            PeerAnswer::NotUnderstood(_)
+        ));
         let gone = PeerError::NoName("b".into());
-        assert_eq!(heard(Err(gone), 10, "file"), PeerAnswer::Silent);
+        assert_eq!(heard(Err(gone), 10, &AuthorityKind::File), PeerAnswer::Silent);
     }
 
     #[test]
     fn who_does_not_know_itself_yet_is_silent() {
         let mut early = status();
         early.failover.get_or_insert_default().uid.clear();
-        assert_eq!(facts(&early, 10, "file"), PeerAnswer::Silent);
+        assert_eq!(facts(&early, 10, &AuthorityKind::File), PeerAnswer::Silent);
         // Its configuration is not read yet; what it said last must not become "has no failover".
         early.failover = None;
-        assert_eq!(facts(&early, 10, "file"), PeerAnswer::Silent);
+        assert_eq!(facts(&early, 10, &AuthorityKind::File), PeerAnswer::Silent);
         early.version = "0.1.0".into();
-        let old = facts(&early, 10, "file").facts().and_then(|facts| facts.unable.clone());
+        let old = facts(&early, 10, &AuthorityKind::File)
+            .facts()
+            .and_then(|facts| facts.unable.clone());
         assert_eq!(old, Some(Unable::OldAgent));
     }
 }

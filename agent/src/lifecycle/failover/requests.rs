@@ -2,7 +2,8 @@
 
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::pod::leadership::Request;
-use gp_agent_core::cluster::failover_command::FailoverCommand;
+use gp_agent_core::cluster::expansion_status::ExpansionTask;
+use gp_agent_core::cluster::failover_command::{CommandError, FailoverCommand};
 use gp_agent_core::cluster::recovery_status::RecoveryStatus;
 use gp_agent_core::failover::candidate::{Command, Event, Reply, Server, Ticket};
 use gp_agent_core::failover::record::{Holder, Mode};
@@ -22,9 +23,9 @@ pub(super) struct Requests {
     next: u64,
     promises: BTreeMap<Ticket, oneshot::Sender<(Holder, Reply)>>,
     /// The command that is being done, and where its answer goes.
-    command: Option<(FailoverCommand, oneshot::Sender<Result<String, String>>)>,
+    command: Option<(FailoverCommand, oneshot::Sender<Result<String, CommandError>>)>,
     /// Where the answer goes to what calls a command off.
-    cancel: Option<oneshot::Sender<Result<String, String>>>,
+    cancel: Option<oneshot::Sender<Result<String, CommandError>>>,
     /// Whose server takes writes, by this pod's own look and by the other one's word.
     writes: [Option<Holder>; 2],
 }
@@ -96,7 +97,7 @@ impl Requests {
             }
             Request::Command { command, answer } => {
                 if self.command.as_ref().is_some_and(|(_, answer)| !answer.is_closed()) {
-                    let _ = answer.send(Err("another command is being done".into()));
+                    let _ = answer.send(Err(CommandError::Busy));
                     return None;
                 }
                 if let Some(why) = breaks_off(pod, command) {
@@ -120,8 +121,8 @@ impl Requests {
     /// The command was refused. What calls one off has its answer before anything else happens.
     pub(super) fn refuse(&mut self, why: &str) {
         match self.cancel.take() {
-            Some(answer) => drop(answer.send(Err(why.to_string()))),
-            None => self.reply(Err(why.to_string())),
+            Some(answer) => drop(answer.send(Err(CommandError::Refused(why.to_string())))),
+            None => self.reply(Err(CommandError::Refused(why.to_string()))),
         }
     }
 
@@ -130,10 +131,10 @@ impl Requests {
         if let Some(answer) = self.cancel.take() {
             let _ = answer.send(Ok("the switchover is called off".into()));
         }
-        self.reply(Err(why.to_string()));
+        self.reply(Err(CommandError::GivenUp(why.to_string())));
     }
 
-    fn reply(&mut self, words: Result<String, String>) {
+    fn reply(&mut self, words: Result<String, CommandError>) {
         if let Some((_, answer)) = self.command.take() {
             let _ = answer.send(words);
         }
@@ -175,14 +176,14 @@ fn is_partner(pod: &Pod, by: &Holder, from: IpAddr) -> bool {
 }
 
 /// A tool that works on the cluster dies with its coordinator, and leaves what it worked on as it is then.
-fn breaks_off(pod: &Pod, command: FailoverCommand) -> Option<String> {
+fn breaks_off(pod: &Pod, command: FailoverCommand) -> Option<CommandError> {
     let FailoverCommand::Switchover { .. } = command else {
         return None;
     };
     // To spread tables may take days, and is taken up again where it was.
     let spreads = |status: &RecoveryStatus| {
         let activity = status.expansion.activity.as_ref();
-        activity.is_some_and(|activity| activity.task == "redistribute")
+        activity.is_some_and(|activity| activity.task == ExpansionTask::Redistribute)
     };
     if pod.board.read(|s| s.recovery.as_ref().is_some_and(spreads)) {
         return None;
@@ -197,9 +198,7 @@ fn breaks_off(pod: &Pod, command: FailoverCommand) -> Option<String> {
     let at_work = pod
         .board
         .read(|s| s.recovery.as_ref().and_then(own).or_else(|| s.tool.clone()))?;
-    Some(format!(
-        "{at_work}, and a switchover would break that off; ask again once gp-agent status says that it has ended"
-    ))
+    Some(CommandError::BreaksOff(at_work))
 }
 
 fn told(command: FailoverCommand) -> Command {

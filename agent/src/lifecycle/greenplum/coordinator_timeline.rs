@@ -12,6 +12,7 @@ use gp_agent_core::cluster::catalog::Catalog;
 use gp_agent_core::cluster::report::PodReport;
 use gp_agent_core::cluster::seen_coordinators::SeenCoordinators;
 use gp_agent_core::cluster::state::Event;
+use gp_agent_core::cluster::status::DirectoryWord;
 use gp_agent_core::cluster::topology::Member;
 use std::io;
 use std::path::Path;
@@ -142,7 +143,7 @@ pub(crate) async fn ask_segments(pod: &Pod) -> SegmentsSay {
     for report in entries.into_iter().filter_map(|entry| entry.status) {
         let status = report.status;
         // Before that it has not read its memory either.
-        if !status.directory.kind.is_empty() {
+        if status.directory.kind != DirectoryWord::NotLooked {
             say.answered += 1;
             say.seen = std::mem::take(&mut say.seen).and(&status.heard_of());
         }

@@ -13,7 +13,7 @@ use gp_agent_core::cluster::document::{Document, Origin};
 use gp_agent_core::cluster::partner_look::PartnerLook;
 use gp_agent_core::cluster::peer_error::PeerError;
 use gp_agent_core::cluster::report::{PodReport, Report};
-use gp_agent_core::cluster::status::PodStatus;
+use gp_agent_core::cluster::status::{DirectoryWord, PodStatus};
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::discovery::peers::PeerMap;
 use gp_agent_core::failover::promise::{PromiseQuestion, PromiseReply};
@@ -251,12 +251,11 @@ pub async fn ask(pod: &Pod) -> Partner {
 }
 
 fn partner_of(status: &PodStatus) -> Partner {
-    let word = &status.directory.kind;
-    match DirectoryKind::from_word(word) {
-        Some(kind) => Partner::Answered {
+    match &status.directory.kind {
+        DirectoryWord::Known(kind) => Partner::Answered {
             writable: status.active_role.is_some_and(|role| role.is_writable()),
             directory: Directory {
-                kind: match (kind, &status.directory.remains) {
+                kind: match (*kind, &status.directory.remains) {
                     // It has had a database: that is not the same as never.
                     (DirectoryKind::Absent, Some(_)) => DirectoryKind::HalfMade,
                     (kind, _) => kind,
@@ -266,8 +265,8 @@ fn partner_of(status: &PodStatus) -> Partner {
             },
         },
         // Until it has looked at its own volume a partner knows nothing.
-        None if word.is_empty() => Partner::Silent,
-        None => Partner::NotUnderstood {
+        DirectoryWord::NotLooked => Partner::Silent,
+        DirectoryWord::Other(word) => Partner::NotUnderstood {
             why: format!(
                 "{} calls its data directory '{word}', which this agent does not know",
                 status.pod

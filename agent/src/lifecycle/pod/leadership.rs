@@ -4,7 +4,7 @@
 
 use super::role_report::RoleReport;
 use gp_agent_core::cluster::directory::DirectoryKind;
-use gp_agent_core::cluster::failover_command::FailoverCommand;
+use gp_agent_core::cluster::failover_command::{CommandError, FailoverCommand};
 use gp_agent_core::failover::candidate::{Candidate, Doing, Permit, Reply, View};
 use gp_agent_core::failover::record::Holder;
 use std::net::IpAddr;
@@ -48,8 +48,8 @@ pub(crate) enum Request {
     Command {
         /// What.
         command: FailoverCommand,
-        /// What was done, or words why it is not.
-        answer: oneshot::Sender<Result<String, String>>,
+        /// What was done, or why it is not.
+        answer: oneshot::Sender<Result<String, CommandError>>,
     },
 }
 

@@ -8,6 +8,7 @@ use crate::sys::postgres::data_directory::has_standby_marker;
 use crate::sys::postgres::pidfile;
 use crate::sys::postgres::session::{NoAnswer, Session};
 use gp_agent_core::cluster::directory::DirectoryKind;
+use gp_agent_core::cluster::replication::{LinkEnd, StreamState};
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::finding::FindingSource;
@@ -215,7 +216,7 @@ async fn partner_sends(pod: &Pod) -> bool {
     };
     let sends = |s: PodStatus| {
         let mut links = s.replication.into_iter();
-        links.any(|l| !l.sync_state.is_empty() && l.state == "streaming")
+        links.any(|l| l.sync_state != LinkEnd::Receiver && l.state == StreamState::Streaming)
     };
     client::status_of(pod, partner).await.is_some_and(sends)
 }

@@ -10,22 +10,26 @@ use crate::lifecycle::pod::Pod;
 use crate::lifecycle::settings::start_record;
 use gp_agent_core::postgres::supervisor as machine;
 use gp_agent_core::postgres::supervisor::{Activity, Effect, Event, State};
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+/// Where the answer goes: that the volume says so, or why it cannot be made to.
+pub(crate) type HoldAnswer = oneshot::Sender<io::Result<()>>;
+
 /// What an administrator asks for, and where the answer goes: it is given when the volume says so.
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Take the postmaster out of supervision, for this reason.
-    Hold(String, oneshot::Sender<Result<(), String>>),
+    Hold(String, HoldAnswer),
     /// Give it back.
-    Resume(oneshot::Sender<Result<(), String>>),
+    Resume(HoldAnswer),
 }
 
 impl Command {
-    fn answer(&self) -> &oneshot::Sender<Result<(), String>> {
+    fn answer(&self) -> &HoldAnswer {
         match self {
             Command::Hold(_, answer) | Command::Resume(answer) => answer,
         }
@@ -109,7 +113,7 @@ impl<'a, P: Platform> Supervisor<'a, P> {
         }
         let event = done.is_ok().then_some(event);
         // Nobody may wait for the answer any more.
-        let _ = answer.send(done.map_err(|e| e.to_string()));
+        let _ = answer.send(done);
         event
     }
 

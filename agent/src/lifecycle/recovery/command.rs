@@ -1,10 +1,25 @@
 //! What an administrator asks of recovery, on its way from the HTTP server to whoever does it.
 
 use gp_agent_core::recovery::machine::steps::Wish;
+use gp_agent_core::recovery::refusal::Refusal;
 use tokio::sync::{mpsc, oneshot};
 
 /// Where the answer goes: that it is begun, or why it is not.
-pub(crate) type Answer = oneshot::Sender<Result<String, String>>;
+pub(crate) type Answer = oneshot::Sender<Result<String, NotBegun>>;
+
+/// Why it is not begun.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotBegun {
+    /// The engine has no such thing as a segment.
+    #[error("only Greenplum has a catalog of segments to recover")]
+    NotGreenplum,
+    /// Segments are recovered from a coordinator's pod.
+    #[error("ask in the active coordinator's pod")]
+    NotCoordinator,
+    /// Whoever decides about the segments does not do it now.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
 
 /// What is asked, and where the answer goes.
 #[derive(Debug)]
@@ -27,10 +42,10 @@ impl Asked {
 }
 
 /// Answers as long as the pod lives.
-pub(super) async fn refuse(mut asked: mpsc::Receiver<Asked>, why: &str) {
+pub(super) async fn refuse(mut asked: mpsc::Receiver<Asked>, why: NotBegun) {
     while let Some(Asked::Recover(_, answer) | Asked::Rebalance(answer) | Asked::Expand(answer)) = asked.recv().await {
         // Whoever asked may have gone.
-        let _ = answer.send(Err(why.to_string()));
+        let _ = answer.send(Err(why.clone()));
     }
     std::future::pending::<()>().await;
 }

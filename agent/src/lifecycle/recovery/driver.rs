@@ -1,7 +1,7 @@
 //! The loop around the machine, in the pods of coordinators. Everything runs in this task, so that a pod that ends takes its tool
 //! with it.
 
-use super::command::{Answer, Asked};
+use super::command::{Answer, Asked, NotBegun};
 use super::looks::{Looks, Wanted};
 use super::memory::Memory;
 use super::runs::Work;
@@ -59,7 +59,7 @@ pub(super) async fn keep(pod: &Pod, greenplum: &Greenplum, mut asked: mpsc::Rece
             Some(asked) = asked.recv() => match asked {
                 // Whoever asked has been told that it is busy here, or has gone.
                 asked if asked.is_over() => {}
-                Asked::Recover(wish, answer) => _ = answer.send(machine.ask(wish, &seen, now())),
+                Asked::Recover(wish, answer) => _ = answer.send(machine.ask(wish, &seen, now()).map_err(NotBegun::from)),
                 Asked::Rebalance(answer) => to_rebalance = Some(answer),
                 Asked::Expand(answer) => to_expand = Some(answer),
             },
@@ -75,10 +75,10 @@ pub(super) async fn keep(pod: &Pod, greenplum: &Greenplum, mut asked: mpsc::Rece
         };
         seen = looks.look(&mut session, wanted).await;
         if let Some(answer) = to_expand.filter(|answer| !answer.is_closed()) {
-            let _ = answer.send(machine.ask_expand(policy(pod), &seen, now()));
+            let _ = answer.send(machine.ask_expand(policy(pod), &seen, now()).map_err(NotBegun::from));
         }
         if let Some(answer) = to_rebalance.filter(|answer| !answer.is_closed()) {
-            let _ = answer.send(machine.ask_rebalance(policy(pod), &seen, now()));
+            let _ = answer.send(machine.ask_rebalance(policy(pod), &seen, now()).map_err(NotBegun::from));
         }
         let known = Memory::of(&machine);
         match machine.look(policy(pod), &seen, now()) {

@@ -15,18 +15,18 @@ mod tool_watch;
 
 use super::pod::Pod;
 use crate::engine::Making;
-use command::Asked;
+use command::{Asked, NotBegun};
 use tokio::sync::mpsc;
 
 /// Keeps this pod's part of it, as long as the pod lives.
 pub(crate) async fn keep(pod: &Pod, asked: mpsc::Receiver<Asked>) {
     let Making::Coordinator(greenplum) = pod.engine.making() else {
-        return command::refuse(asked, "only Greenplum has a catalog of segments to recover").await;
+        return command::refuse(asked, NotBegun::NotGreenplum).await;
     };
     let decide = async {
         match pod.me.content.is_coordinator() {
             true => driver::keep(pod, greenplum, asked).await,
-            false => command::refuse(asked, "ask in the active coordinator's pod").await,
+            false => command::refuse(asked, NotBegun::NotCoordinator).await,
         }
     };
     tokio::join!(decide, tool_watch::keep(pod));

@@ -19,6 +19,25 @@ const DATABASES: &str = "select datname from pg_database";
 const SPREAD: &str = "select localoid::oid from gp_distribution_policy where numsegments = \
     (select count(*) from gp_segment_configuration where content >= 0 and role = 'p')";
 
+/// What becomes of a table in gpexpand's list.
+#[derive(Clone, Copy, Debug)]
+enum Ended {
+    /// It is on all segments.
+    Completed,
+    /// It has gone.
+    NoLongerExists,
+}
+
+impl Ended {
+    /// gpexpand's word.
+    fn as_str(self) -> &'static str {
+        match self {
+            Ended::Completed => "COMPLETED",
+            Ended::NoLongerExists => "NO LONGER EXISTS",
+        }
+    }
+}
+
 /// Marks what is done, or gone with its database.
 pub(super) async fn reconcile(pod: &Pod) -> Result<()> {
     let mut session = pod.session(WITHIN);
@@ -36,7 +55,7 @@ pub(super) async fn reconcile(pod: &Pod) -> Result<()> {
     let there: BTreeSet<String> = there.into_iter().flatten().flatten().collect();
     for (database, unfinished) in tables {
         if !there.contains(&database) {
-            mark(&mut session, &database, &unfinished, "NO LONGER EXISTS").await?;
+            mark(&mut session, &database, &unfinished, Ended::NoLongerExists).await?;
             continue;
         }
         let mut inside = pod.session(WITHIN).in_database(&database);
@@ -44,12 +63,13 @@ pub(super) async fn reconcile(pod: &Pod) -> Result<()> {
         let spread = spread.with_context(|| format!("cannot ask which tables of {database} are on all segments"))?;
         let spread: BTreeSet<String> = spread.into_iter().flatten().flatten().collect();
         let done: Vec<String> = unfinished.into_iter().filter(|table| spread.contains(table)).collect();
-        mark(&mut session, &database, &done, "COMPLETED").await?;
+        mark(&mut session, &database, &done, Ended::Completed).await?;
     }
     Ok(())
 }
 
-async fn mark(session: &mut Session, database: &str, tables: &[String], status: &str) -> Result<()> {
+async fn mark(session: &mut Session, database: &str, tables: &[String], ended: Ended) -> Result<()> {
+    let status = ended.as_str();
     for part in tables.chunks(AT_ONCE) {
         let sql = format!(
             "update gpexpand.status_detail set status = {}, expansion_finished = now() where dbname = {} and table_oid in ({})",

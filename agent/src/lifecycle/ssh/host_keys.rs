@@ -1,7 +1,7 @@
 //! Host keys: our own on the volume, and those of the peers, seen once and pinned.
 
 use super::settings::{PeerAddresses, Setup};
-use crate::sys::ssh::programs::{PublicHalfError, generate, public_half, scan};
+use crate::sys::ssh::programs::{PublicHalfError, ToolError, generate, public_half, scan};
 use crate::sys::ssh::secret::{KeyPair, PrivateKey};
 use crate::sys::storage::fs::write_atomically;
 use crate::sys::storage::queue::VolumeQueue;
@@ -35,14 +35,28 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// Tries after which silence is worth a finding.
 const SILENT_TRIES: u32 = 5;
 
-/// What one scan of one peer brought: its keys, or words why there are none.
-type Scanned = (String, Result<Vec<PublicKey>, String>);
+/// Why a scan of a peer brought no key.
+#[derive(Clone, Debug, thiserror::Error)]
+enum NoKey {
+    /// ssh-keyscan could not be run to its end; it was asked of several peers.
+    #[error(transparent)]
+    Tool(Arc<ToolError>),
+    /// What ssh-keyscan says of that peer.
+    #[error("{0}")]
+    Refused(String),
+    /// It says nothing of it.
+    #[error("no answer")]
+    Silent,
+}
+
+/// What one scan of one peer brought.
+type Scanned = (String, Result<Vec<PublicKey>, NoKey>);
 
 struct Peer {
     addresses: Vec<IpAddr>,
     due: Instant,
     misses: u32,
-    words: String,
+    trouble: Option<NoKey>,
     changed: Option<(PublicKey, PublicKey)>,
 }
 
@@ -144,7 +158,7 @@ impl Hosts {
                 addresses: Vec::new(),
                 due: Instant::now(),
                 misses: 0,
-                words: String::new(),
+                trouble: None,
                 changed: None,
             });
             if peer.addresses != *found {
@@ -171,15 +185,15 @@ impl Hosts {
         }
     }
 
-    fn take(&mut self, pod: &str, answer: Result<Vec<PublicKey>, String>) {
+    fn take(&mut self, pod: &str, answer: Result<Vec<PublicKey>, NoKey>) {
         let Some(peer) = self.peers.get_mut(pod) else {
             return;
         };
         let keys = match answer {
             Ok(keys) => keys,
-            Err(words) => {
+            Err(trouble) => {
                 peer.misses = peer.misses.saturating_add(1);
-                peer.words = words;
+                peer.trouble = Some(trouble);
                 peer.due = Instant::now() + doubling(FIRST_WAIT, peer.misses, LONGEST_WAIT);
                 return;
             }
@@ -203,11 +217,14 @@ impl Hosts {
         for (pod, peer) in &self.peers {
             if let Some((pinned, offered)) = &peer.changed {
                 findings.push(changed(pod, pinned, offered, &self.file));
-            } else if peer.misses >= SILENT_TRIES && self.pins.of(pod).is_empty() {
+            } else if let Some(trouble) = &peer.trouble
+                && peer.misses >= SILENT_TRIES
+                && self.pins.of(pod).is_empty()
+            {
                 findings.push(Finding::warning(
                     Area::Ssh,
                     pod,
-                    format!("no host key answers on port {} ({})", self.setup.port(), peer.words),
+                    format!("no host key answers on port {} ({trouble})", self.setup.port()),
                     "look at `gp-agent status` and the log of that pod; is a NetworkPolicy in the way?",
                 ));
             }
@@ -263,10 +280,10 @@ async fn scan_all(due: Vec<(String, IpAddr)>, port: u16) -> Vec<Scanned> {
 
 async fn scan_chunk(chunk: Vec<(String, IpAddr)>, port: u16) -> Vec<Scanned> {
     let addresses: Vec<IpAddr> = chunk.iter().map(|(_, address)| *address).collect();
-    let answer = scan(&addresses, port).await;
+    let answer = scan(&addresses, port).await.map_err(Arc::new);
     let one = |(pod, address): (String, IpAddr)| {
         let found = match &answer {
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(NoKey::Tool(error.clone())),
             Ok((keys, words)) => {
                 let mine: Vec<PublicKey> = keys
                     .iter()
@@ -276,7 +293,7 @@ async fn scan_chunk(chunk: Vec<(String, IpAddr)>, port: u16) -> Vec<Scanned> {
                 let about = |words: &str| {
                     let mut parts = words.split("; ");
                     let part = parts.find(|part| part.contains(&address.to_string()));
-                    part.unwrap_or("no answer").to_string()
+                    part.map_or(NoKey::Silent, |part| NoKey::Refused(part.to_string()))
                 };
                 match mine.is_empty() {
                     true => Err(about(words)),

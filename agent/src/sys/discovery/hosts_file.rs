@@ -3,6 +3,7 @@
 use gp_agent_core::discovery::kept_hosts::{Place, plan, without_own};
 use gp_agent_core::storage::mountinfo;
 use rustix::fs::{Access, access};
+use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -12,6 +13,17 @@ use std::path::{Path, PathBuf};
 /// Where libc looks first.
 pub(super) const HOSTS: &str = "/etc/hosts";
 
+/// Why the agent leaves the file alone.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotOurs {
+    /// Kubernetes and Docker mount a container's own; without a mount it belongs to whoever runs the machine.
+    #[error("{HOSTS} is not mounted by itself: it may be a machine's")]
+    NotMounted,
+    /// A container's own is often root's.
+    #[error("{HOSTS} cannot be written by this user: {0}")]
+    NotWritable(#[source] Errno),
+}
+
 /// A file of hosts.
 #[derive(Clone, Debug)]
 pub struct HostsFile {
@@ -19,20 +31,18 @@ pub struct HostsFile {
 }
 
 impl HostsFile {
-    /// `/etc/hosts`, or why the agent leaves it alone: a machine's own is not the agent's, and a container's is often
-    /// root's.
+    /// `/etc/hosts`, where the agent may write it.
     ///
     /// # Errors
-    /// The reason, in words.
-    pub(crate) fn of_this_pod() -> Result<HostsFile, String> {
+    /// Why it leaves the file alone.
+    pub(crate) fn of_this_pod() -> Result<HostsFile, NotOurs> {
         let file = HostsFile::at(HOSTS.into());
         // Of this thread: it may be in a mount namespace of its own.
         let mounts = std::fs::read("/proc/thread-self/mountinfo").unwrap_or_default();
         if !mountinfo::parse(&mounts).iter().any(|m| m.point == file.path) {
-            return Err(format!("{HOSTS} is not mounted by itself: it may be a machine's"));
+            return Err(NotOurs::NotMounted);
         }
-        access(&file.path, Access::READ_OK | Access::WRITE_OK)
-            .map_err(|e| format!("{HOSTS} cannot be written by this user: {e}"))?;
+        access(&file.path, Access::READ_OK | Access::WRITE_OK).map_err(NotOurs::NotWritable)?;
         Ok(file)
     }
 

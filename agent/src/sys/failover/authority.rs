@@ -1,34 +1,9 @@
 //! What every authority can do, and how it fails.
 
 use futures_util::future::BoxFuture;
+use gp_agent_core::cluster::failover_status::AuthorityKind;
 use gp_agent_core::failover::record::{Holder, Record, Seen, Version};
-use std::fmt;
 use std::time::Duration;
-
-/// Which authority.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuthorityKind {
-    /// A Lease of the Kubernetes API.
-    Kubernetes,
-    /// A directory that both coordinator containers of one machine share.
-    File,
-}
-
-impl AuthorityKind {
-    /// As the configuration and the status document spell it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            AuthorityKind::Kubernetes => "kubernetes",
-            AuthorityKind::File => "file",
-        }
-    }
-}
-
-impl fmt::Display for AuthorityKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// Why the authority did not answer. The words say what was tried, on what, what happened and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

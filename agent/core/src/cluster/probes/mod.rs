@@ -3,7 +3,8 @@
 //! The three questions are Kubernetes' own: a startup probe holds the others back, a readiness probe takes the pod out
 //! of its Services, a liveness probe restarts the container. So only readiness may depend on the database.
 
-use super::status::{HungVolume, Phase, PodStatus};
+use super::replication::{LinkEnd, StreamState};
+use super::status::{HungVolume, LastAnswer, Phase, PodStatus};
 use super::topology::Role;
 use crate::process::timeouts;
 use jiff::Timestamp;
@@ -103,8 +104,8 @@ pub fn ready(status: &PodStatus, now: u64) -> Verdict {
 
 /// The reason of a pod that runs is of its server's last word; a time-out since then is no word.
 fn without_role(status: &PodStatus) -> String {
-    match status.postmaster.answer.as_str() {
-        words if status.phase == Phase::Running && !matches!(words, "" | "ok") => {
+    match &status.postmaster.answer {
+        LastAnswer::Words(words) if status.phase == Phase::Running => {
             format!("running, but the database answers: {words}")
         }
         _ => phase_and_reason(status),
@@ -112,13 +113,13 @@ fn without_role(status: &PodStatus) -> String {
 }
 
 fn answering(status: &PodStatus, role: Role) -> Verdict {
-    match status.postmaster.answer.as_str() {
+    match &status.postmaster.answer {
         words if status.postmaster.kept_out => yes(format!(
             "active as {role}, and the server works, though it has no connection for the agent: {words}"
         )),
-        "ok" => yes(format!("active as {role}, and SQL answers")),
-        "" => no(format!("active as {role}, but the database has not answered yet")),
-        words => no(format!("active as {role}, but the database answers: {words}")),
+        LastAnswer::Ok => yes(format!("active as {role}, and SQL answers")),
+        LastAnswer::None => no(format!("active as {role}, but the database has not answered yet")),
+        LastAnswer::Words(words) => no(format!("active as {role}, but the database answers: {words}")),
     }
 }
 
@@ -128,13 +129,12 @@ fn streaming(status: &PodStatus, role: Role, now: u64) -> Verdict {
     if let Some(why) = &status.replay_paused {
         return no(format!("active as {role}, but {why}"));
     }
-    // PostgreSQL gives a sync_state only to the sending end (pg_stat_replication).
-    let link = status.replication.iter().find(|r| r.sync_state.is_empty());
-    match link.map(|r| r.state.as_str()) {
-        Some("streaming") if is_being_confirmed(status, now) => no(format!(
+    let link = status.replication.iter().find(|r| r.sync_state == LinkEnd::Receiver);
+    match link.map(|r| &r.state) {
+        Some(StreamState::Streaming) if is_being_confirmed(status, now) => no(format!(
             "active as {role}, and write-ahead log streams, but it is not in sync yet"
         )),
-        Some("streaming") => yes(format!("active as {role}, and write-ahead log streams")),
+        Some(StreamState::Streaming) => yes(format!("active as {role}, and write-ahead log streams")),
         Some(state) => no(format!("active as {role}, but its stream is in state {state}")),
         None => no(format!("active as {role}, but it receives no stream")),
     }

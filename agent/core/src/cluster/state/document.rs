@@ -6,7 +6,7 @@ use crate::cluster::content::ContentId;
 use crate::cluster::replay_pause::PauseCause;
 use crate::cluster::replication::Link;
 use crate::cluster::server::ServerAnswer;
-use crate::cluster::status::{DirectoryStatus, PodStatus, PostmasterStatus};
+use crate::cluster::status::{DirectoryStatus, DirectoryWord, PodStatus, PostmasterStatus};
 use crate::cluster::volume::VolumeFacts;
 use crate::finding::Finding;
 
@@ -65,7 +65,7 @@ impl PodState {
 
 fn directory(facts: &DirectoryFacts) -> DirectoryStatus {
     DirectoryStatus {
-        kind: facts.kind.map(|kind| kind.as_str().to_string()).unwrap_or_default(),
+        kind: facts.kind.map_or(DirectoryWord::NotLooked, DirectoryWord::Known),
         version: facts.version.clone(),
         system_id: facts.system_id.clone(),
         timeline: facts.timeline,
@@ -82,7 +82,7 @@ fn postmaster(facts: &PostmasterFacts) -> PostmasterStatus {
         stopping: facts.stopping,
         restarts: facts.restarts,
         last_end: facts.last_end.clone(),
-        answer: answered.map(|a| a.answer.text()).unwrap_or_default(),
+        answer: answered.map(|a| a.answer.told()).unwrap_or_default(),
         kept_out: answered.is_some_and(|a| matches!(a.answer, ServerAnswer::KeptOut(_))),
         answered_at: answered.map_or(0, |a| a.at),
         answer_seconds: answered.map_or(0.0, |a| a.seconds),

@@ -150,7 +150,7 @@ fn a_promotion_shows_in_the_directory() {
     // A server that does not say leaves what is known.
     state.on(1_022, answered(ServerAnswer::TimedOut(3), None));
     assert_eq!(state.status().directory, document.directory);
-    assert_eq!(state.status().postmaster.answer, "no answer within 3 s");
+    assert_eq!(state.status().postmaster.answer.as_str(), "no answer within 3 s");
 }
 
 #[test]

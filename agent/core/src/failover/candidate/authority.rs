@@ -2,7 +2,7 @@
 
 use super::requests::Sent;
 use super::turn::Turn;
-use super::{Acquired, Action, Candidate, Notice, Outcome, Standing, Ticket};
+use super::{Acquired, Action, Candidate, Notice, Outcome, RequestError, Standing, Ticket};
 use crate::failover::record::{Record, ReleaseWhy, Seen, Version};
 use crate::failover::timing::Timing;
 use std::time::Duration;
@@ -25,12 +25,12 @@ impl Candidate {
         };
         if turn.reached(since + self.timing.request() * 2) {
             self.requests.give_up();
-            self.request_failed("the request has got no answer".into(), since, turn.now);
+            self.request_failed(RequestError::NoAnswer, since, turn.now);
             self.requests.look_first = true;
         }
     }
 
-    pub(super) fn read_ended(&mut self, ticket: Ticket, found: Result<(Seen, Version), String>, turn: &mut Turn) {
+    pub(super) fn read_ended(&mut self, ticket: Ticket, found: Result<(Seen, Version), RequestError>, turn: &mut Turn) {
         let Some(at) = self.requests.end_read(ticket) else {
             return;
         };
@@ -75,7 +75,7 @@ impl Candidate {
     }
 
     /// A request that was decided on `at` is in vain: the next one waits a little.
-    fn request_failed(&mut self, why: String, at: Duration, now: Duration) {
+    fn request_failed(&mut self, why: RequestError, at: Duration, now: Duration) {
         self.requests.failed(why, now);
         self.requests.not_before = at + self.timing.renewal() / 2;
         self.requests.look_at = self.requests.not_before;

@@ -20,7 +20,7 @@ pub enum Event {
         /// Of which.
         ticket: Ticket,
         /// What it found, and which state that is; or why it failed.
-        found: Result<(Seen, Version), String>,
+        found: Result<(Seen, Version), RequestError>,
     },
     /// The end of a write.
     Wrote {
@@ -86,10 +86,24 @@ pub enum Outcome {
     Done(Version),
     /// It is not in force and never will be: the authority had changed.
     Conflict,
-    /// It is not in force and never will be: it was not sent, or was refused; in words.
-    NotDone(String),
-    /// It may be in force, or come into force later; in words.
-    Unknown(String),
+    /// It is not in force and never will be: it was not sent, or was refused.
+    NotDone(RequestError),
+    /// It may be in force, or come into force later.
+    Unknown(RequestError),
+}
+
+/// Why a request to the authority brought nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum RequestError {
+    /// It was left out, since the deadline that had to stand before it could not be set.
+    #[error("not sent: init cannot be told the deadline")]
+    NotSent,
+    /// The candidate has waited for its end long enough.
+    #[error("the request has got no answer")]
+    NoAnswer,
+    /// The authority did not do it; its words.
+    #[error("{0}")]
+    Authority(String),
 }
 
 /// How a server ended.

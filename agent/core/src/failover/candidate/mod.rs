@@ -52,7 +52,7 @@ mod view;
 mod view_of;
 
 pub use action::{Acquired, Action, Kill, Notice};
-pub use event::{Command, Ended, Event, Outcome, Reply, Ticket};
+pub use event::{Command, Ended, Event, Outcome, Reply, RequestError, Ticket};
 pub use facts::{CommitsWait, Directory, LocalFacts, Me, PeerAnswer, PeerFacts, Receiver, Remembered, Server, Stream};
 pub use lack::{Doubt, Lack, Unable};
 pub use view::{Doing, Permit, Standing, View};

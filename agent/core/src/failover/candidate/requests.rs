@@ -1,6 +1,6 @@
 //! The requests to the authority: one at a time, and what became of those whose answer was lost.
 
-use super::event::Ticket;
+use super::event::{RequestError, Ticket};
 use crate::failover::record::{Record, Version};
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub(super) struct Requests {
     /// Writes in a row that ended in a conflict; more than a few are not counted.
     pub(super) conflicts: u8,
     /// Why the last request failed, and since when all have.
-    pub(super) silent: Option<(String, Duration)>,
+    pub(super) silent: Option<(RequestError, Duration)>,
     /// The highest serial that was sent or seen.
     pub(super) serial: u64,
 }
@@ -74,7 +74,7 @@ impl Requests {
             frame.time(&mut sent.at);
         }
         if let Some((why, since)) = &mut self.silent {
-            why.clear();
+            *why = RequestError::NoAnswer;
             *since = Duration::ZERO;
         }
     }
@@ -172,7 +172,7 @@ impl Requests {
         }
     }
 
-    pub(super) fn failed(&mut self, why: String, now: Duration) {
+    pub(super) fn failed(&mut self, why: RequestError, now: Duration) {
         let since = self.silent.take().map_or(now, |(_, since)| since);
         self.silent = Some((why, since));
     }

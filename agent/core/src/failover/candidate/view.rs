@@ -1,5 +1,6 @@
 //! What a candidate shows of itself.
 
+use super::event::RequestError;
 use super::lack::{Doubt, Lack};
 use crate::failover::record::{Holder, InSync, Mode, Switchover};
 use std::time::Duration;
@@ -75,7 +76,7 @@ pub struct View {
     /// Until when it has promised not to touch the record.
     pub promised_until: Option<Duration>,
     /// Why the authority does not answer, and since when.
-    pub authority_silent: Option<(String, Duration)>,
+    pub authority_silent: Option<(RequestError, Duration)>,
     /// Why the record cannot be gone by (R10).
     pub doubt: Option<Doubt>,
     /// There is no record, and nobody knows of an earlier one: the cluster may be created.

@@ -17,13 +17,13 @@ pub(super) fn judge(entries: &[PodReport], catalog: &Catalog, pairing: &Pairing,
         .segments
         .iter()
         .filter(|row| row.role == CatalogRole::Primary && row.preferred_role == CatalogRole::Mirror);
-    let untold = swapped.filter(|row| !told.contains(&row.content.number()));
+    let untold = swapped.filter(|row| !told.contains(&row.content));
     found.extend(untold.filter_map(|row| swap(pairing, row, failover)));
     found
 }
 
 /// What the active coordinator's agent says itself, with what is waited for.
-fn told(entries: &[PodReport]) -> BTreeSet<i32> {
+fn told(entries: &[PodReport]) -> BTreeSet<ContentId> {
     let statuses = entries.iter().filter_map(|entry| entry.status.as_ref());
     let roles = statuses.filter_map(|report| Some(&report.status.recovery.as_ref()?.roles));
     roles

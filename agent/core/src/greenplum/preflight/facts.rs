@@ -2,6 +2,7 @@
 
 use crate::cluster::topology::Member;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::PathBuf;
 
 /// Descriptors that gpinitsystem wants (`OS_OPENFILES` in gp_bash_functions.sh).
@@ -28,8 +29,22 @@ pub struct HostQuestion {
     pub ping: Vec<String>,
 }
 
+/// Why something on a host could not be looked at: what a program or the system said there, in words. It is a part of the
+/// document that `gp-agent preflight` prints, where it is the bare text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(transparent)]
+#[error("{0}")]
+pub struct LookError(String);
+
+impl LookError {
+    /// The look failed for this reason.
+    pub fn new(why: impl fmt::Display) -> LookError {
+        LookError(why.to_string())
+    }
+}
+
 /// A value, or why there is none.
-pub type Look<T> = Result<T, String>;
+pub type Look<T> = Result<T, LookError>;
 
 /// What one host is like.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,7 +144,7 @@ pub fn read_answer(printed: &str) -> Look<HostFacts> {
         .map_or("", |(begin, end)| &printed[begin..=end]);
     serde_json::from_str(document).map_err(|error| {
         let said: String = printed.trim().chars().take(200).collect();
-        format!("gp-agent preflight answers {said:?} ({error})")
+        LookError(format!("gp-agent preflight answers {said:?} ({error})"))
     })
 }
 

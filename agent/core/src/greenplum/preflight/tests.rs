@@ -95,8 +95,8 @@ fn everything_that_is_missing_anywhere_is_told_at_once() {
             seen.uid = 0;
             seen.user = "root".into();
             seen.host_name = "db-7".into();
-            seen.version = Err("/usr/local/greenplum-db/bin/postgres is not there".into());
-            seen.python = Some(Err("ModuleNotFoundError: No module named 'psutil'".into()));
+            seen.version = Err(LookError::new("/usr/local/greenplum-db/bin/postgres is not there"));
+            seen.python = Some(Err(LookError::new("ModuleNotFoundError: No module named 'psutil'")));
             seen.not_writable = Some("/home/gpadmin: Read-only file system".into());
             seen.unix_millis = 997_449;
         }
@@ -111,7 +111,7 @@ fn everything_that_is_missing_anywhere_is_told_at_once() {
             seen.unix_millis = 1_003_001;
         }
         Role::Mirror => {
-            seen.place.others = Err("No such file or directory".into());
+            seen.place.others = Err(LookError::new("No such file or directory"));
             seen.port_held = Some("TCP port 50000 is in use on IPv4; stop what holds it".into());
             seen.not_pinged = vec![("coordinator-0.gp.svc".into(), "100% packet loss".into())];
             seen.socket_lock = true;
@@ -156,8 +156,8 @@ fn hosts_that_do_not_answer_are_told_too_and_together() {
             asked: 0,
             answered: 0,
             said: Err(match member.role {
-                Role::Primary => "ssh: Permission denied".into(),
-                _ => "ssh: connect to host: Connection refused".into(),
+                Role::Primary => LookError::new("ssh: Permission denied"),
+                _ => LookError::new("ssh: connect to host: Connection refused"),
             }),
         })
         .collect();
@@ -188,7 +188,7 @@ fn a_commands_absence_is_told_once() {
     let judgement = judged(&topology(), |member, seen| {
         if member.role == Role::Coordinator {
             seen.missing = vec!["locale".into()];
-            seen.locales = Err("locale is not there".into());
+            seen.locales = Err(LookError::new("locale is not there"));
         }
     });
     assert_eq!(judgement.findings.len(), 1);
@@ -211,7 +211,7 @@ fn the_question_and_the_answer_survive_the_way() {
     assert_eq!(read_answer(&printed), Ok(seen.clone()));
     assert_eq!(read_answer(&format!("Welcome!\n{printed}\nbye\n")), Ok(seen));
     let error = read_answer("bash: gp-agent: command not found\n").unwrap_err();
-    assert!(error.contains("command not found"), "{error}");
+    assert!(error.to_string().contains("command not found"), "{error}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What of adding segments is worth an Event.
 
 use super::notice::{Kind, Notice};
-use crate::cluster::expansion_status::{ExpansionStatus, LastExpansion};
+use crate::cluster::expansion_status::{ExpansionStatus, ExpansionTask, LastExpansion};
 
 /// Sees what is new from one status to the next.
 #[derive(Clone, Debug, Default)]
@@ -35,14 +35,14 @@ impl ExpansionWatcher {
     }
 }
 
-fn words(task: &str) -> &str {
+fn words(task: &ExpansionTask) -> &str {
     match task {
-        "setUp" => "adding segments",
-        "rollBack" => "undoing what was broken off",
-        "finishCatalog" | "finishSetUp" => "going on with adding segments",
-        "redistribute" => "spreading tables over all segments",
-        "cleanUp" => "removing the schema of gpexpand",
-        other => other,
+        ExpansionTask::SetUp => "adding segments",
+        ExpansionTask::RollBack => "undoing what was broken off",
+        ExpansionTask::FinishCatalog | ExpansionTask::FinishSetUp => "going on with adding segments",
+        ExpansionTask::Redistribute => "spreading tables over all segments",
+        ExpansionTask::CleanUp => "removing the schema of gpexpand",
+        ExpansionTask::Other(word) => word,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::expansion::ExpansionWatcher;
 use super::notice::{Kind, Notice};
 use super::roles::RolesWatcher;
-use crate::cluster::recovery_status::{ADD, LastRecovery, RecoveryStatus};
+use crate::cluster::recovery_status::{LastRecovery, RecoveryStatus, RecoveryWork};
 
 /// Sees what is new from one status to the next.
 #[derive(Clone, Debug, Default)]
@@ -27,8 +27,8 @@ impl RecoveryWatcher {
             && self.begun.replace(activity.since) != Some(activity.since)
         {
             let pods = activity.pods.join(", ");
-            let message = match &*activity.method {
-                ADD => format!("{pods}: made as the first mirrors by gpaddmirrors, which begins"),
+            let message = match &activity.method {
+                RecoveryWork::Add => format!("{pods}: made as the first mirrors by gpaddmirrors, which begins"),
                 method => format!("{pods}: {method} recovery begins"),
             };
             notices.push(Notice::new(Kind::Normal, "RecoveryStarted", message));
@@ -52,16 +52,16 @@ fn over(last: &LastRecovery) -> Vec<Notice> {
     let mut notices = Vec::new();
     if !last.recovered.is_empty() {
         let pods = last.recovered.join(", ");
-        let message = match &**method {
-            ADD => format!("{pods}: mirrors after {seconds} s of gpaddmirrors"),
+        let message = match method {
+            RecoveryWork::Add => format!("{pods}: mirrors after {seconds} s of gpaddmirrors"),
             method => format!("{pods}: back after {method} recovery of {seconds} s"),
         };
         notices.push(Notice::new(Kind::Normal, "Recovered", message));
     }
     if let Some(why) = &last.why {
         let pods = last.failed.join(", ");
-        let message = match &**method {
-            ADD => format!("{pods}: gpaddmirrors made no mirrors that are up: {why}"),
+        let message = match method {
+            RecoveryWork::Add => format!("{pods}: gpaddmirrors made no mirrors that are up: {why}"),
             method => format!("{pods}: {method} recovery did not help: {why}"),
         };
         notices.push(Notice::new(Kind::Warning, "RecoveryFailed", message));
@@ -110,14 +110,14 @@ mod tests {
         ");
         assert_eq!(told(&status), "");
         status.activity = Some(RecoveryActivity {
-            method: ADD.into(),
+            method: RecoveryWork::Add,
             pods: vec!["segment-b-0".into()],
             since: 30,
             judging: false,
         });
         status.last = Some(LastRecovery {
             at: 60,
-            method: ADD.into(),
+            method: RecoveryWork::Add,
             seconds: 30,
             recovered: vec!["segment-b-0".into()],
             failed: vec!["segment-b-1".into()],

@@ -1,6 +1,7 @@
 //! What of changing roles back is worth an Event.
 
 use super::notice::{Kind, Notice};
+use crate::cluster::content::ContentId;
 use crate::cluster::roles_status::{LastRebalance, RolesStatus};
 use crate::log::utc;
 
@@ -37,7 +38,7 @@ impl RolesWatcher {
         let before = std::mem::replace(&mut self.announced, status.announced);
         match (before, status.announced) {
             (before, Some(at)) if before != Some(at) => {
-                let out: Vec<i32> = status.swapped.iter().map(|swapped| swapped.content).collect();
+                let out: Vec<ContentId> = status.swapped.iter().map(|swapped| swapped.content).collect();
                 let message = format!(
                     "roles are to be put back at {}: sessions that use {} are cancelled",
                     utc::from_unix(at),
@@ -55,8 +56,8 @@ impl RolesWatcher {
     }
 }
 
-fn contents(list: &[i32]) -> String {
-    let numbers: Vec<String> = list.iter().map(i32::to_string).collect();
+fn contents(list: &[ContentId]) -> String {
+    let numbers: Vec<String> = list.iter().map(ContentId::to_string).collect();
     let word = if list.len() == 1 { "content" } else { "contents" };
     format!("{word} {}", numbers.join(", "))
 }
@@ -98,7 +99,7 @@ mod tests {
         };
         look(&status);
         status.swapped = vec![SwappedContent {
-            content: 1,
+            content: ContentId::new(1),
             pod: "segment-b-1".into(),
             since: 7,
         }];
@@ -113,7 +114,7 @@ mod tests {
         look(&status);
         status.announced = None;
         status.activity = Some(RebalanceActivity {
-            contents: vec![1],
+            contents: vec![ContentId::new(1)],
             since: 1_700_000_903,
             judging: false,
         });

@@ -9,6 +9,7 @@ use super::task::{Run, Task};
 use crate::cluster::topology::Member;
 use crate::recovery::facts::evidence::Evidence;
 use crate::recovery::obstacle::Obstacle;
+use crate::recovery::refusal::Refusal;
 use serde_json::{Map, Value};
 
 /// What somebody asked for begins within so long, or not at all.
@@ -273,16 +274,15 @@ impl Expansion {
     ///
     /// # Errors
     /// Why it cannot be done now.
-    pub(in crate::recovery) fn ask(&mut self, evidence: &Evidence, moment: Moment) -> Result<String, String> {
+    pub(in crate::recovery) fn ask(&mut self, evidence: &Evidence, moment: Moment) -> Result<String, Refusal> {
         let new = !evidence.expanding.new.is_empty();
         if evidence.expanding.found.is_none() && (new || self.is_open()) {
-            return Err("the coordinator does not say now what gpexpand has left; ask again".into());
+            return Err(Refusal::ExpansionUnknown);
         }
         self.wish = Some(moment.now);
         let Some(run) = self.next(evidence, moment) else {
             self.wish = None;
-            let nothing = "every segment of cluster.yaml is in the catalog, and no expansion goes on";
-            return Err(self.waits.as_ref().map_or(nothing.into(), Obstacle::to_string));
+            return Err(self.waits.clone().map_or(Refusal::NothingToAdd, Refusal::from));
         };
         self.wants_everybody = true;
         Ok(format!(

@@ -1,8 +1,9 @@
 //! The state of it as a part of the status.
 
 use super::machine::{Expansion, Work};
+use crate::cluster::automation::Automation;
 use crate::cluster::expansion_status::{
-    ExpansionActivity, ExpansionCounts, ExpansionProgress, ExpansionStatus, LastExpansion,
+    ExpansionActivity, ExpansionCounts, ExpansionProgress, ExpansionStatus, ExpansionTask, LastExpansion,
 };
 use crate::recovery::obstacle::Obstacle;
 use crate::recovery::segments::attempts::Outcome;
@@ -15,9 +16,9 @@ impl Expansion {
         let not_before = self.memory.not_before(now);
         let counts = &self.counts;
         ExpansionStatus {
-            redistribute: if auto { "auto" } else { "manual" }.into(),
+            redistribute: Automation::of(auto),
             new: self.new.iter().map(|member| member.pod.clone()).collect(),
-            next: self.next.filter(|_| open).map(|task| task.to_string()),
+            next: self.next.filter(|_| open).map(ExpansionTask::from),
             waits: waits.map(|obstacle| obstacle.why.clone()),
             remedy: waits.and_then(|obstacle| obstacle.remedy.clone()),
             not_before: Some(not_before).filter(|at| open && *at > now),
@@ -48,7 +49,7 @@ impl Expansion {
         let why = (last.outcome != Outcome::Recovered).then(|| why(&last.outcome));
         Some(LastExpansion {
             at: last.at,
-            task: last.task.to_string(),
+            task: last.task.into(),
             seconds: self.took.filter(|(at, _)| *at == last.at).map(|(_, seconds)| seconds),
             why,
         })
@@ -66,7 +67,7 @@ pub(super) fn why(outcome: &Outcome) -> String {
 
 fn activity(work: &Work) -> ExpansionActivity {
     ExpansionActivity {
-        task: work.run.task.to_string(),
+        task: work.run.task.into(),
         since: work.began,
         judging: work.ended.is_some(),
     }

@@ -1,8 +1,8 @@
 //! The calls of gpexpand, and the file of segments that they go by.
 
+use crate::cluster::expansion_status::ExpansionTask;
 use crate::cluster::topology::{Member, Role};
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// What is done in one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -57,16 +57,16 @@ impl Task {
     }
 }
 
-impl fmt::Display for Task {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Task::SetUp => "setUp",
-            Task::RollBack => "rollBack",
-            Task::FinishCatalog => "finishCatalog",
-            Task::FinishSetUp => "finishSetUp",
-            Task::Redistribute => "redistribute",
-            Task::CleanUp => "cleanUp",
-        })
+impl From<Task> for ExpansionTask {
+    fn from(task: Task) -> ExpansionTask {
+        match task {
+            Task::SetUp => ExpansionTask::SetUp,
+            Task::RollBack => ExpansionTask::RollBack,
+            Task::FinishCatalog => ExpansionTask::FinishCatalog,
+            Task::FinishSetUp => ExpansionTask::FinishSetUp,
+            Task::Redistribute => ExpansionTask::Redistribute,
+            Task::CleanUp => ExpansionTask::CleanUp,
+        }
     }
 }
 

@@ -4,10 +4,10 @@ use super::steps::{Policy, Recovery, Seen, Wanted, Wish};
 use crate::recovery::facts::evidence::{Evidence, Pair};
 use crate::recovery::new_mirrors::together;
 use crate::recovery::obstacle::Obstacle;
+use crate::recovery::refusal::Refusal;
 use crate::recovery::segments::accepted::Accepted;
 use crate::recovery::segments::judgement::Judgement;
 
-const RUNS_ALREADY: &str = "a tool runs already; gp-agent status says how it goes on";
 /// What was asked for begins within so long, or not at all: whoever asked has seen the cluster as it was then.
 const STAYS_GOOD_SECONDS: u64 = 120;
 const BEGINS: &str = "it begins within a few seconds; gp-agent status says how it goes on";
@@ -29,12 +29,12 @@ impl Recovery {
     ///
     /// # Errors
     /// Why it cannot be fulfilled now.
-    pub fn ask(&mut self, wish: Wish, evidence: &Evidence, now: u64) -> Result<String, String> {
+    pub fn ask(&mut self, wish: Wish, evidence: &Evidence, now: u64) -> Result<String, Refusal> {
         if self.under_way().is_some() {
-            return Err(RUNS_ALREADY.into());
+            return Err(Refusal::RunsAlready);
         }
         if let Some(obstacle) = &self.hindrance {
-            return Err(obstacle.why.clone());
+            return Err(obstacle.clone().into());
         }
         let lacks = |pod: &str| {
             let mut unlisted = evidence.down.iter().filter(|pair| !pair.listed);
@@ -51,13 +51,10 @@ impl Recovery {
         let judged: Vec<Judgement> = named.map(|pair| self.judge(pair, evidence, now).judgement).collect();
         let adds = evidence.down.iter().any(|pair| !pair.listed);
         let refusal = match judged.iter().find_map(not_now) {
-            Some(obstacle) if adds => obstacle.to_string(),
+            Some(obstacle) if adds => obstacle.clone().into(),
             _ if judged.iter().any(|judgement| not_now(judgement).is_none()) => return Ok(BEGINS.into()),
-            Some(obstacle) => obstacle.to_string(),
-            None => match &pod {
-                Some(pod) => format!("the catalog lists no server of {pod} as down"),
-                None => "the catalog says of no segment that it is down".to_string(),
-            },
+            Some(obstacle) => obstacle.clone().into(),
+            None => Refusal::NothingDown(pod.clone()),
         };
         self.wish = None;
         Err(refusal)
@@ -84,17 +81,17 @@ impl Recovery {
     ///
     /// # Errors
     /// Why it cannot be done now.
-    pub fn ask_rebalance(&mut self, policy: Policy, evidence: &Evidence, now: u64) -> Result<String, String> {
+    pub fn ask_rebalance(&mut self, policy: Policy, evidence: &Evidence, now: u64) -> Result<String, Refusal> {
         if self.under_way().is_some() {
-            return Err(RUNS_ALREADY.into());
+            return Err(Refusal::RunsAlready);
         }
         self.policy = policy;
         self.note(evidence, now);
         if let Some(obstacle) = self.hindrance_of(evidence, now) {
-            return Err(obstacle.to_string());
+            return Err(obstacle.into());
         }
         if let Some(obstacle) = self.expansion.keeps_roles() {
-            return Err(obstacle.to_string());
+            return Err(obstacle.into());
         }
         let moment = self.moment(now);
         self.roles.ask(evidence, moment)

@@ -6,6 +6,7 @@ use crate::recovery::expansion::machine::{Expansion, Moment};
 use crate::recovery::expansion::memory::ExpansionMemory;
 use crate::recovery::expansion::task::{Run, Task};
 use crate::recovery::facts::evidence::Evidence;
+use crate::recovery::refusal::Refusal;
 use crate::recovery::segments::attempts::Outcome;
 use crate::recovery::segments::method::Method;
 use serde_json::{Map, Value};
@@ -42,14 +43,14 @@ impl Recovery {
     ///
     /// # Errors
     /// Why it cannot be done now.
-    pub fn ask_expand(&mut self, policy: Policy, evidence: &Evidence, now: u64) -> Result<String, String> {
+    pub fn ask_expand(&mut self, policy: Policy, evidence: &Evidence, now: u64) -> Result<String, Refusal> {
         if self.under_way().is_some() {
-            return Err("a tool runs already; gp-agent status says how it goes on".into());
+            return Err(Refusal::RunsAlready);
         }
         self.policy = policy;
         self.note(evidence, now);
         if let Some(obstacle) = self.hindrance_of(evidence, now) {
-            return Err(obstacle.to_string());
+            return Err(obstacle.into());
         }
         let moment = self.moment_of_expansion(now);
         self.expansion.ask(evidence, moment)

@@ -1,7 +1,10 @@
 //! The machine's state as a part of the status.
 
 use super::steps::{Ended, Recovery, Seen, Work};
-use crate::cluster::recovery_status::{DownSegment, LastRecovery, RecoveryActivity, RecoveryCounts, RecoveryStatus};
+use crate::cluster::automation::Automation;
+use crate::cluster::recovery_status::{
+    DownSegment, LastRecovery, RecoveryActivity, RecoveryCounts, RecoveryStatus, RecoveryWork,
+};
 use crate::recovery::segments::judgement::Judgement;
 
 impl Recovery {
@@ -9,7 +12,7 @@ impl Recovery {
     pub fn status(&self, now: u64) -> RecoveryStatus {
         let counts = &self.counts;
         RecoveryStatus {
-            segments: if self.policy.auto { "auto" } else { "manual" }.to_string(),
+            segments: Automation::of(self.policy.auto),
             waits: self.hindrance.as_ref().map(|obstacle| obstacle.why.clone()),
             activity: self.work.as_ref().map(activity),
             down: self.seen.iter().map(|seen| self.down(seen, now)).collect(),
@@ -36,7 +39,7 @@ impl Recovery {
                 .pod
                 .clone()
                 .unwrap_or_else(|| seen.pair.row.address.clone()),
-            content: content.number(),
+            content,
             since: seen.since,
             unlisted: !seen.pair.listed,
             failures: self.attempts.failures(content, now),
@@ -52,11 +55,11 @@ impl Recovery {
                 ..shown
             },
             Judgement::Probe => DownSegment {
-                next: Some("probe".into()),
+                next: Some(RecoveryWork::Probe),
                 ..shown
             },
             Judgement::Recover { method, not_before, .. } => DownSegment {
-                next: Some(method.to_string()),
+                next: Some((*method).into()),
                 not_before: Some(*not_before).filter(|at| *at > now),
                 remedy: (!self.policy.auto)
                     .then(|| format!("gp-agent recover {} in the active coordinator's pod", shown.pod)),
@@ -68,7 +71,7 @@ impl Recovery {
 
 fn activity(work: &Work) -> RecoveryActivity {
     RecoveryActivity {
-        method: work.run.method.to_string(),
+        method: work.run.method.into(),
         pods: work.run.targets.iter().map(|target| target.pod.clone()).collect(),
         since: work.began,
         judging: work.ended.is_some(),
@@ -78,7 +81,7 @@ fn activity(work: &Work) -> RecoveryActivity {
 fn last(ended: &Ended) -> LastRecovery {
     LastRecovery {
         at: ended.at,
-        method: ended.run.method.to_string(),
+        method: ended.run.method.into(),
         seconds: ended.at.saturating_sub(ended.began),
         recovered: ended.recovered.clone(),
         failed: ended.failed.iter().map(|(pod, _)| pod.clone()).collect(),

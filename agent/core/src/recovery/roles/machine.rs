@@ -9,6 +9,7 @@ use crate::cluster::catalog::CatalogRole;
 use crate::cluster::content::ContentId;
 use crate::recovery::facts::evidence::{Evidence, Swap};
 use crate::recovery::obstacle::Obstacle;
+use crate::recovery::refusal::Refusal;
 use std::collections::BTreeMap;
 
 /// An announcement or a wish is good for so long after its time: FTS may be slow to look.
@@ -258,9 +259,9 @@ impl Roles {
     ///
     /// # Errors
     /// Why it cannot be done now.
-    pub(in crate::recovery) fn ask(&mut self, evidence: &Evidence, moment: Moment) -> Result<String, String> {
+    pub(in crate::recovery) fn ask(&mut self, evidence: &Evidence, moment: Moment) -> Result<String, Refusal> {
         if evidence.swapped.is_empty() {
-            return Err("every segment is in the role that it was made for".into());
+            return Err(Refusal::InPlace);
         }
         let background = self.background(evidence, moment, true);
         let settled = self.is_settled().map_err(Wait::from);
@@ -271,7 +272,7 @@ impl Roles {
                 None => Err(Obstacle::wait("the servers were not asked").into()),
             });
         if let Err(wait) = judged {
-            return Err(wait.obstacle.to_string());
+            return Err(wait.obstacle.into());
         }
         self.notice = None;
         self.wish = Some(moment.now);

@@ -2,24 +2,26 @@
 
 use super::machine::{Roles, Work};
 use super::when::When;
-use crate::cluster::roles_status::{LastRebalance, RebalanceActivity, RebalanceCounts, RolesStatus, SwappedContent};
+use crate::cluster::roles_status::{
+    LastRebalance, RebalanceActivity, RebalanceCounts, RebalanceTime, RolesStatus, SwappedContent,
+};
 use crate::recovery::obstacle::Obstacle;
 use crate::recovery::segments::attempts::Outcome;
 
 impl Roles {
     /// What is shown of it. `hindrance`: why recovery does nothing at all now.
     pub(in crate::recovery) fn status(&self, when: When, hindrance: Option<&Obstacle>) -> RolesStatus {
-        let word = match when {
-            When::Manual => "manual",
-            When::Window(_) => "window",
-            When::Idle => "idle",
+        let when = match when {
+            When::Manual => RebalanceTime::Manual,
+            When::Window(_) => RebalanceTime::Window,
+            When::Idle => RebalanceTime::Idle,
         };
         let own = self.waits.as_ref();
         let obstacle = hindrance.or(own.map(|wait| &wait.obstacle));
         let obstacle = obstacle.filter(|_| !self.swapped.is_empty() && self.work.is_none());
         let counts = &self.counts;
         RolesStatus {
-            when: word.to_string(),
+            when,
             swapped: self.swapped().collect(),
             waits: obstacle.map(|obstacle| obstacle.why.clone()),
             remedy: obstacle.and_then(|obstacle| obstacle.remedy.clone()),
@@ -38,7 +40,7 @@ impl Roles {
 
     fn swapped(&self) -> impl Iterator<Item = SwappedContent> {
         self.swapped.iter().map(|swap| SwappedContent {
-            content: swap.content.number(),
+            content: swap.content,
             pod: swap
                 .acting
                 .pod
@@ -65,7 +67,7 @@ impl Roles {
 
 fn activity(work: &Work) -> RebalanceActivity {
     RebalanceActivity {
-        contents: work.contents.iter().map(|content| content.number()).collect(),
+        contents: work.contents.clone(),
         since: work.began,
         judging: work.ended.is_some(),
     }

@@ -3,6 +3,7 @@
 use super::attempts::RebalanceAttempts;
 use super::when::When;
 use super::window::Window;
+use crate::cluster::content::ContentId;
 use crate::cluster::roles_status::RolesStatus;
 use crate::cluster::topology::Role;
 use crate::config::Schedule;
@@ -81,6 +82,7 @@ impl Day {
     fn ask(&mut self, world: &World) -> Result<String, String> {
         self.machine
             .ask_rebalance(policy(self.when), &world.detailed(), self.now)
+            .map_err(|refusal| refusal.to_string())
     }
 
     fn status(&self) -> RolesStatus {
@@ -103,7 +105,7 @@ fn by_hand_it_is_done_at_once_and_judged_by_the_catalog() {
     let began = day.until_begun(&world, 60).unwrap();
     assert!(began <= HOUR + 10 && day.announced.is_none());
     assert!(day.ask(&world).unwrap_err().contains("runs already"));
-    assert_eq!(day.status().activity.unwrap().contents, [0]);
+    assert_eq!(day.status().activity.unwrap().contents, [ContentId::new(0)]);
     world.rebalance();
     day.machine.ended(None, day.now + 10);
     // The one that was stopped is down until FTS has looked.

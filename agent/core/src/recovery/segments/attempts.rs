@@ -83,10 +83,7 @@ impl Attempts {
             .iter()
             .flat_map(|(content, list)| list.iter().map(|attempt| (*content, attempt)));
         let told = each.filter_map(|(content, attempt)| match serde_json::to_value(attempt) {
-            Ok(Value::Object(attempt)) => Some(RememberedAttempt {
-                content: content.number(),
-                attempt,
-            }),
+            Ok(Value::Object(attempt)) => Some(RememberedAttempt { content, attempt }),
             _ => None,
         });
         told.collect()
@@ -96,7 +93,7 @@ impl Attempts {
     pub(in crate::recovery) fn learn(&mut self, told: &[RememberedAttempt]) {
         // What was begun and taken back is told no more.
         for (content, list) in &mut self.0 {
-            let of_it = |other: &&RememberedAttempt| ContentId::new(other.content) == *content;
+            let of_it = |other: &&RememberedAttempt| other.content == *content;
             let begun = |at: u64| {
                 told.iter()
                     .filter(of_it)
@@ -108,7 +105,7 @@ impl Attempts {
             let Ok(attempt) = serde_json::from_value::<Attempt>(Value::Object(attempt.clone())) else {
                 continue;
             };
-            let list = self.0.entry(ContentId::new(*content)).or_default();
+            let list = self.0.entry(*content).or_default();
             match list.iter_mut().find(|known| known.at == attempt.at) {
                 Some(known) => *known = attempt,
                 None => list.push(attempt),

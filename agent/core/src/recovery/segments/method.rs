@@ -2,7 +2,7 @@
 
 use crate::cluster::catalog::Segment;
 use crate::cluster::content::ContentId;
-use crate::cluster::recovery_status::ADD;
+use crate::cluster::recovery_status::RecoveryWork;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -42,12 +42,18 @@ impl Method {
 
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Method::Incremental => "incremental",
-            Method::Differential => "differential",
-            Method::Full => "full",
-            Method::Add => ADD,
-        })
+        RecoveryWork::from(*self).fmt(f)
+    }
+}
+
+impl From<Method> for RecoveryWork {
+    fn from(method: Method) -> RecoveryWork {
+        match method {
+            Method::Incremental => RecoveryWork::Incremental,
+            Method::Differential => RecoveryWork::Differential,
+            Method::Full => RecoveryWork::Full,
+            Method::Add => RecoveryWork::Add,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use super::segments::attempts::Attempts;
 use super::segments::method::Method;
 use super::simulation::world::{World, content, empty, old_primary, server};
 use crate::cluster::directory::DirectoryKind;
+use crate::cluster::recovery_status::RecoveryWork;
 use crate::cluster::status::Phase;
 use crate::cluster::topology::Role;
 use crate::greenplum::tool_output::ToolFailure;
@@ -274,7 +275,7 @@ fn by_hand_it_is_only_said_and_done_when_asked_for() {
         status.down[0].remedy.as_deref(),
         Some("gp-agent recover pod-0 in the active coordinator's pod")
     );
-    assert_eq!(status.down[0].next.as_deref(), Some("incremental"));
+    assert_eq!(status.down[0].next, Some(RecoveryWork::Incremental));
     let wish = |pod: &str| Wish {
         pod: Some(pod.into()),
         full: false,
@@ -287,6 +288,7 @@ fn by_hand_it_is_only_said_and_done_when_asked_for() {
         machine
             .ask(wish("pod-0"), &world.evidence(), 700)
             .unwrap_err()
+            .to_string()
             .contains("runs already")
     );
 }

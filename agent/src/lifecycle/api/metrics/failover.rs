@@ -1,7 +1,7 @@
 //! Failover of the coordinator as metrics; left out where it does not run.
 
 use super::values::{counter, counters, flag, gauge};
-use gp_agent_core::cluster::failover_status::{FailoverKind, FailoverStatus};
+use gp_agent_core::cluster::failover_status::{FailoverKind, FailoverStatus, TakeoverMode};
 use prometheus_client::registry::Registry;
 
 pub(super) fn failover(registry: &mut Registry, status: &FailoverStatus, now: u64) {
@@ -35,7 +35,7 @@ pub(super) fn failover(registry: &mut Registry, status: &FailoverStatus, now: u6
         "1 while somebody has paused failover",
         flag(status.paused),
     );
-    if !status.mine && status.mode != "manual" {
+    if !status.mine && status.mode != TakeoverMode::Manual {
         gauge(
             registry,
             "failover_possible",

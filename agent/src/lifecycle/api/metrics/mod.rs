@@ -86,7 +86,7 @@ fn database(registry: &mut Registry, status: &PodStatus, now: u64) {
         p.answer_seconds,
     );
     let lag = status.replication.iter().filter_map(|r| {
-        let labels: Labels = vec![("peer", r.peer.clone()), ("state", r.state.clone())];
+        let labels: Labels = vec![("peer", r.peer.clone()), ("state", r.state.to_string())];
         Some((labels, r.lag_bytes? as f64))
     });
     family(

@@ -1,20 +1,23 @@
 //! Which place of the record this pod uses, and how the machine's requests go there.
 
 use crate::lifecycle::pod::Pod;
-use crate::sys::failover::authority::{Authority, WriteError};
+use crate::sys::failover::authority::{Authority, AuthorityError, WriteError};
 use crate::sys::failover::file::FileAuthority;
 use crate::sys::failover::pod_uid;
 use crate::sys::kubernetes::lease::{self, LeaseAuthority};
 use crate::sys::kubernetes::{InClusterConfig, Kubernetes};
 use crate::sys::process::init_channel::Heartbeat;
 use gp_agent_core::config::AuthorityChoice;
-use gp_agent_core::failover::candidate::Outcome;
+use gp_agent_core::failover::candidate::{Outcome, RequestError};
 use gp_agent_core::failover::record::{Record, Version};
+use gp_agent_core::kubernetes::api_error::ApiError;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinError;
 
 /// The record's place, ready to be used.
 pub(crate) struct Place {
@@ -25,6 +28,26 @@ pub(crate) struct Place {
     pub(crate) inherited: Option<Arc<OwnedFd>>,
     /// The API, where the record is there.
     pub(crate) api: Option<Arc<Kubernetes>>,
+}
+
+/// Why the place of the record cannot be used now.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlaceError {
+    /// The configuration names the API, and nobody gave this pod the right to ask it.
+    #[error("failover.authority is kubernetes, and this pod has no token for the API")]
+    NoToken,
+    /// Without its UID nobody can tell this pod from an earlier one of its name: the API does not say it.
+    #[error("cannot tell which pod of its name this one is: {0}")]
+    UidFromApi(#[source] ApiError),
+    /// The same, where it is kept on the volume.
+    #[error("cannot tell which pod of its name this one is: {0}")]
+    UidOnVolume(#[source] io::Error),
+    /// The authority does not answer, or is no good for it.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    /// It was not looked at to the end.
+    #[error(transparent)]
+    Interrupted(#[from] JoinError),
 }
 
 /// Which one is used; `None`: there is none to use. A token alone is none: a Lease has to be there, and the right to write it.
@@ -41,7 +64,11 @@ fn choose(choice: AuthorityChoice, lease: bool, directory: bool) -> Option<Autho
 ///
 /// # Errors
 /// Why it cannot be used now.
-pub(crate) async fn open(pod: &Pod, init: Option<Arc<Heartbeat>>, within: Duration) -> Result<Option<Place>, String> {
+pub(crate) async fn open(
+    pod: &Pod,
+    init: Option<Arc<Heartbeat>>,
+    within: Duration,
+) -> Result<Option<Place>, PlaceError> {
     let config = pod.config.borrow().clone();
     let directory = config.failover.directory.clone();
     let in_cluster = InClusterConfig::find();
@@ -54,7 +81,7 @@ pub(crate) async fn open(pod: &Pod, init: Option<Arc<Heartbeat>>, within: Durati
         return Ok(None);
     };
     if chosen == AuthorityChoice::Kubernetes {
-        let config = in_cluster.ok_or("failover.authority is kubernetes, and this pod has no token for the API")?;
+        let config = in_cluster.ok_or(PlaceError::NoToken)?;
         return in_api(pod, config, within).await.map(Some);
     }
     in_directory(pod, directory, init, within).await.map(Some)
@@ -69,18 +96,15 @@ fn is_mounted(directory: &Path) -> bool {
     }
 }
 
-async fn in_api(pod: &Pod, config: InClusterConfig, within: Duration) -> Result<Place, String> {
+async fn in_api(pod: &Pod, config: InClusterConfig, within: Duration) -> Result<Place, PlaceError> {
     let lease = config
         .lease
         .clone()
         .unwrap_or_else(|| lease::name(&pod.topology.cluster));
     let api = Arc::new(Kubernetes::new(config));
-    let uid = api
-        .pod_uid()
-        .await
-        .map_err(|error| format!("cannot tell which pod of its name this one is: {error}"))?;
+    let uid = api.pod_uid().await.map_err(PlaceError::UidFromApi)?;
     let authority = LeaseAuthority::new(api.clone(), &lease, &uid);
-    authority.claim(within).await.map_err(|error| error.to_string())?;
+    authority.claim(within).await?;
     Ok(Place {
         authority: Arc::new(authority),
         uid,
@@ -94,16 +118,14 @@ async fn in_directory(
     directory: PathBuf,
     init: Option<Arc<Heartbeat>>,
     within: Duration,
-) -> Result<Place, String> {
+) -> Result<Place, PlaceError> {
     let (state_dir, name) = (pod.state_dir(), pod.me.pod.clone());
     let uid = pod.volume.run(move || pod_uid::kept(&state_dir, &name)).await;
-    let uid = uid.map_err(|error| format!("cannot tell which pod of its name this one is: {error}"))?;
+    let uid = uid.map_err(PlaceError::UidOnVolume)?;
     let (cluster, own) = (pod.topology.cluster.clone(), uid.clone());
     let opened = tokio::task::spawn_blocking(move || FileAuthority::open(&directory, &cluster, &own, init)).await;
-    let authority = opened
-        .map_err(|error| error.to_string())?
-        .map_err(|error| error.to_string())?;
-    authority.claim(within).await.map_err(|error| error.to_string())?;
+    let authority = opened??;
+    authority.claim(within).await?;
     Ok(Place {
         inherited: authority.inherited(),
         authority: Arc::new(authority),
@@ -122,8 +144,8 @@ pub(crate) async fn write(
     match authority.write(record, over, within).await {
         Ok(version) => Outcome::Done(version),
         Err(WriteError::Conflict) => Outcome::Conflict,
-        Err(WriteError::Failed(error)) => Outcome::NotDone(error.to_string()),
-        Err(WriteError::Unknown(error)) => Outcome::Unknown(error.to_string()),
+        Err(WriteError::Failed(error)) => Outcome::NotDone(RequestError::Authority(error.to_string())),
+        Err(WriteError::Unknown(error)) => Outcome::Unknown(RequestError::Authority(error.to_string())),
     }
 }
 

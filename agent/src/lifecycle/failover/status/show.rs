@@ -7,7 +7,7 @@ use crate::lifecycle::pod::Pod;
 use crate::lifecycle::status_board::now;
 use crate::sys::process::clock;
 use gp_agent_core::cluster::failover_status::{
-    FailoverKind, FailoverStatus, LastFailover, NotInSync, Promise, RecordCause, RecordTrouble, SyncCause,
+    FailoverKind, FailoverStatus, LastFailover, NotInSync, Promise, RecordCause, RecordTrouble, SyncCause, TakeoverMode,
 };
 use gp_agent_core::config::FailoverMode;
 use gp_agent_core::failover::candidate::{
@@ -40,9 +40,9 @@ pub(crate) struct Show {
 impl Show {
     pub(crate) fn new(pod: &Pod, place: &Place, me: &Me, timing: Timing) -> Show {
         let fixed = FailoverStatus {
-            mode: mode(pod).to_string(),
+            mode: mode(pod),
             other: me.other.clone(),
-            authority: place.authority.kind().as_str().to_string(),
+            authority: place.authority.kind(),
             place: place.authority.place(),
             uid: me.own.uid.clone(),
             lease_seconds: timing.lease_seconds(),
@@ -238,7 +238,7 @@ fn trouble(view: &View) -> Option<RecordTrouble> {
     }
     view.authority_silent.as_ref().map(|(why, since)| RecordTrouble {
         cause: RecordCause::Unreachable,
-        why: why.clone(),
+        why: why.to_string(),
         since: unix(*since),
     })
 }
@@ -311,7 +311,7 @@ fn log(notice: &Notice) {
 /// The record's place cannot be used yet.
 pub(crate) fn unusable(pod: &Arc<Pod>, why: &str) {
     let status = FailoverStatus {
-        mode: mode(pod).to_string(),
+        mode: mode(pod),
         other: pod.partner().map(|partner| partner.pod.clone()).unwrap_or_default(),
         place: pod.config.borrow().failover.directory.display().to_string(),
         record: Some(RecordTrouble {
@@ -325,10 +325,10 @@ pub(crate) fn unusable(pod: &Arc<Pod>, why: &str) {
     report::tell(pod, status);
 }
 
-fn mode(pod: &Pod) -> &'static str {
+fn mode(pod: &Pod) -> TakeoverMode {
     match pod.config.borrow().failover.mode {
-        FailoverMode::Auto => "auto",
-        FailoverMode::Manual => "manual",
-        FailoverMode::Off => "off",
+        FailoverMode::Auto => TakeoverMode::Auto,
+        FailoverMode::Manual => TakeoverMode::Manual,
+        FailoverMode::Off => TakeoverMode::Off,
     }
 }

@@ -22,6 +22,7 @@ use crate::lifecycle::pod::Pod;
 use anyhow::{Context, Result, bail};
 use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::cluster::report::PodReport;
+use gp_agent_core::cluster::status::DirectoryWord;
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::greenplum::creation_state::{CreationEvent, CreationState, TakeUp};
@@ -147,7 +148,7 @@ async fn all_agents(pod: &Pod) -> Vec<PodReport> {
         let entries = client::ask_each(pod, peers, FanOutLimits::default()).await;
         let looked = |entry: &&PodReport| {
             let status = entry.status.as_ref().map(|r| &r.status);
-            status.is_some_and(|s| !s.directory.kind.is_empty())
+            status.is_some_and(|s| s.directory.kind != DirectoryWord::NotLooked)
         };
         let missing: Vec<&PodReport> = entries.iter().filter(|e| !looked(e)).collect();
         let Some(first) = missing.first() else {

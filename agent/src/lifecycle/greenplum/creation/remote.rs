@@ -15,7 +15,9 @@ use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::config::quote;
 use gp_agent_core::finding::FindingSource;
-use gp_agent_core::greenplum::preflight::{Answer, HostQuestion, Judgement, Rules, arguments, judge, read_answer};
+use gp_agent_core::greenplum::preflight::{
+    Answer, HostQuestion, Judgement, LookError, Rules, arguments, judge, read_answer,
+};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -180,9 +182,7 @@ async fn look(pod: &Pod, greenplum: &Greenplum) -> Judgement {
         member,
         asked: span.asked,
         answered: span.answered,
-        said: said
-            .map_err(|e| e.to_string())
-            .and_then(|printed| read_answer(&printed)),
+        said: said.map_err(LookError::new).and_then(|printed| read_answer(&printed)),
     });
     let mut answers: Vec<Answer<'_>> = std::iter::once(own).chain(theirs).collect();
     answers.sort_by_key(|a| members().position(|m| m.pod == a.member.pod));

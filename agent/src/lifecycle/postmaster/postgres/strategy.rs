@@ -27,7 +27,8 @@ pub(super) struct Strategy<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
     partner: Partner,
-    newest_timeline: Result<u32, String>,
+    /// Shared, since an answer is.
+    newest_timeline: Result<u32, Arc<io::Error>>,
     /// The volume says that the directory is left behind.
     left_behind: bool,
 }
@@ -80,7 +81,7 @@ impl EngineStrategy for Strategy<'_> {
         let newest_timeline = self.pod.volume.run(hear).await;
         Answer {
             partner,
-            newest_timeline: newest_timeline.map_err(|e| e.to_string()),
+            newest_timeline: newest_timeline.map_err(Arc::new),
             left_behind: left_behind::wants_room(self.pod).await,
         }
     }

@@ -3,7 +3,7 @@
 
 use super::fake_pod::FakePod;
 use super::fake_server::FakeServer;
-use crate::lifecycle::postmaster::supervisor::{Command, Supervisor};
+use crate::lifecycle::postmaster::supervisor::{Command, HoldAnswer, Supervisor};
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::postgres::exit_cause::Ending;
 use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind};
@@ -264,11 +264,7 @@ impl World {
     }
 
     /// An administrator's command reaches the agent, and he has gone.
-    pub(super) async fn ask_and_leave(
-        &self,
-        i: usize,
-        command: impl FnOnce(oneshot::Sender<Result<(), String>>) -> Command,
-    ) {
+    pub(super) async fn ask_and_leave(&self, i: usize, command: impl FnOnce(HoldAnswer) -> Command) {
         let commands = self.commands[i].lock().unwrap().clone().unwrap();
         let (answer, done) = oneshot::channel();
         drop(done);
@@ -291,7 +287,7 @@ impl World {
         // A moment must be enough: nothing may stand between an administrator and the answer.
         let said = timeout(Duration::from_millis(1), done).await;
         match said {
-            Ok(Ok(said)) => said,
+            Ok(Ok(said)) => said.map_err(|error| error.to_string()),
             // The agent was killed, or the pod ended.
             Ok(Err(_)) => Err("gone".into()),
             Err(_) => {

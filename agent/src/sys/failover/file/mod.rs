@@ -11,12 +11,13 @@ mod place;
 mod record_file;
 mod watch;
 
-use super::authority::{Authority, AuthorityError, AuthorityKind, WriteError};
+use super::authority::{Authority, AuthorityError, WriteError};
 use crate::sys::process::clock::boottime;
 use crate::sys::process::init_channel::Heartbeat;
 use crate::sys::storage::queue::VolumeQueue;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use gp_agent_core::cluster::failover_status::AuthorityKind;
 use gp_agent_core::failover::record::{Holder, Record, Seen, Version};
 use life_lock::LifeLock;
 use place::Place;

@@ -1,5 +1,6 @@
 //! The folder of the data directory, and the folders that the tools write to.
 
+use super::unseen::Unseen;
 use gp_agent_core::greenplum::preflight::ParentDirectory;
 use rustix::fs::statvfs;
 use std::io;
@@ -17,9 +18,9 @@ pub(super) async fn look(dir: &Path) -> ParentDirectory {
     let dir = dir.to_path_buf();
     blocking(move || look_now(&dir))
         .await
-        .unwrap_or_else(|words| ParentDirectory {
+        .unwrap_or_else(|unseen| ParentDirectory {
             exists: false,
-            others: Err(words),
+            others: Err(unseen.into()),
             not_writable: None,
             free_bytes: 0,
         })
@@ -34,20 +35,20 @@ pub(super) async fn not_writable(folders: [&PathBuf; 2]) -> Option<String> {
             Some(format!("{}: {error}", folder.display()))
         })
     });
-    looked.await.unwrap_or_else(Some)
+    looked.await.unwrap_or_else(|unseen| Some(unseen.to_string()))
 }
 
-async fn blocking<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+async fn blocking<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -> Result<T, Unseen> {
     match tokio::time::timeout(LIMIT, tokio::task::spawn_blocking(look)).await {
         Ok(Ok(found)) => Ok(found),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("the disk does not answer within {} s", LIMIT.as_secs())),
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => Err(Unseen::Hangs(LIMIT)),
     }
 }
 
 fn look_now(dir: &Path) -> ParentDirectory {
     let parent = dir.parent().unwrap_or(dir);
-    let others = names(parent).map_err(|e| e.to_string());
+    let others = names(parent).map_err(|error| Unseen::from(error).into());
     let free = statvfs(parent).map(|s| s.f_bavail.saturating_mul(s.f_frsize));
     ParentDirectory {
         exists: dir.symlink_metadata().is_ok(),

@@ -4,16 +4,18 @@ mod directories;
 mod programs;
 #[cfg(test)]
 mod tests;
+mod unseen;
 
 use crate::sys::postgres::port_check;
 use crate::sys::process::clock;
 use crate::sys::process::passwd::{Account, describe_uid};
 use futures_util::{StreamExt, stream};
-use gp_agent_core::greenplum::preflight::{COMMANDS, HostFacts, HostQuestion, Look, python_of, same_locale};
+use gp_agent_core::greenplum::preflight::{COMMANDS, HostFacts, HostQuestion, python_of, same_locale};
 use programs::Programs;
 use rustix::process::{Resource, geteuid, getrlimit};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use unseen::Unseen;
 
 /// Pings under way at once.
 const PINGS: usize = 32;
@@ -71,8 +73,8 @@ pub(crate) async fn look(wanted: &HostQuestion, around: &Surroundings) -> HostFa
         user: Account::current().map_or_else(|_| describe_uid(uid), |account| account.name),
         uid,
         not_writable,
-        version,
-        python,
+        version: version.map_err(Unseen::into),
+        python: python.map(|said| said.map_err(Unseen::into)),
         missing: COMMANDS
             .iter()
             .filter(|command| programs.find(command).is_none())
@@ -80,7 +82,7 @@ pub(crate) async fn look(wanted: &HostQuestion, around: &Surroundings) -> HostFa
             .collect(),
         not_pinged,
         ping_group_range: ping_group_range(),
-        locales,
+        locales: locales.map_err(Unseen::into),
         nofile: getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX),
         place,
         port_held: port_check::check_free(wanted.port).err().map(|e| e.to_string()),
@@ -95,10 +97,10 @@ pub(crate) fn unix_millis() -> u64 {
 }
 
 /// As gpinitsystem asks every host (`POSTGRES_VERSION_CHK`), with the libraries that the script sets.
-async fn version(programs: &Programs, home: &Path) -> Look<String> {
+async fn version(programs: &Programs, home: &Path) -> Result<String, Unseen> {
     let postgres = home.join("bin/postgres");
     if !postgres.is_file() {
-        return Err(format!("{} is not there", postgres.display()));
+        return Err(Unseen::Missing(postgres.display().to_string()));
     }
     let script = script(home)?;
     let line = r#". "$1" >/dev/null 2>&1; exec "$2" --gp-version"#;
@@ -106,15 +108,16 @@ async fn version(programs: &Programs, home: &Path) -> Look<String> {
     Ok(said.trim().to_string())
 }
 
-fn script(home: &Path) -> Look<PathBuf> {
+fn script(home: &Path) -> Result<PathBuf, Unseen> {
     let mut scripts = SCRIPTS.iter().map(|name| home.join(name));
-    scripts
-        .find(|path| path.is_file())
-        .ok_or_else(|| format!("{} has neither {} nor {}", home.display(), SCRIPTS[0], SCRIPTS[1]))
+    scripts.find(|path| path.is_file()).ok_or_else(|| Unseen::NoScript {
+        home: home.to_path_buf(),
+        scripts: SCRIPTS,
+    })
 }
 
 /// Only where gpstart is a Python script; its first line says which Python.
-async fn python(programs: &Programs, home: &Path) -> Option<Look<String>> {
+async fn python(programs: &Programs, home: &Path) -> Option<Result<String, Unseen>> {
     let mut beginning = Vec::new();
     let file = std::fs::File::open(home.join("bin/gpstart")).ok()?;
     file.take(256).read_to_end(&mut beginning).ok()?;
@@ -122,22 +125,24 @@ async fn python(programs: &Programs, home: &Path) -> Option<Look<String>> {
     let python = python_of(&beginning)?;
     let script = match script(home) {
         Ok(script) => script,
-        Err(words) => return Some(Err(words)),
+        Err(unseen) => return Some(Err(unseen)),
     };
     let line = r#". "$1" >/dev/null 2>&1; exec "$2" -c "$3""#;
     let arguments = [script.as_os_str(), python.as_ref(), IMPORT.as_ref()];
     let said = programs.bash(line, arguments).await;
-    Some(said.map(|said| said.trim().to_string()).map_err(|words| {
+    Some(said.map(|said| said.trim().to_string()).map_err(|unseen| {
+        let words = unseen.to_string();
         // The last line of a traceback says what is wrong.
-        let last = words.rsplit("; ").next().unwrap_or(&words);
-        format!("{python}: {last}")
+        let why = words.rsplit("; ").next().unwrap_or(&words).to_string();
+        let python = python.to_string();
+        Unseen::Python { python, why }
     }))
 }
 
 async fn pings(programs: &Programs, hosts: &[String]) -> Vec<(String, String)> {
     let tries = stream::iter(hosts.to_vec()).map(|host| async move {
         let answer = programs.run("ping", ["-c", "1", "--", host.as_str()]).await;
-        Some((host, answer.err()?))
+        Some((host, answer.err()?.to_string()))
     });
     tries
         .buffered(PINGS)
@@ -151,7 +156,7 @@ fn ping_group_range() -> Option<String> {
     Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-async fn locales(programs: &Programs, wanted: &str) -> Look<Vec<String>> {
+async fn locales(programs: &Programs, wanted: &str) -> Result<Vec<String>, Unseen> {
     let all = programs.run("locale", ["-a"]).await?;
     Ok(all
         .lines()

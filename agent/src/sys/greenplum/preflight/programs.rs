@@ -1,7 +1,7 @@
 //! Finding programs, and running one to its end.
 
+use super::unseen::Unseen;
 use gp_agent_core::greenplum::gpinitsystem::must_not_inherit;
-use gp_agent_core::greenplum::preflight::Look;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -41,8 +41,8 @@ impl Programs {
         &self,
         name: &str,
         arguments: impl IntoIterator<Item = S>,
-    ) -> Look<String> {
-        let program = self.find(name).ok_or_else(|| format!("{name} is not there"))?;
+    ) -> Result<String, Unseen> {
+        let program = self.find(name).ok_or_else(|| Unseen::Missing(name.to_string()))?;
         let mut command = Command::new(&program);
         for (variable, _) in std::env::vars_os() {
             if must_not_inherit(&variable.to_string_lossy()) {
@@ -58,8 +58,11 @@ impl Programs {
             .kill_on_drop(true)
             .output();
         let output = match tokio::time::timeout(LIMIT, child).await {
-            Err(_) => return Err(format!("{name} did not end within {} s", LIMIT.as_secs())),
-            Ok(Err(error)) => return Err(format!("cannot run {}: {error}", program.display())),
+            Err(_) => {
+                let (program, limit) = (name.to_string(), LIMIT);
+                return Err(Unseen::Late { program, limit });
+            }
+            Ok(Err(source)) => return Err(Unseen::Start { program, source }),
             Ok(Ok(output)) => output,
         };
         if output.status.success() {
@@ -67,11 +70,17 @@ impl Programs {
         }
         let said = [words(&output.stderr), words(&output.stdout)];
         let said = said.into_iter().find(|words| !words.is_empty());
-        Err(said.unwrap_or_else(|| format!("no words, {}", output.status)))
+        Err(Unseen::Failed(
+            said.unwrap_or_else(|| format!("no words, {}", output.status)),
+        ))
     }
 
     /// Runs a line of bash with arguments `$1`, `$2`, ...
-    pub(super) async fn bash<'a>(&self, line: &str, arguments: impl IntoIterator<Item = &'a OsStr>) -> Look<String> {
+    pub(super) async fn bash<'a>(
+        &self,
+        line: &str,
+        arguments: impl IntoIterator<Item = &'a OsStr>,
+    ) -> Result<String, Unseen> {
         let fixed = ["--noprofile", "--norc", "-c", line, "bash"].map(OsString::from);
         let all = fixed.into_iter().chain(arguments.into_iter().map(OsStr::to_os_string));
         self.run("bash", all).await

@@ -1,4 +1,5 @@
 use super::*;
+use gp_agent_core::greenplum::preflight::LookError;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -128,12 +129,12 @@ fn what_is_missing_or_broken_is_told_in_its_own_words() {
     assert_eq!(seen.missing, ["ip", "netstat"]);
     let words = "ping: socktype: SOCK_RAW; ping: socket: Operation not permitted";
     assert_eq!(seen.not_pinged, [("coordinator-0".to_string(), words.to_string())]);
-    assert_eq!(seen.locales, Err("no words, exit status: 3".to_string()));
+    assert_eq!(seen.locales, Err(LookError::new("no words, exit status: 3")));
     let python = "python9: ModuleNotFoundError: No module named psutil";
-    assert_eq!(seen.python, Some(Err(python.to_string())));
+    assert_eq!(seen.python, Some(Err(LookError::new(python))));
     assert_eq!(
         seen.version,
-        Err("libxerces-c.so: cannot open shared object file".to_string())
+        Err(LookError::new("libxerces-c.so: cannot open shared object file"))
     );
 }
 
@@ -142,10 +143,15 @@ fn an_installation_that_is_not_there_or_not_whole() {
     let host = Host::new();
     fs::remove_file(host.at("gp/greenplum_path.sh")).unwrap();
     let error = host.look().version.unwrap_err();
-    assert!(error.contains("neither greenplum_path.sh nor"), "{error}");
+    assert!(error.to_string().contains("neither greenplum_path.sh nor"), "{error}");
     fs::remove_dir_all(host.at("gp")).unwrap();
     let seen = host.look();
-    assert!(seen.version.unwrap_err().ends_with("bin/postgres is not there"));
+    assert!(
+        seen.version
+            .unwrap_err()
+            .to_string()
+            .ends_with("bin/postgres is not there")
+    );
     assert_eq!(seen.python, None);
 }
 
@@ -157,7 +163,7 @@ fn tools_of_another_making_want_no_python() {
     fs::remove_file(host.at("bin/bash")).unwrap();
     let seen = host.look();
     assert_eq!(seen.missing, ["bash"]);
-    assert_eq!(seen.version, Err("bash is not there".to_string()));
+    assert_eq!(seen.version, Err(LookError::new("bash is not there")));
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use gp_agent_core::failover::record::{Holder, Record, Seen, Version};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{Error as TimeError, Timestamp};
+use std::num::TryFromIntError;
 use std::time::Duration;
 
 /// The annotation with the record.
@@ -77,36 +78,57 @@ fn contradiction(record: &Record, spec: &LeaseSpec) -> Option<String> {
     ))
 }
 
+/// Why a record does not fit into a Lease.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LeaseError {
+    /// The clock of this host is beyond what a Lease can say.
+    #[error(transparent)]
+    Time(#[from] TimeError),
+    /// A number of it is larger than the field.
+    #[error(transparent)]
+    Number(#[from] TryFromIntError),
+    /// The same of the epoch, which no cluster reaches.
+    #[error("epoch {epoch}: {source}")]
+    Epoch {
+        /// The record's.
+        epoch: u64,
+        /// That it does not fit.
+        source: TryFromIntError,
+    },
+    /// It cannot be written as JSON.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+}
+
 /// The Lease that takes the place of `before`, with everything of it that is not the record's.
 pub(super) fn replacement(
     record: &Record,
     before: Option<&Lease>,
     name: &str,
     written: &Written<'_>,
-) -> Result<Lease, String> {
+) -> Result<Lease, LeaseError> {
     let mut lease = before.cloned().unwrap_or_default();
     let same_holder = before.map(read_record).is_some_and(|seen| match seen {
         Seen::Record(before) => before.holder == record.holder,
         _ => false,
     });
     let time = |since: Duration| {
-        let micros = i64::try_from(since.as_micros()).map_err(|e| e.to_string())?;
-        Timestamp::from_microsecond(micros)
-            .map(MicroTime)
-            .map_err(|e| e.to_string())
+        let micros = i64::try_from(since.as_micros())?;
+        Ok::<_, LeaseError>(MicroTime(Timestamp::from_microsecond(micros)?))
     };
     let now = time(written.now)?;
     let mut spec = lease.spec.unwrap_or_default();
     let acquired = spec.acquire_time.filter(|_| same_holder).unwrap_or_else(|| now.clone());
     spec.acquire_time = record.holder.as_ref().map(|_| acquired);
     spec.holder_identity = record.holder.as_ref().map(Holder::to_string);
-    spec.lease_transitions = Some(i32::try_from(record.epoch).map_err(|e| format!("epoch {}: {e}", record.epoch))?);
-    spec.lease_duration_seconds = Some(i32::try_from(record.lease_seconds).map_err(|e| e.to_string())?);
+    let epoch = record.epoch;
+    spec.lease_transitions = Some(i32::try_from(epoch).map_err(|source| LeaseError::Epoch { epoch, source })?);
+    spec.lease_duration_seconds = Some(i32::try_from(record.lease_seconds)?);
     spec.renew_time = Some(now);
     lease.spec = Some(spec);
     lease.metadata.name = Some(name.to_string());
     let annotations = lease.metadata.annotations.get_or_insert_default();
-    annotations.insert(RECORD.into(), record.to_json().map_err(|e| e.to_string())?);
+    annotations.insert(RECORD.into(), record.to_json()?);
     match &written.instance {
         Some(word) if record.holder.as_ref() == Some(written.me) => {
             annotations.insert(INSTANCE.into(), word.clone());

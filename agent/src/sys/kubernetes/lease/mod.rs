@@ -11,11 +11,12 @@ mod instance;
 mod watch;
 
 use super::{Kubernetes, trouble};
-use crate::sys::failover::authority::{Authority, AuthorityError, AuthorityKind, WriteError};
+use crate::sys::failover::authority::{Authority, AuthorityError, WriteError};
 use crate::sys::process::clock;
 use fields::{Written, read_record, replacement, version_of};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use gp_agent_core::cluster::failover_status::AuthorityKind;
 use gp_agent_core::failover::record::{Holder, Record, Seen, Version};
 use gp_agent_core::kubernetes::api_error::ApiError;
 use instance::Instance;
@@ -113,7 +114,7 @@ impl LeaseAuthority {
             now: clock::since_epoch(),
         };
         let lease = replacement(&record, before.as_ref(), &self.name, &written);
-        let lease = lease.map_err(|why| WriteError::Failed(AuthorityError::Unusable(why)))?;
+        let lease = lease.map_err(|why| WriteError::Failed(AuthorityError::Unusable(why.to_string())))?;
         let leases = self.leases().map_err(WriteError::Failed)?;
         let parameters = PostParams::default();
         let request = leases.replace(&self.name, &parameters, &lease);

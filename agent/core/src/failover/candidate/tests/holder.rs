@@ -172,7 +172,7 @@ fn a_withdrawal_whose_answer_is_lost_may_not_be_in_force() {
     let actions = bench.on(writable(None));
     let (ticket, withdrawn) = written(&actions).expect("it withdraws");
     let withdrawn = withdrawn.clone();
-    let outcome = Outcome::Unknown("no answer".into());
+    let outcome = Outcome::Unknown(RequestError::NoAnswer);
     let actions = bench.on(Event::Wrote { ticket, outcome });
     assert!(!actions.contains(&Action::CommitsWait(None)) && !actions.contains(&Action::DisarmFence));
     let actions = bench.at(5_000);
@@ -189,7 +189,7 @@ fn with_the_authority_silent_the_promise_of_the_one_in_sync_counts_from_the_ques
     let actions = bench.at(5_000);
     let (ticket, _) = written(&actions).expect("it renews");
     bench.now = 6_500;
-    let outcome = Outcome::Unknown("no answer".into());
+    let outcome = Outcome::Unknown(RequestError::NoAnswer);
     let actions = bench.on(Event::Wrote { ticket, outcome });
     let asked = |actions: &[Action]| {
         actions.iter().find_map(|a| match a {
@@ -286,7 +286,7 @@ fn an_authority_that_is_silent_for_an_hour_leaves_one_write_open() {
     while now < 3_600_000 {
         now += 1_000;
         for action in bench.at(now) {
-            let why = "no answer".to_string();
+            let why = RequestError::NoAnswer;
             match action {
                 Action::Write { ticket, .. } => {
                     let outcome = Outcome::Unknown(why);

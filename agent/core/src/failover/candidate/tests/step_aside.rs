@@ -123,7 +123,7 @@ fn nobody_steps_aside_for_a_standby_that_was_lost_before() {
     let (ticket, withdrawn) = written(&actions).expect("it withdraws");
     assert_eq!(withdrawn.in_sync, None);
     // It came to nothing, and what it was for is not seen any more.
-    let outcome = Outcome::NotDone("refused".into());
+    let outcome = Outcome::NotDone(RequestError::Authority("refused".into()));
     bench.on(Event::Wrote { ticket, outcome });
     bench.now = 6_000;
     let actions = bench.on(hung(4_100));

@@ -4,7 +4,7 @@ use super::data::{Log, Stream};
 use super::pod::{Asked, Pod, me};
 use super::time::{global, local};
 use crate::failover::candidate::mutants::Mutant;
-use crate::failover::candidate::{Candidate, CommitsWait, Event, Outcome, PeerAnswer, Reply, Ticket};
+use crate::failover::candidate::{Candidate, CommitsWait, Event, Outcome, PeerAnswer, Reply, RequestError, Ticket};
 use crate::failover::record::{Holder, Record, Seen, Version};
 use crate::failover::timing::Timing;
 
@@ -132,7 +132,7 @@ impl World {
 
     fn agent_looks(&mut self, p: usize) {
         if let Some(Asked { ticket, writes, .. }) = self.pods[p].asked.take_if(|asked| asked.until <= self.now) {
-            let why = "no answer".to_string();
+            let why = RequestError::NoAnswer;
             let event = match writes {
                 true => Event::Wrote {
                     ticket,
