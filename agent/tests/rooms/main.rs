@@ -10,6 +10,7 @@
 
 mod imports;
 mod openness;
+mod timeouts;
 
 use imports::{Graph, Module};
 use std::collections::{BTreeMap, BTreeSet};

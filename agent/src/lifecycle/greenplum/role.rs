@@ -9,11 +9,12 @@ use anyhow::Result;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use gp_agent_core::cluster::topology::Role;
+use gp_agent_core::process::timeouts;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Without an answer of the volume nobody can say that the creation is finished.
-const VOLUME_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+const VOLUME_ANSWERS_WITHIN: Duration = timeouts::VOLUME_LOOKED_AT;
 
 /// One of the two coordinators.
 pub(crate) struct GreenplumRole;

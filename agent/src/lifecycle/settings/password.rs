@@ -12,6 +12,7 @@ use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::postgres::hba::Grammar;
 use gp_agent_core::postgres::pgpass;
 use gp_agent_core::process::retry::Retry;
+use gp_agent_core::process::timeouts;
 use postgres_protocol::password::{md5, scram_sha_256};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -173,7 +174,7 @@ const UNSEEN: &str =
 
 async fn set(pod: &Pod, verifier: &str) -> Result<(), NoAnswer> {
     let role = quote::sql_identifier(&pod.account.name);
-    let mut session = pod.session(Duration::from_secs(5));
+    let mut session = pod.session(timeouts::STATEMENT_ENDS);
     session.ask(UNSEEN).await?;
     let sql = format!("alter role {role} password {}", quote::sql_literal(verifier));
     session.ask(&sql).await.map(drop)
@@ -203,7 +204,7 @@ async fn same_everywhere(pod: &Pod) -> bool {
 }
 
 async fn is_true(pod: &Pod, sql: &str) -> Result<bool, NoAnswer> {
-    let rows = pod.session(Duration::from_secs(5)).ask(sql).await?;
+    let rows = pod.session(timeouts::STATEMENT_ENDS).ask(sql).await?;
     let cell = rows.first().and_then(|row| row.first()).cloned().flatten();
     Ok(cell.as_deref() == Some("t"))
 }
@@ -217,7 +218,7 @@ async fn opens(pod: &Pod, password: &str) -> Option<bool> {
         .user(&pod.account.name)
         .password(password)
         .dbname("postgres")
-        .connect_timeout(Duration::from_secs(3))
+        .connect_timeout(timeouts::SQL_ANSWERS)
         .connect(NoTls)
         .await;
     match attempt {

@@ -25,6 +25,7 @@ use gp_agent_core::cluster::report::PodReport;
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::greenplum::creation_state::{CreationEvent, CreationState, TakeUp};
+use gp_agent_core::process::timeouts;
 use progress::{show_others, tell};
 use record::Record;
 use request::{logs, plan, request_folder};
@@ -34,7 +35,7 @@ use tokio::time::sleep;
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 const FINISH_AGAIN: Duration = Duration::from_secs(10);
 /// A cluster that was whole when its creation was broken off answers soon.
-const BROKEN_OFF_ANSWERS_WITHIN: Duration = Duration::from_secs(8);
+const BROKEN_OFF_ANSWERS_WITHIN: Duration = timeouts::BROKEN_OFF_ANSWERS;
 
 /// Whether this pod's coordinator is half created: then nothing is adopted or started, but the creation taken up again.
 pub(crate) fn is_unfinished(pod: &Pod) -> bool {

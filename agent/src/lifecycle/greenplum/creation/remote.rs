@@ -16,12 +16,13 @@ use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::config::quote;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::greenplum::preflight::{Answer, HostQuestion, Judgement, Rules, arguments, judge, read_answer};
+use gp_agent_core::process::timeouts;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::sleep;
 
 const AT_ONCE: usize = 32;
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+const ANSWER_WITHIN: Duration = timeouts::REMOTE_COMMAND_ENDS;
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 
 /// What ssh is told of the peers; there once the keys are installed.

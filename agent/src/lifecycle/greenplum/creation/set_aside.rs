@@ -10,11 +10,12 @@ use crate::sys::process::Process;
 use crate::sys::storage::fs::set_aside;
 use anyhow::{Context, Result, bail};
 use gp_agent_core::postgres::data_directory::missing_parts;
+use gp_agent_core::process::timeouts;
 use rustix::process::Signal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const ENDS_WITHIN: Duration = Duration::from_secs(20);
+const ENDS_WITHIN: Duration = timeouts::SERVER_ENDS;
 
 /// What becomes of a directory that is whole in a cluster that was created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
