@@ -11,6 +11,7 @@ pub mod failover_command;
 pub mod failover_findings;
 pub mod failover_status;
 pub mod identity;
+pub mod own_agent;
 pub mod pairing;
 pub mod partner_look;
 pub mod peer_error;

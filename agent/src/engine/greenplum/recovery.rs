@@ -1,8 +1,8 @@
 //! What the engine's gprecoverseg can do, and what is asked before it is begun.
 
 use super::Greenplum;
-use crate::sys::process::passwd::Account;
 use gp_agent_core::postgres::major::Feature;
+use gp_agent_core::process::passwd::Account;
 use gp_agent_core::process::timeouts;
 use std::path::Path;
 use std::time::Duration;
