@@ -9,6 +9,7 @@
 )]
 
 mod imports;
+mod keys;
 mod openness;
 mod timeouts;
 
