@@ -102,6 +102,21 @@ fn no_circle_between_files() {
     assert_eq!(core().circles(), [[""; 0]; 0]);
 }
 
+#[test]
+fn the_engine_is_chosen_once() {
+    let choosing = imports::sources(&source("src")).into_iter().filter(|(module, text)| {
+        room(module, 1) != "engine"
+            && ["making()", "Engine::Postgres", "Engine::Greenplum"]
+                .iter()
+                .any(|word| text.contains(word))
+    });
+    // The plot alone; what depends on the engine is handed to the rooms from there.
+    let choosing: Vec<(Module, usize)> = choosing
+        .map(|(module, text)| (module, text.matches("making()").count()))
+        .collect();
+    assert_eq!(choosing, [("lifecycle".to_string(), 1)]);
+}
+
 fn entries(dir: &Path) -> BTreeSet<String> {
     std::fs::read_dir(dir)
         .unwrap()

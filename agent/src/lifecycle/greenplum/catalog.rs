@@ -2,7 +2,6 @@
 //! pod asks the coordinator pods' agents.
 
 use super::coordinator_timeline;
-use crate::engine::Making;
 use crate::lifecycle::peers::client::PeerClient;
 use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::session::Session;
@@ -42,11 +41,8 @@ pub fn told(pod: &Pod, content: Option<ContentId>) -> CatalogAnswer {
     }
 }
 
-/// The whole catalog, for people to look at; `None` where there is none, and while nobody knows it.
+/// The whole catalog, for people to look at; `None` while nobody knows it.
 pub async fn whole(pod: &Pod) -> Option<Catalog> {
-    let Making::Coordinator(_) = pod.engine.making() else {
-        return None;
-    };
     let best = match told(pod, None) {
         CatalogAnswer::Known(catalog) if catalog.live => Some(CatalogAnswer::Known(catalog)),
         _ => ask_heads(pod, None).await.best,
