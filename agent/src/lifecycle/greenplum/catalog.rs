@@ -23,11 +23,6 @@ const READ_EVERY: Duration = Duration::from_secs(1);
 const ANSWER_WITHIN: Duration = timeouts::CATALOG_ANSWERS;
 const SERVER_ANSWERS_WITHIN: Duration = timeouts::CATALOG_SERVER_ANSWERS;
 
-/// Somebody else remembers the timeline.
-pub(crate) const CREATED: Event = Event::ClusterCreated {
-    coordinator_timeline: 0,
-};
-
 /// Before anything is known.
 pub fn unknown(why: &str) -> watch::Sender<CatalogAnswer> {
     watch::Sender::new(CatalogAnswer::Unknown { why: why.into() })
@@ -94,7 +89,7 @@ async fn ask_heads(pod: &Pod, content: Option<ContentId>) -> Heard {
 /// The cluster exists: from now on the agent may write its files.
 async fn created(pod: &Pod, catalog: &Catalog) {
     coordinator_timeline::note_catalog(pod, catalog).await;
-    pod.board.on(CREATED);
+    pod.board.on(Event::CREATED);
 }
 
 fn snapshot_file(pod: &Pod) -> PathBuf {

@@ -24,8 +24,8 @@ impl RoleStrategy for GreenplumRole {
     /// a coordinator's own: until the cluster is whole nobody holds a role.
     fn is_being_created<'a>(&'a self, pod: &'a Arc<Pod>, volume: &'a VolumeQueue) -> BoxFuture<'a, bool> {
         async move {
-            let created = pod.board.read(|s| s.cluster.is_created()) || pod.leadership.decides();
-            if created || *pod.shutdown.borrow() {
+            let whole = pod.board.is_created() || pod.leadership.decides();
+            if whole || *pod.shutdown.borrow() {
                 return false;
             }
             if pod.me.role != Role::Coordinator {

@@ -22,6 +22,7 @@ use crate::lifecycle::pod::Pod;
 use anyhow::{Context, Result, bail};
 use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::cluster::report::PodReport;
+use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::greenplum::creation_state::{CreationEvent, CreationState, TakeUp};
@@ -94,7 +95,7 @@ pub(crate) async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
     catalog::first(pod).await?;
     tracing::info!("the cluster is created");
     pod.board.findings(FindingSource::Preflight, Vec::new());
-    pod.board.on(catalog::CREATED);
+    pod.board.on(Event::CREATED);
     Ok(())
 }
 
@@ -183,7 +184,7 @@ async fn own_keys(pod: &Pod) {
 fn refuse_over_data(entries: &[PodReport]) -> Result<()> {
     let holds = |entry: &PodReport| {
         let status = &entry.status.as_ref()?.status;
-        let seen = status.seen_coordinator > 0 || status.directory.remains.is_some();
+        let seen = !status.heard_of().is_empty() || status.directory.remains.is_some();
         (status.directory.kind() != Some(DirectoryKind::Absent) || seen).then(|| entry.pod.clone())
     };
     let holders: Vec<String> = entries.iter().filter_map(holds).collect();

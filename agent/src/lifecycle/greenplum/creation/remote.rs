@@ -64,10 +64,7 @@ pub(super) async fn clear<'a>(pod: &Pod, members: impl Iterator<Item = &'a Membe
     let mut failed = Vec::new();
     if members.clone().any(|m| m.pod == pod.me.pod) {
         let cleared = match coordinator_timeline::read(&pod.state_dir()) {
-            Ok(seen) => {
-                let newest = seen.newest();
-                set_aside::clear(pod.dir(), &pod.state_dir(), pod.me.port, newest, Whole::Kept).await
-            }
+            Ok(heard_of) => set_aside::clear(pod.dir(), &pod.state_dir(), pod.me.port, &heard_of, Whole::Kept).await,
             // What belongs to a created cluster must not be touched, and that is not known here.
             Err(error) => Err(error.into()),
         };
