@@ -58,7 +58,7 @@ pub mod pod {
 /// Processes, and the line to init.
 pub mod process {
     pub use crate::sys::process::init_channel::{Heartbeat, restarts_from_env};
-    pub use crate::sys::process::passwd::Account;
+    pub use crate::sys::process::passwd::current as current_account;
     pub use crate::sys::process::{ProcessInfo, processes};
 }
 

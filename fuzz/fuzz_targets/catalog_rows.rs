@@ -4,6 +4,7 @@
 
 use gp_agent_core::cluster::catalog::Catalog;
 use gp_agent_core::postgres::observation::Observation;
+use gp_agent_core::recovery::expansion::facts::Schema;
 use gp_agent_core::recovery::facts::{damage, role_changes, sizes};
 use gp_agent_core::recovery::roles::replay_lag;
 
@@ -18,5 +19,8 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     let pages = damage::highest(&Default::default(), &rows);
     assert_eq!(damage::highest(&pages, &rows), pages);
     replay_lag::of(&rows);
+    for row in &rows {
+        Schema::of_row(row);
+    }
     Observation::from_rows(&rows);
 });

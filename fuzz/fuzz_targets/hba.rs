@@ -2,10 +2,13 @@
 
 #![no_main]
 
-use gp_agent_core::postgres::hba::{Client, Database, Grammar, Index, Origin, View, admit, parse, parse_as, splice};
+use gp_agent_core::postgres::hba::{
+    Client, Database, Grammar, Index, Origin, View, admit, load_mark, parse, parse_as, splice, with_load_mark,
+};
 use std::net::IpAddr;
 
-const BLOCK: &str = "# BEGIN gp-agent\nlocal all gpadmin peer\n# END gp-agent\n";
+const BLOCK: &str = "# BEGIN gp-agent: gp-agent writes the lines from here to END; put your own below\n\
+    local all gpadmin peer\n# END gp-agent: everything below is left alone\n";
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);
@@ -35,4 +38,8 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     }
     let once = splice(bytes, BLOCK);
     assert_eq!(splice(&once, BLOCK), once);
+    let (marked, mark) = with_load_mark(BLOCK);
+    let found = load_mark(&String::from_utf8_lossy(&splice(bytes, &marked)));
+    // A line of a person's that looks like the mark stands behind the block, which comes first.
+    assert_eq!(found, Some(mark));
 });

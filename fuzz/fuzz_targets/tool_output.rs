@@ -1,8 +1,9 @@
-//! What gpinitsystem and its kin print.
+//! What gpinitsystem and its kin print, and the file that tells how far gpexpand came.
 
 #![no_main]
 
 use gp_agent_core::greenplum::tool_output::{Line, Progress, Reasons};
+use gp_agent_core::recovery::expansion::facts::SetupFile;
 
 libfuzzer_sys::fuzz_target!(|output: &str| {
     let (mut progress, mut reasons) = (Progress::new(2, 2), Reasons::default());
@@ -11,4 +12,8 @@ libfuzzer_sys::fuzz_target!(|output: &str| {
         reasons.feed(&line);
     }
     reasons.summary();
+    let file = SetupFile::parse(output, "/segments");
+    let begun = SetupFile::parse(&format!("EXPANSION_PREPARE_STARTED:/segments\n{output}"), "/segments");
+    assert_eq!(begun.input_is_own, Some(true));
+    assert_eq!(begun.stage, file.stage);
 });

@@ -31,9 +31,9 @@ async fn clear(config: &Path, cluster: &str, whole: Whole) -> Result<String> {
     );
     let (_, _, me) = startup::identify(&config).map_err(|f| anyhow::anyhow!("{f}"))?;
     let state_dir = config.storage.path.join(".gp-agent");
-    let remembered = coordinator_timeline::read(&state_dir)?.newest();
+    let heard_of = coordinator_timeline::read(&state_dir)?;
     Ok(
-        match set_aside::clear(&me.data_dir, &state_dir, me.port, remembered, whole).await? {
+        match set_aside::clear(&me.data_dir, &state_dir, me.port, &heard_of, whole).await? {
             Some(aside) => aside.display().to_string(),
             None => "nothing was there".into(),
         },

@@ -1,9 +1,9 @@
 //! What an administrator's programs are told, which differs between the engines.
 
 use super::Engine;
-use crate::sys::process::passwd::Account;
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::greenplum::tool_environment::ToolEnvironment;
+use gp_agent_core::process::passwd::Account;
 use std::collections::BTreeMap;
 
 /// The directory of the servers' sockets, and the database that every cluster has. The image says the same in its ENV,

@@ -22,6 +22,9 @@ use std::time::{Duration, Instant};
 /// More words than this are left for the next turn, so that a babbling agent cannot keep init from its work.
 const WORDS_PER_TURN: usize = 64;
 
+/// By more than this init was not woken on time, and the agent had no time either.
+const LATE: Duration = Duration::from_secs(1);
+
 /// A running agent.
 #[derive(Debug)]
 pub(crate) struct Agent {
@@ -169,7 +172,7 @@ impl Agent {
         match now.checked_duration_since(hangs_at) {
             None => Pulse::Fine,
             // poll(2) wakes init on time; when it did not, the agent had no time either.
-            Some(late) if late > Duration::from_secs(1) => {
+            Some(late) if late > LATE => {
                 self.last_beat = Some(now);
                 Pulse::Forgiven(silent)
             }

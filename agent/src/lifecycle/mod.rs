@@ -15,13 +15,15 @@ pub(crate) mod ssh;
 pub(crate) mod startup;
 pub(crate) mod status_board;
 
-use crate::engine::Making;
+use crate::engine::{Greenplum, Making};
 use crate::sys::process::init_channel::Heartbeat;
 use anyhow::{Context, Result};
-use api::handler::AgentApi;
+use api::handler::{AgentApi, RecoverySender};
 use api::server::ApiServer;
 use failover::command::Asked;
 use failover::strategy::RoleStrategy;
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::config::HttpConfig;
 use greenplum::role::GreenplumRole;
@@ -31,6 +33,7 @@ use pod::kept_config;
 use pod::signals::Signals;
 use postmaster::postgres::role::PostgresRole;
 use postmaster::supervisor::Command;
+use settings::password::Reach;
 use startup::Prepared;
 use status_board::StatusBoard;
 use std::path::Path;
@@ -43,8 +46,7 @@ pub(crate) async fn run(config_path: &Path) -> Result<()> {
     let board = Arc::new(StatusBoard::new(startup::first_state()));
     let (commands, obeyed) = mpsc::channel(4);
     let (ask_failover, failover) = mpsc::channel(4);
-    let (ask_recovery, recovery) = mpsc::channel(4);
-    let handler = Arc::new(AgentApi::new(board.clone(), commands, ask_failover, ask_recovery));
+    let handler = Arc::new(AgentApi::new(board.clone(), commands, ask_failover));
     let init = Heartbeat::from_env().map(Arc::new);
     let heart = Heart::start().context("cannot start a thread")?;
     let known = kept_config::at_hand(config_path);
@@ -59,20 +61,63 @@ pub(crate) async fn run(config_path: &Path) -> Result<()> {
     };
     if let Some(prepared) = prepared {
         events.configure(prepared.pod.config.borrow().kubernetes.events);
-        handler.attach(&prepared.pod);
-        failover::begin(&prepared.pod, role_strategy(&prepared.pod), init)?;
-        live(prepared, config_path, &alive.signals, obeyed, (failover, recovery)).await;
+        let pod = prepared.pod.clone();
+        let part = EnginePart::of(&pod, obeyed);
+        handler.attach(&pod, part.recovery);
+        failover::begin(&pod, part.role, init)?;
+        live(
+            prepared,
+            config_path,
+            &alive.signals,
+            (part.database, part.password),
+            failover,
+        )
+        .await;
     }
     board.phase(Phase::Draining, "everything is stopped");
     alive.door.close().await;
     Ok(())
 }
 
-/// What a change of the coordinator's role means to this engine.
-fn role_strategy(pod: &Pod) -> Arc<dyn RoleStrategy> {
-    match pod.engine.making() {
-        Making::EachPod(_) => Arc::new(PostgresRole),
-        Making::Coordinator(_) => Arc::new(GreenplumRole),
+/// What the plot leaves to the engine. It is chosen once, here: no room asks which engine it is.
+struct EnginePart<'a> {
+    /// What a change of the coordinator's role means.
+    role: Arc<dyn RoleStrategy>,
+    /// Where a password is set.
+    password: Reach,
+    /// Who recovers segments.
+    recovery: Option<RecoverySender>,
+    /// Bootstraps and supervises, until the pod has to end and its database is stopped.
+    database: LocalBoxFuture<'a, ()>,
+}
+
+impl<'a> EnginePart<'a> {
+    fn of(pod: &'a Arc<Pod>, commands: mpsc::Receiver<Command>) -> EnginePart<'a> {
+        match pod.engine.making() {
+            Making::EachPod(postgres) => EnginePart {
+                role: Arc::new(PostgresRole),
+                password: Reach::Replicas,
+                recovery: None,
+                database: postmaster::postgres::run(pod, postgres, commands).boxed_local(),
+            },
+            Making::Coordinator(greenplum) => EnginePart::of_greenplum(pod, greenplum, commands),
+        }
+    }
+
+    fn of_greenplum(pod: &'a Arc<Pod>, greenplum: &'a Greenplum, commands: mpsc::Receiver<Command>) -> EnginePart<'a> {
+        let (recovery, asked) = mpsc::channel(4);
+        let database = async move {
+            tokio::select! {
+                () = greenplum::run(pod, greenplum, commands) => {}
+                () = recovery::keep(pod, greenplum, asked) => {}
+            }
+        };
+        EnginePart {
+            role: Arc::new(GreenplumRole),
+            password: Reach::Segments,
+            recovery: Some(recovery),
+            database: database.boxed_local(),
+        }
     }
 }
 
@@ -109,8 +154,8 @@ async fn live(
     prepared: Prepared,
     config_path: &Path,
     signals: &Signals,
-    commands: mpsc::Receiver<Command>,
-    (asked, wishes): (mpsc::Receiver<Asked>, mpsc::Receiver<recovery::command::Asked>),
+    (database, password): (LocalBoxFuture<'_, ()>, Reach),
+    asked: mpsc::Receiver<Asked>,
 ) {
     let Prepared {
         pod,
@@ -120,12 +165,6 @@ async fn live(
         ssh,
         config,
     } = prepared;
-    let database = async {
-        match pod.engine.making() {
-            Making::EachPod(postgres) => postmaster::postgres::run(&pod, postgres, commands).await,
-            Making::Coordinator(greenplum) => greenplum::run(&pod, greenplum, commands).await,
-        }
-    };
     let beside = async {
         tokio::join!(
             peers::discovered::keep(&pod, discovery),
@@ -135,9 +174,8 @@ async fn live(
             postmaster::leftovers::watch(&pod),
             postmaster::left_behind::keep(&pod),
             failover::keep(&pod, asked),
-            recovery::keep(&pod, wishes),
             settings::keep(&pod),
-            settings::password::keep(&pod),
+            settings::password::keep(&pod, password),
             settings::tls::keep(&pod),
             settings::config_watch::follow(config_path, &pod.board, config, &signals.reload),
         )

@@ -8,7 +8,7 @@ use gp_agent::internals::peers::{FanOutLimits, client};
 use gp_agent::internals::pod::Leadership;
 use gp_agent::internals::pod::Pod;
 use gp_agent::internals::pod::StatusBoard;
-use gp_agent::internals::process::Account;
+use gp_agent::internals::process::current_account;
 use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer, CatalogReply};
 use gp_agent_core::cluster::report::Report;
 use gp_agent_core::cluster::state::PodState;
@@ -81,7 +81,7 @@ async fn pod(dns: &FakeDns, port: u16) -> Option<(Pod, Discovery)> {
         config: watch::channel(Arc::new(config)).1,
         me,
         topology: Arc::new(topology),
-        account: Account::current().unwrap(),
+        account: current_account().unwrap(),
         engine,
         board,
         peers: discovery.peers(),

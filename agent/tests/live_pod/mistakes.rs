@@ -138,3 +138,17 @@ fn a_stop_that_is_taken_back_at_once_is_taken_back() {
     }
     pod.end();
 }
+
+#[test]
+fn what_only_greenplum_has_is_refused_and_says_so() {
+    let mut pod = Pod::start(Place::new(""));
+    pod.wait_until_running();
+    for verb in ["recover", "rebalance", "expand"] {
+        let (code, said) = pod.run(&[verb]);
+        assert_eq!(
+            (code, said.trim()),
+            (Some(1), "only Greenplum has a catalog of segments to recover"),
+            "{verb}"
+        );
+    }
+}

@@ -9,7 +9,9 @@
 )]
 
 mod imports;
+mod keys;
 mod openness;
+mod timeouts;
 
 use imports::{Graph, Module};
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,6 +100,21 @@ fn no_circle_between_rooms() {
 fn no_circle_between_files() {
     assert_eq!(agent().circles(), [[""; 0]; 0]);
     assert_eq!(core().circles(), [[""; 0]; 0]);
+}
+
+#[test]
+fn the_engine_is_chosen_once() {
+    let choosing = imports::sources(&source("src")).into_iter().filter(|(module, text)| {
+        room(module, 1) != "engine"
+            && ["making()", "Engine::Postgres", "Engine::Greenplum"]
+                .iter()
+                .any(|word| text.contains(word))
+    });
+    // The plot alone; what depends on the engine is handed to the rooms from there.
+    let choosing: Vec<(Module, usize)> = choosing
+        .map(|(module, text)| (module, text.matches("making()").count()))
+        .collect();
+    assert_eq!(choosing, [("lifecycle".to_string(), 1)]);
 }
 
 fn entries(dir: &Path) -> BTreeSet<String> {

@@ -1,7 +1,7 @@
 //! A pod of its own for each test: mount, network and PID namespaces, an ordinary user with a home directory, names in /etc/hosts.
 //! The test calls itself again inside; needs root outside. Everything that was started ends with the PID namespace.
 
-use gp_agent::internals::process::Account;
+use gp_agent::internals::process::current_account;
 use gp_agent::internals::ssh::{PeerAddresses, Setup, Ssh, SshReport, Timing};
 use gp_agent_core::cluster::topology::{Member, Role, Topology};
 use gp_agent_core::config::SshConfig;
@@ -123,7 +123,7 @@ pub(crate) fn setup() -> Setup {
     ];
     Setup {
         config: SshConfig { secret, port: None },
-        account: Account::current().unwrap(),
+        account: current_account().unwrap(),
         me: members[0].clone(),
         topology: Topology {
             cluster: "test".into(),

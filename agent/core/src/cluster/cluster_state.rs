@@ -1,4 +1,9 @@
 //! Whether the cluster exists: until then the files on a volume belong to whoever creates it.
+//!
+//! Two other questions have other answers. How far the work of the creation came is asked where the work is done
+//! ([`crate::greenplum::creation_state::CreationState`]). Whether a volume was ever part of a cluster that was created, which keeps
+//! what lies on it from being set aside, is asked of the volume before any agent has spoken: whether a coordinator was heard of
+//! there ([`crate::cluster::seen_coordinators::SeenCoordinators::is_empty`]).
 
 /// What this pod knows of it. There is no way back: what was created stays so, and holds data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

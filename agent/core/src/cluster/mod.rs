@@ -13,6 +13,7 @@ pub mod failover_findings;
 pub mod failover_status;
 pub mod identity;
 pub mod last_answer;
+pub mod own_agent;
 pub mod pairing;
 pub mod partner_look;
 pub mod peer_error;

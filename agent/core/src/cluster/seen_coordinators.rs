@@ -53,7 +53,8 @@ impl SeenCoordinators {
         SeenCoordinators(named.map(|(id, timeline)| (id.clone(), *timeline)).collect())
     }
 
-    /// Whether nobody was heard of.
+    /// Whether nobody was heard of: as far as is known here, no cluster was created. Its own volume says so of a pod, its status of
+    /// another one.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

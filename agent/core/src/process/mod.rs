@@ -1,5 +1,7 @@
 //! Processes over time: restarts with backoff, polling, the shutdown schedule.
 
+pub mod environment;
+pub mod passwd;
 pub mod poll_interval;
 pub mod restart_backoff;
 pub mod retry;

@@ -7,12 +7,15 @@ use std::time::Duration;
 pub const HEALTHY: Duration = Duration::from_secs(60);
 
 /// The longest wait between two starts.
-pub(crate) const LONGEST: Duration = Duration::from_secs(30);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// And the first.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Ends in a row from which on one speaks of a crash loop.
 pub(crate) const LOOP: u32 = 3;
 
-/// Counts ends in a row. The first restart comes at once, the next after 1 s, 2 s, 4 s, ... up to [`LONGEST`].
+/// Counts ends in a row. The first restart comes at once, the next after 1 s, 2 s, 4 s, ... up to [`LONGEST_PAUSE`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Backoff {
     crashes: u32,
@@ -30,7 +33,7 @@ impl Backoff {
             self.crashes = 0;
         }
         self.crashes = self.crashes.saturating_add(1);
-        doubling(Duration::from_secs(1), self.crashes - 1, LONGEST)
+        doubling(FIRST_PAUSE, self.crashes - 1, LONGEST_PAUSE)
     }
 
     /// Ends in a row, the last one included. It stays until the next end, also while a run is healthy.
@@ -91,7 +94,7 @@ mod tests {
             let mut last = Duration::ZERO;
             for run in runs.into_iter().map(Duration::from_secs) {
                 let wait = backoff.after_end(run);
-                prop_assert!(wait <= LONGEST);
+                prop_assert!(wait <= LONGEST_PAUSE);
                 if run >= HEALTHY {
                     prop_assert_eq!(wait, Duration::ZERO);
                 } else {
@@ -106,6 +109,6 @@ mod tests {
     #[test]
     fn it_never_overflows() {
         let mut backoff = Backoff { crashes: u32::MAX };
-        assert_eq!(backoff.after_end(Duration::ZERO), LONGEST);
+        assert_eq!(backoff.after_end(Duration::ZERO), LONGEST_PAUSE);
     }
 }

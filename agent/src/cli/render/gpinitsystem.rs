@@ -4,7 +4,7 @@ use crate::engine::Greenplum;
 use crate::engine::limits::with_derived;
 use crate::lifecycle::greenplum::creation;
 use crate::lifecycle::startup;
-use crate::sys::process::passwd::Account;
+use crate::sys::process::passwd;
 use crate::sys::resources::cgroup;
 use anyhow::{Context, Result, bail};
 use gp_agent_core::cluster::topology::Topology;
@@ -24,7 +24,7 @@ pub(super) async fn render_gpinitsystem(config: &Config) -> Result<String> {
         Ok(greenplum) => (greenplum.version().family, None),
         Err(error) => (Family::G7, Some(format!("{error}; written as for Greenplum 7"))),
     };
-    let home = Account::current().map_or_else(|_| PathBuf::from("/home/gpadmin"), |a| a.home);
+    let home = passwd::current().map_or_else(|_| PathBuf::from("/home/gpadmin"), |a| a.home);
     let parameters = with_derived(config.engine, &cgroup::limits(), &config.parameters);
     text(config, &parameters, &domain, family, &home, note.as_deref())
 }

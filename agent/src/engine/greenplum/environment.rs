@@ -2,6 +2,7 @@
 
 use crate::sys::postgres::programs::ToolError;
 use gp_agent_core::greenplum::version::VersionError;
+use gp_agent_core::process::environment::variables;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -86,19 +87,12 @@ pub(super) async fn read(home: &Path) -> Result<Vec<(OsString, OsString)>, Green
         let words = String::from_utf8_lossy(&output.stderr);
         return Err(failed(format!("{} ({})", words.trim(), output.status)));
     }
-    Ok(variables(&output.stdout)
+    let variables = variables(&output.stdout).map(|(name, value)| (OsStr::from_bytes(name), OsStr::from_bytes(value)));
+    Ok(variables
         .filter(|(name, value)| std::env::var_os(name).as_deref() != Some(value))
         .filter(|(name, _)| !matches!(name.to_str(), Some("_" | "SHLVL" | "PWD" | "OLDPWD")))
         .map(|(name, value)| (name.to_os_string(), value.to_os_string()))
         .collect())
-}
-
-fn variables(environment: &[u8]) -> impl Iterator<Item = (&OsStr, &OsStr)> {
-    environment.split(|b| *b == 0).filter_map(|entry| {
-        let equals = entry.iter().position(|b| *b == b'=')?;
-        let (name, value) = (&entry[..equals], &entry[equals + 1..]);
-        Some((OsStr::from_bytes(name), OsStr::from_bytes(value)))
-    })
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! What the engine's gprecoverseg can do, and what is asked before it is begun.
 
 use super::Greenplum;
-use crate::sys::process::passwd::Account;
 use gp_agent_core::postgres::major::Feature;
+use gp_agent_core::process::passwd::Account;
+use gp_agent_core::process::timeouts;
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::timeout;
 
-const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
+const ANSWERS_WITHIN: Duration = timeouts::TOOL_HELP_SHOWN;
 
 impl Greenplum {
     /// Of every mirror its content, the state of its stream, and the bytes that it has still to replay; see

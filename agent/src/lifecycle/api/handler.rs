@@ -27,6 +27,8 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, oneshot};
 
 type Begun = recovery::command::Answer;
+/// Who recovers segments, in a cluster that has a catalog of them.
+pub(crate) type RecoverySender = mpsc::Sender<recovery::command::Asked>;
 
 /// What the HTTP server asks.
 pub(crate) struct AgentApi {
@@ -34,8 +36,12 @@ pub(crate) struct AgentApi {
     commands: mpsc::Sender<Command>,
     failover: mpsc::Sender<Asked>,
     partner: PartnerLooks,
-    recovery: mpsc::Sender<recovery::command::Asked>,
-    pod: OnceLock<Arc<Pod>>,
+    attached: OnceLock<Attached>,
+}
+
+struct Attached {
+    pod: Arc<Pod>,
+    recovery: Option<RecoverySender>,
 }
 
 impl AgentApi {
@@ -44,26 +50,33 @@ impl AgentApi {
         board: Arc<StatusBoard>,
         commands: mpsc::Sender<Command>,
         failover: mpsc::Sender<Asked>,
-        recovery: mpsc::Sender<recovery::command::Asked>,
     ) -> AgentApi {
         AgentApi {
             board,
             commands,
             failover,
             partner: PartnerLooks::default(),
-            recovery,
-            pod: OnceLock::new(),
+            attached: OnceLock::new(),
         }
     }
 
-    /// Makes the pod known, once.
-    pub(crate) fn attach(&self, pod: &Arc<Pod>) {
-        let _ = self.pod.set(pod.clone());
+    /// Makes the pod known, once, with what recovers the segments of its cluster, where it has a catalog of them.
+    pub(crate) fn attach(&self, pod: &Arc<Pod>, recovery: Option<RecoverySender>) {
+        let pod = pod.clone();
+        let _ = self.attached.set(Attached { pod, recovery });
+    }
+
+    fn has_catalog(&self) -> bool {
+        self.attached.get().is_some_and(|attached| attached.recovery.is_some())
+    }
+
+    fn pod(&self) -> Option<&Arc<Pod>> {
+        self.attached.get().map(|attached| &attached.pod)
     }
 
     /// Answers when it is done: an administrator goes on by hand then.
     async fn command(&self, command: impl FnOnce(HoldAnswer) -> Command) -> Result<(), Refusal> {
-        if self.pod.get().is_none() {
+        if self.pod().is_none() {
             return Err(Refusal::NoPostmaster);
         }
         let (answer, done) = oneshot::channel();
@@ -73,7 +86,7 @@ impl AgentApi {
 
     /// Whoever is not the one to ask says so at once. A command that takes longer than a request may goes on without its answer.
     async fn ask_failover(&self, command: FailoverCommand) -> Result<Done, Refusal> {
-        let Some(pod) = self.pod.get() else {
+        let Some(pod) = self.pod() else {
             return Err(Refusal::NoPostmaster);
         };
         self.board.read(|s| command.admit(&pod.me.pod, s.failover.as_ref()))?;
@@ -90,11 +103,14 @@ impl AgentApi {
 
     /// Answers when it is begun, or says why it is not.
     async fn ask_recovery(&self, asked: impl FnOnce(Begun) -> recovery::command::Asked) -> Result<String, Refusal> {
-        if self.pod.get().is_none() {
+        let Some(attached) = self.attached.get() else {
             return Err(Refusal::NoPostmaster);
-        }
+        };
+        let Some(recovery) = &attached.recovery else {
+            return Err(Refusal::NoCatalog);
+        };
         let (answer, begun) = oneshot::channel();
-        self.recovery.send(asked(answer)).await.map_err(|_| Refusal::Ending)?;
+        recovery.send(asked(answer)).await.map_err(|_| Refusal::Ending)?;
         match tokio::time::timeout(timeouts::FAILOVER_DONE, begun).await {
             Ok(answered) => Ok(answered.map_err(|_| Refusal::Ending)??),
             Err(_) => Err(Refusal::Busy),
@@ -112,7 +128,7 @@ impl Agent for AgentApi {
     }
 
     fn cluster(&self) -> Reply<'_, String> {
-        Box::pin(async { cluster_view::gather(&self.board, self.pod.get()).await })
+        Box::pin(async { cluster_view::gather(&self.board, self.pod(), self.has_catalog()).await })
     }
 
     fn catalog(&self, content: Option<ContentId>) -> CatalogReply {
@@ -121,7 +137,7 @@ impl Agent for AgentApi {
             let fqdn = s.identity.member().map(|m| m.fqdn.clone()).unwrap_or_default();
             (cluster, fqdn, s.reason.clone())
         });
-        let answer = match self.pod.get() {
+        let answer = match self.pod() {
             Some(pod) => catalog::told(pod, content),
             None => CatalogAnswer::Unknown { why },
         };
@@ -130,7 +146,7 @@ impl Agent for AgentApi {
 
     fn partner(&self) -> Reply<'_, Option<PartnerLook>> {
         Box::pin(async {
-            let pod = self.pod.get()?;
+            let pod = self.pod()?;
             let silence = self.partner.look(pod).await?.silence;
             let origin = Origin::new(pod.me.pod.clone(), pod.topology.cluster.clone(), pod.me.fqdn.clone());
             Some(PartnerLook {
@@ -142,14 +158,14 @@ impl Agent for AgentApi {
     }
 
     fn recheck(&self) {
-        if let Some(pod) = self.pod.get() {
+        if let Some(pod) = self.pod() {
             pod.recheck.ring();
         }
     }
 
     fn promise(&self, question: PromiseQuestion, from: IpAddr) -> Reply<'_, Option<PromiseReply>> {
         Box::pin(async move {
-            let pod = self.pod.get()?;
+            let pod = self.pod()?;
             // Nobody reads what is asked before.
             pod.leadership.view()?;
             let (answer, answered) = oneshot::channel();

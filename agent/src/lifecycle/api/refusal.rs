@@ -16,6 +16,9 @@ pub enum Refusal {
     /// Whoever would do it looks at servers that do not answer, and has not come to it in time.
     #[error("the agent is busy with the servers; try again")]
     Busy,
+    /// The engine has no such thing as a segment.
+    #[error("only Greenplum has a catalog of segments to recover")]
+    NoCatalog,
     /// The volume cannot be made to say whether the postmaster is held, and the next agent would not know.
     #[error(transparent)]
     Volume(#[from] io::Error),

@@ -12,16 +12,17 @@ use anyhow::{Context, Result, ensure};
 use gp_agent_core::failover::candidate::{Action, Command, Event, Kill, Notice, Outcome, RequestError, Standing};
 use gp_agent_core::failover::promise::PromiseQuestion;
 use gp_agent_core::failover::record::Holder;
+use gp_agent_core::process::timeouts;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 /// For a question to the server.
-const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+const ANSWER_WITHIN: Duration = timeouts::SQL_ANSWERS;
 /// For the checkpoint that makes the one of the shutdown short.
-const CHECKPOINT_WITHIN: Duration = Duration::from_secs(30);
+const CHECKPOINT_WITHIN: Duration = timeouts::CHECKPOINT_BEFORE_HAND_OVER;
 /// Until a server that was promoted takes writes: it replays to the end of what it has.
-const PROMOTED_WITHIN: Duration = Duration::from_secs(600);
+const PROMOTED_WITHIN: Duration = timeouts::PROMOTED;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Between two tries to take a lost pod's label off.
 const STRIP_EVERY: Duration = Duration::from_secs(1);

@@ -15,17 +15,18 @@ use crate::lifecycle::settings::sync_standby;
 use anyhow::{Context, Result, bail};
 use gp_agent_core::failover::candidate::CommitsWait;
 use gp_agent_core::failover::lsn::Lsn;
+use gp_agent_core::process::timeouts;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 /// Until a new session knows the value.
-const READ_WITHIN: Duration = Duration::from_secs(10);
+const READ_WITHIN: Duration = timeouts::COMMITS_WAIT_KNOWN;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// For a checkpoint of a busy server.
-const CHECKPOINT_WITHIN: Duration = Duration::from_secs(120);
-const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+const CHECKPOINT_WITHIN: Duration = timeouts::CHECKPOINT_WHEN_BUSY;
+const ANSWER_WITHIN: Duration = timeouts::SQL_ANSWERS;
 /// Between two tries that fail.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 

@@ -3,11 +3,12 @@
 use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::pidfile::{Occupant, is_server, occupant};
 use crate::sys::process::{Process, processes};
+use gp_agent_core::process::timeouts;
 use rustix::process::Signal;
 use std::time::Duration;
 
 /// Without an answer of the volume the kernel's list of processes has to do.
-const VOLUME_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+const VOLUME_ANSWERS_WITHIN: Duration = timeouts::VOLUME_GLANCED_AT;
 
 /// Kills them, beside init, which is told before: whoever is first. That all are gone is found out by whoever looks next.
 pub(super) async fn all(pod: &Pod) {

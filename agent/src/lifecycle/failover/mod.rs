@@ -24,6 +24,7 @@ use crate::sys::process::init_channel::{FenceError, Heartbeat};
 use anyhow::{Context, Result};
 use command::Asked;
 use gp_agent_core::cluster::failover_status::FailoverStatus;
+use gp_agent_core::process::timeouts;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -33,7 +34,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 /// How long a pod that ends gives the record at most, once its server has stopped.
-const DRAINED_WITHIN: Duration = Duration::from_secs(4);
+const DRAINED_WITHIN: Duration = timeouts::RECORD_DRAINED;
 
 /// Begins to keep the role, where there are two coordinators.
 ///

@@ -2,7 +2,6 @@
 //! pod asks the coordinator pods' agents.
 
 use super::coordinator_timeline;
-use crate::engine::Making;
 use crate::lifecycle::peers::client::PeerClient;
 use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::session::Session;
@@ -24,11 +23,6 @@ const READ_EVERY: Duration = Duration::from_secs(1);
 const ANSWER_WITHIN: Duration = timeouts::CATALOG_ANSWERS;
 const SERVER_ANSWERS_WITHIN: Duration = timeouts::CATALOG_SERVER_ANSWERS;
 
-/// Somebody else remembers the timeline.
-pub(crate) const CREATED: Event = Event::ClusterCreated {
-    coordinator_timeline: 0,
-};
-
 /// Before anything is known.
 pub fn unknown(why: &str) -> watch::Sender<CatalogAnswer> {
     watch::Sender::new(CatalogAnswer::Unknown { why: why.into() })
@@ -42,11 +36,8 @@ pub fn told(pod: &Pod, content: Option<ContentId>) -> CatalogAnswer {
     }
 }
 
-/// The whole catalog, for people to look at; `None` where there is none, and while nobody knows it.
+/// The whole catalog, for people to look at; `None` while nobody knows it.
 pub async fn whole(pod: &Pod) -> Option<Catalog> {
-    let Making::Coordinator(_) = pod.engine.making() else {
-        return None;
-    };
     let best = match told(pod, None) {
         CatalogAnswer::Known(catalog) if catalog.live => Some(CatalogAnswer::Known(catalog)),
         _ => ask_heads(pod, None).await.best,
@@ -98,7 +89,7 @@ async fn ask_heads(pod: &Pod, content: Option<ContentId>) -> Heard {
 /// The cluster exists: from now on the agent may write its files.
 async fn created(pod: &Pod, catalog: &Catalog) {
     coordinator_timeline::note_catalog(pod, catalog).await;
-    pod.board.on(CREATED);
+    pod.board.on(Event::CREATED);
 }
 
 fn snapshot_file(pod: &Pod) -> PathBuf {

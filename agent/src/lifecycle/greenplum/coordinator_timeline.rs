@@ -14,9 +14,9 @@ use gp_agent_core::cluster::seen_coordinators::SeenCoordinators;
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::DirectoryWord;
 use gp_agent_core::cluster::topology::Member;
+use gp_agent_core::process::timeouts;
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
 /// How many pods are asked or told at once.
 const AT_ONCE: usize = 256;
@@ -26,8 +26,8 @@ const IN_TURN: usize = 64;
 
 /// Before a start all segments are asked: only one of them may have been there when a standby was activated.
 const PACE: FanOutLimits = FanOutLimits {
-    peer: Duration::from_secs(1),
-    all: Duration::from_secs(2),
+    peer: timeouts::ONE_OF_MANY_ANSWERS,
+    all: timeouts::COORDINATORS_ANSWER,
     in_flight: AT_ONCE,
 };
 

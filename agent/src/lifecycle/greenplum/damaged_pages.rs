@@ -7,6 +7,7 @@ use crate::sys::postgres::session::NoAnswer;
 use crate::sys::storage::document;
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::topology::Role;
+use gp_agent_core::process::timeouts;
 use gp_agent_core::recovery::facts::damage::{self, Kept, Pages};
 use std::io;
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 const EVERY: Duration = Duration::from_secs(10);
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+const ANSWER_WITHIN: Duration = timeouts::STATEMENT_ENDS;
 
 /// Runs as long as the pod.
 pub(super) async fn keep(pod: &Pod) {

@@ -9,6 +9,7 @@ use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer};
 use gp_agent_core::cluster::state::Facts;
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::greenplum::fts_trigger::Watch;
+use gp_agent_core::process::timeouts;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -16,19 +17,19 @@ use tokio::time::sleep;
 const SCAN: &str = "select gp_request_fts_probe_scan()";
 /// A scan lasts until every probe has ended. One of a host that is off takes all the tries of gp_fts_probe_retries (5 after the
 /// first, a second apart) at gp_fts_probe_timeout (20 s) each.
-const SCAN_WITHIN: Duration = Duration::from_secs(180);
+const SCAN_WITHIN: Duration = timeouts::FTS_SCANS;
 /// A coordinator whose own look-ups of names take long is slow to begin a session.
-const BEGIN_WITHIN: Duration = Duration::from_secs(60);
+const BEGIN_WITHIN: Duration = timeouts::FTS_SESSION_BEGINS;
 const PACE: FanOutLimits = FanOutLimits {
-    peer: Duration::from_secs(1),
-    all: Duration::from_secs(5),
+    peer: timeouts::ONE_OF_MANY_ANSWERS,
+    all: timeouts::MANY_ANSWER,
     in_flight: 128,
 };
-const HOSTS_READ_WITHIN: Duration = Duration::from_secs(1);
+const HOSTS_READ_WITHIN: Duration = timeouts::HOSTS_READ;
 /// Before FTS is asked again that has not heard.
 const AGAIN: Duration = Duration::from_millis(500);
 /// Until distributed transactions are recovered the coordinator that was promoted begins no session.
-const PROMOTED_ASKS_FOR: Duration = Duration::from_secs(300);
+const PROMOTED_ASKS_FOR: Duration = timeouts::PROMOTED_FTS_ASKED;
 /// Segments that are asked in one second.
 const PER_SECOND: u32 = 200;
 

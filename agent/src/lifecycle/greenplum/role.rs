@@ -10,11 +10,12 @@ use anyhow::Result;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use gp_agent_core::cluster::topology::Role;
+use gp_agent_core::process::timeouts;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Without an answer of the volume nobody can say that the creation is finished.
-const VOLUME_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+const VOLUME_ANSWERS_WITHIN: Duration = timeouts::VOLUME_LOOKED_AT;
 
 /// One of the two coordinators.
 pub(crate) struct GreenplumRole;
@@ -24,8 +25,8 @@ impl RoleStrategy for GreenplumRole {
     /// a coordinator's own: until the cluster is whole nobody holds a role.
     fn is_being_created<'a>(&'a self, pod: &'a Arc<Pod>, volume: &'a VolumeQueue) -> BoxFuture<'a, bool> {
         async move {
-            let created = pod.board.read(|s| s.cluster.is_created()) || pod.leadership.decides();
-            if created || *pod.shutdown.borrow() {
+            let whole = pod.board.is_created() || pod.leadership.decides();
+            if whole || *pod.shutdown.borrow() {
                 return false;
             }
             if pod.me.role != Role::Coordinator {

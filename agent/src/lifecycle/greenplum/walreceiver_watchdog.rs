@@ -9,12 +9,13 @@ use crate::sys::postgres::walreceiver;
 use crate::sys::process::Process;
 use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::cluster::state::Facts;
+use gp_agent_core::process::timeouts;
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 /// Longer than a connection takes that is answered.
-const STUCK_AFTER: Duration = Duration::from_secs(5);
+const STUCK_AFTER: Duration = timeouts::WALRECEIVER_RECEIVES;
 
 /// How often to look.
 const EVERY: Duration = Duration::from_secs(1);

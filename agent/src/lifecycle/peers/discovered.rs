@@ -15,11 +15,14 @@ use gp_agent_core::discovery::peers::PeerMap;
 use gp_agent_core::finding::Finding;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::postgres::hba;
+use gp_agent_core::process::timeouts;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Verdicts follow the names within a second or two; one that is wrong stays so.
-const VERIFIED_WITHIN: Duration = Duration::from_secs(5);
+const VERIFIED_WITHIN: Duration = timeouts::NAMES_VERIFIED;
+/// Thousands of peers are found one after another; one report for many.
+const COALESCE: Duration = Duration::from_millis(200);
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 
 /// Discovery through the container's own resolv.conf and libc, which goes by what is found.
@@ -67,8 +70,7 @@ pub(crate) async fn keep(pod: &Pod, discovery: Discovery) {
         pod.board.findings(FindingSource::Dns, discovery.findings());
         tokio::select! {
             () = pod.board.until(|s| s.cluster.is_created()), if !now => {}
-            // Thousands of peers are found one after another; one report for many.
-            Ok(()) = peers.changed() => tokio::time::sleep(Duration::from_millis(200)).await,
+            Ok(()) = peers.changed() => tokio::time::sleep(COALESCE).await,
             () = tokio::time::sleep(REPORT_EVERY) => {}
         }
     }

@@ -5,12 +5,13 @@ use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::silence::silence;
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::greenplum::lost_pods::Silence;
+use gp_agent_core::process::timeouts;
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 /// For its agent, and for its server.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+const ANSWERS_WITHIN: Duration = timeouts::PEER_LOOKED_AT;
 /// Whoever asks within this time is told what was seen last.
 const FRESH: Duration = Duration::from_millis(500);
 

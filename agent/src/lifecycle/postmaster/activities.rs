@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use gp_agent_core::postgres::exit_cause::Ending;
 use gp_agent_core::postgres::start_decision::{Decision, Directory, DirectoryKind};
 use gp_agent_core::postgres::supervisor::{Event, Found, Inquiry};
+use gp_agent_core::process::timeouts;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
@@ -19,7 +20,7 @@ pub(super) const ASK_EVERY: Duration = Duration::from_secs(5);
 const ANSWER_COUNTS_FOR: Duration = Duration::from_secs(10);
 
 /// How long peers are asked before a server that has just crashed is started again.
-const ASK_AFTER_CRASH: Duration = Duration::from_millis(100);
+const ASK_AFTER_CRASH: Duration = timeouts::EVIDENCE_AFTER_CRASH;
 
 /// How an activity ended, and with which server.
 pub(super) struct Outcome<S> {

@@ -27,7 +27,9 @@ const EVERY: Duration = Duration::from_secs(1);
 const STARTING_EVERY: PollInterval = PollInterval::new(Duration::from_millis(10), EVERY);
 const ANSWER_WITHIN: Duration = timeouts::SQL_ANSWERS;
 /// Without an answer of the volume the server is asked all the same.
-const VOLUME_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+const VOLUME_ANSWERS_WITHIN: Duration = timeouts::VOLUME_GLANCED_AT;
+/// Between two tries to make the slot.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// A copy through a slot that is not there fails.
 const SLOT_EVERY: Duration = Duration::from_secs(10);
 /// In turns.
@@ -93,7 +95,7 @@ impl Slot {
     fn new() -> Slot {
         Slot {
             there_at: None,
-            retry: Retry::new(EVERY, Duration::from_secs(60)),
+            retry: Retry::new(EVERY, LONGEST_PAUSE),
             begin: Instant::now(),
         }
     }

@@ -10,9 +10,6 @@ pub(crate) type Answer = oneshot::Sender<Result<String, NotBegun>>;
 /// Why it is not begun.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotBegun {
-    /// The engine has no such thing as a segment.
-    #[error("only Greenplum has a catalog of segments to recover")]
-    NotGreenplum,
     /// Segments are recovered from a coordinator's pod.
     #[error("ask in the active coordinator's pod")]
     NotCoordinator,

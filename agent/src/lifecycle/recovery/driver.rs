@@ -16,6 +16,7 @@ use gp_agent_core::cluster::recovery_status::RecoveryStatus;
 use gp_agent_core::config::{RebalanceWhen, Recover, RecoverFull, RecoveryConfig, Redistribute};
 use gp_agent_core::greenplum::tool_output::ToolFailure;
 use gp_agent_core::log::utc;
+use gp_agent_core::process::timeouts;
 use gp_agent_core::recovery::facts::evidence::Evidence;
 use gp_agent_core::recovery::machine::steps::{Policy, Recovery, Step};
 use gp_agent_core::recovery::roles::when::When;
@@ -29,10 +30,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// Between two questions to the coordinator that acts. A run lasts at least as long.
 const LISTEN_EVERY: Duration = Duration::from_secs(5);
 /// The standby's agent, that a run begins.
-const TELL_WITHIN: Duration = Duration::from_secs(1);
+const TELL_WITHIN: Duration = timeouts::RECHECK_HEARD;
 const RECALL_EVERY: Duration = Duration::from_secs(5);
 /// A coordinator that looks names up slowly is slow to begin a session.
-const SESSION_WITHIN: Duration = Duration::from_secs(30);
+const SESSION_WITHIN: Duration = timeouts::RECOVERY_SESSION_BEGINS;
 
 /// As long as the pod lives.
 pub(super) async fn keep(pod: &Pod, greenplum: &Greenplum, mut asked: mpsc::Receiver<Asked>) {

@@ -11,14 +11,15 @@ use crate::lifecycle::pod::{Pod, password};
 use crate::sys::greenplum::expansion_files;
 use crate::sys::storage::fs::write_atomically;
 use anyhow::{Context, Result};
+use gp_agent_core::process::timeouts;
 use gp_agent_core::recovery::expansion::task::{Run, Task};
 use std::time::Duration;
 
 /// A checkpoint of a busy server.
-const CHECKPOINT_WITHIN: Duration = Duration::from_secs(600);
+const CHECKPOINT_WITHIN: Duration = timeouts::CHECKPOINT_FOR_EXPANSION;
 /// One large table is spread in silence.
-const SPREADS_WITHIN: Duration = Duration::from_secs(30 * 24 * 3600);
-const COPIES_WITHIN: Duration = Duration::from_secs(6 * 3600);
+const SPREADS_WITHIN: Duration = timeouts::EXPANSION_SPREADS;
+const COPIES_WITHIN: Duration = timeouts::EXPANSION_COPY_SPEAKS;
 
 /// One run.
 pub(super) fn run<'a>(pod: &'a Pod, greenplum: &'a Greenplum, run: Run) -> Work<'a> {

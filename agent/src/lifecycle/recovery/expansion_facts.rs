@@ -8,6 +8,7 @@ use gp_agent_core::cluster::peer_error::PeerFailure;
 use gp_agent_core::cluster::report::PodReport;
 use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::cluster::topology::Member;
+use gp_agent_core::process::timeouts;
 use gp_agent_core::recovery::expansion::facts::{Found, Schema, SetupFile};
 use gp_agent_core::recovery::facts::server::{Place, Server};
 use std::path::PathBuf;
@@ -21,7 +22,7 @@ const TABLESPACE: &str = "select spcname from pg_tablespace where oid >= 16384 o
 
 /// In utility mode: of this server alone.
 const TEMPLATE: &str = "select sum(pg_database_size(datname))::bigint from pg_database";
-const MEASURED_WITHIN: Duration = Duration::from_secs(60);
+const MEASURED_WITHIN: Duration = timeouts::SIZES_MEASURED;
 
 /// The file of new segments that the agent writes for gpexpand.
 pub(super) fn input(pod: &Pod) -> PathBuf {

@@ -10,15 +10,15 @@ use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::session::{NoAnswer, Session};
 use gp_agent_core::cluster::catalog::Segment;
 use gp_agent_core::cluster::content::ContentId;
+use gp_agent_core::process::timeouts;
 use gp_agent_core::recovery::facts::charge::LostRole;
 use gp_agent_core::recovery::facts::evidence::{Circumstances, Evidence};
 use gp_agent_core::recovery::facts::{charge, role_changes, sizes};
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 const PACE: FanOutLimits = FanOutLimits {
-    peer: Duration::from_secs(2),
-    all: Duration::from_secs(6),
+    peer: timeouts::PEER_ANSWERS,
+    all: timeouts::RECOVERY_PEERS_ANSWER,
     in_flight: 128,
 };
 

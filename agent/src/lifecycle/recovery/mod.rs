@@ -14,15 +14,12 @@ mod spread;
 mod tool_watch;
 
 use super::pod::Pod;
-use crate::engine::Making;
+use crate::engine::Greenplum;
 use command::{Asked, NotBegun};
 use tokio::sync::mpsc;
 
 /// Keeps this pod's part of it, as long as the pod lives.
-pub(crate) async fn keep(pod: &Pod, asked: mpsc::Receiver<Asked>) {
-    let Making::Coordinator(greenplum) = pod.engine.making() else {
-        return command::refuse(asked, NotBegun::NotGreenplum).await;
-    };
+pub(crate) async fn keep(pod: &Pod, greenplum: &Greenplum, asked: mpsc::Receiver<Asked>) {
     let decide = async {
         match pod.me.content.is_coordinator() {
             true => driver::keep(pod, greenplum, asked).await,

@@ -5,10 +5,11 @@ use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::session::Session;
 use anyhow::{Context, Result};
 use gp_agent_core::config::quote;
+use gp_agent_core::process::timeouts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-const WITHIN: Duration = Duration::from_secs(600);
+const WITHIN: Duration = timeouts::SPREAD_TOLD;
 /// So many tables in one statement.
 const AT_ONCE: usize = 500;
 

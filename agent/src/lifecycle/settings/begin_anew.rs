@@ -6,13 +6,14 @@ use crate::sys::process::init_channel::FD_VARIABLE;
 use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::cluster::phase::Phase;
 use gp_agent_core::cluster::state::Facts;
+use gp_agent_core::process::timeouts;
 use std::time::Duration;
 use tokio::time::sleep;
 
 /// The agent's exit code: 0 would end the pod.
 const CODE: i32 = 3;
 /// The log is written by another thread.
-const LAST_WORDS: Duration = Duration::from_millis(200);
+const LAST_WORDS: Duration = timeouts::LAST_WORDS;
 
 /// Whether somebody starts it again, and nothing is under way that its end would break off.
 pub(super) fn may(board: &StatusBoard) -> bool {

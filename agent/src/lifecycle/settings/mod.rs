@@ -29,6 +29,7 @@ use gp_agent_core::failover::candidate::CommitsWait;
 use gp_agent_core::finding::{Area, Finding, FindingSource};
 use gp_agent_core::postgres::conf;
 use gp_agent_core::postgres::hba::LoadMark;
+use gp_agent_core::process::timeouts;
 use hba::{ExtraLines, Refusals};
 use own_file::own_file;
 use proof::Proven;
@@ -143,7 +144,7 @@ async fn write_for_running(pod: &Arc<Pod>, lines: ExtraLines) -> Result<Written>
 /// Keeps the files right while the pod lives.
 pub(crate) async fn keep(pod: &Arc<Pod>) {
     let mut keeper = Keeper {
-        session: pod.session(Duration::from_secs(5)),
+        session: pod.session(timeouts::STATEMENT_ENDS),
         refusals: Refusals::default(),
         unread: false,
     };

@@ -1,7 +1,6 @@
 //! gpadmin's password, with `hba.auth: scram-sha-256`: from the Secret into ~/.pgpass and, where this pod is written to,
 //! into the database. A changed Secret is followed.
 
-use crate::engine::Making;
 use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::session::NoAnswer;
 use crate::sys::storage::fs::write_atomically;
@@ -12,6 +11,7 @@ use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::postgres::hba::Grammar;
 use gp_agent_core::postgres::pgpass;
 use gp_agent_core::process::retry::Retry;
+use gp_agent_core::process::timeouts;
 use postgres_protocol::password::{md5, scram_sha_256};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -26,13 +26,22 @@ const LONGEST_BETWEEN_TRIES: Duration = Duration::from_secs(60);
 /// waited for a mirror that was silent.
 const COMPARE_EVERY: Duration = Duration::from_secs(30);
 
+/// How far a password goes that is set in a coordinator's server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// To its replicas, as everything does.
+    Replicas,
+    /// To every server of the cluster.
+    Segments,
+}
+
 /// Follows the Secret as long as the pod lives; does nothing with `auth: trust`.
-pub(crate) async fn keep(pod: &Pod) {
+pub(crate) async fn keep(pod: &Pod, reach: Reach) {
     if pod.config.borrow().hba.auth == Auth::Trust {
         return std::future::pending().await;
     }
     let file = pod.config.borrow().hba.password_file.clone();
-    let mut known = InDatabase::new();
+    let mut known = InDatabase::new(reach == Reach::Segments && pod.me.content.is_coordinator());
     loop {
         match install(pod, &file) {
             Ok(password) => {
@@ -50,6 +59,8 @@ pub(crate) async fn keep(pod: &Pod) {
 
 /// What is known of the password in the database.
 struct InDatabase {
+    /// Whether what is set here is set on the segments too.
+    dispatching: bool,
     password: Option<String>,
     /// When the verifiers of all servers were last compared, where there are several.
     compared: Option<Instant>,
@@ -59,8 +70,9 @@ struct InDatabase {
 }
 
 impl InDatabase {
-    fn new() -> InDatabase {
+    fn new(dispatching: bool) -> InDatabase {
         InDatabase {
+            dispatching,
             password: None,
             compared: None,
             tried: None,
@@ -77,10 +89,10 @@ impl InDatabase {
         if self.password.as_ref() == Some(&password) || !self.retry.is_due(self.begin.elapsed()) {
             return;
         }
-        match into_database(pod, &password).await {
+        match into_database(pod, &password, self.dispatching).await {
             true => {
                 self.password = Some(password.clone());
-                self.compared = dispatching(pod).then(Instant::now);
+                self.compared = self.dispatching.then(Instant::now);
             }
             false => self.retry.failed(self.begin.elapsed()),
         }
@@ -130,11 +142,6 @@ pub(crate) fn install(pod: &Pod, file: &Path) -> Result<String, Finding> {
 /// SQLSTATEs of a password that does not open: invalid_password, and of a role that has none yet.
 const PASSWORD_REFUSED: [&str; 2] = ["28P01", "28000"];
 
-/// Whether what is set here is set on the segments too.
-fn dispatching(pod: &Pod) -> bool {
-    pod.me.content.is_coordinator() && matches!(pod.engine.making(), Making::Coordinator(_))
-}
-
 /// Every server's verifier of a role; gp_dist_random asks every primary.
 const VERIFIERS: &str = "select count(distinct verifier) = 1 and count(verifier) = count(*) from ( \
      select rolpassword as verifier from pg_authid where rolname = ROLE \
@@ -145,15 +152,14 @@ const VERIFIERS: &str = "select count(distinct verifier) = 1 and count(verifier)
 /// The server gets a verifier, never the password: a statement stands in pg_stat_statements and in logs. A coordinator of
 /// Greenplum sends the very statement to its segments, so that one verifier is the same everywhere, as gpcheckcat wants it;
 /// each server would salt a password in clear in its own way.
-async fn into_database(pod: &Pod, password: &str) -> bool {
-    let coordinator = dispatching(pod);
+async fn into_database(pod: &Pod, password: &str, dispatching: bool) -> bool {
     let Some(open) = opens(pod, password).await else {
         return false;
     };
-    if open && (!coordinator || same_everywhere(pod).await) {
+    if open && (!dispatching || same_everywhere(pod).await) {
         return true;
     }
-    if coordinator && !dispatches(pod).await {
+    if dispatching && !dispatches(pod).await {
         return false;
     }
     let verifier = match Grammar::of(pod.engine.major_version()).knows_scram() {
@@ -173,7 +179,7 @@ const UNSEEN: &str =
 
 async fn set(pod: &Pod, verifier: &str) -> Result<(), NoAnswer> {
     let role = quote::sql_identifier(&pod.account.name);
-    let mut session = pod.session(Duration::from_secs(5));
+    let mut session = pod.session(timeouts::STATEMENT_ENDS);
     session.ask(UNSEEN).await?;
     let sql = format!("alter role {role} password {}", quote::sql_literal(verifier));
     session.ask(&sql).await.map(drop)
@@ -203,7 +209,7 @@ async fn same_everywhere(pod: &Pod) -> bool {
 }
 
 async fn is_true(pod: &Pod, sql: &str) -> Result<bool, NoAnswer> {
-    let rows = pod.session(Duration::from_secs(5)).ask(sql).await?;
+    let rows = pod.session(timeouts::STATEMENT_ENDS).ask(sql).await?;
     let cell = rows.first().and_then(|row| row.first()).cloned().flatten();
     Ok(cell.as_deref() == Some("t"))
 }
@@ -217,7 +223,7 @@ async fn opens(pod: &Pod, password: &str) -> Option<bool> {
         .user(&pod.account.name)
         .password(password)
         .dbname("postgres")
-        .connect_timeout(Duration::from_secs(3))
+        .connect_timeout(timeouts::SQL_ANSWERS)
         .connect(NoTls)
         .await;
     match attempt {

@@ -7,6 +7,9 @@ use anyhow::Result;
 use rustix::process::Signal;
 use std::time::Duration;
 
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+const ASK_EVERY: Duration = Duration::from_millis(100);
+
 /// Asks the postmaster to reload. False when there is none.
 pub(crate) async fn tell_postmaster(pod: &Pod) -> Result<bool> {
     let Some(server) = pod.board.server() else {
@@ -25,7 +28,7 @@ pub(super) async fn can_be_told(pid: i32) -> bool {
         if process(pid).is_none() {
             return false;
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::sleep(LOOK_EVERY).await;
     }
     true
 }
@@ -37,6 +40,6 @@ pub(super) async fn wait_for_reload(session: &mut Session) {
         if session.ask(loaded_lately).await.is_ok_and(|rows| !rows.is_empty()) {
             return;
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(ASK_EVERY).await;
     }
 }

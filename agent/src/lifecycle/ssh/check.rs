@@ -9,6 +9,7 @@ use crate::sys::ssh::secret::{KeyPair, PrivateKey, RawSecret, Reading, examine};
 use crate::sys::text::read_text;
 use futures_util::{StreamExt, stream};
 use gp_agent_core::finding::{Area, Finding};
+use gp_agent_core::process::timeouts;
 use gp_agent_core::ssh::key_rotation::Purpose;
 use gp_agent_core::ssh::known_hosts::Pins;
 use gp_agent_core::ssh::public_key::PublicKey;
@@ -19,7 +20,7 @@ use std::time::Duration;
 const LOGINS: usize = 16;
 
 /// The time that one login has.
-const LOGIN: Duration = Duration::from_secs(10);
+const LOGIN: Duration = timeouts::SSH_LOGIN_ENDS;
 
 /// Are the Secret's keys good, does sshd accept its configuration, and does every peer let us in? Empty when all is well.
 pub async fn check(setup: &Setup) -> Vec<Finding> {

@@ -29,8 +29,8 @@ const CHUNK: usize = 32;
 const SCANS: usize = 4;
 
 /// The first and the longest wait before a peer that did not answer is asked again.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Tries after which silence is worth a finding.
 const SILENT_TRIES: u32 = 5;
@@ -194,7 +194,7 @@ impl Hosts {
             Err(trouble) => {
                 peer.misses = peer.misses.saturating_add(1);
                 peer.trouble = Some(trouble);
-                peer.due = Instant::now() + doubling(FIRST_WAIT, peer.misses, LONGEST_WAIT);
+                peer.due = Instant::now() + doubling(FIRST_PAUSE, peer.misses, LONGEST_PAUSE);
                 return;
             }
         };

@@ -1,8 +1,8 @@
 //! What SSH is told once: who we are, where things belong, how often to look.
 
-use crate::sys::process::passwd::Account;
 use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::config::SshConfig;
+use gp_agent_core::process::passwd::Account;
 use gp_agent_core::ssh::key_rotation::OVERLAP;
 use gp_agent_core::ssh::ports::peers_port;
 use std::collections::BTreeMap;

@@ -10,6 +10,7 @@ use crate::sys::storage::fs::write_atomically;
 use crate::sys::text::read_text;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::process::restart_backoff::{Backoff, HEALTHY};
+use gp_agent_core::process::timeouts;
 use gp_agent_core::ssh::config::ports_of;
 use gp_agent_core::ssh::ports::plan_ports;
 use rustix::process::Signal;
@@ -20,10 +21,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long sshd may take until it listens, and until it ends.
-const STARTS_WITHIN: Duration = Duration::from_secs(10);
+const STARTS_WITHIN: Duration = timeouts::SSHD_STARTS;
 
 /// Between two looks at the PID file while sshd starts.
-const GLANCE: Duration = Duration::from_millis(20);
+const GLANCE_EVERY: Duration = Duration::from_millis(20);
 
 /// What there is to do for the caller.
 pub(super) enum DaemonEvent {
@@ -227,7 +228,7 @@ impl Daemon {
         let pid = process.pid();
         let written = async {
             while read_pid(&file) != Some(pid) {
-                tokio::time::sleep(GLANCE).await;
+                tokio::time::sleep(GLANCE_EVERY).await;
             }
         };
         tokio::select! {

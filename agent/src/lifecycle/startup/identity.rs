@@ -1,17 +1,18 @@
 //! Who a pod is.
 
 use crate::sys::discovery::hostname;
-use crate::sys::process::passwd::Account;
+use crate::sys::process::passwd;
 use gp_agent_core::cluster::identity;
 use gp_agent_core::cluster::identity::DomainError;
 use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::config::Config;
 use gp_agent_core::finding::{Area, Finding};
+use gp_agent_core::process::passwd::Account;
 
 /// Who this pod is, from its host name, and the cluster it belongs to.
 pub(crate) fn identify(config: &Config) -> Result<(Account, Topology, Member), Finding> {
     let host = hostname::host_name();
-    let account = Account::current().map_err(|e| {
+    let account = passwd::current().map_err(|e| {
         Finding::error(
             Area::Config,
             "/etc/passwd",

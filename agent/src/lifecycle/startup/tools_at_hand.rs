@@ -2,10 +2,10 @@
 
 use crate::engine::Engine;
 use crate::lifecycle::pod::paths::{tool_environment_file, tool_links_dir};
-use crate::sys::process::passwd::Account;
 use crate::sys::process::tool_links;
 use crate::sys::storage::fs::write_atomically;
 use gp_agent_core::cluster::topology::Member;
+use gp_agent_core::process::passwd::Account;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::Path;

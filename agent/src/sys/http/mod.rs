@@ -159,9 +159,11 @@ pub(crate) async fn serve_unix(
 }
 
 /// Out of file descriptors, say: trying again at once would only burn the processor.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
+
 async fn pause_after(error: &io::Error) {
     tracing::warn!("cannot accept an HTTP connection: {error}");
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    tokio::time::sleep(ACCEPT_AGAIN).await;
 }
 
 /// Begins the conversation before the next one is accepted, so that a request that has come counts before it could be cut off.

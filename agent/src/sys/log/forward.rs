@@ -10,15 +10,16 @@ use super::pipe::Peeker;
 use super::sink::{Batch, PIPE_BUF, Sink};
 use gp_agent_core::log::postgres::take;
 use gp_agent_core::log::record::Format;
+use gp_agent_core::process::timeouts;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 /// How long a message is waited for that ends with a whole line and may go on: the server writes all of it at once.
-const LINES_WITHIN: Duration = Duration::from_millis(50);
+const LINES_WITHIN: Duration = timeouts::MESSAGE_GOES_ON;
 
 /// The same within a line.
-const LINE_WITHIN: Duration = Duration::from_secs(1);
+const LINE_WITHIN: Duration = timeouts::LINE_ENDS;
 
 /// A round looks at so many bytes, unless a message is longer.
 const ROUND: usize = 64 * 1024;

@@ -21,6 +21,7 @@ pub(crate) use line::{Source, format, introduce, line};
 use forward::Passer;
 use gp_agent_core::log::postgres;
 use gp_agent_core::log::record::{FORMAT_VARIABLE, Format};
+use gp_agent_core::process::timeouts;
 use pipe::LogPipe;
 use std::io;
 use std::io::{IsTerminal, Write};
@@ -37,7 +38,7 @@ static QUEUE: OnceLock<Arc<LogQueue>> = OnceLock::new();
 const FILTER: &str = "info,hickory_resolver=error,hickory_net=error,hickory_proto=error,kube_client=off";
 
 /// Longer than a message waits in the pipe for its next line. Nobody's server is kept down by a reader that has stopped.
-const WORDS_WITHIN: Duration = Duration::from_millis(500);
+const WORDS_WITHIN: Duration = timeouts::SERVER_LAST_WORDS;
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Takes the agent's records, one write each, to the thread that writes them.

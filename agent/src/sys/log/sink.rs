@@ -6,6 +6,7 @@
 //! No record is torn by a kill: a pipe takes at most PIPE_BUF bytes whole or not at all (pipe(7)), and a larger record is only
 //! begun when the pipe is empty and takes it at once, so that no signal gets in between.
 
+use gp_agent_core::process::timeouts;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
 use rustix::io::{Errno, ReadWriteFlags, ioctl_fionread, pwritev2};
@@ -20,7 +21,7 @@ use std::time::{Duration, Instant};
 pub(crate) const PIPE_BUF: usize = 4096;
 
 /// The longest wait for an empty pipe.
-const EMPTY_WITHIN: Duration = Duration::from_secs(2);
+const EMPTY_WITHIN: Duration = timeouts::LOG_PIPE_EMPTY;
 
 /// Of pwritev2(2): write at the file's own position, as write(2) does.
 const AT_ITS_POSITION: u64 = u64::MAX;
@@ -222,7 +223,7 @@ impl Batch {
 }
 
 /// After so long without a byte taken, a reader counts as stopped: it is no longer waited for.
-const STOPPED_AFTER: Duration = Duration::from_secs(5);
+const STOPPED_AFTER: Duration = timeouts::LOG_READER_STOPPED;
 
 /// Tells a reader that has stopped from one that is slow.
 #[derive(Debug, Default)]

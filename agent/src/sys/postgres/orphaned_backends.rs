@@ -8,6 +8,7 @@
 use super::pidfile;
 use super::pidfile::{Occupant, is_backend};
 use crate::sys::process::{Process, process};
+use gp_agent_core::process::timeouts;
 use rustix::process::Signal;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,10 +16,10 @@ use tokio::time::timeout;
 
 /// So long those of a coordinator are looked for when its postmaster has ended; on a volume that hangs, what comes next hangs
 /// too.
-const FOUND_WITHIN: Duration = Duration::from_secs(10);
+const FOUND_WITHIN: Duration = timeouts::BACKENDS_FOUND;
 
 /// A killed process may wait for its disk.
-const KILLED_WITHIN: Duration = Duration::from_secs(5);
+const KILLED_WITHIN: Duration = timeouts::BACKENDS_KILLED;
 
 /// How long such processes are waited for.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +33,8 @@ pub(crate) struct Patience {
 impl Default for Patience {
     fn default() -> Self {
         Patience {
-            by_themselves: Duration::from_millis(500),
-            after_quit: Duration::from_secs(5),
+            by_themselves: timeouts::BACKENDS_END,
+            after_quit: timeouts::BACKENDS_QUIT,
         }
     }
 }

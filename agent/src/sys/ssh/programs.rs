@@ -2,6 +2,7 @@
 //!
 //! What they say is what counts: a key is one that ssh-keygen reads, a configuration is right when `sshd -t` says so.
 
+use gp_agent_core::process::timeouts;
 use gp_agent_core::ssh::known_hosts::parse_scan;
 use gp_agent_core::ssh::ports::{Bind, Binds};
 use gp_agent_core::ssh::public_key::{NotAPublicKey, PublicKey};
@@ -16,10 +17,10 @@ use std::time::Duration;
 use tokio::process::Command;
 
 /// Longer than any of the programs needs when it works on local files alone.
-const LOCAL: Duration = Duration::from_secs(20);
+const LOCAL: Duration = timeouts::SSH_PROGRAM_ENDS;
 
-/// Seconds that ssh-keyscan waits for one host.
-const SCAN_SECONDS: u64 = 5;
+/// That ssh-keyscan waits for one host.
+const SCAN: Duration = timeouts::SSH_HOST_SCANNED;
 
 /// Why a program could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -198,10 +199,10 @@ pub(crate) async fn generate(run_dir: &Path) -> Result<Vec<u8>, ToolError> {
 /// [`ToolError`] when ssh-keyscan cannot be run or takes far longer than its own time-outs allow.
 pub(crate) async fn scan(addresses: &[IpAddr], port: u16) -> Result<(Vec<(IpAddr, PublicKey)>, String), ToolError> {
     let mut args = vec!["-t".to_string(), "ed25519".into(), "-p".into()];
-    args.extend([port.to_string(), "-T".into(), SCAN_SECONDS.to_string()]);
+    args.extend([port.to_string(), "-T".into(), SCAN.as_secs().to_string()]);
     args.extend(addresses.iter().map(IpAddr::to_string));
     let args: Vec<_> = args.iter().map(std::ffi::OsStr::new).collect();
-    let answer = output("ssh-keyscan", &args, LOCAL + Duration::from_secs(SCAN_SECONDS)).await?;
+    let answer = output("ssh-keyscan", &args, LOCAL + SCAN).await?;
     let found = parse_scan(&String::from_utf8_lossy(&answer.stdout));
     Ok((found, words(&answer)))
 }

@@ -1,6 +1,7 @@
 //! One file without a name, and what is tried on it.
 
 use super::error::Failure;
+use gp_agent_core::process::timeouts;
 use gp_agent_core::storage::{DirectIo, Latency};
 use rustix::fs::{Mode, OFlags, fdatasync, open};
 use rustix::io::Errno;
@@ -24,7 +25,7 @@ const PAGE: usize = 8192;
 const SAMPLES: usize = 64;
 
 /// How long they may take together.
-const ENOUGH: Duration = Duration::from_secs(2);
+const ENOUGH: Duration = timeouts::VOLUME_MEASURED;
 
 /// A file on the volume that has no name (any more), so it ends with this process.
 pub(super) struct Probe {

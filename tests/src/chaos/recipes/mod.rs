@@ -105,6 +105,7 @@ pub(super) fn all() -> Vec<Recipe> {
         network::lossy(),
         record::record(),
         record::data(),
+        record::standby(),
         sequences::sequences(),
         sequences::administrators(),
     ]

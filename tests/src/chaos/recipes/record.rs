@@ -62,7 +62,7 @@ pub(super) fn record() -> Vec<Recipe> {
     ]
 }
 
-/// E5.
+/// E5: the coordinator is lost.
 pub(super) fn data() -> Vec<Recipe> {
     let one_after_the_other = [
         now(Standby, F::KillContainer),
@@ -111,6 +111,12 @@ pub(super) fn data() -> Vec<Recipe> {
             FO,
             16,
         ),
+    ]
+}
+
+/// E5: what is in the way of the standby, or of those who write.
+pub(super) fn standby() -> Vec<Recipe> {
+    vec![
         recipe(85, "standby paused", &[during(15_000, Standby, F::Pause)], W, 1),
         recipe(
             86,

@@ -98,3 +98,11 @@ pub enum Event {
     /// The agent's loop turned at that time, in Unix seconds.
     LoopTurned(u64),
 }
+
+impl Event {
+    /// The cluster exists, says somebody who names no coordinator: PostgreSQL has none, and who reads a catalog remembers its
+    /// coordinator by itself.
+    pub const CREATED: Event = Event::ClusterCreated {
+        coordinator_timeline: 0,
+    };
+}

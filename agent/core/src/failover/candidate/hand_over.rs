@@ -7,10 +7,11 @@ use super::{Action, Candidate, DirectoryKind, Ended, Lack, Notice, Server};
 use crate::failover::lsn::Lsn;
 use crate::failover::record::{Mode, Record, ReleaseWhy, Released, Switchover};
 use crate::failover::timing::{PREFERS_HOLDER, TAKE_BACK_AFTER};
+use crate::process::timeouts;
 use std::time::Duration;
 
 /// A hand-over that waits for a moment without a transaction is not waited for longer: whoever asked has long gone.
-const IDLE_WITHIN: Duration = Duration::from_secs(600);
+const IDLE_WITHIN: Duration = timeouts::HAND_OVER_IDLE;
 
 impl Candidate {
     pub(super) fn ask_switchover(&mut self, when_idle: bool, by: String, turn: &mut Turn) {

@@ -2,11 +2,12 @@
 //! coordinator is away, or who gets write-ahead log from an archive is not left behind.
 
 use crate::postgres::wal_name::WalName;
+use crate::process::timeouts;
 use std::time::Duration;
 
 /// So long nothing has to have streamed, while the other server takes writes. A replica that lost its connection is back within
 /// seconds.
-const SILENT_FOR: Duration = Duration::from_secs(30);
+const SILENT_FOR: Duration = timeouts::STREAM_SILENT;
 
 /// What is known once the silence has lasted.
 #[derive(Clone, Copy, Debug)]

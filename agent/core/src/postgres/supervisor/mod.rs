@@ -23,11 +23,11 @@ use std::time::Duration;
 /// Between two looks while somebody else has to act first.
 const WAIT: PollInterval = PollInterval::new(Duration::from_millis(100), Duration::from_secs(1));
 /// Between two looks at something that a person has to mend.
-const REFUSED: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// Between two tries to make a directory: each puts load on another pod, a forced checkpoint at the least.
 const LONGEST_BETWEEN_TRIES: Duration = Duration::from_secs(60);
 /// Between two looks whether a server is back that an administrator stopped or holds.
-const LOOK_FOR_RETURN: Duration = Duration::from_millis(500);
+const LOOK_FOR_RETURN_EVERY: Duration = Duration::from_millis(500);
 
 /// The machine.
 #[derive(Clone, Debug)]
@@ -141,7 +141,7 @@ impl Supervisor {
         let listens = match state {
             State::Waiting => Some(Duration::ZERO),
             // A copy may have failed because its source was away; it costs the source much.
-            State::Refused if self.tries_failed > 0 => Some(REFUSED),
+            State::Refused if self.tries_failed > 0 => Some(LOOK_AGAIN),
             _ => None,
         };
         vec![
@@ -156,12 +156,12 @@ impl Supervisor {
     }
 
     fn refuse(&mut self, what: String) -> Vec<Effect> {
-        self.pause(State::Refused, REFUSED, Phase::Refused, what)
+        self.pause(State::Refused, LOOK_AGAIN, Phase::Refused, what)
     }
 
     fn try_again(&mut self, what: &str) -> Vec<Effect> {
         self.tries_failed = self.tries_failed.saturating_add(1);
-        let time = doubling(REFUSED, self.tries_failed, LONGEST_BETWEEN_TRIES);
+        let time = doubling(LOOK_AGAIN, self.tries_failed, LONGEST_BETWEEN_TRIES);
         let reason = format!("{what}; trying again in {} s", time.as_secs());
         self.pause(State::Refused, time, Phase::Refused, reason)
     }
@@ -178,7 +178,7 @@ impl Supervisor {
     fn stay_held(&mut self, reason: &str) -> Vec<Effect> {
         self.asking_since = None;
         let words = format!("held: {reason}");
-        self.pause(State::Held, LOOK_FOR_RETURN, Phase::Held, words)
+        self.pause(State::Held, LOOK_FOR_RETURN_EVERY, Phase::Held, words)
     }
 
     fn resume(&mut self, ending: bool) -> Vec<Effect> {
@@ -309,7 +309,7 @@ impl Supervisor {
             _ => "",
         };
         let reason = format!("stopped by an administrator{how}; start it with pg_ctl, or call gp-agent resume");
-        self.pause(State::Stopped, LOOK_FOR_RETURN, Phase::Stopped, reason)
+        self.pause(State::Stopped, LOOK_FOR_RETURN_EVERY, Phase::Stopped, reason)
     }
 
     fn crashed(&mut self, words: &str, now: Duration) -> Vec<Effect> {

@@ -5,6 +5,9 @@ use crate::postgres::exit_cause::Ending;
 use crate::postgres::start_decision::{Decision, DirectoryKind};
 use std::time::Duration;
 
+/// FTS waits so long before it tries a lost primary again, and tries `gp_fts_probe_retries` times (ftsprobe.c).
+const JUST_CRASHED: Duration = Duration::from_secs(1);
+
 /// What the supervisor does at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
@@ -89,10 +92,9 @@ impl Inquiry {
     }
 
     /// Whether the server crashed so short a time ago that nobody can have been promoted for it yet, so that what peers
-    /// answered it last still counts: FTS waits a second before it tries a lost primary again, and tries `gp_fts_probe_retries`
-    /// times (ftsprobe.c).
+    /// answered it last still counts.
     pub fn has_just_crashed(self) -> bool {
-        self.crashed_for.is_some_and(|ago| ago < Duration::from_secs(1))
+        self.crashed_for.is_some_and(|ago| ago < JUST_CRASHED)
     }
 }
 

@@ -23,12 +23,12 @@ use tokio::time::timeout;
 /// Between two looks.
 const EVERY: Duration = Duration::from_millis(200);
 /// For one question to the server; one that hangs is asked again.
-const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+const ANSWER_WITHIN: Duration = timeouts::FAILOVER_SQL_ANSWERS;
 /// Without an answer of the volume nobody can say that a server is down.
-const VOLUME_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+const VOLUME_ANSWERS_WITHIN: Duration = timeouts::VOLUME_LOOKED_AT;
 
 /// For pg_control of a server that has ended: a slow disk is waited for, since much depends on the answer.
-const CONTROL_WITHIN: Duration = Duration::from_secs(10);
+const CONTROL_WITHIN: Duration = timeouts::CONTROL_FILE_READ;
 
 /// By which a directory is that of a standby; the second before PostgreSQL 12.
 const STANDBY_FILES: [&str; 2] = ["standby.signal", "recovery.conf"];

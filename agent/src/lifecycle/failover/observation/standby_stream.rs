@@ -7,12 +7,13 @@ use crate::sys::postgres::partner_session::PartnerSession;
 use crate::sys::process::{Process, clock};
 use gp_agent_core::failover::candidate::Receiver;
 use gp_agent_core::failover::lsn::Lsn;
+use gp_agent_core::process::timeouts;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
 /// For a question to the coordinator, and for a connection.
-const ANSWER_WITHIN: Duration = Duration::from_millis(800);
+const ANSWER_WITHIN: Duration = timeouts::STANDBY_STREAM_ANSWERS;
 /// Between two connections that fail.
 const CONNECT_EVERY: Duration = Duration::from_millis(500);
 

@@ -7,11 +7,12 @@ use crate::sys::postgres::session::{Rows, Session};
 use crate::sys::process::clock;
 use gp_agent_core::failover::candidate::{CommitsWait, Stream};
 use gp_agent_core::failover::lsn::Lsn;
+use gp_agent_core::process::timeouts;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// For a checkpoint of a busy server.
-const CHECKPOINT_WITHIN: Duration = Duration::from_secs(120);
+const CHECKPOINT_WITHIN: Duration = timeouts::CHECKPOINT_WHEN_BUSY;
 
 /// Where the standby's word has no time that could be seen, it shows by what it has flushed. So that there is something to be
 /// flushed, log is written when there was no sign of it for so long.

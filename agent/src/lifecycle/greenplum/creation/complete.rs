@@ -19,11 +19,12 @@ use gp_agent_core::greenplum::creation_gaps::CreationGaps;
 use gp_agent_core::greenplum::gpinitsystem::{
     GPADDMIRRORS_FILE, gpaddmirrors_arguments, gpaddmirrors_file, gpinitstandby_arguments,
 };
+use gp_agent_core::process::timeouts;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
-const CATCH_UP_WITHIN: Duration = Duration::from_secs(90);
+const CATCH_UP_WITHIN: Duration = timeouts::MIRRORS_CATCH_UP;
 const LOOK_AGAIN: Duration = Duration::from_millis(300);
 const TRIES: u32 = 2;
 
@@ -75,7 +76,7 @@ pub(super) async fn finished_by_hand(pod: &Pod) {
 async fn lock_password(pod: &Pod) -> Result<()> {
     let role = &pod.account.name;
     let sql = format!("alter role {} password null", quote::sql_identifier(role));
-    let mut session = pod.session(Duration::from_secs(20));
+    let mut session = pod.session(timeouts::CREATION_ANSWERS);
     session
         .ask(&sql)
         .await

@@ -11,6 +11,7 @@ use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::greenplum::creation_state::AttemptLog;
 use gp_agent_core::greenplum::gpinitsystem::Plan;
 use gp_agent_core::greenplum::tool_output::{Line, Progress, Reasons};
+use gp_agent_core::process::timeouts;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::cell::RefCell;
 use std::io;
@@ -20,8 +21,8 @@ use tokio::time::sleep;
 
 /// gpinitsystem speaks at every step; in the longest of them a coordinator gives up after ten minutes on segments that do
 /// not answer.
-const GPINITSYSTEM_SILENT_FOR: Duration = Duration::from_secs(120);
-const LOOK_AT_LOG: Duration = Duration::from_millis(250);
+const GPINITSYSTEM_SILENT_FOR: Duration = timeouts::GPINITSYSTEM_SPEAKS;
+const LOOK_AT_LOG_EVERY: Duration = Duration::from_millis(250);
 
 /// How gpinitsystem ended: its exit status, or why it was ended, and the reasons that it gave.
 #[derive(Debug)]
@@ -63,7 +64,7 @@ pub(super) async fn run(pod: &Pod, greenplum: &Greenplum, plan: &Plan, folder: &
     let watch = async {
         loop {
             look(&mut tail);
-            sleep(LOOK_AT_LOG).await;
+            sleep(LOOK_AT_LOG_EVERY).await;
         }
     };
     let end = tokio::select! {

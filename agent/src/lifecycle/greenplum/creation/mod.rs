@@ -22,10 +22,12 @@ use crate::lifecycle::pod::Pod;
 use anyhow::{Context, Result, bail};
 use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::cluster::report::PodReport;
+use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::status::DirectoryWord;
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::greenplum::creation_state::{CreationEvent, CreationState, TakeUp};
+use gp_agent_core::process::timeouts;
 use progress::{show_others, tell};
 use record::Record;
 use request::{logs, plan, request_folder};
@@ -35,7 +37,7 @@ use tokio::time::sleep;
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 const FINISH_AGAIN: Duration = Duration::from_secs(10);
 /// A cluster that was whole when its creation was broken off answers soon.
-const BROKEN_OFF_ANSWERS_WITHIN: Duration = Duration::from_secs(8);
+const BROKEN_OFF_ANSWERS_WITHIN: Duration = timeouts::BROKEN_OFF_ANSWERS;
 
 /// Whether this pod's coordinator is half created: then nothing is adopted or started, but the creation taken up again.
 pub(crate) fn is_unfinished(pod: &Pod) -> bool {
@@ -94,7 +96,7 @@ pub(crate) async fn create(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
     catalog::first(pod).await?;
     tracing::info!("the cluster is created");
     pod.board.findings(FindingSource::Preflight, Vec::new());
-    pod.board.on(catalog::CREATED);
+    pod.board.on(Event::CREATED);
     Ok(())
 }
 
@@ -183,7 +185,7 @@ async fn own_keys(pod: &Pod) {
 fn refuse_over_data(entries: &[PodReport]) -> Result<()> {
     let holds = |entry: &PodReport| {
         let status = &entry.status.as_ref()?.status;
-        let seen = status.seen_coordinator > 0 || status.directory.remains.is_some();
+        let seen = !status.heard_of().is_empty() || status.directory.remains.is_some();
         (status.directory.kind() != Some(DirectoryKind::Absent) || seen).then(|| entry.pod.clone())
     };
     let holders: Vec<String> = entries.iter().filter_map(holds).collect();

@@ -11,6 +11,7 @@ use gp_agent_core::config::quote;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::greenplum::creation_state::{CreationState, TakeUp};
+use gp_agent_core::process::timeouts;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -75,7 +76,7 @@ async fn once(pod: &Pod, greenplum: &Greenplum) -> Result<()> {
 }
 
 async fn make_database(pod: &Pod, name: &str) -> Result<()> {
-    let mut session = pod.session(Duration::from_secs(60));
+    let mut session = pod.session(timeouts::DATABASE_MADE);
     let exists = format!("select 1 from pg_database where datname = {}", quote::sql_literal(name));
     if session.ask(&exists).await?.is_empty() {
         let made = session

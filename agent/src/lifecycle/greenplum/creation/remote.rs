@@ -18,12 +18,13 @@ use gp_agent_core::finding::FindingSource;
 use gp_agent_core::greenplum::preflight::{
     Answer, HostQuestion, Judgement, LookError, Rules, arguments, judge, read_answer,
 };
+use gp_agent_core::process::timeouts;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::sleep;
 
 const AT_ONCE: usize = 32;
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+const ANSWER_WITHIN: Duration = timeouts::REMOTE_COMMAND_ENDS;
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 
 /// What ssh is told of the peers; there once the keys are installed.
@@ -65,10 +66,7 @@ pub(super) async fn clear<'a>(pod: &Pod, members: impl Iterator<Item = &'a Membe
     let mut failed = Vec::new();
     if members.clone().any(|m| m.pod == pod.me.pod) {
         let cleared = match coordinator_timeline::read(&pod.state_dir()) {
-            Ok(seen) => {
-                let newest = seen.newest();
-                set_aside::clear(pod.dir(), &pod.state_dir(), pod.me.port, newest, Whole::Kept).await
-            }
+            Ok(heard_of) => set_aside::clear(pod.dir(), &pod.state_dir(), pod.me.port, &heard_of, Whole::Kept).await,
             // What belongs to a created cluster must not be touched, and that is not known here.
             Err(error) => Err(error.into()),
         };

@@ -9,12 +9,14 @@ use crate::sys::postgres::running_tools::at_work;
 use crate::sys::process::Process;
 use crate::sys::storage::fs::set_aside;
 use anyhow::{Context, Result, bail};
+use gp_agent_core::cluster::seen_coordinators::SeenCoordinators;
 use gp_agent_core::postgres::data_directory::missing_parts;
+use gp_agent_core::process::timeouts;
 use rustix::process::Signal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const ENDS_WITHIN: Duration = Duration::from_secs(20);
+const ENDS_WITHIN: Duration = timeouts::SERVER_ENDS;
 
 /// What becomes of a directory that is whole in a cluster that was created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +27,8 @@ pub(crate) enum Whole {
     IfStandby,
 }
 
-/// Clears `dir`, and the socket's lock file of a server on `port` that is gone. Returns where its contents are now; `None` when there was nothing. `seen_coordinator` is what this pod
-/// remembers of created clusters.
+/// Clears `dir`, and the socket's lock file of a server on `port` that is gone. Returns where its contents are now; `None` when there was nothing.
+/// `heard_of` is what this pod remembers of coordinators: of clusters, then, that were created.
 ///
 /// # Errors
 /// The directory belongs to a created cluster, or something that runs on it cannot be stopped.
@@ -34,20 +36,20 @@ pub(crate) async fn clear(
     dir: &Path,
     state_dir: &Path,
     port: u16,
-    seen_coordinator: u32,
+    heard_of: &SeenCoordinators,
     whole: Whole,
 ) -> Result<Option<PathBuf>> {
     pidfile::remove_stale_socket_lock(Path::new("/tmp"), port)?;
     let exists = dir.try_exists()?;
     // What is no whole directory was never started: a copy that was broken off.
     let gives_way = whole == Whole::IfStandby && is_standby(dir);
-    if exists && seen_coordinator > 0 && is_whole(dir) && !gives_way {
+    if exists && !heard_of.is_empty() && is_whole(dir) && !gives_way {
         bail!(
             "{} belongs to a cluster that was created; it is left as it is",
             dir.display()
         );
     }
-    if seen_coordinator == 0 {
+    if heard_of.is_empty() {
         database_record::forget(&Keepers {
             state_dir: state_dir.to_path_buf(),
             wal: None,

@@ -11,17 +11,18 @@ use crate::sys::postgres::session::NoAnswer;
 use crate::sys::process::Process;
 use anyhow::{Context, Result, bail};
 use gp_agent_core::greenplum::creation_state::MADE_BY_SOMEBODY;
+use gp_agent_core::process::timeouts;
 use rustix::process::Signal;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+const ANSWER_WITHIN: Duration = timeouts::USE_TOLD;
 const ASK_AGAIN: Duration = Duration::from_millis(300);
 /// A server that was killed recovers first.
-const COMES_UP_WITHIN: Duration = Duration::from_secs(60);
-const ENDS_WITHIN: Duration = Duration::from_secs(20);
+const COMES_UP_WITHIN: Duration = timeouts::CRASHED_COMES_UP;
+const ENDS_WITHIN: Duration = timeouts::SERVER_ENDS;
 
 /// What the coordinator says.
 enum Said {

@@ -8,12 +8,13 @@ use anyhow::{Context, Result, bail};
 use gp_agent_core::cluster::catalog;
 use gp_agent_core::cluster::catalog::{Catalog, CatalogRole};
 use gp_agent_core::greenplum::creation_gaps::CreationGaps;
+use gp_agent_core::process::timeouts;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 /// A coordinator that has just been restarted recovers distributed transactions before it answers.
-pub(super) const SERVERS_ANSWER_WITHIN: Duration = Duration::from_secs(30);
-const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+pub(super) const SERVERS_ANSWER_WITHIN: Duration = timeouts::SEGMENTS_ANSWER;
+const ANSWER_WITHIN: Duration = timeouts::CREATION_ANSWERS;
 const ASK_AGAIN: Duration = Duration::from_millis(300);
 
 const ROLE: &str = "select current_setting('gp_role')";

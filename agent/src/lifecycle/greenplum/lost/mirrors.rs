@@ -12,12 +12,13 @@ use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::config::quote;
 use gp_agent_core::greenplum::hurry::ON_A_MIRROR;
 use gp_agent_core::greenplum::lost_pods::{LostPods, Silence};
+use gp_agent_core::process::timeouts;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 const EVERY: Duration = Duration::from_millis(500);
-const AGENT_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
-const SERVER_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+const AGENT_ANSWERS_WITHIN: Duration = timeouts::PEER_LOOKED_AT;
+const SERVER_ANSWERS_WITHIN: Duration = timeouts::SENDER_ENDS;
 
 /// Runs as long as the pod.
 pub(crate) async fn keep(pod: &Pod) {

@@ -6,12 +6,13 @@ use crate::lifecycle::pod::Pod;
 use gp_agent_core::cluster::catalog::CatalogAnswer;
 use gp_agent_core::config::quote;
 use gp_agent_core::failover::timing::Timing;
+use gp_agent_core::process::timeouts;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(1);
-const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+const ANSWER_WITHIN: Duration = timeouts::SQL_ANSWERS;
 
 /// Watches for a newer coordinator; runs as long as the pod.
 pub(crate) async fn keep(pod: &Pod) {

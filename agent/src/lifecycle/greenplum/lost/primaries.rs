@@ -11,6 +11,7 @@ use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::greenplum::hurry::ON_A_PRIMARY;
 use gp_agent_core::greenplum::lost_pods::{LostPods, Silence};
 use gp_agent_core::greenplum::lost_primaries::{Suspect, suspects};
+use gp_agent_core::process::timeouts;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -20,17 +21,16 @@ const EVERY: Duration = Duration::from_millis(500);
 /// Segments that are asked in one second.
 const PER_SECOND: u32 = 200;
 const PACE: FanOutLimits = FanOutLimits {
-    peer: Duration::from_secs(1),
-    all: Duration::from_secs(5),
+    peer: timeouts::ONE_OF_MANY_ANSWERS,
+    all: timeouts::MANY_ANSWER,
     in_flight: 128,
 };
 /// For the other observer, who looks for a second.
-const OBSERVER_ANSWERS_WITHIN: Duration = Duration::from_millis(1_500);
+const OBSERVER_ANSWERS_WITHIN: Duration = timeouts::OTHER_OBSERVER_LOOKS;
 /// For a standby's coordinator.
-const COORDINATOR_ANSWERS_WITHIN: Duration = Duration::from_millis(500);
-/// Two looks, of a second and a half each, and between them what a pod has to be silent for. A coordinator that takes its usual
-/// time-outs is later by far.
-const KNOWN_WITHIN: Duration = Duration::from_secs(7);
+const COORDINATOR_ANSWERS_WITHIN: Duration = timeouts::COORDINATOR_LOOKED_AT;
+/// For a verdict on each silent one, before this pod's server is promoted.
+const KNOWN_WITHIN: Duration = timeouts::PRIMARIES_KNOWN;
 /// Suspects that are looked at at once.
 const AT_ONCE: usize = 64;
 

@@ -2,6 +2,7 @@
 
 use crate::sys::postgres::running_tools::at_work;
 use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind};
+use gp_agent_core::process::timeouts;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use tokio::time::Instant;
 
 /// gprecoverseg and gpinitstandby start the server they have just made, some steps later; pg_ctl fails when somebody else
 /// was quicker, and the tool with it.
-const MAKER_STARTS_WITHIN: Duration = Duration::from_secs(30);
+const MAKER_STARTS_WITHIN: Duration = timeouts::REPLICA_MAKER_STARTS;
 
 /// What is remembered of a directory that is not the agent's own to make.
 #[derive(Debug, Default)]

@@ -18,8 +18,8 @@ use tokio::time::sleep;
 const PRIMARIES_START_WITHIN: Duration = timeouts::PRIMARIES_START;
 const LOOK_AGAIN: PollInterval = PollInterval::new(Duration::from_millis(50), Duration::from_secs(1));
 const PACE: FanOutLimits = FanOutLimits {
-    peer: Duration::from_millis(500),
-    all: Duration::from_secs(1),
+    peer: timeouts::STARTING_PEER_ANSWERS,
+    all: timeouts::STARTING_PEERS_ANSWER,
     in_flight: 256,
 };
 

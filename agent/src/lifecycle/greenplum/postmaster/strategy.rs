@@ -6,7 +6,7 @@ use super::rejoin::Rejoin;
 use super::running_tools::ToolWatch;
 use super::{questions, rejoin_files, shutdown_order, startup_order};
 use crate::engine::Greenplum;
-use crate::lifecycle::greenplum::{catalog, creation};
+use crate::lifecycle::greenplum::creation;
 use crate::lifecycle::peers::client::PeerClient;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::postmaster::left_behind;
@@ -14,6 +14,7 @@ use crate::lifecycle::postmaster::strategy::EngineStrategy;
 use crate::sys::postgres::running_tools::at_work;
 use anyhow::{Result, bail};
 use gp_agent_core::cluster::peer_error::PeerError;
+use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::config::Recover;
 use gp_agent_core::greenplum::start_decision as rules;
@@ -165,7 +166,7 @@ impl EngineStrategy for Strategy<'_> {
         self.tools().running();
         // A whole coordinator's directory that no creation is at work on.
         if self.pod.me.role == Role::Coordinator {
-            self.pod.board.on(catalog::CREATED);
+            self.pod.board.on(Event::CREATED);
         }
     }
 

@@ -8,13 +8,14 @@ use crate::sys::greenplum::tool_lock;
 use anyhow::Result;
 use gp_agent_core::greenplum::gpinitsystem::must_not_inherit;
 use gp_agent_core::greenplum::tool_output::{Level, Line, Reasons, ToolFailure, Verdict};
+use gp_agent_core::process::timeouts;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 use tokio::process::Command;
 
 /// They wait in silence for pg_basebackup, which takes as long as there are data.
-const SILENT_FOR: Duration = Duration::from_secs(3600);
+const SILENT_FOR: Duration = timeouts::COPY_SPEAKS;
 
 /// A file that is nowhere.
 const NO_PASSWORD_FILE: &str = "/nonexistent/pgpass";

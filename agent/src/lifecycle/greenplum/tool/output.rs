@@ -3,6 +3,7 @@
 use crate::sys::text::next_line;
 use anyhow::{Context, Result, bail};
 use gp_agent_core::greenplum::tool_output::Line;
+use gp_agent_core::process::timeouts;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::HashMap;
 use std::process::{ExitStatus, Stdio};
@@ -13,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// What was written last may still be on its way when the tool has ended; a server that it started keeps the pipe open.
-const LAST_WORDS: Duration = Duration::from_millis(200);
+const LAST_WORDS: Duration = timeouts::LAST_WORDS;
 
 /// Runs it in a process group of its own, which is killed when the wait is given up, and shows what it says to `see`.
 ///

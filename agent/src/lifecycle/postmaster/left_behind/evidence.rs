@@ -10,13 +10,14 @@ use gp_agent_core::config::Recover;
 use gp_agent_core::postgres::left_behind::{Evidence, Ground};
 use gp_agent_core::postgres::start_decision::Partner;
 use gp_agent_core::postgres::wal_name::WalName;
+use gp_agent_core::process::timeouts;
 use gp_agent_core::storage::leftovers::Leftover;
 use std::time::Duration;
 
 /// For a connection or a small question.
-const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+const ANSWER_WITHIN: Duration = timeouts::SQL_ANSWERS;
 /// For the sizes of all databases, whose files are looked at one by one.
-const SIZES_WITHIN: Duration = Duration::from_secs(60);
+const SIZES_WITHIN: Duration = timeouts::SIZES_MEASURED;
 
 /// Whether the other server takes writes of the database that this replica has.
 pub(super) async fn other_writes(pod: &Pod) -> bool {

@@ -15,14 +15,9 @@ use gp_agent_core::cluster::state::Event;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// No coordinator is heard of.
-const CREATED: Event = Event::ClusterCreated {
-    coordinator_timeline: 0,
-};
-
 /// Keeps this pod, until it has to end and its postmaster is gone.
 pub(crate) async fn run(pod: &Arc<Pod>, postgres: &Postgres, commands: mpsc::Receiver<Command>) {
     // No tool creates the cluster; the files are the agent's from the beginning.
-    pod.board.on(CREATED);
+    pod.board.on(Event::CREATED);
     supervise(pod, strategy::Strategy::new(pod, postgres), commands).await;
 }

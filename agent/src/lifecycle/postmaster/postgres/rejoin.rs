@@ -14,6 +14,7 @@ use gp_agent_core::cluster::failover_status::RejoinTrouble;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::postgres::rejoin::{Ground, Way, way};
 use gp_agent_core::postgres::timeline_history::left_at;
+use gp_agent_core::process::timeouts;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,9 +22,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// For a connection or a small question.
-const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+const ANSWER_WITHIN: Duration = timeouts::SQL_ANSWERS;
 /// For a checkpoint, without which pg_rewind would compare with the old timeline.
-const CHECKPOINT_WITHIN: Duration = Duration::from_secs(60);
+const CHECKPOINT_WITHIN: Duration = timeouts::CHECKPOINT_FOR_REWIND;
 /// After so many tries in a row that failed the directory is copied anew.
 const TRIES: u32 = 3;
 

@@ -2,13 +2,14 @@
 
 use super::unseen::Unseen;
 use gp_agent_core::greenplum::preflight::ParentDirectory;
+use gp_agent_core::process::timeouts;
 use rustix::fs::statvfs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A disk that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(15);
+const LIMIT: Duration = timeouts::PREFLIGHT_LOOKS;
 
 /// Names that are told; more would tell nothing new.
 const NAMES: usize = 40;

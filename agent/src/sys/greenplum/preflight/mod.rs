@@ -8,7 +8,7 @@ mod unseen;
 
 use crate::sys::postgres::port_check;
 use crate::sys::process::clock;
-use crate::sys::process::passwd::{Account, describe_uid};
+use crate::sys::process::passwd::{self, describe_uid};
 use futures_util::{StreamExt, stream};
 use gp_agent_core::greenplum::preflight::{COMMANDS, HostFacts, HostQuestion, python_of, same_locale};
 use programs::Programs;
@@ -42,7 +42,7 @@ impl Surroundings {
     pub(crate) fn current() -> Surroundings {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let usual = ["/usr/local/bin", "/bin", "/usr/bin", "/sbin", "/usr/sbin"];
-        let home = Account::current().map(|account| account.home).ok();
+        let home = passwd::current().map(|account| account.home).ok();
         Surroundings {
             path: usual
                 .map(PathBuf::from)
@@ -70,7 +70,7 @@ pub(crate) async fn look(wanted: &HostQuestion, around: &Surroundings) -> HostFa
     let lock = around.tmp.join(format!(".s.PGSQL.{}.lock", wanted.port));
     HostFacts {
         host_name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        user: Account::current().map_or_else(|_| describe_uid(uid), |account| account.name),
+        user: passwd::current().map_or_else(|_| describe_uid(uid), |account| account.name),
         uid,
         not_writable,
         version: version.map_err(Unseen::into),

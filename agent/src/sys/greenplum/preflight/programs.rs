@@ -2,6 +2,7 @@
 
 use super::unseen::Unseen;
 use gp_agent_core::greenplum::gpinitsystem::must_not_inherit;
+use gp_agent_core::process::timeouts;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::time::Duration;
 use tokio::process::Command;
 
 /// Longer than any of these programs takes on a host that works.
-const LIMIT: Duration = Duration::from_secs(15);
+const LIMIT: Duration = timeouts::PREFLIGHT_LOOKS;
 
 /// The length of a program's last words, in characters.
 const WORDS: usize = 300;

@@ -6,6 +6,7 @@ use crate::sys::kubernetes::{Kubernetes, trouble};
 use futures_util::TryStreamExt;
 use gp_agent_core::failover::record::Holder;
 use gp_agent_core::kubernetes::api_error::ApiError;
+use gp_agent_core::process::timeouts;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::{Api, WatchEvent, WatchParams};
 use std::pin::pin;
@@ -19,13 +20,13 @@ use tokio::time::{sleep, timeout};
 const SERVER_ENDS: u32 = 280;
 
 /// A watch that the server should have ended is stuck.
-const STUCK_AFTER: Duration = Duration::from_secs(300);
+const STUCK_AFTER: Duration = timeouts::WATCH_ENDS;
 
 /// Between two watches.
-const AGAIN_AFTER: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// The same after a refusal, which a person has to mend.
-const REFUSED_AGAIN_AFTER: Duration = Duration::from_secs(60);
+const REFUSED_PAUSE: Duration = Duration::from_secs(60);
 
 /// Watches as long as it lives.
 pub(super) struct Watcher {
@@ -62,8 +63,8 @@ impl Watcher {
         let task = tokio::spawn(async move {
             loop {
                 let pause = match timeout(STUCK_AFTER, subject.watch()).await {
-                    Ok(Err(error)) if error.lasts() => REFUSED_AGAIN_AFTER,
-                    _ => AGAIN_AFTER,
+                    Ok(Err(error)) if error.lasts() => REFUSED_PAUSE,
+                    _ => PAUSE,
                 };
                 sleep(pause).await;
             }
