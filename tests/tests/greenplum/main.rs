@@ -157,9 +157,7 @@ const STAND_IN_ALONE: &[(&str, Test)] = &[
 
 fn settings() -> Settings {
     let mut settings = Settings::greenplum();
-    if greenplum::kind() == Kind::Real {
-        support::probe_seldom(&mut settings);
-    }
+    support::probe_seldom(&mut settings);
     settings
 }
 

@@ -11,8 +11,12 @@ pub(crate) fn coordinator(cluster: &Cluster) -> &str {
     cluster.pod("coordinator-0")
 }
 
-/// FTS of a real engine probes when it is asked, so that what happens soon is the agent's doing.
+/// FTS of a real engine probes when it is asked, so that what happens soon is the agent's doing. The stand-in does not know the
+/// parameter, and has a switch.
 pub(crate) fn probe_seldom(settings: &mut Settings) {
+    if greenplum::kind() == Kind::StandIn {
+        return;
+    }
     let parameter = ("gp_fts_probe_interval".into(), "3600".into());
     settings.parameters.push(parameter);
 }

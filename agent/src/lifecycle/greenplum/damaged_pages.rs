@@ -43,6 +43,8 @@ pub(super) async fn keep(pod: &Pod) {
             Err(NoAnswer::Refused(words)) if damage::is_not_counted(&words) => return std::future::pending().await,
             Err(error) => tracing::debug!("damaged pages are not counted now: {error}"),
         }
+        // A smart shutdown, which is gpstop's, waits for every session.
+        session.close();
         sleep(EVERY).await;
     }
 }
