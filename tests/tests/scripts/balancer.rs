@@ -11,11 +11,7 @@ use std::process::Command;
 /// Clients notice nothing of who is the coordinator but broken connections: through `docker kill`, the lost one's return as
 /// the standby, and a switchover back. `said` is what `image/up` said; `both` whether it prints a string of both hosts too.
 pub(crate) fn follows_the_coordinator(said: &str, both: bool) -> Result<()> {
-    let printed = Printed::find(said, "psql on this machine:")?;
-    let mut strings = vec![printed.clone()];
-    if both {
-        strings.push(Printed::find(said, "without the balancer:")?);
-    }
+    let (printed, strings) = printed(said, both)?;
     has_no_address_of_a_pod()?;
     let client = Client::start(&printed)?;
     serves(&client, &strings, "at first")?;
@@ -30,6 +26,25 @@ pub(crate) fn follows_the_coordinator(said: &str, both: bool) -> Result<()> {
     ready("coordinator-1")?;
     serves(&client, &strings, "after the switchover back")?;
     client.end(&printed)
+}
+
+/// A client writes through what `image/up` printed, new ones are let in, and nobody without the password.
+pub(crate) fn leads_to_the_coordinator(said: &str, both: bool) -> Result<()> {
+    let (printed, strings) = printed(said, both)?;
+    has_no_address_of_a_pod()?;
+    let client = Client::start(&printed)?;
+    serves(&client, &strings, "at first")?;
+    client.end(&printed)
+}
+
+/// The string of the balancer, and all of them.
+fn printed(said: &str, both: bool) -> Result<(Printed, Vec<Printed>)> {
+    let printed = Printed::find(said, "psql on this machine:")?;
+    let mut strings = vec![printed.clone()];
+    if both {
+        strings.push(Printed::find(said, "without the balancer:")?);
+    }
+    Ok((printed, strings))
 }
 
 fn ready(pod: &str) -> Result<()> {

@@ -270,7 +270,12 @@ fn brings_a_cluster_up(image: &str, words: &[&str], packages: Option<&str>) {
     ] {
         docker::docker(&[&["exec", "coordinator-0"], command].concat()).unwrap();
     }
-    balancer::follows_the_coordinator(&said, is_postgres).unwrap();
+    // The stand-in's coordinator cannot take its lost one for a standby again.
+    if is_postgres || greenplum::kind() == greenplum::Kind::Real {
+        balancer::follows_the_coordinator(&said, is_postgres).unwrap();
+    } else {
+        balancer::leads_to_the_coordinator(&said, is_postgres).unwrap();
+    }
     // Later calls need no option.
     let (well, said) = call("image/up", &[], &environment[..1]);
     assert!(well && said.contains("6 of 6 pods ready"), "{said}");
