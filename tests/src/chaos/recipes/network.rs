@@ -1,6 +1,6 @@
 //! E3: network.
 
-use super::{ANY, Both, F, FO, Holder, Standby, W, W_F, X, after, during, ms, now, recipe, step};
+use super::{ANY, Both, F, FO, Holder, I, Standby, W, W_F, after, during, ms, now, recipe, slow, step};
 use crate::chaos::fault::When;
 use crate::chaos::recipe::Recipe;
 
@@ -81,12 +81,16 @@ pub(super) fn network() -> Vec<Recipe> {
 /// E3: some connections alone.
 pub(super) fn connections() -> Vec<Recipe> {
     vec![
-        recipe(
-            47,
-            "coordinator cut from clients alone, for 20 s",
-            &[during(20_000, Holder, F::CutFromClients)],
-            X,
-            1,
+        // Nobody takes over for it: the one that they do not reach goes on.
+        slow(
+            25,
+            recipe(
+                47,
+                "coordinator cut from clients alone, for 20 s",
+                &[during(20_000, Holder, F::CutFromClients)],
+                I,
+                1,
+            ),
         ),
         recipe(
             52,

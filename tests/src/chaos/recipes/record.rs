@@ -50,7 +50,8 @@ pub(super) fn record() -> Vec<Recipe> {
             "directory of the record read-only for 12 s",
             &[during(12_000, Both, F::ReadOnlyRecord)],
             W,
-            1,
+            // Until the standby's promise is over, it takes over from nobody: that is the next scenario's.
+            12,
         ),
         recipe(
             76,
