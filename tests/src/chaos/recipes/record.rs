@@ -133,12 +133,16 @@ pub(super) fn standby() -> Vec<Recipe> {
             W,
             1,
         ),
-        quick(
-            91,
-            "statements cancelled while they wait for the standby",
-            &[during(3000, Standby, F::Pause), after(1500, Holder, F::CancelAll)],
-            W,
-            4,
+        // All but those that were cancelled wait for as long as the standby stands.
+        slow(
+            8,
+            quick(
+                91,
+                "statements cancelled while they wait for the standby",
+                &[during(3000, Standby, F::Pause), after(1500, Holder, F::CancelAll)],
+                W,
+                4,
+            ),
         ),
         recipe(
             92,
