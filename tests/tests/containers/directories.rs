@@ -23,14 +23,19 @@ fn set_aside(cluster: &Cluster, pod: &str) -> Result<()> {
     cluster.exec(pod, &["gp-agent", "resume"]).map(drop)
 }
 
+/// Writes it, and waits until the mirror has it.
+fn keep_a_row(cluster: &Cluster, primary: &str, mirror: &str) -> Result<()> {
+    cluster.sql(primary, "create table kept as select 7 as n")?;
+    wait::until("the mirror has it", || {
+        ensure!(cluster.sql(mirror, "select n from kept")? == "7");
+        Ok(())
+    })
+}
+
 pub(crate) fn promotion(_: &Shared) -> Result<()> {
     let cluster = Cluster::up(one_pair())?;
     let (old, new) = (cluster.pod("segment-a-0"), cluster.pod("segment-b-0"));
-    cluster.sql(old, "create table kept as select 7 as n")?;
-    wait::until("the mirror has it", || {
-        ensure!(cluster.sql(new, "select n from kept")? == "7");
-        Ok(())
-    })?;
+    keep_a_row(&cluster, old, new)?;
     cluster.sql(new, "select pg_promote()")?;
     cluster.wait_status(new, "active as primary", |s| s["activeRole"] == "primary")?;
     // Two writable copies for a moment; the older timeline has to give way, and to stay down.
@@ -53,11 +58,7 @@ pub(crate) fn promotion(_: &Shared) -> Result<()> {
 pub(crate) fn damaged_promotion(_: &Shared) -> Result<()> {
     let cluster = Cluster::up(one_pair())?;
     let (old, new) = (cluster.pod("segment-a-0"), cluster.pod("segment-b-0"));
-    cluster.sql(old, "create table kept as select 7 as n")?;
-    wait::until("the mirror has it", || {
-        ensure!(cluster.sql(new, "select n from kept")? == "7");
-        Ok(())
-    })?;
+    keep_a_row(&cluster, old, new)?;
     cluster.container_do(&["stop", "--time", "40"], old)?;
     cluster.sql(new, "select pg_promote()")?;
     cluster.wait_status(new, "active as primary", |s| s["activeRole"] == "primary")?;

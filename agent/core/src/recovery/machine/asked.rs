@@ -82,19 +82,25 @@ impl Recovery {
     /// # Errors
     /// Why it cannot be done now.
     pub fn ask_rebalance(&mut self, policy: Policy, evidence: &Evidence, now: u64) -> Result<String, Refusal> {
-        if self.under_way().is_some() {
-            return Err(Refusal::RunsAlready);
-        }
-        self.policy = policy;
-        self.note(evidence, now);
-        if let Some(obstacle) = self.hindrance_of(evidence, now) {
-            return Err(obstacle.into());
-        }
+        self.may_be_asked(policy, evidence, now)?;
         if let Some(obstacle) = self.expansion.keeps_roles() {
             return Err(obstacle.into());
         }
         let moment = self.moment(now);
         self.roles.ask(evidence, moment)
+    }
+
+    /// Whether nothing is in the way of whatever is asked for, by what is known now.
+    pub(super) fn may_be_asked(&mut self, policy: Policy, evidence: &Evidence, now: u64) -> Result<(), Refusal> {
+        if self.under_way().is_some() {
+            return Err(Refusal::RunsAlready);
+        }
+        self.policy = policy;
+        self.note(evidence, now);
+        match self.hindrance_of(evidence, now) {
+            Some(obstacle) => Err(obstacle.into()),
+            None => Ok(()),
+        }
     }
 }
 

@@ -44,14 +44,7 @@ impl Recovery {
     /// # Errors
     /// Why it cannot be done now.
     pub fn ask_expand(&mut self, policy: Policy, evidence: &Evidence, now: u64) -> Result<String, Refusal> {
-        if self.under_way().is_some() {
-            return Err(Refusal::RunsAlready);
-        }
-        self.policy = policy;
-        self.note(evidence, now);
-        if let Some(obstacle) = self.hindrance_of(evidence, now) {
-            return Err(obstacle.into());
-        }
+        self.may_be_asked(policy, evidence, now)?;
         let moment = self.moment_of_expansion(now);
         self.expansion.ask(evidence, moment)
     }
