@@ -14,7 +14,7 @@ use gp_agent_core::cluster::topology::{Member, Role};
 use gp_agent_core::discovery::peers::{PeerMap, PeerView};
 use gp_agent_core::failover::candidate::Reply as Promised;
 use gp_agent_core::failover::promise::{PromiseQuestion, PromiseReply};
-use gp_agent_core::recovery::machine::steps::Wish;
+use gp_agent_core::recovery::machine::model::Wish;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

@@ -1,10 +1,18 @@
 //! The command line.
 
+mod failover;
+mod recovery;
+
 use crate::init::exit_codes_help;
 use crate::sys::config::config_file::DEFAULT_PATH;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
+
+use failover::{FAILOVER, SWITCHOVER};
+pub(crate) use failover::{FailoverArgs, FailoverVerb};
+pub(crate) use recovery::RecoverArgs;
+use recovery::{EXPAND, REBALANCE, RECOVER};
 
 const ENVIRONMENT: &str = "\
 Environment:
@@ -118,101 +126,6 @@ pub(crate) enum Verb {
         copy: bool,
     },
 }
-
-const SWITCHOVER: &str = "\
-The server is stopped in order, the standby has everything and is promoted; the old coordinator
-becomes the standby. Refused while the standby is not in sync.
-One that waits goes on waiting when this command is broken off; --cancel calls it off.
-
-Exit codes:
-  0  the other pod has the role, and takes writes; with --cancel: it was called off
-  1  it has not; standard error says why
-
-Example:
-  gp-agent switchover --when-idle";
-
-/// Arguments of `failover`.
-#[derive(Clone, Debug, PartialEq, Eq, Args)]
-pub(crate) struct FailoverArgs {
-    /// Promote this pod's server even if commits that were acknowledged are missing here.
-    #[arg(long)]
-    pub accept_data_loss: bool,
-    /// Pause or resume.
-    #[command(subcommand)]
-    pub verb: Option<FailoverVerb>,
-}
-
-/// What to do about failover that happens by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
-pub(crate) enum FailoverVerb {
-    /// No failover happens by itself until it is resumed; it stays so when pods restart.
-    Pause,
-    /// Failover happens by itself again.
-    Resume,
-}
-
-const FAILOVER: &str = "\
-A forced failover waits until the old coordinator has been silent for the whole lease. One that
-is cut off and went on alone may write until it sees the record: what it wrote is set aside when
-it comes back, and is not in the cluster.
-
-Exit codes:
-  0  done
-  1  not done; standard error says why
-
-Examples:
-  gp-agent failover --accept-data-loss   in the standby's pod: the coordinator is lost for good
-  gp-agent failover pause                in the coordinator's pod: before work on network or nodes
-  gp-agent failover resume               there as well";
-
-/// Arguments of `recover`.
-#[derive(Clone, Debug, PartialEq, Eq, Args)]
-pub(crate) struct RecoverArgs {
-    /// Copy the segment anew, over what is on its volume.
-    #[arg(long)]
-    pub full: bool,
-    /// The pod of the segment; all that are down when left out.
-    pub pod: Option<String>,
-}
-
-const RECOVER: &str = "\
-It begins gprecoverseg as the agent does by itself, without waiting for the time of its next
-try, and where recovery.segments is manual. It is still refused while recovery is unsafe.
-
-Exit codes:
-  0  it begins; gp-agent status says how it goes on
-  1  it does not; standard error says why
-
-Examples:
-  gp-agent recover                     all segments that are down
-  gp-agent recover --full segment-b-0  a new copy of one";
-
-const REBALANCE: &str = "\
-Called in the active coordinator's pod. It begins gprecoverseg -r now, without waiting for what
-recovery.roles waits for. Each primary that was made as a mirror is stopped, and the sessions
-that use its content are cancelled. Refused while a segment is down, not in sync or far behind, a
-pod concerned is held or does not answer, a backup or another of Greenplum's tools is at work, or
-failover is paused.
-
-Exit codes:
-  0  it begins; gp-agent status says how it goes on
-  1  it does not; standard error says why
-
-Example:
-  gp-agent rebalance";
-
-const EXPAND: &str = "\
-Called in the active coordinator's pod. The agent adds segments by itself when segments.count is
-raised, and spreads the tables over them where expansion.redistribute is auto. This begins what
-comes next without waiting for the time of its next try, where it has failed too often, and where
-expansion.redistribute is manual. What makes it unsafe refuses it all the same.
-
-Exit codes:
-  0  it begins; gp-agent status says how it goes on
-  1  it does not; standard error says why
-
-Example:
-  gp-agent expand";
 
 const INIT: &str = "\
 Signals: SIGTERM, SIGINT and SIGQUIT end the pod within the grace period; SIGHUP, SIGUSR1 and

@@ -8,7 +8,7 @@ use gp_agent_core::cluster::failover_command::FailoverCommand;
 use gp_agent_core::cluster::partner_look::PartnerLook;
 use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::failover::promise::{PromiseQuestion, PromiseReply};
-use gp_agent_core::recovery::machine::steps::Wish;
+use gp_agent_core::recovery::machine::model::Wish;
 use std::net::IpAddr;
 
 /// What the server asks of the agent.

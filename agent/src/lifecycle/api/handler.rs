@@ -21,7 +21,7 @@ use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::failover::promise::{PromiseQuestion, PromiseReply};
 use gp_agent_core::greenplum::lost_pods::Silence;
 use gp_agent_core::process::timeouts;
-use gp_agent_core::recovery::machine::steps::Wish;
+use gp_agent_core::recovery::machine::model::Wish;
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, oneshot};

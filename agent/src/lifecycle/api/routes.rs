@@ -13,7 +13,7 @@ use gp_agent_core::cluster::probes;
 use gp_agent_core::cluster::probes::Verdict;
 use gp_agent_core::cluster::report::Report;
 use gp_agent_core::cluster::status::PodStatus;
-use gp_agent_core::recovery::machine::steps::Wish;
+use gp_agent_core::recovery::machine::model::Wish;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};

@@ -1,6 +1,6 @@
 //! What an administrator asks of recovery, on its way from the HTTP server to whoever does it.
 
-use gp_agent_core::recovery::machine::steps::Wish;
+use gp_agent_core::recovery::machine::model::Wish;
 use gp_agent_core::recovery::refusal::Refusal;
 use tokio::sync::{mpsc, oneshot};
 

@@ -74,26 +74,31 @@ fn absent(q: &Question<'_>) -> Decision {
             ))
         }
         _ if !q.role.is_writable() => Decision::Wait(format!("waiting for {name} to be up before copying it")),
-        Partner::Silent | Partner::NotUnderstood { .. } => Decision::Wait(match q.remains {
-            Some(remains) => {
-                format!("there is no data directory, and {remains}; waiting for {name} to say what it holds")
-            }
-            None => format!("the volume is empty; waiting for {name} to say that it holds no data either"),
-        }),
+        Partner::Silent | Partner::NotUnderstood { .. } => Decision::Wait(format!(
+            "{}; waiting for {name} to say {}",
+            nothing_here(q),
+            q.remains.map_or("that it holds no data either", |_| "what it holds")
+        )),
         Partner::Answered { directory, .. } => match directory.kind {
             DirectoryKind::Primary => Decision::Wait(format!(
-                "the volume is empty and {name} holds the data; waiting for its server to start"
+                "{}; {name} holds the data; waiting for its server to start",
+                nothing_here(q)
             )),
             DirectoryKind::Standby => refuse(
-                format!("the volume is empty although {name} holds a copy of this database"),
+                format!("{}, although {name} holds a copy of this database", nothing_here(q)),
                 format!(
-                    "bring the lost volume back, or promote the copy (in {name}: pg_ctl promote -D <data directory>); this pod then follows it"
+                    "{}, or promote the copy (in {name}: pg_ctl promote -D <data directory>); this pod then follows it",
+                    bring_back(q)
                 ),
             ),
             DirectoryKind::HalfMade | DirectoryKind::Unreadable => refuse(
-                format!("the volume is empty, and {name} has had this database: what its volume holds is not whole"),
                 format!(
-                    "bring the lost volume back, here or in {name} (gp-agent status there says what is missing); no empty database is made in its place"
+                    "{}; {name} has had this database, and what its volume holds is not whole",
+                    nothing_here(q)
+                ),
+                format!(
+                    "{}, or what {name} lacks (gp-agent status there says what); no empty database is made in its place",
+                    bring_back(q)
                 ),
             ),
             DirectoryKind::Absent => create(q),
@@ -103,15 +108,30 @@ fn absent(q: &Question<'_>) -> Decision {
 }
 
 fn create(q: &Question<'_>) -> Decision {
-    let Some(remains) = q.remains else {
+    if q.remains.is_none() {
         return Decision::Create;
-    };
+    }
     refuse(
-        format!("there is no data directory, and {remains}; no empty database is made in its place"),
-        format!(
-            "bring it back: mount its volume, or gp-agent hold, move it to its name, gp-agent resume; {BEGIN_ANEW}"
-        ),
+        format!("{}; no empty database is made in its place", nothing_here(q)),
+        format!("{}; {BEGIN_ANEW}", bring_back(q)),
     )
+}
+
+fn nothing_here(q: &Question<'_>) -> String {
+    match q.remains {
+        Some(remains) => format!("there is no data directory, and {remains}"),
+        None => "the volume is empty".to_string(),
+    }
+}
+
+/// How the directory gets back to its place.
+fn bring_back(q: &Question<'_>) -> &'static str {
+    match q.remains {
+        Some(_) => {
+            "bring it back: put storage.path back if it was changed, mount its volume, or gp-agent hold, move it to its name, gp-agent resume"
+        }
+        None => "bring the lost volume back",
+    }
 }
 
 /// The one way to an empty database where one has been.

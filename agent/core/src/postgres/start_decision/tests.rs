@@ -158,6 +158,43 @@ fn only_a_newer_timeline_of_the_same_database_stops_a_server() {
     assert!(!must_step_down(&own, &foreign));
 }
 
+/// A folder too many or too few in storage.path: whatever the partner says, the database that lies beside is named.
+#[test]
+fn a_database_that_lies_beside_is_never_called_an_empty_volume() {
+    let own = dir(Absent, 0);
+    let remains = "the volume holds /greenplum/gpseg0";
+    let silent_or_not_read = [
+        Partner::None,
+        Partner::Silent,
+        Partner::NotUnderstood { why: "no".into() },
+    ];
+    let answers = [Absent, HalfMade, Unreadable, Standby, Primary].map(|kind| answered(kind, 1, false));
+    for partner in silent_or_not_read.into_iter().chain(answers) {
+        let decision = super::decide(&Question {
+            role: Role::Primary,
+            own: &own,
+            partner: &partner,
+            partner_name: "m",
+            newest_timeline: 0,
+            remains: Some(remains),
+            asked_for: timeouts::PARTNER_SILENT,
+        });
+        let (what, remedy) = match decision {
+            Decision::Wait(what) => (what, None),
+            Decision::Refuse { what, remedy } => (what, Some(remedy)),
+            other => panic!("{partner:?}: {other:?}"),
+        };
+        assert!(
+            what.contains(remains) && !what.contains("empty although"),
+            "{partner:?}: {what}"
+        );
+        assert!(
+            remedy.is_none_or(|remedy| remedy.contains("put storage.path back")),
+            "{partner:?}"
+        );
+    }
+}
+
 fn kinds() -> impl Strategy<Value = DirectoryKind> {
     prop_oneof![Just(Absent), Just(Primary), Just(Standby), Just(HalfMade)]
 }

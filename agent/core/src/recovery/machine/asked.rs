@@ -1,6 +1,7 @@
 //! What somebody asks for.
 
-use super::steps::{Policy, Recovery, Seen, Wanted, Wish};
+use super::model::{Policy, Seen, Wanted, Wish};
+use super::steps::Recovery;
 use crate::recovery::facts::evidence::{Evidence, Pair};
 use crate::recovery::new_mirrors::together;
 use crate::recovery::obstacle::Obstacle;

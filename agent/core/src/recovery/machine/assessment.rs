@@ -1,6 +1,7 @@
 //! What is made of a look: since when each content is down, what may be done about it, and what stands in the way of all.
 
-use super::steps::{Recovery, Seen};
+use super::model::Seen;
+use super::steps::Recovery;
 use crate::cluster::content::ContentId;
 use crate::cluster::status::Phase;
 use crate::cluster::topology::Role;

@@ -1,7 +1,8 @@
 //! When a tool that runs is ended: nobody else would, and nothing is done beside it.
 
 use super::in_question::InQuestion;
-use super::steps::{Recovery, Work};
+use super::model::Work;
+use super::steps::Recovery;
 use crate::recovery::facts::charge::LostRole;
 use crate::recovery::facts::evidence::{Evidence, Pair};
 

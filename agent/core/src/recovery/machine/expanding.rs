@@ -1,6 +1,7 @@
 //! The expansion beside segments and roles: these go first, and what it copies is remembered as theirs.
 
-use super::steps::{Policy, Recovery, Step};
+use super::model::{Policy, Step};
+use super::steps::Recovery;
 use crate::cluster::content::ContentId;
 use crate::recovery::expansion::machine::{Expansion, Moment};
 use crate::recovery::expansion::memory::ExpansionMemory;

@@ -6,6 +6,7 @@ pub(in crate::recovery) mod coming_back;
 mod ending;
 mod expanding;
 pub(in crate::recovery) mod in_question;
+pub mod model;
 mod probing;
 mod rebalancing;
 mod settle;

@@ -1,6 +1,7 @@
 //! What FTS knows is fresh before a run begins, and after it has ended.
 
-use super::steps::{Recovery, Step};
+use super::model::Step;
+use super::steps::Recovery;
 
 /// What FTS found is so old at most when a run begins. A look that asks many agents takes seconds.
 const PROBE_FRESH_SECONDS: u64 = 60;

@@ -1,6 +1,7 @@
 //! Roles beside segments: who goes first, and what is remembered of both.
 
-use super::steps::{Recovery, Step};
+use super::model::Step;
+use super::steps::Recovery;
 use crate::recovery::facts::evidence::Evidence;
 use crate::recovery::roles::attempts::RebalanceAttempts;
 use crate::recovery::roles::machine::{Moment, Move};

@@ -1,6 +1,7 @@
 //! How runs ended: the catalog says, whatever the tool said.
 
-use super::steps::{Ended, Late, Recovery};
+use super::model::{Ended, Late};
+use super::steps::Recovery;
 use crate::cluster::content::ContentId;
 use crate::recovery::facts::evidence::Evidence;
 use crate::recovery::segments::attempts::Outcome;

@@ -1,6 +1,7 @@
 //! The machine's state as a part of the status.
 
-use super::steps::{Ended, Recovery, Seen, Work};
+use super::model::{Ended, Seen, Work};
+use super::steps::Recovery;
 use crate::cluster::automation::Automation;
 use crate::cluster::recovery_status::{
     DownSegment, LastRecovery, RecoveryActivity, RecoveryCounts, RecoveryStatus, RecoveryWork,

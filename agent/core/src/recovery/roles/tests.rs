@@ -7,7 +7,8 @@ use crate::cluster::content::ContentId;
 use crate::cluster::roles_status::RolesStatus;
 use crate::cluster::topology::Role;
 use crate::config::Schedule;
-use crate::recovery::machine::steps::{Policy, Recovery, Step};
+use crate::recovery::machine::model::{Policy, Step};
+use crate::recovery::machine::steps::Recovery;
 use crate::recovery::segments::attempts::Attempts;
 use crate::recovery::simulation::world::{World, server};
 

@@ -2,7 +2,8 @@
 
 use super::{AUTO, machine, until_run};
 use crate::recovery::facts::charge::LostRole;
-use crate::recovery::machine::steps::{Recovery, Step};
+use crate::recovery::machine::model::Step;
+use crate::recovery::machine::steps::Recovery;
 use crate::recovery::segments::method::Method;
 use crate::recovery::simulation::world::World;
 

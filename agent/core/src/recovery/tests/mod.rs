@@ -5,7 +5,8 @@ mod outcomes;
 mod wishes;
 
 use super::facts::role_changes::Change;
-use super::machine::steps::{Policy, Recovery, Step, Wish};
+use super::machine::model::{Policy, Step, Wish};
+use super::machine::steps::Recovery;
 use super::roles::attempts::RebalanceAttempts;
 use super::roles::when::When;
 use super::segments::attempts::Attempts;

@@ -3,7 +3,8 @@
 use super::{AUTO, machine, until_run};
 use crate::cluster::topology::Role;
 use crate::greenplum::tool_output::ToolFailure;
-use crate::recovery::machine::steps::{Recovery, Step};
+use crate::recovery::machine::model::Step;
+use crate::recovery::machine::steps::Recovery;
 use crate::recovery::roles::attempts::RebalanceAttempts;
 use crate::recovery::segments::attempts::Attempts;
 use crate::recovery::segments::method::Method;

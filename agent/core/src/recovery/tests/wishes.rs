@@ -2,7 +2,8 @@
 
 use super::{AUTO, MANUAL, machine, until_run};
 use crate::cluster::directory::DirectoryKind;
-use crate::recovery::machine::steps::{Recovery, Step, Wish};
+use crate::recovery::machine::model::{Step, Wish};
+use crate::recovery::machine::steps::Recovery;
 use crate::recovery::segments::accepted::Accepted;
 use crate::recovery::segments::method::Method;
 use crate::recovery::simulation::world::{World, half_made};

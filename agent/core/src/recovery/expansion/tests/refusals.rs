@@ -8,7 +8,8 @@ use crate::recovery::expansion::memory::ExpansionMemory;
 use crate::recovery::expansion::task::Task;
 use crate::recovery::facts::evidence::Swap;
 use crate::recovery::facts::server::Place;
-use crate::recovery::machine::steps::{Policy, Recovery, Step};
+use crate::recovery::machine::model::{Policy, Step};
+use crate::recovery::machine::steps::Recovery;
 use crate::recovery::roles::attempts::RebalanceAttempts;
 use crate::recovery::segments::attempts::Attempts;
 

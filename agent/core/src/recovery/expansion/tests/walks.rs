@@ -5,7 +5,8 @@ use super::refusals::{AUTO, machine};
 use super::world::{STEPS, World};
 use crate::recovery::expansion::memory::ExpansionMemory;
 use crate::recovery::expansion::task::{Run, Task};
-use crate::recovery::machine::steps::{Recovery, Step};
+use crate::recovery::machine::model::Step;
+use crate::recovery::machine::steps::Recovery;
 use proptest::prelude::*;
 
 /// What befalls the run that is begun next.
