@@ -16,6 +16,7 @@ pub(crate) fn follows_the_coordinator(said: &str, both: bool) -> Result<()> {
     let client = Client::start(&printed)?;
     serves(&client, &strings, "at first")?;
     docker(&["kill", "coordinator-0"])?;
+    gives_up(&printed, "coordinator-0")?;
     serves(&client, &strings, "after docker kill coordinator-0")?;
     docker(&["start", "coordinator-0"])?;
     ready("coordinator-0")?;
@@ -26,6 +27,23 @@ pub(crate) fn follows_the_coordinator(said: &str, both: bool) -> Result<()> {
     ready("coordinator-1")?;
     serves(&client, &strings, "after the switchover back")?;
     client.end(&printed)
+}
+
+/// Once the other coordinator has the role, no new session is closed, not even when the balancer gives the lost one up, which is
+/// seconds later.
+fn gives_up(printed: &Printed, lost: &str) -> Result<()> {
+    let began = docker(&["exec", "balancer", "date", "+%s"])?;
+    wait::until("a session with the new coordinator", || printed.ask("select 1"))?;
+    let mut closed = Ok(());
+    wait::until("the balancer gives the lost one up", || {
+        let log = docker(&["logs", "--since", began.trim(), "balancer"])?;
+        // Those of the very moment count too.
+        closed = (0..20).try_for_each(|_| printed.ask("select 1").map(drop));
+        let given_up = log.contains(&format!("coordinator/{lost} is DOWN"));
+        ensure!(given_up || closed.is_err(), "it has not:\n{log}");
+        Ok(())
+    })?;
+    closed.with_context(|| format!("{lost} was lost, and the other one had the role"))
 }
 
 /// A client writes through what `image/up` printed, new ones are let in, and nobody without the password.
