@@ -3,6 +3,7 @@
 
 pub mod candidate;
 pub mod lsn;
+pub mod pod_uid;
 pub mod promise;
 pub mod record;
 #[cfg(test)]
