@@ -8,4 +8,5 @@ pub mod promise;
 pub mod record;
 #[cfg(test)]
 mod simulation;
+pub mod stream_rows;
 pub mod timing;
