@@ -64,8 +64,9 @@ pub mod process {
 
 /// What the documents are compared with.
 pub mod reference {
-    use crate::lifecycle::api::metrics::{Format, render};
+    use crate::lifecycle::api::metrics::render;
     use clap::CommandFactory;
+    use gp_agent_core::cluster::exposition::Format;
     use gp_agent_core::cluster::status::PodStatus;
 
     pub use crate::init::exit_code::EXIT_CODES;

@@ -3,6 +3,7 @@
 #![no_main]
 
 use gp_agent_core::config::load;
+use gp_agent_core::log::record::Format;
 use gp_agent_core::process::environment::variables;
 
 const FILE: &str = "cluster: w\nengine: greenplum\nsegments: { count: 2 }\n";
@@ -15,6 +16,13 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         .flat_map(|(name, value)| [name, &b"="[..], value, b"\0"].concat())
         .collect();
     assert_eq!(variables(&written).collect::<Vec<_>>(), found);
+
+    for (_, value) in &found {
+        let word = str::from_utf8(value).ok();
+        let [pod, terminal] = [(true, false), (false, true)].map(|(pod, seen)| Format::choose(word, pod, seen));
+        // Where it runs counts only where nobody has said anything.
+        assert!(pod == terminal || matches!(word, None | Some("" | "auto")));
+    }
 
     let words = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let env: Vec<(String, String)> = found.iter().map(|(name, value)| (words(name), words(value))).collect();

@@ -2,10 +2,17 @@
 
 #![no_main]
 
+use gp_agent_core::cluster::topology::Topology;
+use gp_agent_core::discovery::kept_names::keep_names;
+use gp_agent_core::fixtures::large_topology;
 use gp_agent_core::postgres::hba::{
-    Client, Database, Grammar, Index, Origin, View, admit, load_mark, parse, parse_as, splice, with_load_mark,
+    Client, Database, Grammar, HbaPeer, Index, Origin, PeerAddress, View, admit, load_mark, parse, parse_as, splice,
+    with_load_mark,
 };
 use std::net::IpAddr;
+use std::sync::LazyLock;
+
+static TOPOLOGY: LazyLock<Topology> = LazyLock::new(|| large_topology(2));
 
 const BLOCK: &str = "# BEGIN gp-agent: gp-agent writes the lines from here to END; put your own below\n\
     local all gpadmin peer\n# END gp-agent: everything below is left alone\n";
@@ -35,6 +42,21 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     ] {
         let client = Client::new(origin, database, "gpadmin");
         assert_eq!(index.admit(&client, &view), admit(&file, &client, &view));
+    }
+    // No name is kept but a pod's own, and none of a line that is not the agent's.
+    let unknown = |pod: String| HbaPeer {
+        pod,
+        address: PeerAddress::Unknown,
+    };
+    let mut peers: Vec<HbaPeer> = TOPOLOGY
+        .members
+        .iter()
+        .map(|member| unknown(member.pod.clone()))
+        .collect();
+    keep_names(&text, &TOPOLOGY, "gpadmin", &mut peers);
+    for (peer, member) in peers.iter().zip(&TOPOLOGY.members) {
+        let kept = peer.address == PeerAddress::Name(member.fqdn.clone()) && text.contains("BEGIN gp-agent");
+        assert!(kept || peer.address == PeerAddress::Unknown);
     }
     let once = splice(bytes, BLOCK);
     assert_eq!(splice(&once, BLOCK), once);

@@ -2,11 +2,15 @@
 
 #![no_main]
 
-use gp_agent_core::discovery::hosts_file::full_name;
+use gp_agent_core::discovery::hosts_file::{full_name, names};
 use gp_agent_core::discovery::kept_hosts::{Place, Whereabouts, plan, without_own};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);
+    let blank = |c: char| c.is_whitespace() || c == '#';
+    assert!(names(&text).all(|name| !name.is_empty() && !name.contains(blank)));
+    let more = format!("{text}\n10.0.0.7 added # behind");
+    assert_eq!(names(&more).count(), names(&text).count() + 1);
     if let Some(name) = full_name(&text, "segment-a-0") {
         assert!(name.to_ascii_lowercase().starts_with("segment-a-0."));
     }

@@ -3,6 +3,7 @@
 #![no_main]
 
 use gp_agent_core::greenplum::replica_refusal::replayed;
+use gp_agent_core::postgres::kept_out::KeptOut;
 use gp_agent_core::postgres::settings::{Parameters, blamed, is_about_a_library, is_asked_for, verdict};
 use gp_agent_core::postgres::standby::names_another;
 
@@ -11,6 +12,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     verdict(true, text);
     names_another(text, &["segment-a-0.agent"], 5432);
     is_about_a_library(text);
+    assert!(KeptOut::of(text).is_none() || text.len() == 5, "a SQLSTATE");
     let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
     let parameters = Parameters::from([
         (name.to_string(), rest.to_string()),

@@ -2,6 +2,7 @@
 
 #![no_main]
 
+use gp_agent_core::greenplum::creation_state::AttemptLog;
 use gp_agent_core::greenplum::tool_output::{Line, Progress, Reasons};
 use gp_agent_core::recovery::expansion::facts::SetupFile;
 
@@ -12,6 +13,11 @@ libfuzzer_sys::fuzz_target!(|output: &str| {
         reasons.feed(&line);
     }
     reasons.summary();
+    // That the cluster was started is not taken back by what the log says besides.
+    let started = |text: &str| AttemptLog::of(text) == AttemptLog::Started;
+    let line = "20261201:10:00:00:000007 gpinitsystem:c:gpadmin-[INFO]:-Completed restart of Greenplum instance";
+    assert!(started(&format!("{output}{line}")) && started(&format!("{line}{output}")));
+    assert!(!started(output) || started(&format!("x{output}x")));
     let file = SetupFile::parse(output, "/segments");
     let begun = SetupFile::parse(&format!("EXPANSION_PREPARE_STARTED:/segments\n{output}"), "/segments");
     assert_eq!(begun.input_is_own, Some(true));

@@ -3,12 +3,12 @@
 use super::args::RecoverArgs;
 use super::status::{ask_agent, tell};
 use gp_agent_core::process::timeouts;
+use gp_agent_core::recovery::machine::steps::Wish;
 
 /// Has segments brought back. Exit code 0 when that begins, else 1.
 pub(super) fn recover(wanted: &RecoverArgs) -> u8 {
-    let full = wanted.full.then_some("full");
-    let words: Vec<&str> = full.into_iter().chain(wanted.pod.as_deref()).collect();
-    ask("/recover", &words.join(" "))
+    let RecoverArgs { pod, full, .. } = wanted.clone();
+    ask("/recover", &Wish { pod, full }.to_string())
 }
 
 /// Has roles changed back. Exit code 0 when that begins, else 1.

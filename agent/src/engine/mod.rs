@@ -17,14 +17,14 @@ pub(crate) use postgres::{Clone, Create, Postgres};
 
 use crate::sys::postgres::data_directory;
 use crate::sys::postgres::data_directory::{Examined, Whereabouts, examine};
-use crate::sys::postgres::programs::{ToolError, Tools, major};
+use crate::sys::postgres::programs::{ToolError, Tools};
 use crate::sys::postgres::settings_trial;
 use crate::sys::postgres::settings_trial::Ground;
 use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::config::{Config, EngineKind};
 use gp_agent_core::finding::Finding;
 use gp_agent_core::postgres::conf;
-use gp_agent_core::postgres::major::{Feature, Major};
+use gp_agent_core::postgres::major::{Feature, Major, printed};
 use gp_agent_core::postgres::observation::Receiver;
 use gp_agent_core::postgres::settings::Verdict;
 use gp_agent_core::postgres::standby::{Required, Source, raised};
@@ -108,7 +108,7 @@ async fn postgres(tools: Tools) -> Result<Engine, EngineError> {
         let program = tools.path("postgres").display().to_string();
         return Err(EngineError::IsGreenplum { program, version });
     }
-    let major = major(&version).unwrap_or_default();
+    let major = printed(&version).unwrap_or_default();
     if !Major::of(&major).has(Feature::FlushedLsn) {
         return Err(EngineError::TooOld { version });
     }

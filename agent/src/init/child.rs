@@ -5,9 +5,8 @@ use super::log::warning;
 use super::options::{LONGEST_GRACE, SHORTEST_GRACE};
 use super::server_log::ServerLog;
 use crate::sys::process::fd_passing::receive;
-use crate::sys::process::init_channel::{
-    FD_STORE, FD_VARIABLE, FENCE, FENCE_VARIABLE, GRACE, RESTARTS_VARIABLE, WATCHDOG,
-};
+use crate::sys::process::init_channel::{FD_VARIABLE, FENCE_VARIABLE, RESTARTS_VARIABLE};
+use gp_agent_core::process::init_line::{ROOM, Word};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, Signal, kill_process};
@@ -122,13 +121,13 @@ impl Agent {
         let mut heard = Heard::default();
         for _ in 0..WORDS_PER_TURN {
             let Some(line) = &self.line else { break };
-            let mut buffer = [0; 64];
+            let mut buffer = [0; ROOM];
             match receive(line, &mut buffer) {
                 // An empty packet is the end: the agent closed its side, or is gone.
                 Ok((0, _)) => self.line = None,
                 Ok((n, lock)) => {
-                    let word = buffer.get(..n).unwrap_or(&buffer);
-                    self.hear(word, lock, now, &mut heard);
+                    let said = buffer.get(..n).unwrap_or(&buffer);
+                    self.hear(said, lock, now, &mut heard);
                 }
                 Err(why) if why.kind() == io::ErrorKind::Interrupted => (),
                 Err(why) if why.kind() == io::ErrorKind::WouldBlock => break,
@@ -138,18 +137,16 @@ impl Agent {
         heard
     }
 
-    fn hear(&mut self, word: &[u8], lock: Option<OwnedFd>, now: Instant, heard: &mut Heard) {
-        let word = str::from_utf8(word).unwrap_or("(not UTF-8)");
-        let number = |name| word.strip_prefix(name)?.parse().ok().map(Duration::from_micros);
-        let grace = number(GRACE).filter(|grace| *grace <= LONGEST_GRACE);
-        match (word, grace, number(FENCE), lock) {
-            (WATCHDOG, ..) => self.last_beat = Some(now),
-            (FD_STORE, _, _, Some(lock)) => heard.locks.push(lock),
-            (_, Some(grace), ..) => heard.grace = Some(grace.max(SHORTEST_GRACE)),
-            (_, _, Some(until), _) => heard.fence = Some(until),
+    fn hear(&mut self, said: &[u8], lock: Option<OwnedFd>, now: Instant, heard: &mut Heard) {
+        match (Word::parse(said), lock) {
+            (Some(Word::Watchdog), _) => self.last_beat = Some(now),
+            (Some(Word::FdStore), Some(lock)) => heard.locks.push(lock),
+            (Some(Word::Grace(grace)), _) if grace <= LONGEST_GRACE => heard.grace = Some(grace.max(SHORTEST_GRACE)),
+            (Some(Word::Fence(until)), _) => heard.fence = Some(until),
             _ if self.misspoke => (),
             _ => {
                 self.misspoke = true;
+                let word = str::from_utf8(said).unwrap_or("(not UTF-8)");
                 warning!(
                     "the agent said something that init does not know pid={} word={word:?}",
                     self.pid

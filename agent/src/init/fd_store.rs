@@ -2,7 +2,7 @@
 
 use super::log::{info, warning};
 use crate::sys::process::fd_passing::send;
-use crate::sys::process::init_channel::FD_STORE;
+use gp_agent_core::process::init_line::Word;
 use std::os::fd::{AsFd, OwnedFd};
 
 /// An agent entrusts one lock for each volume, and only one that it was not given; more is a mistake of the agent.
@@ -28,7 +28,7 @@ impl Locks {
     /// Puts them on the line of an agent that has not started yet.
     pub(crate) fn hand_down(&self, line: &OwnedFd) {
         for lock in &self.0 {
-            if let Err(why) = send(line, FD_STORE.as_bytes(), Some(lock.as_fd())) {
+            if let Err(why) = send(line, Word::FdStore.to_string().as_bytes(), Some(lock.as_fd())) {
                 warning!("cannot hand the lock of the volume to the next agent: {why}");
             }
         }

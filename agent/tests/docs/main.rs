@@ -9,6 +9,7 @@
 
 mod alerts;
 mod commands;
+mod fuzz_targets;
 mod links;
 mod markdown;
 #[path = "../support/promtool.rs"]

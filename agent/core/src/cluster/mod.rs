@@ -7,6 +7,7 @@ pub mod content;
 pub mod directory;
 pub mod document;
 pub mod expansion_status;
+pub mod exposition;
 pub mod failover_check;
 pub mod failover_command;
 pub mod failover_findings;

@@ -1,11 +1,14 @@
 //! /etc/hosts, and what `getent hosts` prints: lines of `address name alias...`.
 
+/// The names of all lines.
+pub fn names(lines: &str) -> impl Iterator<Item = &str> {
+    let lines = lines.lines().map(|line| line.split('#').next().unwrap_or_default());
+    lines.flat_map(|line| line.split_whitespace().skip(1))
+}
+
 /// The first `<host>.<domain>` of any line, without a dot at its end; `host` counts in either case.
 pub fn full_name(lines: &str, host: &str) -> Option<String> {
-    lines
-        .lines()
-        .map(|line| line.split('#').next().unwrap_or_default())
-        .flat_map(|line| line.split_whitespace().skip(1))
+    names(lines)
         .map(|name| name.trim_end_matches('.'))
         .find(|name| {
             name.split_once('.')
@@ -27,6 +30,12 @@ mod tests {
         assert_eq!(name.as_deref(), Some("segment-a-0.agent.prod.svc.cluster.local"));
         assert_eq!(full_name(hosts, "segment-a"), None);
         assert_eq!(full_name(hosts, "localhost"), None);
+    }
+
+    #[test]
+    fn remarks_and_addresses_are_no_names() {
+        let lines = "127.0.0.1 localhost\n# 10.0.0.1 gone\n10.0.0.2\ta.gp.svc a # its pod\n\n";
+        assert_eq!(names(lines).collect::<Vec<_>>(), ["localhost", "a.gp.svc", "a"]);
     }
 
     #[test]

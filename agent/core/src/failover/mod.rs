@@ -3,8 +3,10 @@
 
 pub mod candidate;
 pub mod lsn;
+pub mod pod_uid;
 pub mod promise;
 pub mod record;
 #[cfg(test)]
 mod simulation;
+pub mod stream_rows;
 pub mod timing;

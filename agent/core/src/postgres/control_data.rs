@@ -53,10 +53,10 @@ impl ControlData {
     /// large, where a later version's record is longer.
     pub fn ends_at(&self) -> Option<Lsn> {
         let start: Lsn = self.checkpoint.as_deref()?.parse().ok()?;
-        let end = start.0 + CHECKPOINT_RECORD;
+        let end = start.0.checked_add(CHECKPOINT_RECORD)?;
         let page = self.wal_page.unwrap_or(PAGE);
         let crosses = start.0 / page != (end - 1) / page;
-        Some(Lsn(end + if crosses { PAGE_HEADER } else { 0 }))
+        end.checked_add(if crosses { PAGE_HEADER } else { 0 }).map(Lsn)
     }
 
     /// Whether the last postmaster on the directory ended cleanly (pg_control.h: DB_SHUTDOWNED, DB_SHUTDOWNED_IN_RECOVERY).
@@ -89,6 +89,9 @@ mod tests {
         };
         assert_eq!(greenplum.ends_at(), "0/3002018".parse().ok(), "its pages are longer");
         assert_eq!(ControlData::default().ends_at(), None);
+        for damaged in ["FFFFFFFF/FFFFFF88", "FFFFFFFF/FFFFFFFF"] {
+            assert_eq!(ends(damaged), None, "no log is so long");
+        }
     }
 
     #[test]

@@ -87,6 +87,26 @@ impl Major {
     }
 }
 
+/// Whether it is what a PG_VERSION has: `15`, `9.4`.
+pub fn is_version(text: &str) -> bool {
+    let mut parts = text.split('.');
+    text.split('.').count() <= 2 && parts.all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()))
+}
+
+/// The major version in what `postgres --version` says, as PG_VERSION has it: `15`, before PostgreSQL 10 `9.4`.
+pub fn printed(version_output: &str) -> Option<String> {
+    let number = version_output
+        .split_whitespace()
+        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+    let mut parts = number.split(|c: char| !c.is_ascii_digit());
+    let first = parts.next()?;
+    let version = match first.parse::<u32>() {
+        Ok(n) if n < 10 => format!("{first}.{}", parts.next()?),
+        _ => first.to_string(),
+    };
+    is_version(&version).then_some(version)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +151,19 @@ mod tests {
                 "{:?}",
                 row.feature
             );
+        }
+    }
+
+    #[test]
+    fn the_major_version_is_found_in_what_the_program_prints() {
+        assert_eq!(
+            printed("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)").as_deref(),
+            Some("15")
+        );
+        assert_eq!(printed("postgres (Greenplum Database) 9.4.26").as_deref(), Some("9.4"));
+        assert_eq!(printed("postgres (PostgreSQL) 17beta1").as_deref(), Some("17"));
+        for none in ["nothing", "postgres (PostgreSQL) 9", "postgres (PostgreSQL) 9."] {
+            assert_eq!(printed(none), None, "{none}");
         }
     }
 }

@@ -23,4 +23,5 @@ pub mod timeline_history;
 pub mod tls;
 pub mod wal_name;
 pub mod wal_page;
+pub mod walreceiver_title;
 mod withheld;

@@ -22,7 +22,8 @@ pub struct Account {
 impl Account {
     /// The first entry of `uid`, as getpwuid(3) would choose it; lines that are no entries are passed over.
     pub fn in_text(passwd: &str, uid: u32) -> Option<Account> {
-        passwd.lines().filter_map(Self::from_line).find(|a| a.uid == uid)
+        // libc knows no other end of a line.
+        passwd.split('\n').filter_map(Self::from_line).find(|a| a.uid == uid)
     }
 
     fn from_line(line: &str) -> Option<Account> {
@@ -65,6 +66,14 @@ mod tests {
         assert_eq!(gpadmin.home, Path::new("/home/gpadmin"));
         assert_eq!(gpadmin.shell, Path::new("/bin/sh"));
         assert_eq!(Account::in_text(TEXT, 7), None);
+    }
+
+    #[test]
+    fn a_field_is_the_same_on_the_last_line() {
+        let line = "n:x:01000:101:,:,:m\r";
+        let last = Account::in_text(line, 1000).unwrap();
+        assert_eq!(last.shell, Path::new("m\r"));
+        assert_eq!(Account::in_text(&format!("{line}\n{TEXT}"), 1000), Some(last));
     }
 
     proptest! {

@@ -81,6 +81,16 @@ const OPENSSH_MAGIC: &[u8] = b"openssh-key-v1\0";
 /// What the base64 of `-----BEGIN ` begins with.
 const BEGIN_IN_BASE64: &str = "LS0tLS1CRUdJT";
 
+/// OpenSSH refuses a key with CRLF line ends or without a last line end, which editors and YAML often leave.
+pub fn tidy(bytes: &[u8]) -> Vec<u8> {
+    let text: Vec<u8> = bytes.iter().copied().filter(|b| *b != b'\r').collect();
+    let mut text = text.trim_ascii();
+    while let Some(rest) = text.strip_prefix(b"\xef\xbb\xbf") {
+        text = rest.trim_ascii_start();
+    }
+    [text, b"\n"].concat()
+}
+
 /// What is wrong with a text that ssh-keygen does not take for a private key; `None` when nothing of it is known.
 pub fn diagnose(bytes: &[u8]) -> Option<Damage> {
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || bytes.iter().take(64).any(|b| *b == 0) {
@@ -209,6 +219,20 @@ mod tests {
         let base64 = STANDARD.encode(bytes).replace("Bw", "+w");
         let (first, second) = base64.split_at(70);
         format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{first}\n{second}\n-----END OPENSSH PRIVATE KEY-----\n")
+    }
+
+    #[test]
+    fn line_ends_and_margins_are_mended() {
+        assert_eq!(tidy(b"\xef\xbb\xbf a\r\nb\r\n\r\n"), b"a\nb\n");
+        assert_eq!(tidy(b"a\nb"), b"a\nb\n");
+        assert_eq!(tidy(b"a\nb\n"), b"a\nb\n");
+        for blanks in [
+            &b" \xef\xbb\xbfa"[..],
+            b"\xef\xbb\xbf\n\xef\xbb\xbfa",
+            b"\xef\r\xbb\xbfa",
+        ] {
+            assert_eq!(tidy(blanks), b"a\n", "{blanks:?}");
+        }
     }
 
     #[test]

@@ -23,7 +23,9 @@ impl Leftover {
     /// What an entry of the volume is, beside a whole data directory with the name `dir`; `None` when nothing left over.
     pub fn beside(name: &str, dir: &str) -> Option<Leftover> {
         let rest = name.strip_prefix(dir)?;
-        if rest.contains(".aside-") {
+        // And not another directory whose name only begins like it, `gpseg1` and `gpseg10`.
+        let is_its = rest.starts_with('.') || rest.starts_with("-wal.");
+        if is_its && rest.contains(".aside-") {
             return Some(Leftover::Aside);
         }
         match rest {
@@ -75,7 +77,15 @@ mod tests {
         assert_eq!(beside("gpseg0.making"), Some(Leftover::Broken));
         assert_eq!(beside("gpseg0.copying"), Some(Leftover::Broken));
         assert_eq!(beside("gpseg0.rewinding"), Some(Leftover::HalfRewound));
-        for name in ["gpseg0", "gpseg01", "gpseg0.old", "aside-1", "gpseg0.tablespaces"] {
+        assert_eq!(beside("gpseg0-wal.aside-1796000000"), Some(Leftover::Aside));
+        for name in [
+            "gpseg0",
+            "gpseg01",
+            "gpseg01.aside-1",
+            "gpseg0.old",
+            "aside-1",
+            "gpseg0.tablespaces",
+        ] {
             assert_eq!(beside(name), None, "{name}");
         }
         let wal = |name| Leftover::wal(name, "gpseg0", Some("gpseg0-1700000000"));

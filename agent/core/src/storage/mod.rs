@@ -7,6 +7,7 @@
 pub mod filesystems;
 pub mod fts_probe;
 pub mod leftovers;
+pub mod lock_holder;
 pub mod mountinfo;
 mod observation;
 pub mod room;

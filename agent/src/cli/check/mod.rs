@@ -19,6 +19,7 @@ use gp_agent_core::cluster::volume::VolumeFacts;
 use gp_agent_core::config::Config;
 use gp_agent_core::discovery::peers::PeerMap;
 use gp_agent_core::finding::{Finding, Severity};
+use gp_agent_core::log::printable::printable;
 use gp_agent_core::process::passwd::Account;
 use gp_agent_core::storage::fts_probe::judge_probe_file;
 use gp_agent_core::storage::judge_shm;
@@ -189,16 +190,46 @@ async fn hba(s: &Subject, peers: &PeerMap) -> Vec<Finding> {
 }
 
 fn report(area: CheckArea, findings: &[Finding], good: &str) -> u8 {
+    print!("{}", told(area, findings, good));
+    u8::from(is_wrong(findings))
+}
+
+fn is_wrong(findings: &[Finding]) -> bool {
+    findings.iter().any(|f| f.severity == Severity::Error)
+}
+
+/// The words of a finding may be another agent's, a server's or a program's, and go to a terminal.
+fn told(area: CheckArea, findings: &[Finding], good: &str) -> String {
     let name = format!("{area:?}").to_lowercase();
-    let wrong = findings.iter().any(|f| f.severity == Severity::Error);
-    match (findings.is_empty(), wrong) {
-        (true, _) => println!("{name:<8} ok       {good}"),
-        (false, false) => println!("{name:<8} warning  {good}"),
-        (false, true) => println!("{name:<8} error"),
-    }
+    let verdict = match (findings.is_empty(), is_wrong(findings)) {
+        (true, _) => format!("ok       {good}"),
+        (false, false) => format!("warning  {good}"),
+        (false, true) => "error".to_string(),
+    };
+    let mut text = format!("{name:<8} {verdict}\n");
     for finding in findings {
-        println!("         - {}: {}: {}", finding.severity, finding.subject, finding.what);
-        println!("           {}", finding.remedy);
+        let [subject, what, remedy] = [&finding.subject, &finding.what, &finding.remedy].map(|text| printable(text));
+        text.push_str(&format!(
+            "         - {}: {subject}: {what}\n           {remedy}\n",
+            finding.severity
+        ));
     }
-    u8::from(wrong)
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gp_agent_core::finding::Area;
+
+    #[test]
+    fn what_others_say_does_nothing_to_a_terminal() {
+        assert_eq!(told(CheckArea::Dns, &[], "all found"), "dns      ok       all found\n");
+        let finding = Finding::error(Area::Ssh, "a\u{1b}[2J", "no\r\nway", "wait");
+        let text = told(CheckArea::Ssh, &[finding], "fine");
+        assert_eq!(
+            text,
+            "ssh      error\n         - error: a [2J: no  way\n           wait\n"
+        );
+    }
 }

@@ -1,10 +1,11 @@
 //! The cells of one row.
 
-use super::paint::{Tone, clean};
+use super::paint::Tone;
 use gp_agent_core::cluster::replication::StreamState;
 use gp_agent_core::cluster::report::{PodReport, Report};
 use gp_agent_core::cluster::status::{LastAnswer, Phase, PodStatus};
 use gp_agent_core::finding::Severity;
+use gp_agent_core::log::printable::printable;
 
 pub(super) struct Cell {
     pub text: String,
@@ -19,7 +20,7 @@ const CATALOG: usize = 2;
 
 fn cell(tone: Tone, text: impl AsRef<str>) -> Cell {
     Cell {
-        text: clean(text.as_ref()),
+        text: printable(text.as_ref()),
         tone,
     }
 }

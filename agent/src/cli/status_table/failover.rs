@@ -1,9 +1,10 @@
 //! One paragraph about failover: who has the coordinator's role, who takes it over, or why nobody would.
 
 use super::cells::ago;
-use super::paint::{Paint, Tone, clean};
+use super::paint::{Paint, Tone};
 use gp_agent_core::cluster::failover_status::{FailoverStatus, LastFailover, TakeoverMode};
 use gp_agent_core::cluster::report::{PodReport, Report};
+use gp_agent_core::log::printable::printable;
 
 /// Nothing where no agent says anything of failover: without a standby, and beside agents of 0.1.0 alone.
 pub(super) fn section(entries: &[PodReport], paint: Paint) -> String {
@@ -17,7 +18,7 @@ pub(super) fn section(entries: &[PodReport], paint: Paint) -> String {
     };
     let mut text = format!("{}\n", paint.paint(Tone::Quiet, "failover"));
     for (tone, line) in lines {
-        text.push_str(&format!("  {}\n", paint.paint(tone, &clean(&line))));
+        text.push_str(&format!("  {}\n", paint.paint(tone, &printable(&line))));
     }
     text
 }

@@ -12,7 +12,8 @@ mod tests;
 
 use cells::Row;
 use gp_agent_core::cluster::report::PodReport;
-use paint::{Paint, Tone, clean};
+use gp_agent_core::log::printable::printable;
+use paint::{Paint, Tone};
 
 /// The whole text, with a line feed at its end. `colour`: whether it goes to a terminal.
 pub(crate) fn render(entries: &[PodReport], colour: bool) -> String {
@@ -34,7 +35,7 @@ pub(crate) fn render(entries: &[PodReport], colour: bool) -> String {
 fn header(entries: &[PodReport], paint: Paint) -> String {
     let reports = || entries.iter().filter_map(|e| e.status.as_ref());
     let cluster = reports()
-        .map(|r| clean(&r.status.cluster))
+        .map(|r| printable(&r.status.cluster))
         .find(|name| !name.is_empty());
     let ready = entries.iter().filter(|e| e.ready()).count();
     let findings: usize = entries.iter().map(|e| e.findings().count()).sum();

@@ -1,9 +1,10 @@
 //! What stands below the table: why pods are not ready, what waits, and the findings with their remedies.
 
-use super::paint::{Paint, Tone, clean};
+use super::paint::{Paint, Tone};
 use super::{failover, recovery};
 use gp_agent_core::cluster::report::PodReport;
 use gp_agent_core::finding::{Finding, Severity};
+use gp_agent_core::log::printable::printable;
 
 pub(super) fn notes(entries: &[PodReport], paint: Paint) -> String {
     [
@@ -69,7 +70,7 @@ fn section(title: &str, lines: Vec<(&str, String)>, paint: Paint) -> String {
     let width = width.unwrap_or(0);
     let mut text = format!("{}\n", paint.paint(Tone::Quiet, title));
     for (pod, words) in lines {
-        text.push_str(&format!("  {:<width$}  {}\n", clean(pod), clean(&words)));
+        text.push_str(&format!("  {:<width$}  {}\n", printable(pod), printable(&words)));
     }
     text
 }
@@ -103,9 +104,9 @@ fn tell(finding: &Finding, pods: &[&str], paint: Paint) -> String {
         "  {}  {} on {}\n    {}: {}\n    -> {}\n",
         paint.paint(tone, &finding.severity.to_string()),
         finding.area,
-        clean(&pods.join(", ")),
-        clean(&finding.subject),
-        clean(&finding.what),
-        clean(&finding.remedy),
+        printable(&pods.join(", ")),
+        printable(&finding.subject),
+        printable(&finding.what),
+        printable(&finding.remedy),
     )
 }

@@ -1,4 +1,4 @@
-//! Colours of a terminal, and text that cannot do anything to it.
+//! Colours of a terminal.
 
 /// What text looks like on a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +32,4 @@ impl Paint {
             text.to_string()
         }
     }
-}
-
-/// Text of other agents, which may be anybody who answers at a peer's address, goes to a terminal: no control characters.
-pub(super) fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -1,12 +1,13 @@
 //! One paragraph about segments that are down: what is being done, what comes next, or what is waited for.
 
 use super::cells::ago;
-use super::paint::{Paint, Tone, clean};
+use super::paint::{Paint, Tone};
 use gp_agent_core::cluster::automation::Automation;
 use gp_agent_core::cluster::recovery_status::{
     DownSegment, LastRecovery, RecoveryActivity, RecoveryStatus, RecoveryWork,
 };
 use gp_agent_core::cluster::report::PodReport;
+use gp_agent_core::log::printable::printable;
 
 /// Nothing where no segment is down and none was.
 pub(super) fn section(entries: &[PodReport], paint: Paint) -> String {
@@ -20,7 +21,7 @@ pub(super) fn section(entries: &[PodReport], paint: Paint) -> String {
     }
     let mut text = format!("{}\n", paint.paint(Tone::Quiet, "recovery"));
     for (tone, line) in lines {
-        text.push_str(&format!("  {}\n", paint.paint(tone, &clean(&line))));
+        text.push_str(&format!("  {}\n", paint.paint(tone, &printable(&line))));
     }
     text
 }

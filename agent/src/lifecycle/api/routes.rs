@@ -3,16 +3,18 @@
 
 use super::agent::{Agent, Done};
 use super::endpoints::{self, Route};
-use super::metrics::{self, Format};
+use super::metrics;
 use super::refusal::Refusal;
 use crate::sys::http::{self, Body, CameFrom, Handler, Limits, Reply};
 use crate::sys::log;
 use gp_agent_core::cluster::document::Origin;
+use gp_agent_core::cluster::exposition::Format;
 use gp_agent_core::cluster::failover_command::FailoverCommand;
 use gp_agent_core::cluster::probes;
 use gp_agent_core::cluster::probes::Verdict;
 use gp_agent_core::cluster::report::Report;
 use gp_agent_core::cluster::status::PodStatus;
+use gp_agent_core::log::printable::one_line;
 use gp_agent_core::recovery::machine::model::Wish;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
@@ -215,13 +217,15 @@ async fn change(router: &Router, route: Route, request: Request<Incoming>) -> Re
             return refuse(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time");
         }
     };
+    // A reason goes to logs, metrics and terminals.
+    let words = one_line(&String::from_utf8_lossy(&body));
     let done = match route {
-        Route::Hold => router.agent.hold(one_line(&body)).await,
+        Route::Hold => router.agent.hold(words).await,
         Route::Resume => router.agent.resume().await,
-        Route::Recover => return recover(router, &one_line(&body)).await,
+        Route::Recover => return begun(router.agent.recover(Wish::of(&words)).await),
         Route::Rebalance if body.is_empty() => return begun(router.agent.rebalance().await),
         Route::Expand if body.is_empty() => return begun(router.agent.expand().await),
-        _ => return failover(router, route, &one_line(&body)).await,
+        _ => return failover(router, route, &words).await,
     };
     match done {
         Ok(()) => text(StatusCode::OK, "done"),
@@ -246,16 +250,6 @@ async fn failover(router: &Router, route: Route, word: &str) -> Response<Body> {
     }
 }
 
-/// The body: `full`, a pod's name, both in this order, or nothing.
-async fn recover(router: &Router, words: &str) -> Response<Body> {
-    let (full, rest) = match words.strip_prefix("full") {
-        Some(rest) if rest.is_empty() || rest.starts_with(' ') => (true, rest.trim()),
-        _ => (false, words),
-    };
-    let pod = (!rest.is_empty()).then(|| rest.to_string());
-    begun(router.agent.recover(Wish { pod, full }).await)
-}
-
 fn begun(answer: Result<String, Refusal>) -> Response<Body> {
     match answer {
         Ok(words) => text(StatusCode::OK, &words),
@@ -266,13 +260,6 @@ fn begun(answer: Result<String, Refusal>) -> Response<Body> {
 /// The request itself is in order: what stands against it is the state of the pod or of the cluster.
 fn refused(refusal: &Refusal) -> Response<Body> {
     text(StatusCode::SERVICE_UNAVAILABLE, &refusal.to_string())
-}
-
-/// A reason goes to logs, metrics and terminals.
-fn one_line(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    line.trim().to_string()
 }
 
 fn probe(verdict: &Verdict) -> Response<Body> {

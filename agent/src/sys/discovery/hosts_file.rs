@@ -1,5 +1,6 @@
 //! `/etc/hosts`, where the pod has one of its own that the agent may write. Nobody else in the agent writes it.
 
+use gp_agent_core::discovery::hosts_file;
 use gp_agent_core::discovery::kept_hosts::{Place, plan, without_own};
 use gp_agent_core::storage::mountinfo;
 use rustix::fs::{Access, access};
@@ -73,14 +74,10 @@ impl HostsFile {
 
 /// The names that libc finds in this pod's file; none where it cannot be read. Blocks as long as its volume does.
 pub(crate) fn names() -> BTreeSet<String> {
-    names_of(&std::fs::read(HOSTS).unwrap_or_default())
-}
-
-fn names_of(text: &[u8]) -> BTreeSet<String> {
-    let text = String::from_utf8_lossy(text);
-    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
-    let names = lines.flat_map(|line| line.split_whitespace().skip(1));
-    names.map(String::from).collect()
+    let text = std::fs::read(HOSTS).unwrap_or_default();
+    hosts_file::names(&String::from_utf8_lossy(&text))
+        .map(String::from)
+        .collect()
 }
 
 fn read(mut file: &File) -> io::Result<Vec<u8>> {
@@ -107,13 +104,6 @@ mod tests {
             at: Whereabouts::At(vec![[10, 0, n, last].into()]),
         };
         (0..100).map(place).collect()
-    }
-
-    #[test]
-    fn names_stand_behind_their_address() {
-        let text = b"127.0.0.1 localhost\n# 10.0.0.1 gone\n10.0.0.2\ta.gp.svc a # its pod\n\n";
-        let names: Vec<String> = names_of(text).into_iter().collect();
-        assert_eq!(names, ["a", "a.gp.svc", "localhost"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! the volume stands for the pod: a random one is kept there. The lock of the volume keeps two pods from having the same.
 
 use crate::sys::storage::fs::{while_trying, write_atomically};
+use gp_agent_core::failover::pod_uid::{line, of_pod};
 use std::io;
 use std::path::Path;
 
@@ -26,14 +27,8 @@ pub(crate) fn kept(directory: &Path, pod: &str) -> io::Result<String> {
         Err(e) => return Err(while_trying("read", &path)(e)),
     }
     let uid = random();
-    write_atomically(&path, format!("{pod} {uid}\n").as_bytes(), 0o600)?;
+    write_atomically(&path, line(pod, &uid).as_bytes(), 0o600)?;
     Ok(uid)
-}
-
-fn of_pod<'a>(text: &'a str, pod: &str) -> Option<&'a str> {
-    let (name, uid) = text.strip_suffix('\n')?.split_once(' ')?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    (name == pod && uid.len() == random().len() && uid.chars().all(plain)).then_some(uid)
 }
 
 /// In the shape that Kubernetes' have (RFC 9562, version 4).
@@ -49,6 +44,7 @@ fn random() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gp_agent_core::failover::pod_uid::LENGTH;
 
     #[test]
     fn it_is_made_once_and_kept() {
@@ -56,6 +52,7 @@ mod tests {
         let uid = kept(dir.path(), "coordinator-0").unwrap();
         let shape: Vec<usize> = uid.split('-').map(str::len).collect();
         assert_eq!(shape, [8, 4, 4, 4, 12], "{uid}");
+        assert_eq!(uid.len(), LENGTH);
         assert!(uid[14..].starts_with('4') && "89ab".contains(&uid[19..20]), "{uid}");
         for _ in 0..2 {
             assert_eq!(kept(dir.path(), "coordinator-0").unwrap(), uid);

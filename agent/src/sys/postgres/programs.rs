@@ -194,19 +194,6 @@ async fn lines<R: AsyncRead + Unpin>(stream: Option<R>, program: &str, log: bool
     kept
 }
 
-/// Major version in what [`Tools::version`] says, such as `15` (before PostgreSQL 10, such as `9.4`).
-pub(crate) fn major(version_output: &str) -> Option<String> {
-    let number = version_output
-        .split_whitespace()
-        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
-    let mut parts = number.split(|c: char| !c.is_ascii_digit());
-    let first = parts.next()?;
-    match first.parse::<u32>() {
-        Ok(n) if n < 10 => Some(format!("{first}.{}", parts.next()?)),
-        _ => Some(first.to_string()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,16 +215,5 @@ mod tests {
             );
             assert_eq!(candidates(path(), usr.path(), None)[0], bin("17"));
         }
-    }
-
-    #[test]
-    fn major_versions() {
-        assert_eq!(
-            major("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)").as_deref(),
-            Some("15")
-        );
-        assert_eq!(major("postgres (Greenplum Database) 9.4.26").as_deref(), Some("9.4"));
-        assert_eq!(major("postgres (PostgreSQL) 17beta1").as_deref(), Some("17"));
-        assert_eq!(major("nothing"), None);
     }
 }

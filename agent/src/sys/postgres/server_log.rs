@@ -1,7 +1,6 @@
 //! The log files of a server that writes its own: Greenplum's, or one with `logging_collector`.
 
-use gp_agent_core::log::postgres::{last_words, take};
-use gp_agent_core::log::record::Moment;
+use gp_agent_core::log::postgres::last_words_of;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -23,16 +22,7 @@ pub(crate) fn last_words_since(dir: &Path, since: SystemTime) -> io::Result<Opti
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
     let mut bytes = Vec::new();
     file.take(TAIL).read_to_end(&mut bytes)?;
-    Ok(words(&bytes))
-}
-
-fn words(mut rest: &[u8]) -> Option<String> {
-    let mut last = None;
-    while let Some(taken) = take(rest, Moment(0), true) {
-        last = taken.record.as_ref().and_then(last_words).or(last);
-        rest = rest.get(taken.bytes..).unwrap_or_default();
-    }
-    last
+    Ok(last_words_of(&bytes))
 }
 
 fn newest(dir: &Path, since: SystemTime) -> io::Result<Option<PathBuf>> {

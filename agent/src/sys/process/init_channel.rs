@@ -1,11 +1,12 @@
 //! The agent's end of the line to init: "I am alive", "this is the grace period", "keep this lock for me".
 //!
 //! init hands down one end of a socket pair (AF_UNIX, SOCK_SEQPACKET, so messages keep their bounds) and its number in
-//! [`FD_VARIABLE`]. The messages are those of sd_notify(3): [`WATCHDOG`], [`GRACE`] and [`FENCE`] with a number, and
-//! [`FD_STORE`] with a descriptor. init answers none of them. The only one in the other direction is [`FD_STORE`]: init gives each new agent the locks that an earlier one
-//! left with it, before it starts.
+//! [`FD_VARIABLE`]. Each message is a [`Word`], and [`Word::FdStore`] has a descriptor with it. init answers none of them. The
+//! only one in the other direction is [`Word::FdStore`]: init gives each new agent the locks that an earlier one left with it,
+//! before it starts.
 
 use super::fd_passing::{own, receive, send};
+use gp_agent_core::process::init_line::{ROOM, Word};
 use rustix::net::{AddressFamily, SocketType, sockopt};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
@@ -17,20 +18,8 @@ pub(crate) const FD_VARIABLE: &str = "GP_AGENT_INIT_FD";
 /// Environment variable that says how many times init had to start the agent again.
 pub(crate) const RESTARTS_VARIABLE: &str = "GP_AGENT_RESTARTS";
 
-/// Environment variable that is 1 below an init that knows [`FENCE`] and has a timer for it. That of version 0.1.0 sets none.
+/// Environment variable that is 1 below an init that knows [`Word::Fence`] and has a timer for it. That of version 0.1.0 sets none.
 pub(crate) const FENCE_VARIABLE: &str = "GP_AGENT_INIT_FENCE";
-
-/// The agent's loop turns.
-pub(crate) const WATCHDOG: &str = "WATCHDOG=1";
-
-/// Goes with the descriptor of a lock, in both directions.
-pub(crate) const FD_STORE: &str = "FDSTORE=1";
-
-/// Before the microseconds of the grace period. sd_notify(3) leaves names that begin with `X_` to everybody.
-pub(crate) const GRACE: &str = "X_GRACE_USEC=";
-
-/// Before the microseconds of CLOCK_BOOTTIME at which init kills every database process; 0 takes it back.
-pub(crate) const FENCE: &str = "X_FENCE_USEC=";
 
 /// Why init will not kill the servers in time, should this agent not be able to.
 #[derive(Debug, thiserror::Error)]
@@ -88,17 +77,17 @@ impl Heartbeat {
     /// # Errors
     /// EAGAIN when init does not read, ECONNRESET or EPIPE when it is gone.
     pub fn entrust_lock(&self, lock: BorrowedFd<'_>) -> io::Result<()> {
-        send(&self.socket, FD_STORE.as_bytes(), Some(lock))
+        self.send(Word::FdStore, Some(lock))
     }
 
     /// Tells init that the agent's loop turns. The first beat starts init's watchdog.
     pub fn beat(&self) {
-        self.say(WATCHDOG);
+        self.say(Word::Watchdog);
     }
 
     /// Tells init the grace period that the configuration asks for.
     pub fn grace(&self, grace: Duration) {
-        self.say(&format!("{GRACE}{}", grace.as_micros()));
+        self.say(Word::Grace(grace));
     }
 
     /// Whether it has a fence.
@@ -113,7 +102,7 @@ impl Heartbeat {
     /// init will not do that: then no server may be started whose end others rely on.
     pub fn arm_fence(&self, until: Duration) -> Result<(), FenceError> {
         // Zero would take it back.
-        self.fence(until.as_micros().max(1))
+        self.fence(until.max(Duration::from_micros(1)))
     }
 
     /// Tells init that no moment is set, and opens what has been closed by the last one: servers may be started again.
@@ -121,27 +110,31 @@ impl Heartbeat {
     /// # Errors
     /// init has not heard it.
     pub fn disarm_fence(&self) -> Result<(), FenceError> {
-        self.fence(0)
+        self.fence(Duration::ZERO)
     }
 
-    fn fence(&self, micros: u128) -> Result<(), FenceError> {
+    fn fence(&self, until: Duration) -> Result<(), FenceError> {
         if !self.fences {
             return Err(FenceError::NoFence);
         }
-        Ok(send(&self.socket, format!("{FENCE}{micros}").as_bytes(), None)?)
+        Ok(self.send(Word::Fence(until), None)?)
     }
 
-    fn say(&self, message: &str) {
+    fn say(&self, word: Word) {
         // When init is gone or does not read, there is nothing the agent could do better than go on.
-        let _ = send(&self.socket, message.as_bytes(), None);
+        let _ = self.send(word, None);
+    }
+
+    fn send(&self, word: Word, lock: Option<BorrowedFd<'_>>) -> io::Result<()> {
+        send(&self.socket, word.to_string().as_bytes(), lock)
     }
 }
 
 /// The next lock that init sent before it started this agent.
 fn kept_lock(socket: &OwnedFd) -> Option<OwnedFd> {
-    let mut word = [0; 16];
-    let (n, lock) = receive(socket, &mut word).ok()?;
-    lock.filter(|_| word.get(..n) == Some(FD_STORE.as_bytes()))
+    let mut said = [0; ROOM];
+    let (n, lock) = receive(socket, &mut said).ok()?;
+    lock.filter(|_| Word::parse(said.get(..n).unwrap_or_default()) == Some(Word::FdStore))
 }
 
 /// Times that init had to start the agent again, 0 when there is no init.
@@ -194,7 +187,7 @@ mod tests {
         let (init, agent) = pair(SocketType::SEQPACKET);
         let (first, second) = (file(), file());
         for lock in [&first, &second] {
-            send(&init, FD_STORE.as_bytes(), Some(lock.as_fd())).unwrap();
+            send(&init, b"FDSTORE=1", Some(lock.as_fd())).unwrap();
         }
         let heartbeat = Heartbeat::from_number(agent.into_raw_fd(), false).unwrap();
         let inode = |fd: BorrowedFd<'_>| rustix::fs::fstat(fd).unwrap().st_ino;

@@ -2,6 +2,7 @@
 //!
 //! What they say is what counts: a key is one that ssh-keygen reads, a configuration is right when `sshd -t` says so.
 
+use gp_agent_core::log::printable::one_line;
 use gp_agent_core::process::timeouts;
 use gp_agent_core::ssh::known_hosts::parse_scan;
 use gp_agent_core::ssh::ports::{Bind, Binds};
@@ -112,9 +113,9 @@ async fn output(program: &str, args: &[&std::ffi::OsStr], limit: Duration) -> Re
 /// stderr on one line, without what every call says.
 fn words(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
-    let lines: Vec<&str> = text
+    let lines: Vec<String> = text
         .lines()
-        .map(str::trim)
+        .map(one_line)
         .filter(|line| !line.is_empty() && !line.starts_with('@') && !line.starts_with('#'))
         .collect();
     match lines.is_empty() {

@@ -1,5 +1,6 @@
 //! One line of a tool.
 
+use crate::log::printable::one_line;
 use std::fmt;
 
 /// How serious a line is.
@@ -58,7 +59,7 @@ impl Line {
                 tool: String::new(),
                 level: Level::Info,
                 process: None,
-                text: clean(raw),
+                text: one_line(raw),
             },
         };
         line.text.contains(|c: char| c.is_alphanumeric()).then_some(line)
@@ -111,7 +112,7 @@ impl<'a> Header<'a> {
     fn line(self) -> Line {
         let rest = self.rest.strip_prefix(':').unwrap_or(self.rest);
         let rest = rest.strip_prefix('-').unwrap_or(rest);
-        let text = clean(rest.trim().trim_end_matches("Script Exiting!"));
+        let text = one_line(rest.trim().trim_end_matches("Script Exiting!"));
         let traced = text.starts_with("Start Function ") || text.starts_with("End Function ");
         Line {
             tool: self.tool.to_string(),
@@ -120,10 +121,4 @@ impl<'a> Header<'a> {
             text,
         }
     }
-}
-
-/// Without control characters and white space at the ends.
-fn clean(text: &str) -> String {
-    let printable: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    printable.trim().to_string()
 }

@@ -9,7 +9,7 @@ mod prefix;
 #[cfg(test)]
 mod tests;
 
-pub use last_words::last_words;
+pub use last_words::{last_words, last_words_of};
 
 use super::record::{Level, Moment, Record};
 use prefix::{Head, Tag};

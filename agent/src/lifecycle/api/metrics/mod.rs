@@ -7,7 +7,8 @@ mod recovery;
 mod values;
 
 use crate::sys::log::writer::Dropped;
-pub(crate) use format::Format;
+use format::written;
+use gp_agent_core::cluster::exposition::Format;
 use gp_agent_core::cluster::probes;
 use gp_agent_core::cluster::status::{Phase, PodStatus, StorageStatus};
 use gp_agent_core::cluster::topology::Role;
@@ -36,8 +37,8 @@ pub(crate) fn render(status: &PodStatus, dropped: Dropped, now: u64, format: For
     log(&mut registry, dropped);
     let mut text = String::new();
     match encode(&mut text, &registry) {
-        Ok(()) => format.of(text),
-        Err(error) => format.of(format!("# {error}\n# EOF\n")),
+        Ok(()) => written(text, format),
+        Err(error) => written(format!("# {error}\n# EOF\n"), format),
     }
 }
 

@@ -4,6 +4,7 @@
 use crate::engine::Engine;
 use crate::sys::postgres::session::Session;
 use gp_agent_core::failover::lsn::Lsn;
+use gp_agent_core::failover::stream_rows::Receives;
 
 /// Receiving process, how far it came; how far was replayed.
 const RECEIVES: &str = "select r.pid::text, r.status, r.received_tli::text, \
@@ -23,17 +24,6 @@ pub(super) enum OwnSide<'a> {
         /// Up to where it has replayed.
         replayed: Lsn,
     },
-}
-
-/// What it receives.
-#[derive(Debug, Default)]
-pub(super) struct Receives {
-    /// The process, while it streams.
-    pub(super) streams: Option<i32>,
-    /// On which timeline, where it says so.
-    pub(super) timeline: Option<u32>,
-    /// Up to where it has received and flushed, or replayed, whichever is more.
-    pub(super) received: Option<Lsn>,
 }
 
 impl OwnSide<'_> {
@@ -72,12 +62,5 @@ impl OwnSide<'_> {
 
 async fn receives(session: &mut Session) -> Option<Receives> {
     let rows = session.ask(RECEIVES).await.ok()?;
-    let cell = |i: usize| rows.first().and_then(|row| row.get(i).cloned().flatten());
-    let lsn = |i: usize| cell(i).and_then(|text| text.parse::<Lsn>().ok());
-    let streams = cell(1).as_deref() == Some("streaming");
-    Some(Receives {
-        streams: cell(0).and_then(|pid| pid.parse().ok()).filter(|_| streams),
-        timeline: cell(2).and_then(|timeline| timeline.parse().ok()),
-        received: lsn(3).max(lsn(4)),
-    })
+    Some(rows.first().map_or_else(Receives::default, |row| Receives::of(row)))
 }

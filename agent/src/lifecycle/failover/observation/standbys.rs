@@ -3,10 +3,11 @@
 use crate::lifecycle::failover::commits_wait::Proof;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::settings::sync_standby;
-use crate::sys::postgres::session::{Rows, Session};
+use crate::sys::postgres::session::Session;
 use crate::sys::process::clock;
 use gp_agent_core::failover::candidate::{CommitsWait, Stream};
 use gp_agent_core::failover::lsn::Lsn;
+use gp_agent_core::failover::stream_rows::Sends;
 use gp_agent_core::process::timeouts;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,38 +47,6 @@ struct Last {
     waits_for: Option<(Lsn, Duration)>,
 }
 
-/// One row.
-struct Row {
-    stream: String,
-    streams: bool,
-    sync: bool,
-    flushed: Lsn,
-    reply: Option<String>,
-    written: Lsn,
-    names: String,
-    gives_up: Option<Duration>,
-}
-
-impl Row {
-    fn of(rows: &Rows) -> Option<Row> {
-        let row = rows.first()?;
-        let cell = |i: usize| row.get(i).cloned().flatten();
-        Some(Row {
-            stream: cell(0)?,
-            streams: cell(1)? == "streaming",
-            sync: matches!(cell(2)?.as_str(), "sync" | "quorum"),
-            flushed: cell(3).and_then(|lsn| lsn.parse().ok()).unwrap_or(Lsn(0)),
-            reply: cell(4),
-            written: cell(5)?.parse().ok()?,
-            names: cell(6)?,
-            gives_up: cell(7)
-                .and_then(|ms| ms.parse().ok())
-                .filter(|ms| *ms > 0)
-                .map(Duration::from_millis),
-        })
-    }
-}
-
 impl Standbys {
     pub(crate) fn new(pod: &Arc<Pod>, proof: &Arc<Proof>) -> Standbys {
         let standby = pod.partner().map(|partner| partner.pod.clone()).unwrap_or_default();
@@ -108,7 +77,8 @@ impl Standbys {
     pub(crate) async fn look(&mut self, session: &mut Session) -> Option<Option<Stream>> {
         let began = clock::boottime();
         if let Ok(rows) = session.ask(&self.sql).await {
-            self.seen = Some(Row::of(&rows).map(|row| self.note(row, began)));
+            let row = rows.first().and_then(|row| Sends::of(row));
+            self.seen = Some(row.map(|row| self.note(row, began)));
             self.looked = Some(began);
         }
         self.seen.clone()
@@ -120,7 +90,7 @@ impl Standbys {
     }
 
     /// The title of a walreceiver says that it streams once something was flushed. Where nothing is written that would be never.
-    fn wake(&mut self, row: &Row) {
+    fn wake(&mut self, row: &Sends) {
         if self.wanted.is_some() || !row.streams || self.woken.as_ref() == Some(&row.stream) {
             return;
         }
@@ -138,7 +108,7 @@ impl Standbys {
     }
 
     /// What a look found that began then.
-    fn note(&mut self, row: Row, began: Duration) -> Stream {
+    fn note(&mut self, row: Sends, began: Duration) -> Stream {
         self.wake(&row);
         let now = clock::boottime();
         let same = self.last.take().filter(|last| last.stream == row.stream);

@@ -2,6 +2,7 @@
 
 use super::unseen::Unseen;
 use gp_agent_core::greenplum::gpinitsystem::must_not_inherit;
+use gp_agent_core::log::printable::one_line;
 use gp_agent_core::process::timeouts;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
@@ -91,11 +92,7 @@ impl Programs {
 /// The last words, on one line.
 pub(super) fn words(output: &[u8]) -> String {
     let text = String::from_utf8_lossy(output);
-    let lines: Vec<String> = text
-        .lines()
-        .map(|line| line.replace(char::is_control, " ").trim().to_string())
-        .filter(|line| !line.is_empty())
-        .collect();
+    let lines: Vec<String> = text.lines().map(one_line).filter(|line| !line.is_empty()).collect();
     let joined = lines[lines.len().saturating_sub(4)..].join("; ");
     let skipped = joined.chars().count().saturating_sub(WORDS);
     joined.chars().skip(skipped).collect()

@@ -11,7 +11,7 @@ use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::cluster::state::DirectoryFacts;
 use gp_agent_core::postgres::control_data::ControlData;
 use gp_agent_core::postgres::data_directory::{Look, Place, judge, missing_parts};
-use gp_agent_core::postgres::major::{Feature, Major};
+use gp_agent_core::postgres::major::{Feature, Major, is_version};
 use gp_agent_core::postgres::start_decision::Directory;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -260,7 +260,8 @@ pub(crate) fn major_on(volume: &Path) -> Option<String> {
     };
     let dirs = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_ours));
     let versions = dirs.filter_map(|entry| read_version(&entry.path()).ok().flatten());
-    let mut versions: Vec<String> = versions.collect();
+    // It becomes part of a path.
+    let mut versions: Vec<String> = versions.filter(|version| is_version(version)).collect();
     versions.dedup();
     versions.pop().filter(|_| versions.is_empty())
 }
@@ -272,12 +273,6 @@ pub(crate) fn has_standby_marker(dir: &Path, major: Major) -> bool {
         false => "standby.signal",
     };
     dir.join(marker).exists()
-}
-
-/// `15`, `9.4`
-fn is_version(text: &str) -> bool {
-    let mut parts = text.split('.');
-    text.split('.').count() <= 2 && parts.all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()))
 }
 
 /// A small file without which no server starts, and what helps.

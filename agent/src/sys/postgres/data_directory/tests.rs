@@ -95,6 +95,8 @@ fn the_version_on_a_volume_is_that_of_its_data_directory() {
     };
     assert_eq!(major_on(volume.path()), None);
     put("gpseg0.aside-1", "9.6\n");
+    put("gpseg2", "../../../tmp/14\n");
+    assert_eq!(major_on(volume.path()), None, "no path");
     put("gpseg0", "14\n");
     assert_eq!(major_on(volume.path()), Some("14".into()));
     put("gpseg1", "15\n");

@@ -1,8 +1,11 @@
 //! Secrets as people and cert-manager make them.
 
 use super::*;
+use gp_agent_core::postgres::tls::judge;
+use proptest::prelude::*;
 use rcgen::{CertificateParams, KeyPair};
 use std::os::unix::fs::PermissionsExt;
+use std::sync::LazyLock;
 
 fn made() -> (String, String) {
     let key = KeyPair::generate().unwrap();
@@ -95,4 +98,36 @@ fn a_pair_in_force_is_private_and_replaced_as_a_whole() {
     // Read back, it is the same pair; the old key is gone.
     assert_eq!(read(&current).unwrap().fingerprint, second.fingerprint);
     assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 2);
+}
+
+proptest! {
+    /// Bytes of a right pair are changed, cut or put in: that is told, or harms nothing; and what is put in force is what was given.
+    #[test]
+    fn whatever_a_secret_holds_is_refused_or_taken_as_it_is(
+        edits in proptest::collection::vec((0..2usize, any::<prop::sample::Index>(), any::<Option<u8>>(), any::<bool>()), 1..4)
+    ) {
+        static PAIR: LazyLock<(String, String)> = LazyLock::new(made);
+        let mut files = [PAIR.0.clone().into_bytes(), PAIR.1.clone().into_bytes()];
+        for (file, at, byte, longer) in edits {
+            let file = &mut files[file];
+            let at = at.index(file.len());
+            match byte {
+                Some(byte) if longer => file.insert(at, byte),
+                Some(byte) => file[at] = byte,
+                None => file.truncate(at.max(1)),
+            }
+        }
+        let dir = tempfile::tempdir().unwrap();
+        for (name, bytes) in ["tls.crt", "tls.key"].iter().zip(&files) {
+            std::fs::write(dir.path().join(name), bytes).unwrap();
+        }
+        match read(dir.path()) {
+            Ok(pair) => {
+                let taken: Vec<&[u8]> = pair.files.iter().map(|(_, bytes)| bytes.as_slice()).collect();
+                prop_assert_eq!(taken, files.iter().map(Vec::as_slice).collect::<Vec<_>>());
+                prop_assert_eq!(pair.fingerprint.len(), 64);
+            }
+            Err(fault) => prop_assert!(!judge(dir.path(), None, &Err(fault), 0).is_empty()),
+        }
+    }
 }

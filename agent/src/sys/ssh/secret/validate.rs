@@ -183,15 +183,7 @@ fn private_text(path: &Path, file: &Result<RawFile, FileError>) -> Result<Privat
              (outside Kubernetes: chmod 0440, or 0400 and owned by the pod's user)",
         ));
     }
-    Ok(PrivateKey::new(tidy(&file.bytes)))
-}
-
-/// OpenSSH refuses a key with CRLF line ends or without a last line end, which editors and YAML often leave.
-fn tidy(bytes: &[u8]) -> Vec<u8> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut text: Vec<u8> = bytes.trim_ascii().iter().copied().filter(|b| *b != b'\r').collect();
-    text.push(b'\n');
-    text
+    Ok(PrivateKey::new(private_key::tidy(&file.bytes)))
 }
 
 fn unreadable(path: &Path, why: &FileError) -> Finding {
@@ -270,13 +262,6 @@ fn matches(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn line_ends_and_margins_are_mended() {
-        assert_eq!(tidy(b"\xef\xbb\xbf a\r\nb\r\n\r\n"), b"a\nb\n");
-        assert_eq!(tidy(b"a\nb"), b"a\nb\n");
-        assert_eq!(tidy(b"a\nb\n"), b"a\nb\n");
-    }
 
     #[test]
     fn a_private_key_is_not_printed() {

@@ -2,6 +2,7 @@
 
 use crate::sys::process::clock;
 use gp_agent_core::log::utc;
+use gp_agent_core::storage::lock_holder;
 use rustix::fs::{FlockOperation, flock, fstat};
 use rustix::io::Errno;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
@@ -189,7 +190,7 @@ fn describe(pod: &str) -> String {
     let host = system.nodename().to_string_lossy();
     let pid = std::process::id();
     let since = utc::from_unix(clock::wall());
-    format!("pod {pod}, pid {pid}, host {host}, since {since}\n")
+    lock_holder::line(pod, pid, &host, &since.to_string())
 }
 
 /// Written over the old line first and cut to length after, so that a refused agent never reads an empty file.
@@ -203,19 +204,14 @@ fn read_holder(file: &File) -> String {
     // What cannot be read is told as unknown: the lock itself is the answer that counts. Read at 0: the position of a
     // shared open file is shared too.
     let n = file.read_at(&mut text, 0).unwrap_or(0);
-    let text = String::from_utf8_lossy(text.get(..n).unwrap_or_default());
-    match text.lines().next().map(str::trim) {
-        Some(line) if !line.is_empty() => line.chars().filter(|c| !c.is_control()).collect(),
-        _ => "it has not said who it is".to_string(),
-    }
+    let said = lock_holder::said(text.get(..n).unwrap_or_default());
+    said.unwrap_or_else(|| "it has not said who it is".to_string())
 }
 
 /// The pod whose agent was the last to hold the lock of `volume`, as far as it has said.
 pub(crate) fn pod_of(volume: &Path) -> Option<String> {
     let file = File::open(volume.join(STATE_DIR).join("lock")).ok()?;
-    let holder = read_holder(&file);
-    let pod = holder.strip_prefix("pod ")?.split_once(',')?.0;
-    Some(pod.to_string())
+    lock_holder::pod(&read_holder(&file)).map(String::from)
 }
 
 #[cfg(test)]
