@@ -6,7 +6,7 @@
 use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::exposition::Format;
 use gp_agent_core::log::printable::one_line;
-use gp_agent_core::recovery::machine::steps::Wish;
+use gp_agent_core::recovery::machine::model::Wish;
 
 libfuzzer_sys::fuzz_target!(|body: &[u8]| {
     let text = String::from_utf8_lossy(body);

@@ -3,7 +3,7 @@
 use super::args::RecoverArgs;
 use super::status::{ask_agent, tell};
 use gp_agent_core::process::timeouts;
-use gp_agent_core::recovery::machine::steps::Wish;
+use gp_agent_core::recovery::machine::model::Wish;
 
 /// Has segments brought back. Exit code 0 when that begins, else 1.
 pub(super) fn recover(wanted: &RecoverArgs) -> u8 {

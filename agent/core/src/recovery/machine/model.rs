@@ -7,6 +7,7 @@ use crate::recovery::roles::run::Rebalance;
 use crate::recovery::roles::when::When;
 use crate::recovery::segments::judgement::Judgement;
 use crate::recovery::segments::method::Run;
+use std::fmt;
 
 /// What the configuration says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +54,27 @@ pub struct Wish {
     pub pod: Option<String>,
     /// With a new copy.
     pub full: bool,
+}
+
+impl Wish {
+    /// In the words of `POST /recover`: `full`, a pod's name, both in this order, or nothing.
+    pub fn of(words: &str) -> Wish {
+        let (full, rest) = match words.strip_prefix("full") {
+            Some(rest) if rest.is_empty() || rest.starts_with(' ') => (true, rest.trim()),
+            _ => (false, words),
+        };
+        let pod = (!rest.is_empty()).then(|| rest.to_string());
+        Wish { pod, full }
+    }
+}
+
+/// The words that [`Wish::of`] reads.
+impl fmt::Display for Wish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let full = self.full.then_some("full");
+        let words: Vec<&str> = full.into_iter().chain(self.pod.as_deref()).collect();
+        f.write_str(&words.join(" "))
+    }
 }
 
 /// What somebody has asked for, and has not begun.
