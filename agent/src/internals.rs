@@ -6,7 +6,7 @@ pub mod discovery {
     pub use crate::lifecycle::discovery::{Discovery, look};
     pub use crate::sys::discovery::dns::{DnsError, Families, Resolver};
     pub use crate::sys::discovery::hosts_file::HostsFile;
-    pub use crate::sys::discovery::nss::{Limits, NssResolver};
+    pub use crate::sys::discovery::nss::{LookupLimits, NssResolver};
 }
 
 /// The database programs.
@@ -29,7 +29,7 @@ pub mod http {
     pub use crate::lifecycle::api::refusal::Refusal;
     pub use crate::lifecycle::api::routes::{serve_tcp, serve_unix};
     pub use crate::sys::http::bind::BindError;
-    pub use crate::sys::http::{Limits, Reply, bind_tcp, bind_unix};
+    pub use crate::sys::http::{HttpLimits, Reply, bind_tcp, bind_unix};
 }
 
 /// The Kubernetes API.
@@ -66,7 +66,7 @@ pub mod process {
 pub mod reference {
     use crate::lifecycle::api::metrics::render;
     use clap::CommandFactory;
-    use gp_agent_core::cluster::exposition::Format;
+    use gp_agent_core::cluster::exposition::MetricsFormat;
     use gp_agent_core::cluster::status::PodStatus;
 
     pub use crate::init::exit_code::EXIT_CODES;
@@ -79,12 +79,12 @@ pub mod reference {
 
     /// The exposition of a pod as OpenMetrics.
     pub fn metrics(status: &PodStatus) -> String {
-        render(status, Default::default(), 0, Format::OpenMetrics)
+        render(status, Default::default(), 0, MetricsFormat::OpenMetrics)
     }
 
     /// The same in Prometheus' text format.
     pub fn prometheus_metrics(status: &PodStatus) -> String {
-        render(status, Default::default(), 0, Format::Prometheus)
+        render(status, Default::default(), 0, MetricsFormat::Prometheus)
     }
 }
 

@@ -5,7 +5,7 @@
 use gp_agent_core::cluster::topology::{Role, Topology};
 use gp_agent_core::config::load;
 use gp_agent_core::config::quote;
-use gp_agent_core::greenplum::gpinitsystem::{Plan, Request, render};
+use gp_agent_core::greenplum::gpinitsystem::{CreationPlan, CreationRequest, render};
 use gp_agent_core::greenplum::version::Family;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -22,8 +22,8 @@ fn mirrored() -> Topology {
     )
 }
 
-fn plan(topology: &Topology, parameters: &BTreeMap<String, String>) -> Result<Plan, Vec<String>> {
-    let request = Request {
+fn plan(topology: &Topology, parameters: &BTreeMap<String, String>) -> Result<CreationPlan, Vec<String>> {
+    let request = CreationRequest {
         topology,
         family: Family::G7,
         locale: "en_US.utf8",
@@ -178,7 +178,7 @@ proptest! {
         known: bool,
     ) {
         let parameters = BTreeMap::from([(name.clone(), value.clone())]);
-        let Plan { parameters: text, deferred, .. } = plan(&mirrored(), &parameters).unwrap();
+        let CreationPlan { parameters: text, deferred, .. } = plan(&mirrored(), &parameters).unwrap();
         prop_assert_eq!(text.is_empty(), deferred.contains(&name));
         prop_assert!(!text.is_empty() || !harmless(&value, "_."));
         if !text.is_empty() {

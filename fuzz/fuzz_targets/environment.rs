@@ -3,7 +3,7 @@
 #![no_main]
 
 use gp_agent_core::config::load;
-use gp_agent_core::log::record::Format;
+use gp_agent_core::log::record::LogFormat;
 use gp_agent_core::process::environment::variables;
 
 const FILE: &str = "cluster: w\nengine: greenplum\nsegments: { count: 2 }\n";
@@ -19,7 +19,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
 
     for (_, value) in &found {
         let word = str::from_utf8(value).ok();
-        let [pod, terminal] = [(true, false), (false, true)].map(|(pod, seen)| Format::choose(word, pod, seen));
+        let [pod, terminal] = [(true, false), (false, true)].map(|(pod, seen)| LogFormat::choose(word, pod, seen));
         // Where it runs counts only where nobody has said anything.
         assert!(pod == terminal || matches!(word, None | Some("" | "auto")));
     }

@@ -3,7 +3,7 @@
 #![no_main]
 
 use gp_agent_core::discovery::hosts_file::{full_name, names};
-use gp_agent_core::discovery::kept_hosts::{Place, Whereabouts, plan, without_own};
+use gp_agent_core::discovery::kept_hosts::{KeptHost, Whereabouts, plan, without_own};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);
@@ -20,7 +20,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         ("segment-b-0", Whereabouts::Nowhere),
         ("coordinator-0", Whereabouts::Unknown),
     ];
-    let places = places.map(|(alias, at)| Place {
+    let places = places.map(|(alias, at)| KeptHost {
         name: format!("{alias}.agent.prod.svc"),
         alias: alias.into(),
         at,

@@ -4,7 +4,7 @@
 #![no_main]
 
 use gp_agent_core::cluster::content::ContentId;
-use gp_agent_core::cluster::exposition::Format;
+use gp_agent_core::cluster::exposition::MetricsFormat;
 use gp_agent_core::log::printable::one_line;
 use gp_agent_core::recovery::machine::model::Wish;
 
@@ -27,9 +27,9 @@ libfuzzer_sys::fuzz_target!(|body: &[u8]| {
         assert!(content.to_string().len() <= text.len());
     }
 
-    let format = Format::accepted(&text);
-    assert_eq!(Format::accepted(&text.to_ascii_uppercase()), format);
-    assert_eq!(Format::accepted(&format!("text/plain,{text}")), format);
+    let format = MetricsFormat::accepted(&text);
+    assert_eq!(MetricsFormat::accepted(&text.to_ascii_uppercase()), format);
+    assert_eq!(MetricsFormat::accepted(&format!("text/plain,{text}")), format);
     let both = format!("{text},application/openmetrics-text");
-    assert_eq!(Format::accepted(&both), Format::OpenMetrics);
+    assert_eq!(MetricsFormat::accepted(&both), MetricsFormat::OpenMetrics);
 });

@@ -13,7 +13,7 @@ mod frozen_0_1_0;
 use gp_agent_core::cluster::catalog::{CatalogAnswer, CatalogReply};
 use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::cluster::document;
-use gp_agent_core::cluster::document::{Document, Format, Misread};
+use gp_agent_core::cluster::document::{Document, DocumentFormat, Misread};
 use gp_agent_core::cluster::failover_status::FailoverStatus;
 use gp_agent_core::cluster::peer_error::PeerError;
 use gp_agent_core::cluster::report::{PodReport, Report};
@@ -120,7 +120,7 @@ fn read_by_0_1_0<Frozen: Serialize + DeserializeOwned>(ours: &impl Serialize, na
 fn each_status_of_0_1_0_is_understood_field_by_field_and_back() {
     for (name, document) in golden("status-") {
         let report: Report = read(&document).unwrap_or_else(|e| panic!("{name}: {e:?}"));
-        assert!(report.format < Format::default(), "{name}");
+        assert!(report.format < DocumentFormat::default(), "{name}");
         holds(&serde_json::to_value(&report).unwrap(), &document, name);
         let back: frozen_0_1_0::Report = read_by_0_1_0(&report, name);
         assert_eq!(back, serde_json::from_value(document).unwrap(), "{name}");

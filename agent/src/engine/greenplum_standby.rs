@@ -6,7 +6,7 @@ use crate::sys::postgres::programs::ToolError;
 use gp_agent_core::config::quote;
 use gp_agent_core::greenplum::version::Family;
 use gp_agent_core::postgres::major::Feature;
-use gp_agent_core::postgres::standby::Source;
+use gp_agent_core::postgres::standby::StandbySource;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -33,7 +33,7 @@ impl Greenplum {
 
     /// pg_rewind, from a running coordinator that has written a checkpoint on its timeline. Without utility mode its questions
     /// would be answered by a segment, whose files it then copies.
-    pub(crate) async fn rewind(&self, dir: &Path, source: &Source<'_>) -> Result<(), ToolError> {
+    pub(crate) async fn rewind(&self, dir: &Path, source: &StandbySource<'_>) -> Result<(), ToolError> {
         let server = format!(
             "{} dbname=postgres options='-c {}'",
             conninfo(source),
@@ -44,7 +44,7 @@ impl Greenplum {
     }
 
     /// pg_basebackup of a coordinator, for the standby that the catalog has under that number.
-    pub(crate) async fn copy(&self, dir: &Path, source: &Source<'_>, dbid: u32) -> Result<(), ToolError> {
+    pub(crate) async fn copy(&self, dir: &Path, source: &StandbySource<'_>, dbid: u32) -> Result<(), ToolError> {
         let mut args: Vec<OsString> = vec!["-D".into(), dir.into()];
         args.extend(["-h", source.host, "-p"].map(OsString::from));
         args.push(source.port.to_string().into());
@@ -67,7 +67,13 @@ impl Greenplum {
 
     /// The files by which a directory is the standby's of `source`, under that number in its catalog; `auto` is its
     /// postgresql.auto.conf as it is. With the number of before its next promotion fails (gp_activate_standby).
-    pub(crate) fn standby_files(&self, source: &Source<'_>, passfile: &Path, dbid: u32, auto: &str) -> Vec<FileText> {
+    pub(crate) fn standby_files(
+        &self,
+        source: &StandbySource<'_>,
+        passfile: &Path,
+        dbid: u32,
+        auto: &str,
+    ) -> Vec<FileText> {
         let mut conninfo = format!("{} application_name={APPLICATION_NAME}", conninfo(source));
         if self.has(Feature::Passfile) {
             let passfile = quote::conninfo(&passfile.display().to_string());
@@ -95,7 +101,7 @@ impl Greenplum {
 }
 
 /// In the words of the oldest libpq.
-fn conninfo(source: &Source<'_>) -> String {
+fn conninfo(source: &StandbySource<'_>) -> String {
     let (host, user) = (quote::conninfo(source.host), quote::conninfo(source.user));
     format!("host={host} port={} user={user}", source.port)
 }

@@ -19,15 +19,15 @@ use crate::sys::postgres::data_directory;
 use crate::sys::postgres::data_directory::{Examined, Whereabouts, examine};
 use crate::sys::postgres::programs::{ToolError, Tools};
 use crate::sys::postgres::settings_trial;
-use crate::sys::postgres::settings_trial::Ground;
+use crate::sys::postgres::settings_trial::TrialGround;
 use gp_agent_core::cluster::content::ContentId;
 use gp_agent_core::config::{Config, EngineKind};
 use gp_agent_core::finding::Finding;
 use gp_agent_core::postgres::conf;
 use gp_agent_core::postgres::major::{Feature, Major, printed};
 use gp_agent_core::postgres::observation::Receiver;
-use gp_agent_core::postgres::settings::Verdict;
-use gp_agent_core::postgres::standby::{Required, Source, raised};
+use gp_agent_core::postgres::settings::TrialVerdict;
+use gp_agent_core::postgres::standby::{Required, StandbySource, raised};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -150,7 +150,7 @@ impl Engine {
     }
 
     /// What a start of the server program says to `candidate` as gp-agent.conf, beside `control`, with which servers ran.
-    pub async fn try_settings(&self, ground: Ground<'_>, candidate: &str, control: &str) -> Verdict {
+    pub async fn try_settings(&self, ground: TrialGround<'_>, candidate: &str, control: &str) -> TrialVerdict {
         let more: Vec<String> = match self {
             Engine::Postgres(_) => Vec::new(),
             // Alone: it neither looks for its cluster nor recovers distributed transactions.
@@ -186,7 +186,7 @@ impl Engine {
     pub async fn standby_options(
         &self,
         dir: &Path,
-        source: Option<Source<'_>>,
+        source: Option<StandbySource<'_>>,
         needed: &[Required],
     ) -> Vec<ServerOption> {
         let mut options = match (self, &source) {

@@ -4,7 +4,7 @@ use crate::sys::postgres::programs::{ToolError, Tools};
 use gp_agent_core::config::Auth;
 use gp_agent_core::config::quote;
 use gp_agent_core::postgres::major::{Feature, Major};
-use gp_agent_core::postgres::standby::{PARAMETERS, Source};
+use gp_agent_core::postgres::standby::{PARAMETERS, StandbySource};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -49,7 +49,7 @@ pub struct Clone<'a> {
     /// Where the write-ahead log goes, when not into `dir`; empty too.
     pub wal: Option<PathBuf>,
     /// The running server.
-    pub source: Source<'a>,
+    pub source: StandbySource<'a>,
     /// Directories of its tablespaces, and where they go; others go where they are there.
     pub tablespaces: Vec<(PathBuf, PathBuf)>,
 }
@@ -85,7 +85,7 @@ impl Postgres {
     /// What a standby of `source` is told on its command line, where neither ALTER SYSTEM nor a file can take it back: whom to
     /// follow, through which slot, and also onto the timeline of a promotion. Before PostgreSQL 12 that stands in
     /// recovery.conf, and no parameter has these names.
-    pub(super) fn follow(&self, source: &Source<'_>) -> Vec<(&'static str, String)> {
+    pub(super) fn follow(&self, source: &StandbySource<'_>) -> Vec<(&'static str, String)> {
         if self.major.parse::<u32>().is_ok_and(|major| major < 12) || self.major.contains('.') {
             return Vec::new();
         }
@@ -133,7 +133,7 @@ impl Postgres {
 
     /// pg_rewind, from a running server. It brings the directory to where the server's timeline began, and needs that to have
     /// written a checkpoint since.
-    pub async fn rewind(&self, dir: &Path, source: &Source<'_>) -> Result<(), ToolError> {
+    pub async fn rewind(&self, dir: &Path, source: &StandbySource<'_>) -> Result<(), ToolError> {
         let server = format!("{} dbname=postgres", source.conninfo());
         let args: [OsString; 4] = ["-D".into(), dir.into(), "--source-server".into(), server.into()];
         self.tools.run("pg_rewind", args, &[]).await.map(drop)

@@ -7,7 +7,7 @@ use crate::sys::log;
 use crate::sys::log::Source;
 use crate::sys::log::queue::{Next, Queue};
 use crate::sys::log::sink::{Batch, PIPE_BUF, Sink};
-pub(crate) use gp_agent_core::log::record::Level;
+pub(crate) use gp_agent_core::log::record::LogLevel;
 use gp_agent_core::process::timeouts;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -56,7 +56,7 @@ impl InitLog {
                 Some(Next::Record(lines)) => lines,
                 Some(Next::Dropped(records)) => {
                     let message = format!("{records} log records dropped: nobody read standard error");
-                    log::line(Source::Init, Level::Warn, &message)
+                    log::line(Source::Init, LogLevel::Warn, &message)
                 }
                 None => return self.sink().flush(),
             };
@@ -66,7 +66,7 @@ impl InitLog {
 }
 
 /// Logs one line.
-pub(crate) fn line(level: Level, message: &str) {
+pub(crate) fn line(level: LogLevel, message: &str) {
     raw(log::line(Source::Init, level, shortened(message)));
 }
 
@@ -96,9 +96,9 @@ fn shortened(message: &str) -> &str {
     message.get(..end.unwrap_or(0)).unwrap_or(message)
 }
 
-macro_rules! info { ($($word:tt)*) => { $crate::init::log::line($crate::init::log::Level::Info, &format!($($word)*)) } }
-macro_rules! warning { ($($word:tt)*) => { $crate::init::log::line($crate::init::log::Level::Warn, &format!($($word)*)) } }
-macro_rules! error { ($($word:tt)*) => { $crate::init::log::line($crate::init::log::Level::Error, &format!($($word)*)) } }
+macro_rules! info { ($($word:tt)*) => { $crate::init::log::line($crate::init::log::LogLevel::Info, &format!($($word)*)) } }
+macro_rules! warning { ($($word:tt)*) => { $crate::init::log::line($crate::init::log::LogLevel::Warn, &format!($($word)*)) } }
+macro_rules! error { ($($word:tt)*) => { $crate::init::log::line($crate::init::log::LogLevel::Error, &format!($($word)*)) } }
 
 pub(crate) use error;
 pub(crate) use info;

@@ -32,7 +32,7 @@ pub(crate) use options::InitOptions;
 
 use exit_code::{Outcome, USAGE_CODE};
 use log::{error, info};
-use options::{Request, USAGE, parse};
+use options::{InitRequest, USAGE, parse};
 use rustix::process::{Pid, getpid, set_child_subreaper};
 use std::ffi::OsString;
 use std::io;
@@ -42,8 +42,8 @@ use std::process::ExitCode;
 /// `gp-agent init`: `args` are the words after `init`.
 pub(crate) fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     let code = match parse(args, |name| std::env::var_os(name)) {
-        Ok(Request::Run(options)) => run(options),
-        Ok(Request::Help) => {
+        Ok(InitRequest::Run(options)) => run(options),
+        Ok(InitRequest::Help) => {
             let _ = writeln!(io::stdout(), "{USAGE}\n\n{}", exit_codes_help());
             0
         }

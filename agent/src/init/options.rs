@@ -48,7 +48,7 @@ impl Default for InitOptions {
 
 /// What the command line comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Request {
+pub(crate) enum InitRequest {
     /// Be init.
     Run(InitOptions),
     /// Say [`USAGE`].
@@ -92,7 +92,7 @@ pub(crate) enum OptionError {
 pub(crate) fn parse(
     args: impl Iterator<Item = OsString>,
     env: impl Fn(&str) -> Option<OsString>,
-) -> Result<Request, OptionError> {
+) -> Result<InitRequest, OptionError> {
     let mut options = InitOptions::default();
     for (variable, option) in [
         ("GP_AGENT_GRACE_SECONDS", "--grace"),
@@ -117,7 +117,7 @@ pub(crate) fn parse(
                 }
                 break;
             }
-            "--help" | "-h" => return Ok(Request::Help),
+            "--help" | "-h" => return Ok(InitRequest::Help),
             "--grace" | "--watchdog" => {
                 let value = inline.or_else(|| args.next());
                 let value = value.ok_or_else(|| OptionError::NoValue(name.to_string()))?;
@@ -126,7 +126,7 @@ pub(crate) fn parse(
             _ => return Err(OptionError::Unknown(word.into_owned())),
         }
     }
-    Ok(Request::Run(options))
+    Ok(InitRequest::Run(options))
 }
 
 impl InitOptions {
@@ -158,7 +158,7 @@ pub(crate) fn parse_seconds(text: &str) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    fn read(words: &str, env: &[(&str, &str)]) -> Result<Request, OptionError> {
+    fn read(words: &str, env: &[(&str, &str)]) -> Result<InitRequest, OptionError> {
         parse(words.split_whitespace().map(OsString::from), |name: &str| {
             env.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v))
         })
@@ -166,7 +166,7 @@ mod tests {
 
     fn options(words: &str, env: &[(&str, &str)]) -> InitOptions {
         match read(words, env) {
-            Ok(Request::Run(options)) => options,
+            Ok(InitRequest::Run(options)) => options,
             other => panic!("{words}: {other:?}"),
         }
     }
@@ -208,7 +208,7 @@ mod tests {
         }
         let error = read("", &[("GP_AGENT_GRACE_SECONDS", "x")]).unwrap_err();
         assert!(error.to_string().contains("GP_AGENT_GRACE_SECONDS is `x`"), "{error}");
-        assert_eq!(read("--help", &[]), Ok(Request::Help));
+        assert_eq!(read("--help", &[]), Ok(InitRequest::Help));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::log::{error, info, warning};
 use crate::sys::process::brief;
 use crate::sys::process::{Process, ProcessInfo, signal_name};
-use gp_agent_core::process::shutdown_schedule::Stage;
+use gp_agent_core::process::shutdown_schedule::ShutdownStage;
 use rustix::process::Signal;
 use std::collections::HashMap;
 use std::io;
@@ -76,14 +76,14 @@ fn ancestry(tree: &HashMap<i32, (i32, bool)>, mut pid: i32, init: i32) -> (bool,
 }
 
 /// The signal that a process of that kind gets at that stage.
-pub(crate) fn signal_for(kind: Kind, stage: Stage) -> Option<Signal> {
+pub(crate) fn signal_for(kind: Kind, stage: ShutdownStage) -> Option<Signal> {
     match (stage, kind) {
-        (Stage::Watch | Stage::End, _) => None,
-        (Stage::Kill, _) => Some(Signal::KILL),
+        (ShutdownStage::Watch | ShutdownStage::End, _) => None,
+        (ShutdownStage::Kill, _) => Some(Signal::KILL),
         (_, Kind::Agent | Kind::Backend) => None,
         (_, Kind::Other) => Some(Signal::TERM),
-        (Stage::Fast, Kind::Postmaster) => Some(Signal::INT),
-        (Stage::Quit, Kind::Postmaster) => Some(Signal::QUIT),
+        (ShutdownStage::Fast, Kind::Postmaster) => Some(Signal::INT),
+        (ShutdownStage::Quit, Kind::Postmaster) => Some(Signal::QUIT),
     }
 }
 
@@ -104,7 +104,7 @@ impl Leftovers {
     ///
     /// # Errors
     /// Those of reading /proc.
-    pub(crate) fn stop(&mut self, scope: Scope, stage: Stage) -> io::Result<usize> {
+    pub(crate) fn stop(&mut self, scope: Scope, stage: ShutdownStage) -> io::Result<usize> {
         let left = classify(brief::processes()?, scope);
         for (info, kind) in &left {
             if let Some(signal) = signal_for(*kind, stage) {
@@ -261,15 +261,21 @@ mod tests {
 
     #[test]
     fn nobody_but_the_postmaster_touches_a_backend_before_the_last_moment() {
-        for stage in [Stage::Watch, Stage::Fast, Stage::Quit] {
+        for stage in [ShutdownStage::Watch, ShutdownStage::Fast, ShutdownStage::Quit] {
             assert_eq!(signal_for(Kind::Backend, stage), None);
             assert_eq!(signal_for(Kind::Agent, stage), None);
         }
-        let postmaster = [Stage::Watch, Stage::Fast, Stage::Quit, Stage::Kill, Stage::End]
-            .map(|stage| signal_for(Kind::Postmaster, stage));
+        let postmaster = [
+            ShutdownStage::Watch,
+            ShutdownStage::Fast,
+            ShutdownStage::Quit,
+            ShutdownStage::Kill,
+            ShutdownStage::End,
+        ]
+        .map(|stage| signal_for(Kind::Postmaster, stage));
         let expected = [Signal::INT, Signal::QUIT, Signal::KILL].map(Some);
         assert_eq!(postmaster[1..4], expected);
         assert_eq!((postmaster[0], postmaster[4]), (None, None));
-        assert_eq!(signal_for(Kind::Other, Stage::Fast), Some(Signal::TERM));
+        assert_eq!(signal_for(Kind::Other, ShutdownStage::Fast), Some(Signal::TERM));
     }
 }

@@ -3,7 +3,7 @@
 use super::exit_code::Outcome;
 use super::process_tree::Leftovers;
 use crate::sys::process::Ended;
-use gp_agent_core::process::shutdown_schedule::{Plan, ShutdownSchedule, Stage};
+use gp_agent_core::process::shutdown_schedule::{ShutdownPlan, ShutdownSchedule, ShutdownStage};
 use std::time::{Duration, Instant};
 
 /// While init stops what is left, it looks that often for processes that have come meanwhile.
@@ -16,12 +16,12 @@ pub(super) struct Shutdown {
     /// When the agent ended, and how; without a how, it did not run when the shutdown began.
     pub agent_ended: Option<(Duration, Option<Ended>)>,
     pub left: Leftovers,
-    pub stage: Stage,
+    pub stage: ShutdownStage,
     pub looked: Option<Instant>,
 }
 
 impl Shutdown {
-    pub(super) fn plan(&self, grace: Duration) -> Plan {
+    pub(super) fn plan(&self, grace: Duration) -> ShutdownPlan {
         ShutdownSchedule::new(grace).plan(self.agent_ended.map(|(at, _)| at))
     }
 

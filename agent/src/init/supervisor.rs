@@ -16,7 +16,7 @@ use super::signals::{Signals, asks_for_the_end};
 use crate::sys::process::{Ended, signal_name};
 use crate::sys::resources::memory;
 use gp_agent_core::process::restart_backoff::Backoff;
-use gp_agent_core::process::shutdown_schedule::Stage;
+use gp_agent_core::process::shutdown_schedule::ShutdownStage;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, getpid};
@@ -150,7 +150,7 @@ impl InitSupervisor {
             since: now,
             agent_ended: self.agent.is_none().then_some((Duration::ZERO, agent_end)),
             left: Leftovers::default(),
-            stage: Stage::Watch,
+            stage: ShutdownStage::Watch,
             looked: None,
         });
     }
@@ -275,14 +275,14 @@ impl InitSupervisor {
         if stage > shutdown.stage {
             shutdown.stage = stage;
             shutdown.looked = None;
-            if agent_runs && stage == Stage::Fast {
+            if agent_runs && stage == ShutdownStage::Fast {
                 warning!("the agent has not drained in time, init takes over elapsed={elapsed:?}");
             }
         }
         match shutdown.stage {
-            Stage::Watch => return None,
-            Stage::End => return Some(Outcome::Abandoned),
-            Stage::Fast | Stage::Quit | Stage::Kill => (),
+            ShutdownStage::Watch => return None,
+            ShutdownStage::End => return Some(Outcome::Abandoned),
+            ShutdownStage::Fast | ShutdownStage::Quit | ShutdownStage::Kill => (),
         }
         if !childless && shutdown.looks_again().is_some_and(|at| at > now) {
             return None;

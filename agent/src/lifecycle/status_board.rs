@@ -3,7 +3,7 @@
 use crate::sys::process::Process;
 pub use crate::sys::process::clock::now;
 use gp_agent_core::cluster::phase::Phase;
-use gp_agent_core::cluster::state::{Effect, Event, Facts, Level, PodState};
+use gp_agent_core::cluster::state::{Effect, Event, Facts, LineLevel, PodState};
 use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::finding::{Finding, FindingSource};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -107,12 +107,12 @@ impl StatusBoard {
     }
 }
 
-fn log(level: Level, phase: Option<Phase>, line: &str) {
+fn log(level: LineLevel, phase: Option<Phase>, line: &str) {
     let phase = phase.map(|phase| phase.as_str());
     match level {
-        Level::Error => tracing::error!(phase, "{line}"),
-        Level::Warning => tracing::warn!(phase, "{line}"),
-        Level::Info => tracing::info!(phase, "{line}"),
+        LineLevel::Error => tracing::error!(phase, "{line}"),
+        LineLevel::Warning => tracing::warn!(phase, "{line}"),
+        LineLevel::Info => tracing::info!(phase, "{line}"),
     }
 }
 

@@ -40,9 +40,9 @@ async fn silence_costs_only_the_names_it_concerns() {
     c.good("a", "10.0.0.1");
     c.good("b", "10.0.0.2");
     c.dns.set_reverse("10.0.0.3", Says::Silence);
-    let limits = Limits {
+    let limits = LookupLimits {
         call: Duration::from_secs(3),
-        ..Limits::default()
+        ..LookupLimits::default()
     };
     let keys = ips(&["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
     let reverse = c.names().with_limits(limits).reverse(&keys).await;

@@ -20,7 +20,7 @@ mod watching;
 use fake_dns::{FakeDns, Says};
 use gp_agent::internals::discovery::{Discovery, look};
 use gp_agent::internals::discovery::{DnsError, Families, Resolver};
-use gp_agent::internals::discovery::{Limits, NssResolver};
+use gp_agent::internals::discovery::{LookupLimits, NssResolver};
 use gp_agent_core::cluster::topology::{Member, Role, Topology};
 use gp_agent_core::discovery::intervals::LookupIntervals;
 use gp_agent_core::discovery::name_check::{Forward, NameVerdict, Reverse};

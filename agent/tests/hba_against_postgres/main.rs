@@ -17,10 +17,10 @@ use generate::Random;
 use gp_agent::internals::discovery::HostsFile;
 use gp_agent_core::cluster::topology::{Member, Role, Topology};
 use gp_agent_core::config::Auth;
-use gp_agent_core::discovery::kept_hosts::{Place, Whereabouts};
+use gp_agent_core::discovery::kept_hosts::{KeptHost, Whereabouts};
 use gp_agent_core::postgres::hba::{
-    Address, BlockRequest, Client, ConnType, Database, Grammar, HbaFile, HbaPeer, Index, Interface, Origin,
-    PeerAddress, Rule, Verdict, View, admit, parse, render_block, splice,
+    Address, BlockRequest, Client, ConnType, Database, Grammar, HbaFile, HbaPeer, HbaVerdict, Index, Interface, Origin,
+    PeerAddress, Rule, View, admit, parse, render_block, splice,
 };
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
 use server::{OWNER_LINE, Server};
@@ -162,7 +162,7 @@ fn the_server_admits_by_the_names_that_the_agent_keeps() {
         let client = Client::new(origin, Database::Named("postgres".into()), "owner");
         answer(&server, &client)
     };
-    let place = |name: &str, n: u8| Place {
+    let place = |name: &str, n: u8| KeptHost {
         name: name.into(),
         alias: "pod".into(),
         at: Whereabouts::At(vec![IpAddr::from([127, 0, 0, n])]),
@@ -265,11 +265,11 @@ fn columns(rule: &Rule) -> Vec<Option<String>> {
     ]
 }
 
-fn expected(verdict: Verdict<'_>) -> String {
+fn expected(verdict: HbaVerdict<'_>) -> String {
     match verdict {
-        Verdict::Admitted(rule) => rule.method.as_str().to_string(),
-        Verdict::Rejected(_) => "reject".to_string(),
-        Verdict::NoMatch => "no entry".to_string(),
+        HbaVerdict::Admitted(rule) => rule.method.as_str().to_string(),
+        HbaVerdict::Rejected(_) => "reject".to_string(),
+        HbaVerdict::NoMatch => "no entry".to_string(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! More connections than there are places. What is awaited comes while they stand; nothing is timed.
 
 use crate::support::{Fake, Peers, Server, answer, get, ready, talk, until_closed};
-use gp_agent::internals::http::Limits;
+use gp_agent::internals::http::HttpLimits;
 use gp_agent_core::cluster::topology::Role;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -31,10 +31,10 @@ async fn from(last: u8, port: u16) -> TcpStream {
 /// Never ends one of its connections by itself: the server's own times are far longer than any test.
 fn patient() -> Server {
     let long = Duration::from_secs(3600);
-    Server::with(Limits {
+    Server::with(HttpLimits {
         header: long,
         connection: long,
-        ..Limits::default()
+        ..HttpLimits::default()
     })
 }
 

@@ -1,15 +1,15 @@
 //! Clients that are broken, slow, greedy or many.
 
 use crate::support::{Server, get, until_closed};
-use gp_agent::internals::http::Limits;
+use gp_agent::internals::http::HttpLimits;
 use proptest::prelude::*;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-fn short() -> Limits {
-    Limits {
+fn short() -> HttpLimits {
+    HttpLimits {
         header: Duration::from_millis(200),
-        ..Limits::default()
+        ..HttpLimits::default()
     }
 }
 
@@ -117,9 +117,9 @@ async fn a_reason_that_never_arrives_is_given_up() {
 
 #[tokio::test]
 async fn a_connection_has_a_last_request_and_an_end() {
-    let server = Server::with(Limits {
+    let server = Server::with(HttpLimits {
         requests: 2,
-        ..Limits::default()
+        ..HttpLimits::default()
     });
     let kept = get("/livez").replace("connection: close\r\n", "");
     let said = until_closed(server.tcp().await, kept.repeat(5).as_bytes()).await;
@@ -127,9 +127,9 @@ async fn a_connection_has_a_last_request_and_an_end() {
     assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 2, "{text}");
     assert!(text.contains("connection: close"));
 
-    let server = Server::with(Limits {
+    let server = Server::with(HttpLimits {
         connection: Duration::from_millis(100),
-        ..Limits::default()
+        ..HttpLimits::default()
     });
     let said = until_closed(server.tcp().await, kept.as_bytes()).await;
     assert!(said.starts_with(b"HTTP/1.1 200 OK"));
@@ -143,7 +143,7 @@ proptest! {
     fn no_bytes_bring_it_down(bytes in proptest::collection::vec(any::<u8>(), 0..400), line in "(GET|POST|HEAD) /[a-z]{0,8}[ -~]{0,20}") {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let server = Server::with(Limits { header: Duration::from_millis(20), ..Limits::default() });
+            let server = Server::with(HttpLimits { header: Duration::from_millis(20), ..HttpLimits::default() });
             for request in [bytes.clone(), [line.as_bytes(), b"\r\n", &bytes, b"\r\n\r\n"].concat()] {
                 let said = until_closed(server.tcp().await, &request).await;
                 assert!(said.is_empty() || said.starts_with(b"HTTP/1."), "{said:?}");

@@ -1,6 +1,6 @@
 //! A real server with a pretended agent, and clients that write bytes.
 
-use gp_agent::internals::http::{Agent, Done, Limits, Refusal, Reply, bind_tcp, bind_unix, serve_tcp, serve_unix};
+use gp_agent::internals::http::{Agent, Done, HttpLimits, Refusal, Reply, bind_tcp, bind_unix, serve_tcp, serve_unix};
 use gp_agent::internals::peers::{FanOutLimits, PeerClient};
 use gp_agent_core::cluster::catalog::{CatalogAnswer, CatalogReply};
 use gp_agent_core::cluster::content::ContentId;
@@ -231,10 +231,10 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Server {
-        Server::with(Limits::default())
+        Server::with(HttpLimits::default())
     }
 
-    pub(crate) fn with(limits: Limits) -> Server {
+    pub(crate) fn with(limits: HttpLimits) -> Server {
         let agent = Fake::new();
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("agent.sock");

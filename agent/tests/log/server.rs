@@ -2,7 +2,7 @@
 
 use gp_agent::internals::engine::Tools;
 use gp_agent_core::log::postgres::{PREFIX, take};
-use gp_agent_core::log::record::{Level, Moment, Record};
+use gp_agent_core::log::record::{LogLevel, Moment, Record};
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -66,14 +66,14 @@ fn every_field_of_a_real_servers_message_is_understood() {
     server.stderr.take().unwrap().read_to_end(&mut text).unwrap();
     server.wait().unwrap();
     let all = records(&text);
-    let error = all.iter().find(|r| r.level == Level::Error).unwrap();
+    let error = all.iter().find(|r| r.level == LogLevel::Error).unwrap();
     assert!(error.message.contains("\"nothing_here\" does not exist"));
     assert_eq!(error.fields["sqlstate"], "42P01");
     assert_eq!(error.fields["user"], "owner");
     assert_eq!(error.fields["database"], "postgres");
     assert_eq!(error.fields["statement"], "select *\n  from nothing_here\n  where true");
     assert!(error.time > Moment(1_700_000_000_000_000));
-    let warning = all.iter().find(|r| r.level == Level::Warn).unwrap();
+    let warning = all.iter().find(|r| r.level == LogLevel::Warn).unwrap();
     assert_eq!(warning.message, "w");
     assert_eq!(warning.fields["detail"], "two\nlines");
     assert_eq!(warning.fields["hint"], "h");

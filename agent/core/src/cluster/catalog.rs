@@ -3,7 +3,7 @@
 //! Source of names and letters: Greenplum's `src/include/catalog/gp_segment_configuration.h`.
 
 use super::content::ContentId;
-use super::document::{Document, Format};
+use super::document::{Document, DocumentFormat};
 use super::seen_coordinators::SeenCoordinators;
 use super::topology::Member;
 use serde::{Deserialize, Serialize};
@@ -175,8 +175,8 @@ pub enum CatalogAnswer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CatalogReply {
     /// The format that the pod's agent speaks.
-    #[serde(default = "Format::unsaid")]
-    pub format: Format,
+    #[serde(default = "DocumentFormat::unsaid")]
+    pub format: DocumentFormat,
     /// The cluster of the pod; empty while it does not know.
     pub cluster: String,
     /// Its name below the headless service.
@@ -190,7 +190,7 @@ impl CatalogReply {
     /// The answer of the pod `fqdn` of `cluster`.
     pub fn new(cluster: impl Into<String>, fqdn: impl Into<String>, answer: CatalogAnswer) -> CatalogReply {
         CatalogReply {
-            format: Format::CURRENT,
+            format: DocumentFormat::CURRENT,
             cluster: cluster.into(),
             fqdn: fqdn.into(),
             answer,

@@ -13,27 +13,27 @@ use std::fmt;
 /// The version of a document's meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Format(u64);
+pub struct DocumentFormat(u64);
 
-impl Format {
+impl DocumentFormat {
     /// What this agent writes, and the newest that it reads. It reads all older ones.
-    pub(crate) const CURRENT: Format = Format(1);
+    pub(crate) const CURRENT: DocumentFormat = DocumentFormat(1);
 
     /// Version 0.1.0 does not say its format.
-    const UNSAID: Format = Format(0);
+    const UNSAID: DocumentFormat = DocumentFormat(0);
 
-    pub(crate) fn unsaid() -> Format {
-        Format::UNSAID
+    pub(crate) fn unsaid() -> DocumentFormat {
+        DocumentFormat::UNSAID
     }
 }
 
-impl Default for Format {
+impl Default for DocumentFormat {
     fn default() -> Self {
-        Format::CURRENT
+        DocumentFormat::CURRENT
     }
 }
 
-impl fmt::Display for Format {
+impl fmt::Display for DocumentFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -44,8 +44,8 @@ impl fmt::Display for Format {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// The document's format. One that is no number is newer than any that this agent knows.
-    #[serde(default = "Format::unsaid", deserialize_with = "format_or_newest")]
-    pub format: Format,
+    #[serde(default = "DocumentFormat::unsaid", deserialize_with = "format_or_newest")]
+    pub format: DocumentFormat,
     /// Short host name of the pod. A catalog of 0.1.0 does not say it.
     #[serde(default)]
     pub pod: Option<String>,
@@ -57,16 +57,16 @@ pub struct Origin {
     pub fqdn: String,
 }
 
-fn format_or_newest<'de, D: Deserializer<'de>>(from: D) -> Result<Format, D::Error> {
+fn format_or_newest<'de, D: Deserializer<'de>>(from: D) -> Result<DocumentFormat, D::Error> {
     let value = serde_json::Value::deserialize(from)?;
-    Ok(Format(value.as_u64().unwrap_or(u64::MAX)))
+    Ok(DocumentFormat(value.as_u64().unwrap_or(u64::MAX)))
 }
 
 impl Origin {
     /// In today's format.
     pub fn new(pod: String, cluster: String, fqdn: String) -> Origin {
         Origin {
-            format: Format::CURRENT,
+            format: DocumentFormat::CURRENT,
             pod: Some(pod),
             cluster,
             fqdn,
@@ -138,11 +138,11 @@ pub fn read<D: Document>(body: &[u8], cluster: &str, member: &Member) -> Result<
         return Err(Misread::Stranger(who));
     }
     let pod = &member.pod;
-    if origin.format > Format::CURRENT {
+    if origin.format > DocumentFormat::CURRENT {
         return Err(Misread::NotUnderstood(format!(
             "{pod} speaks format {}, this agent reads up to {}",
             origin.format,
-            Format::CURRENT
+            DocumentFormat::CURRENT
         )));
     }
     serde_json::from_slice(body).map_err(|error| {
@@ -205,9 +205,9 @@ mod tests {
     fn todays_format_and_older_ones_are_read() {
         let mut document = document();
         assert_eq!(document["format"], json!(1));
-        assert_eq!(report(&document).unwrap().format, Format::CURRENT);
+        assert_eq!(report(&document).unwrap().format, DocumentFormat::CURRENT);
         document.as_object_mut().unwrap().remove("format");
-        assert_eq!(report(&document).unwrap().format, Format::UNSAID);
+        assert_eq!(report(&document).unwrap().format, DocumentFormat::UNSAID);
         document["added later"] = json!({ "any": [1, "thing"] });
         assert!(report(&document).is_ok());
     }

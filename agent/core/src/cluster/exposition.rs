@@ -2,16 +2,16 @@
 
 /// How metrics are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum MetricsFormat {
     /// OpenMetrics 1.0.
     OpenMetrics,
     /// Prometheus' text format 0.0.4, which promtool and older scrapers read.
     Prometheus,
 }
 
-impl Format {
+impl MetricsFormat {
     /// What a client gets that accepts this; the value of the header `Accept`, empty where there is none.
-    pub fn accepted(accept: &str) -> Format {
+    pub fn accepted(accept: &str) -> MetricsFormat {
         let is_open = |range: &str| {
             let mut parts = range.split(';').map(str::trim);
             let named = parts.next() == Some("application/openmetrics-text");
@@ -24,16 +24,16 @@ impl Format {
         };
         // Names of types and parameters count in either case (RFC 9110, 5.6.6 and 8.3.1).
         match accept.to_ascii_lowercase().split(',').any(is_open) {
-            true => Format::OpenMetrics,
-            false => Format::Prometheus,
+            true => MetricsFormat::OpenMetrics,
+            false => MetricsFormat::Prometheus,
         }
     }
 
     /// The header `Content-Type`.
     pub fn content_type(self) -> &'static str {
         match self {
-            Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            Format::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+            MetricsFormat::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            MetricsFormat::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
         }
     }
 }
@@ -47,17 +47,20 @@ mod tests {
         // Prometheus 2.42.
         let prometheus = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
         for (accept, format) in [
-            (prometheus, Format::OpenMetrics),
-            ("application/openmetrics-text", Format::OpenMetrics),
-            ("text/plain, application/openmetrics-text; q=0.5", Format::OpenMetrics),
-            ("Application/OpenMetrics-Text", Format::OpenMetrics),
-            ("application/openmetrics-text;q=0", Format::Prometheus),
-            ("application/openmetrics-text; Q=0.0", Format::Prometheus),
-            ("text/plain;version=0.0.4", Format::Prometheus),
-            ("*/*", Format::Prometheus),
-            ("", Format::Prometheus),
+            (prometheus, MetricsFormat::OpenMetrics),
+            ("application/openmetrics-text", MetricsFormat::OpenMetrics),
+            (
+                "text/plain, application/openmetrics-text; q=0.5",
+                MetricsFormat::OpenMetrics,
+            ),
+            ("Application/OpenMetrics-Text", MetricsFormat::OpenMetrics),
+            ("application/openmetrics-text;q=0", MetricsFormat::Prometheus),
+            ("application/openmetrics-text; Q=0.0", MetricsFormat::Prometheus),
+            ("text/plain;version=0.0.4", MetricsFormat::Prometheus),
+            ("*/*", MetricsFormat::Prometheus),
+            ("", MetricsFormat::Prometheus),
         ] {
-            assert_eq!(Format::accepted(accept), format, "{accept}");
+            assert_eq!(MetricsFormat::accepted(accept), format, "{accept}");
         }
     }
 }

@@ -96,7 +96,7 @@ pub struct FailoverStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejoin: Option<RejoinTrouble>,
     /// Changes of the holder that brought the role here, since the agent started.
-    pub counts: Counts,
+    pub counts: FailoverCounts,
     /// How often the agent killed the server since it might not write any more, since the agent started.
     #[serde(skip_serializing_if = "is_zero")]
     pub fences: u64,
@@ -265,7 +265,7 @@ pub struct RejoinTrouble {
 /// How often the role came to this pod.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Counts {
+pub struct FailoverCounts {
     /// By a failover.
     pub failover: u64,
     /// By a switchover.
@@ -274,7 +274,7 @@ pub struct Counts {
     pub forced: u64,
 }
 
-impl Counts {
+impl FailoverCounts {
     /// Those of one kind.
     pub fn of(self, kind: FailoverKind) -> u64 {
         match kind {

@@ -2,7 +2,7 @@
 
 use super::catalog::Segment;
 use super::content::ContentId;
-use super::document::{Document, Format};
+use super::document::{Document, DocumentFormat};
 use super::peer_error::{PeerError, PeerFailure};
 use super::probes;
 use super::probes::Verdict;
@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The format that the pod's agent speaks.
-    #[serde(default = "Format::unsaid")]
-    pub format: Format,
+    #[serde(default = "DocumentFormat::unsaid")]
+    pub format: DocumentFormat,
     /// The status.
     #[serde(flatten)]
     pub status: PodStatus,
@@ -35,7 +35,7 @@ impl Report {
     /// The status with the verdicts of this second.
     pub fn new(status: PodStatus, now: u64) -> Report {
         Report {
-            format: Format::CURRENT,
+            format: DocumentFormat::CURRENT,
             startup: probes::startup(&status),
             ready: probes::ready(&status, now),
             live: probes::live(&status, now),
@@ -63,8 +63,8 @@ pub struct Listing {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PodReport {
     /// The format of this entry.
-    #[serde(default = "Format::unsaid")]
-    pub format: Format,
+    #[serde(default = "DocumentFormat::unsaid")]
+    pub format: DocumentFormat,
     /// Short host name.
     pub pod: String,
     /// The role it was made for.

@@ -67,12 +67,12 @@ pub(crate) fn server_state(row: &Segment, entry: &PodReport) -> ServerState {
 
 /// Remembers since when servers are missing, and when FTS was last asked.
 #[derive(Debug, Default)]
-pub struct Watch {
+pub struct FtsWatch {
     missing_since: BTreeMap<i32, u64>,
     asked_at: Option<u64>,
 }
 
-impl Watch {
+impl FtsWatch {
     /// Whether FTS should be asked now, and why. `nameless` are pods whose names cannot be looked up: FTS goes by names, and
     /// would fail a server over to another that it cannot find either. `now_ms` never goes backwards.
     pub fn look(
@@ -131,7 +131,7 @@ impl Watch {
     }
 }
 
-impl Watch {
+impl FtsWatch {
     /// The request did not reach FTS: the next look may ask again at once.
     pub fn unheard(&mut self) {
         self.asked_at = None;
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn a_healthy_cluster_is_left_alone() {
         let all = [serving("a", Role::Primary), serving("b", Role::Mirror)];
-        let mut watch = Watch::default();
+        let mut watch = FtsWatch::default();
         for now in [0, 10_000, 100_000] {
             assert_eq!(
                 watch.look(&catalog(IN_SYNC), &pair(), &all, &BTreeSet::new(), now),
@@ -199,7 +199,7 @@ mod tests {
     fn a_mirror_that_streams_is_noted() {
         let all = [serving("a", Role::Primary), serving("b", Role::Mirror)];
         let behind = catalog("3|0|m|m|n|u|1|b.gp|b.gp|/g");
-        let mut watch = Watch::default();
+        let mut watch = FtsWatch::default();
         let mut ask = |now| watch.look(&behind, &pair(), &all, &BTreeSet::new(), now);
         assert_eq!(ask(0), None);
         assert_eq!(ask(BEHIND_PATIENCE_MS - 1), None);
@@ -217,8 +217,8 @@ mod tests {
         let mirror = serving("b", Role::Mirror);
         for gone in [silent("a"), entry("a", Phase::CrashLoop, None)] {
             let all = [gone, mirror.clone()];
-            let mut watch = Watch::default();
-            let ask = |w: &mut Watch, now| w.look(&catalog(IN_SYNC), &pair(), &all, &BTreeSet::new(), now);
+            let mut watch = FtsWatch::default();
+            let ask = |w: &mut FtsWatch, now| w.look(&catalog(IN_SYNC), &pair(), &all, &BTreeSet::new(), now);
             assert!(ask(&mut watch, 1).unwrap().starts_with("a: "));
             assert_eq!(ask(&mut watch, AGAIN_MS), None, "FTS needs a moment");
             assert!(ask(&mut watch, 1 + AGAIN_MS).is_some());
@@ -236,7 +236,7 @@ mod tests {
             Err(PeerError::TimedOut { at, within }),
         );
         let all = [a, serving("b", Role::Mirror)];
-        let mut watch = Watch::default();
+        let mut watch = FtsWatch::default();
         let mut ask = |now| watch.look(&catalog(IN_SYNC), &pair(), &all, &BTreeSet::new(), now);
         assert_eq!(ask(0), None);
         assert_eq!(ask(SILENT_PATIENCE_MS - 1), None);
@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn a_primary_that_restarts_gets_its_time() {
         let all = [entry("a", Phase::Crashed, None), serving("b", Role::Mirror)];
-        let mut watch = Watch::default();
+        let mut watch = FtsWatch::default();
         let mut ask = |now| watch.look(&catalog(IN_SYNC), &pair(), &all, &BTreeSet::new(), now);
         assert_eq!(ask(0), None);
         assert_eq!(ask(PATIENCE_MS - 1), None);
@@ -259,17 +259,17 @@ mod tests {
         let all = [silent("a"), serving("b", Role::Mirror)];
         let out_of_sync = catalog("3|0|m|m|n|u|1|b.gp|b.gp|/g");
         assert_eq!(
-            Watch::default().look(&out_of_sync, &pair(), &all, &BTreeSet::new(), 9),
+            FtsWatch::default().look(&out_of_sync, &pair(), &all, &BTreeSet::new(), 9),
             None
         );
         let down = catalog("3|0|m|m|n|d|1|b.gp|b.gp|/g");
         let mirror_gone = [serving("a", Role::Primary), silent("b")];
         assert_eq!(
-            Watch::default().look(&down, &pair(), &mirror_gone, &BTreeSet::new(), 9),
+            FtsWatch::default().look(&down, &pair(), &mirror_gone, &BTreeSet::new(), 9),
             None
         );
         assert!(
-            Watch::default()
+            FtsWatch::default()
                 .look(&catalog(IN_SYNC), &pair(), &mirror_gone, &BTreeSet::new(), 9)
                 .is_some()
         );
@@ -280,7 +280,7 @@ mod tests {
         let newer = PeerError::NotUnderstood("a speaks format 3, this agent reads up to 1".into());
         let a = PodReport::of(&member_of_pair("a", Role::Primary), Err(newer));
         let all = [a, serving("b", Role::Mirror)];
-        let mut watch = Watch::default();
+        let mut watch = FtsWatch::default();
         for now in [0, 10_000, 100_000] {
             let asked = watch.look(&catalog(IN_SYNC), &pair(), &all, &BTreeSet::new(), now);
             assert_eq!(asked, None);
@@ -299,7 +299,7 @@ mod tests {
         let all = [silent("a"), serving("b", Role::Mirror)];
         let look = |nameless: &[&str]| {
             let nameless = nameless.iter().map(ToString::to_string).collect();
-            Watch::default().look(&catalog(IN_SYNC), &pair(), &all, &nameless, 9)
+            FtsWatch::default().look(&catalog(IN_SYNC), &pair(), &all, &nameless, 9)
         };
         assert!(look(&["a"]).is_some(), "a pod that is gone has no name");
         assert_eq!(look(&["a", "b"]), None, "names are gone");
@@ -317,7 +317,7 @@ mod tests {
                 false => entry(&m.pod, Phase::Running, Some(m.role)),
             })
             .collect();
-        let asked = Watch::default().look(&catalog, &topology, &entries, &BTreeSet::new(), 0);
+        let asked = FtsWatch::default().look(&catalog, &topology, &entries, &BTreeSet::new(), 0);
         assert!(asked.unwrap().starts_with("segment-a-9999: its agent is silent"));
     }
 }

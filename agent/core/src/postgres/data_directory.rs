@@ -37,7 +37,7 @@ pub fn missing_parts(is_there: impl Fn(&str) -> bool) -> Vec<&'static str> {
 
 /// What is found where the directory should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Contents {
     /// Nothing.
     Nothing,
     /// A directory with nothing in it, as an image or a tool makes it.
@@ -70,7 +70,7 @@ pub struct Remembered {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
     /// What is found where the directory should be.
-    pub place: Place,
+    pub place: Contents,
     /// Whether there is a standby marker.
     pub standby: bool,
     /// What pg_controldata says, where it can.
@@ -87,15 +87,15 @@ pub struct Look {
 /// empty database from being made.
 pub fn judge(look: &Look) -> (Directory, Option<String>) {
     let (kind, remains) = match &look.place {
-        Place::Nothing | Place::Empty => (DirectoryKind::Absent, traces(look)),
-        Place::Dangling(end) => (
+        Contents::Nothing | Contents::Empty => (DirectoryKind::Absent, traces(look)),
+        Contents::Dangling(end) => (
             DirectoryKind::HalfMade,
             Some(format!(
                 "it is a symbolic link to {end}, and nothing is there (is that volume mounted?)"
             )),
         ),
-        Place::Strange => (DirectoryKind::HalfMade, Some("it is no directory".to_string())),
-        Place::Filled { missing, entries } => match (missing.is_empty(), look.standby) {
+        Contents::Strange => (DirectoryKind::HalfMade, Some("it is no directory".to_string())),
+        Contents::Filled { missing, entries } => match (missing.is_empty(), look.standby) {
             (false, _) => (DirectoryKind::HalfMade, Some(rest(missing, entries))),
             (true, true) => (DirectoryKind::Standby, None),
             (true, false) => (DirectoryKind::Primary, None),
@@ -149,7 +149,7 @@ fn list(names: &[String]) -> String {
 mod tests {
     use super::*;
 
-    fn look(place: Place) -> Look {
+    fn look(place: Contents) -> Look {
         Look {
             place,
             standby: false,
@@ -160,9 +160,9 @@ mod tests {
         }
     }
 
-    fn filled(missing: &[&str], entries: &[&str]) -> Place {
+    fn filled(missing: &[&str], entries: &[&str]) -> Contents {
         let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect();
-        Place::Filled {
+        Contents::Filled {
             missing: owned(missing),
             entries: owned(entries),
         }
@@ -197,9 +197,9 @@ mod tests {
             "global/pg_control is missing; there are PG_VERSION, base, global"
         );
         assert!(words(&look(filled(&["base"], &["lost+found"]))).contains("no database is"));
-        assert!(words(&look(Place::Dangling("/wal/x".into()))).contains("/wal/x"));
-        assert!(words(&look(Place::Strange)).contains("no directory"));
-        let mut gone = look(Place::Nothing);
+        assert!(words(&look(Contents::Dangling("/wal/x".into()))).contains("/wal/x"));
+        assert!(words(&look(Contents::Strange)).contains("no directory"));
+        let mut gone = look(Contents::Nothing);
         assert_eq!(judge(&gone).1, None);
         gone.remembered = Some(had("7", 2));
         gone.beside = vec!["/g/gpseg0.aside-1".into()];

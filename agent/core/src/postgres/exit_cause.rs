@@ -18,7 +18,7 @@ pub enum Exit {
 
 /// What is known after the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Evidence {
+pub struct ExitEvidence {
     /// How the process ended.
     pub exit: Exit,
     /// Whether pg_control says "shut down"; nothing where there is no readable one.
@@ -40,7 +40,7 @@ pub enum Ending {
 
 impl Ending {
     /// Tells the kinds apart. In doubt it is a crash, after which the database is up again.
-    pub fn of(evidence: Evidence) -> Ending {
+    pub fn of(evidence: ExitEvidence) -> Ending {
         match (evidence.exit, evidence.shut_down) {
             // A start that failed leaves pg_control as the last clean stop left it.
             (Exit::Signal, _) => Ending::Crash,
@@ -63,7 +63,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn ending(exit: Exit, shut_down: Option<bool>) -> Ending {
-        Ending::of(Evidence {
+        Ending::of(ExitEvidence {
             exit,
             shut_down,
             lock_file_lost: false,
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn a_postmaster_that_lost_its_lock_file_stopped_itself() {
         let lost = |shut_down| {
-            Ending::of(Evidence {
+            Ending::of(ExitEvidence {
                 exit: Exit::Code(0),
                 shut_down: Some(shut_down),
                 lock_file_lost: true,
@@ -108,7 +108,7 @@ mod tests {
         fn nothing_stays_down_that_nobody_stopped(
             exit in exits(), shut_down: Option<bool>, lock_file_lost: bool
         ) {
-            let ending = Ending::of(Evidence { exit, shut_down, lock_file_lost });
+            let ending = Ending::of(ExitEvidence { exit, shut_down, lock_file_lost });
             if ending.was_asked_for() {
                 prop_assert!(matches!(exit, Exit::Code(0) | Exit::Unknown));
                 prop_assert!(shut_down.is_some());
@@ -118,7 +118,7 @@ mod tests {
             }
             // A lost lock file never keeps down what would be up without.
             if lock_file_lost {
-                let without = Ending::of(Evidence { exit, shut_down, lock_file_lost: false });
+                let without = Ending::of(ExitEvidence { exit, shut_down, lock_file_lost: false });
                 prop_assert!(!ending.was_asked_for() || without == ending);
             }
         }

@@ -5,7 +5,7 @@ use crate::failover::lsn::Lsn;
 
 /// What decides.
 #[derive(Clone, Copy, Debug)]
-pub struct Ground<'a> {
+pub struct RejoinGround<'a> {
     /// pg_controldata of the old directory.
     pub control: &'a ControlData,
     /// Where the new coordinator's history left the old one's timeline; `None` when it does not come from it.
@@ -30,7 +30,7 @@ const TRIES: u32 = 3;
 
 /// Decides. A server that stopped in order wrote its checkpoint last: when the timeline was left behind that, all that it wrote
 /// is in the new one.
-pub fn way(ground: &Ground<'_>) -> Way {
+pub fn way(ground: &RejoinGround<'_>) -> Way {
     let Some(left_at) = ground.left_at else {
         return Way::Copy("the new coordinator's timeline does not come from this directory's".into());
     };
@@ -58,7 +58,7 @@ mod tests {
             timeline: Some(1),
             ..ControlData::default()
         };
-        way(&Ground {
+        way(&RejoinGround {
             control: &control,
             left_at: left_at.map(Lsn),
             tries_failed,

@@ -26,7 +26,7 @@ pub struct ShutdownSchedule {
 
 /// When init acts on what the agent left, counted from the SIGTERM. Never decreasing from top to bottom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct ShutdownPlan {
     /// SIGINT (fast shutdown) to postmasters, SIGTERM to everything else.
     pub fast: Duration,
     /// SIGQUIT (immediate shutdown) to postmasters.
@@ -39,7 +39,7 @@ pub struct Plan {
 
 /// How far init has gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
+pub enum ShutdownStage {
     /// The agent drains; init only watches.
     Watch,
     /// SIGINT to postmasters, SIGTERM to everything else.
@@ -98,10 +98,10 @@ impl ShutdownSchedule {
     ///
     /// Without an agent init advances through the agent's stages, beginning at once; a fast shutdown always gets at least as long
     /// as between `takeover` and `init_quit`.
-    pub fn plan(&self, agent_ended: Option<Duration>) -> Plan {
+    pub fn plan(&self, agent_ended: Option<Duration>) -> ShutdownPlan {
         let takeover = self.takeover();
         let fast = agent_ended.unwrap_or(takeover).min(takeover);
-        Plan {
+        ShutdownPlan {
             fast,
             quit: self.immediate().max(fast + self.init_quit().saturating_sub(takeover)),
             kill: self.init_kill(),
@@ -110,15 +110,15 @@ impl ShutdownSchedule {
     }
 }
 
-impl Plan {
+impl ShutdownPlan {
     /// How far to go at that time.
-    pub fn stage(&self, at: Duration) -> Stage {
+    pub fn stage(&self, at: Duration) -> ShutdownStage {
         match at {
-            _ if at >= self.end => Stage::End,
-            _ if at >= self.kill => Stage::Kill,
-            _ if at >= self.quit => Stage::Quit,
-            _ if at >= self.fast => Stage::Fast,
-            _ => Stage::Watch,
+            _ if at >= self.end => ShutdownStage::End,
+            _ if at >= self.kill => ShutdownStage::Kill,
+            _ if at >= self.quit => ShutdownStage::Quit,
+            _ if at >= self.fast => ShutdownStage::Fast,
+            _ => ShutdownStage::Watch,
         }
     }
 
@@ -169,11 +169,11 @@ mod tests {
         let plan = schedule.plan(Some(Duration::from_secs(2)));
         assert_eq!(plan.fast, Duration::from_secs(2));
         assert_eq!(plan.quit, schedule.immediate());
-        assert_eq!(plan.stage(Duration::from_secs(1)), Stage::Watch);
-        assert_eq!(plan.stage(Duration::from_secs(2)), Stage::Fast);
-        assert_eq!(plan.stage(Duration::from_secs(21)), Stage::Quit);
-        assert_eq!(plan.stage(Duration::from_secs(29)), Stage::Kill);
-        assert_eq!(plan.stage(Duration::from_secs(30)), Stage::End);
+        assert_eq!(plan.stage(Duration::from_secs(1)), ShutdownStage::Watch);
+        assert_eq!(plan.stage(Duration::from_secs(2)), ShutdownStage::Fast);
+        assert_eq!(plan.stage(Duration::from_secs(21)), ShutdownStage::Quit);
+        assert_eq!(plan.stage(Duration::from_secs(29)), ShutdownStage::Kill);
+        assert_eq!(plan.stage(Duration::from_secs(30)), ShutdownStage::End);
     }
 
     #[test]
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn next_walks_over_all_rungs() {
-        use Stage::*;
+        use ShutdownStage::*;
         let plan = ShutdownSchedule::new(Duration::from_secs(30)).plan(None);
         let mut at = Duration::ZERO;
         let mut seen = vec![plan.stage(at)];

@@ -4,7 +4,7 @@ use super::obstacle::Obstacle;
 
 /// Why it is not begun; nothing is remembered of the wish.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum RecoveryRefusal {
     /// One tool at a time works on the cluster.
     #[error("a tool runs already; gp-agent status says how it goes on")]
     RunsAlready,
@@ -25,9 +25,9 @@ pub enum Refusal {
     NothingToAdd,
 }
 
-impl From<Obstacle> for Refusal {
-    fn from(obstacle: Obstacle) -> Refusal {
-        Refusal::Hindered(obstacle)
+impl From<Obstacle> for RecoveryRefusal {
+    fn from(obstacle: Obstacle) -> RecoveryRefusal {
+        RecoveryRefusal::Hindered(obstacle)
     }
 }
 

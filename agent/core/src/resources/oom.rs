@@ -40,13 +40,13 @@ impl Memory {
 
 /// Remembers what was killed, and when.
 #[derive(Clone, Debug, Default)]
-pub struct Watch {
+pub struct OomWatch {
     seen: Option<u64>,
     killed: u64,
     last: Option<u64>,
 }
 
-impl Watch {
+impl OomWatch {
     /// What an administrator should know at `now` (in seconds): of kills since the first look, and for an hour after the last.
     pub fn look(&mut self, memory: &Memory, now: u64, pod: &str) -> Option<Finding> {
         let count = memory.oom_kills?;
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_kill_is_told_for_an_hour() {
-        let mut watch = Watch::default();
+        let mut watch = OomWatch::default();
         assert_eq!(watch.look(&memory(5), 0, "a"), None, "killed before anybody looked");
         let told = watch.look(&memory(6), 10, "a").unwrap();
         assert_eq!(
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn what_is_not_counted_is_not_told() {
         let unknown = Memory::default();
-        assert_eq!(Watch::default().look(&unknown, 0, "a"), None);
+        assert_eq!(OomWatch::default().look(&unknown, 0, "a"), None);
         assert_eq!(judge(&unknown).or(judge(&memory(0))), None);
         assert!(!unknown.has_killed_since(&memory(1)));
     }
@@ -157,7 +157,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_new_kill_is_told_at_once(steps in prop::collection::vec((0_u64..2000, 0_u64..3), 1..40)) {
-            let mut watch = Watch::default();
+            let mut watch = OomWatch::default();
             let (mut now, mut count) = (0, 0);
             watch.look(&memory(0), 0, "a");
             for (time, more) in steps {

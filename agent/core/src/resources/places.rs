@@ -12,12 +12,12 @@ pub type Place = u64;
 
 /// Who holds a place. One for the whole /64 of an IPv6 address, of which a client usually has all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Client(IpAddr);
+pub struct Holder(IpAddr);
 
-impl Client {
+impl Holder {
     /// The client at this address.
-    pub fn at(address: IpAddr) -> Client {
-        Client(match address.to_canonical() {
+    pub fn at(address: IpAddr) -> Holder {
+        Holder(match address.to_canonical() {
             IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
             v4 @ IpAddr::V4(_) => v4,
         })
@@ -27,7 +27,7 @@ impl Client {
 /// One place: whose it is, and since when it waits.
 #[derive(Clone, Copy, Debug)]
 struct Taken {
-    client: Client,
+    client: Holder,
     /// Counts moves, not seconds. `None` while a request is being answered.
     idle_since: Option<u64>,
 }
@@ -53,7 +53,7 @@ impl Places {
     }
 
     /// A place for a newcomer, and the one that has to go for it.
-    pub fn enter(&mut self, client: Client) -> (Place, Option<Place>) {
+    pub fn enter(&mut self, client: Holder) -> (Place, Option<Place>) {
         let leaves = self.gives_way(client);
         if let Some(place) = leaves {
             self.taken.remove(&place);
@@ -89,8 +89,8 @@ impl Places {
         self.moves
     }
 
-    fn gives_way(&self, newcomer: Client) -> Option<Place> {
-        let mut held: BTreeMap<Client, usize> = BTreeMap::new();
+    fn gives_way(&self, newcomer: Holder) -> Option<Place> {
+        let mut held: BTreeMap<Holder, usize> = BTreeMap::new();
         for taken in self.taken.values() {
             *held.entry(taken.client).or_default() += 1;
         }
@@ -105,7 +105,7 @@ impl Places {
     }
 
     /// What waits longest of these clients' places; when none waits, the oldest.
-    fn waits_longest(&self, of: impl Fn(Client) -> bool) -> Option<Place> {
+    fn waits_longest(&self, of: impl Fn(Holder) -> bool) -> Option<Place> {
         let theirs = self.taken.iter().filter(|(_, taken)| of(taken.client));
         theirs
             .min_by_key(|(place, taken)| (taken.idle_since.is_none(), taken.idle_since, **place))
@@ -118,8 +118,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn v4(last: u8) -> Client {
-        Client::at(IpAddr::from([10, 0, 0, last]))
+    fn v4(last: u8) -> Holder {
+        Holder::at(IpAddr::from([10, 0, 0, last]))
     }
 
     #[test]
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_client_is_its_network_and_a_mapped_one_its_ipv4_address() {
-        let at = |text: &str| Client::at(text.parse().unwrap());
+        let at = |text: &str| Holder::at(text.parse().unwrap());
         assert_eq!(at("fd00::1"), at("fd00::ffff:1:2:3"));
         assert_ne!(at("fd00::1"), at("fd00:0:0:1::1"));
         assert_eq!(at("::ffff:10.0.0.1"), at("10.0.0.1"));
@@ -184,7 +184,7 @@ mod tests {
         ]
     }
 
-    fn held(places: &Places, client: Client) -> usize {
+    fn held(places: &Places, client: Holder) -> usize {
         places.taken.values().filter(|taken| taken.client == client).count()
     }
 

@@ -20,7 +20,7 @@ const NONE: u64 = MIB;
 
 /// How much is left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
+pub enum RoomLevel {
     /// Enough.
     #[default]
     Enough,
@@ -44,9 +44,9 @@ fn very_low(total: u64) -> u64 {
 
 /// The level, which was `before`. Room at a boundary comes and goes with every checkpoint: a level is left only when there
 /// is a quarter more than its boundary.
-pub fn level(room: &VolumeRoom, before: Level) -> Level {
+pub fn level(room: &VolumeRoom, before: RoomLevel) -> RoomLevel {
     if room.read_only {
-        return Level::ReadOnly;
+        return RoomLevel::ReadOnly;
     }
     let Space {
         total_bytes: total,
@@ -54,13 +54,13 @@ pub fn level(room: &VolumeRoom, before: Level) -> Level {
         free_inodes,
     } = room.space;
     let bounds = [
-        (Level::None, NONE.min(low(total)), 1),
-        (Level::VeryLow, very_low(total), VERY_FEW_INODES),
-        (Level::Low, low(total), FEW_INODES),
+        (RoomLevel::None, NONE.min(low(total)), 1),
+        (RoomLevel::VeryLow, very_low(total), VERY_FEW_INODES),
+        (RoomLevel::Low, low(total), FEW_INODES),
     ];
-    let is_at = |(level, bytes, inodes): &(Level, u64, u64)| {
+    let is_at = |(level, bytes, inodes): &(RoomLevel, u64, u64)| {
         let more = |bound: u64| {
-            if before >= *level && before != Level::ReadOnly {
+            if before >= *level && before != RoomLevel::ReadOnly {
                 bound + bound / 4
             } else {
                 bound
@@ -71,11 +71,11 @@ pub fn level(room: &VolumeRoom, before: Level) -> Level {
     bounds
         .iter()
         .find(|bound| is_at(bound))
-        .map_or(Level::Enough, |bound| bound.0)
+        .map_or(RoomLevel::Enough, |bound| bound.0)
 }
 
 /// What an administrator should know at that level. The words change with the level alone, not with every file.
-pub fn finding(room: &VolumeRoom, level: Level) -> Option<Finding> {
+pub fn finding(room: &VolumeRoom, level: RoomLevel) -> Option<Finding> {
     let total = room.space.total_bytes;
     let less_than = |bytes: u64, inodes: u64| match room.space.free_inodes {
         Some(0) => "no more files can be created (inodes)".to_string(),
@@ -85,9 +85,9 @@ pub fn finding(room: &VolumeRoom, level: Level) -> Option<Finding> {
         _ => format!("less than {} of {} MiB are free", bytes / MIB, total / MIB),
     };
     let (severity, what, remedy) = match level {
-        Level::Enough => return None,
-        Level::Low => (Severity::Warning, less_than(low(total), FEW_INODES), FREE_SOME),
-        Level::VeryLow => (
+        RoomLevel::Enough => return None,
+        RoomLevel::Low => (Severity::Warning, less_than(low(total), FEW_INODES), FREE_SOME),
+        RoomLevel::VeryLow => (
             Severity::Error,
             format!(
                 "{}: the server stops when it finds no room",
@@ -95,12 +95,12 @@ pub fn finding(room: &VolumeRoom, level: Level) -> Option<Finding> {
             ),
             FREE_SOME,
         ),
-        Level::None => (
+        RoomLevel::None => (
             Severity::Error,
             format!("no space left on the volume: {}", less_than(NONE, 1)),
             FREE_SOME,
         ),
-        Level::ReadOnly => (Severity::Error, READ_ONLY.to_string(), READ_ONLY_REMEDY),
+        RoomLevel::ReadOnly => (Severity::Error, READ_ONLY.to_string(), READ_ONLY_REMEDY),
     };
     Some(Finding::new(severity, Area::Storage, &room.path, what, remedy))
 }
@@ -154,7 +154,7 @@ mod tests {
     }
 
     fn told(room: &VolumeRoom) -> String {
-        let finding = finding(room, level(room, Level::Enough));
+        let finding = finding(room, level(room, RoomLevel::Enough));
         finding.map_or(String::new(), |f| format!("{}: {}", f.severity, f.what))
     }
 
@@ -208,15 +208,15 @@ mod tests {
         fn levels_are_in_order_and_last(total in MIB..1 << 50, free: u64, more in 0_u64..1 << 40, inodes in prop::option::of(0_u64..1 << 40)) {
             let (one, other) = (room(total, free % total, inodes), room(total, free.saturating_add(more) % total, inodes));
             let (less, much) = if one.space.free_bytes < other.space.free_bytes { (one, other) } else { (other, one) };
-            prop_assert!(level(&less, Level::Enough) >= level(&much, Level::Enough));
+            prop_assert!(level(&less, RoomLevel::Enough) >= level(&much, RoomLevel::Enough));
             // What was low stays so at least as long as it would become so.
-            for before in [Level::Low, Level::VeryLow, Level::None] {
-                prop_assert!(level(&less, before) >= level(&less, Level::Enough));
+            for before in [RoomLevel::Low, RoomLevel::VeryLow, RoomLevel::None] {
+                prop_assert!(level(&less, before) >= level(&less, RoomLevel::Enough));
             }
             // No level comes and goes without a change of the room.
-            let at = level(&less, Level::Enough);
+            let at = level(&less, RoomLevel::Enough);
             prop_assert_eq!(level(&less, at), at);
-            prop_assert!(at == Level::Enough || finding(&less, at).is_some());
+            prop_assert!(at == RoomLevel::Enough || finding(&less, at).is_some());
         }
     }
 }

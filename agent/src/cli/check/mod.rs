@@ -24,7 +24,7 @@ use gp_agent_core::process::passwd::Account;
 use gp_agent_core::storage::fts_probe::judge_probe_file;
 use gp_agent_core::storage::judge_shm;
 use gp_agent_core::storage::room;
-use gp_agent_core::storage::room::Level;
+use gp_agent_core::storage::room::RoomLevel;
 use std::path::Path;
 
 const ALL: [CheckArea; 9] = [
@@ -155,7 +155,7 @@ async fn storage(subject: &Subject) -> (Vec<Finding>, String) {
     .await;
     let (statuses, mut findings) = looked.unwrap_or_default();
     let rooms = statuses.iter().map(VolumeFacts::room);
-    findings.extend(rooms.filter_map(|room| room::finding(&room, room::level(&room, Level::Enough))));
+    findings.extend(rooms.filter_map(|room| room::finding(&room, room::level(&room, RoomLevel::Enough))));
     findings.extend(judge_shm(shm_bytes()));
     if subject.config.engine.has_fts() {
         findings.extend(fts_probe(subject).await);

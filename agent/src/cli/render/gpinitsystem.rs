@@ -9,7 +9,7 @@ use crate::sys::resources::cgroup;
 use anyhow::{Context, Result, bail};
 use gp_agent_core::cluster::topology::Topology;
 use gp_agent_core::config::Config;
-use gp_agent_core::greenplum::gpinitsystem::{INPUT_FILE, PARAMETERS_FILE, Request, render};
+use gp_agent_core::greenplum::gpinitsystem::{CreationRequest, INPUT_FILE, PARAMETERS_FILE, render};
 use gp_agent_core::greenplum::version::Family;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ fn text(
 ) -> Result<String> {
     let (folder, logs) = creation::folders(home);
     let topology = Topology::new(config, domain);
-    let plan = render(&Request {
+    let plan = render(&CreationRequest {
         topology: &topology,
         family,
         locale: &config.greenplum.locale,

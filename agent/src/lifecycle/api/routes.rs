@@ -5,10 +5,10 @@ use super::agent::{Agent, Done};
 use super::endpoints::{self, Route};
 use super::metrics;
 use super::refusal::Refusal;
-use crate::sys::http::{self, Body, CameFrom, Handler, Limits, Reply};
+use crate::sys::http::{self, Body, CameFrom, Handler, HttpLimits, Reply};
 use crate::sys::log;
 use gp_agent_core::cluster::document::Origin;
-use gp_agent_core::cluster::exposition::Format;
+use gp_agent_core::cluster::exposition::MetricsFormat;
 use gp_agent_core::cluster::failover_command::FailoverCommand;
 use gp_agent_core::cluster::probes;
 use gp_agent_core::cluster::probes::Verdict;
@@ -48,7 +48,7 @@ struct Router {
 }
 
 impl Router {
-    fn new(agent: Arc<dyn Agent>, side: Side, limits: Limits) -> Arc<Router> {
+    fn new(agent: Arc<dyn Agent>, side: Side, limits: HttpLimits) -> Arc<Router> {
         Arc::new(Router {
             agent,
             side,
@@ -68,7 +68,7 @@ impl Handler for Router {
 pub async fn serve_tcp(
     listeners: Vec<TcpListener>,
     agent: Arc<dyn Agent>,
-    limits: Limits,
+    limits: HttpLimits,
     stop: watch::Receiver<bool>,
 ) {
     http::serve_tcp(listeners, Router::new(agent, Side::Tcp, limits), limits, stop).await;
@@ -79,7 +79,7 @@ pub async fn serve_unix(
     listener: UnixListener,
     path: PathBuf,
     agent: Arc<dyn Agent>,
-    limits: Limits,
+    limits: HttpLimits,
     stop: watch::Receiver<bool>,
 ) {
     http::serve_unix(listener, path, Router::new(agent, Side::Unix, limits), limits, stop).await;
@@ -161,7 +161,7 @@ async fn read(router: &Router, route: Route) -> Response<Body> {
 fn exposition(router: &Router, request: &Request<Incoming>) -> Response<Body> {
     let accept = request.headers().get_all(ACCEPT).iter();
     let accept: Vec<&str> = accept.filter_map(|value| value.to_str().ok()).collect();
-    let format = Format::accepted(&accept.join(","));
+    let format = MetricsFormat::accepted(&accept.join(","));
     let text = metrics::render(&router.agent.status(), log::dropped(), router.agent.now(), format);
     respond(StatusCode::OK, format.content_type(), text)
 }

@@ -4,7 +4,7 @@ use super::agent::Agent;
 use super::handler::AgentApi;
 use super::routes::{serve_tcp, serve_unix};
 use crate::lifecycle::pod::paths::run_dir;
-use crate::sys::http::{Limits, bind_tcp, bind_unix};
+use crate::sys::http::{HttpLimits, bind_tcp, bind_unix};
 use anyhow::{Context, Result};
 use gp_agent_core::config::HttpConfig;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub(crate) fn open(handler: &Arc<AgentApi>, config: Option<&HttpConfig>) -> Resu
     let unix = bind_unix(&path)?;
     let (stop, stopped) = watch::channel(false);
     let agent: Arc<dyn Agent> = handler.clone();
-    let limits = Limits::default();
+    let limits = HttpLimits::default();
     let mut servers = JoinSet::new();
     servers.spawn(serve_unix(unix, path, agent.clone(), limits, stopped.clone()));
     servers.spawn(serve_tcp(bind_tcp(port)?, agent, limits, stopped));

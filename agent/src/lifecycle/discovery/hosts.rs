@@ -4,7 +4,7 @@ use crate::sys::discovery::hosts_file::HostsFile;
 use crate::sys::discovery::interfaces::own_addresses;
 use crate::sys::storage::queue::VolumeQueue;
 use gp_agent_core::cluster::topology::{Member, Topology};
-use gp_agent_core::discovery::kept_hosts::{MOST, Own, Place, wanted};
+use gp_agent_core::discovery::kept_hosts::{KeptHost, MOST, Own, wanted};
 use gp_agent_core::discovery::peers::PeerMap;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::process::timeouts;
@@ -99,7 +99,7 @@ impl HostsKeeper {
         }
     }
 
-    async fn write(&self, places: Vec<Place>) {
+    async fn write(&self, places: Vec<KeptHost>) {
         let file = self.inner.file.clone();
         let done = self.inner.queue.run(move || file.update(&places)).await;
         self.tell(done.err().map(|error| error.to_string()));

@@ -1,7 +1,7 @@
 //! One look at every peer, for `gp-agent check` and `gp-agent render`.
 
 use crate::lifecycle::status_board::now;
-use crate::sys::discovery::dns::{Answer, DnsError, Families, Resolver};
+use crate::sys::discovery::dns::{DnsAnswer, DnsError, Families, Resolver};
 use crate::sys::discovery::nss::NssResolver;
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -48,7 +48,7 @@ pub async fn look(
 /// anything.
 async fn look_up(resolver: &Resolver, member: &Member) -> (PeerView, bool) {
     let first = resolver.addresses(&member.fqdn, Families::Both).await;
-    let answer: Result<Answer, DnsError> = match first {
+    let answer: Result<DnsAnswer, DnsError> = match first {
         Err(e) if !e.is_negative() => resolver.addresses(&member.fqdn, Families::Both).await,
         other => other,
     };

@@ -4,7 +4,7 @@
 use super::hands::Hands;
 use super::observation::looks::Looks;
 use super::observation::standbys::Standbys;
-use super::record::authority::Place;
+use super::record::authority::RecordPlace;
 use super::record::{authority, memory};
 use super::requests::Requests;
 use super::status::show::Show;
@@ -77,7 +77,7 @@ pub(super) async fn keep(pod: Arc<Pod>, role: Arc<dyn RoleStrategy>, init: Optio
 }
 
 /// `None` where there is none, and roles are changed by hand.
-async fn open(pod: &Arc<Pod>, init: Option<Arc<Heartbeat>>, timing: Timing) -> Option<Place> {
+async fn open(pod: &Arc<Pod>, init: Option<Arc<Heartbeat>>, timing: Timing) -> Option<RecordPlace> {
     loop {
         match authority::open(pod, init.clone(), timing.request()).await {
             Ok(Some(place)) => return Some(place),
@@ -125,7 +125,7 @@ impl Driver {
         pod: Arc<Pod>,
         role: Arc<dyn RoleStrategy>,
         init: Option<Arc<Heartbeat>>,
-        place: Place,
+        place: RecordPlace,
         me: Me,
         timing: Timing,
         partner: Member,

@@ -1,7 +1,7 @@
 //! What the loop and its actions share.
 
 use super::commits_wait::Proof;
-use super::record::authority::Place;
+use super::record::authority::RecordPlace;
 use super::requests::Requests;
 use super::status::show::Show;
 use super::strategy::RoleStrategy;
@@ -19,7 +19,7 @@ pub(super) struct Hands {
     pub(super) pod: Arc<Pod>,
     pub(super) role: Arc<dyn RoleStrategy>,
     pub(super) init: Option<Arc<Heartbeat>>,
-    pub(super) place: Arc<Place>,
+    pub(super) place: Arc<RecordPlace>,
     pub(super) partner: Member,
     pub(super) own: Holder,
     pub(super) timing: Timing,

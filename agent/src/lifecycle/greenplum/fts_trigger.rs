@@ -8,7 +8,7 @@ use crate::sys::postgres::session::{NoAnswer, Session};
 use gp_agent_core::cluster::catalog::{Catalog, CatalogAnswer};
 use gp_agent_core::cluster::state::Facts;
 use gp_agent_core::cluster::topology::Role;
-use gp_agent_core::greenplum::fts_trigger::Watch;
+use gp_agent_core::greenplum::fts_trigger::FtsWatch;
 use gp_agent_core::process::timeouts;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -39,12 +39,12 @@ pub(crate) async fn watch(pod: &Pod) {
         return std::future::pending().await;
     }
     let begin = Instant::now();
-    let mut watch = Watch::default();
+    let mut watch = FtsWatch::default();
     let mut session = pod.session(BEGIN_WITHIN);
     loop {
         sleep(every(pod)).await;
         let Some(catalog) = acting(pod) else {
-            watch = Watch::default();
+            watch = FtsWatch::default();
             session.close();
             continue;
         };

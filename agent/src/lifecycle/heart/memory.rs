@@ -4,7 +4,7 @@ use crate::lifecycle::status_board::{StatusBoard, now};
 use crate::sys::resources::cgroup;
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::finding::FindingSource;
-use gp_agent_core::resources::oom::Watch;
+use gp_agent_core::resources::oom::OomWatch;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// Runs as long as the heart.
 pub(crate) async fn watch(board: Arc<StatusBoard>) {
-    let mut watch = Watch::default();
+    let mut watch = OomWatch::default();
     let mut told = None;
     loop {
         let memory = cgroup::memory();

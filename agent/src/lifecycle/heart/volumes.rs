@@ -11,7 +11,7 @@ use gp_agent_core::cluster::volume::VolumeRoom;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::process::timeouts;
-use gp_agent_core::storage::room::{self, Level};
+use gp_agent_core::storage::room::{self, RoomLevel};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -119,7 +119,7 @@ fn hangs(question: &Question, path: &Path) -> Option<HungVolume> {
 /// How much room each volume had left, and what was said of that.
 #[derive(Debug, Default)]
 struct Levels {
-    known: BTreeMap<String, Level>,
+    known: BTreeMap<String, RoomLevel>,
     findings: BTreeMap<String, Finding>,
 }
 

@@ -33,18 +33,18 @@ pub(crate) async fn finds_silent(pod: &Pod, member: &Member) -> Option<Silence> 
 
 /// What one look showed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct PartnerSeen {
     /// How the other one is silent, if it is.
     pub(crate) silence: Option<Silence>,
 }
 
 /// What this pod saw of its partner last, and when: anybody on the network may ask, and makes it look twice a second at most.
 #[derive(Debug, Default)]
-pub(crate) struct PartnerLooks(Mutex<Option<(Instant, Seen)>>);
+pub(crate) struct PartnerLooks(Mutex<Option<(Instant, PartnerSeen)>>);
 
 impl PartnerLooks {
     /// How the partner is silent now, if it is; `None` without one.
-    pub(crate) async fn look(&self, pod: &Pod) -> Option<Seen> {
+    pub(crate) async fn look(&self, pod: &Pod) -> Option<PartnerSeen> {
         let partner = pod.partner()?;
         let mut last = self.0.lock().await;
         if let Some((at, seen)) = *last
@@ -53,7 +53,7 @@ impl PartnerLooks {
             return Some(seen);
         }
         let silence = finds_silent(pod, partner).await;
-        let seen = Seen { silence };
+        let seen = PartnerSeen { silence };
         *last = Some((Instant::now(), seen));
         Some(seen)
     }

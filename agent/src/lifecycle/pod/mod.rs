@@ -30,7 +30,7 @@ use gp_agent_core::discovery::peers::PeerMap;
 use gp_agent_core::finding::Finding;
 use gp_agent_core::postgres::data_directory::Remembered;
 use gp_agent_core::postgres::major::Major;
-use gp_agent_core::postgres::standby::Source;
+use gp_agent_core::postgres::standby::StandbySource;
 use gp_agent_core::process::passwd::Account;
 use leadership::Leadership;
 use recheck::Recheck;
@@ -153,8 +153,8 @@ impl Pod {
     }
 
     /// That pod's server, as this one copies and follows it.
-    pub fn source<'a>(&'a self, partner: &'a Member) -> Source<'a> {
-        Source {
+    pub fn source<'a>(&'a self, partner: &'a Member) -> StandbySource<'a> {
+        StandbySource {
             host: &partner.fqdn,
             port: partner.port,
             user: &self.account.name,

@@ -8,7 +8,7 @@ use anyhow::Result;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::postgres::exit_cause::Ending;
 use gp_agent_core::postgres::start_decision::Directory;
-use gp_agent_core::postgres::supervisor::Refusal;
+use gp_agent_core::postgres::supervisor::ServerRefusal;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -156,5 +156,5 @@ pub(crate) trait Platform {
     fn show_last_end(&self, words: &str);
 
     /// Shows why the directory is not started, or that there is no such reason any more.
-    fn show_refusal(&self, refusal: Option<&Refusal>);
+    fn show_refusal(&self, refusal: Option<&ServerRefusal>);
 }

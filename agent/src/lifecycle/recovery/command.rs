@@ -1,7 +1,7 @@
 //! What an administrator asks of recovery, on its way from the HTTP server to whoever does it.
 
 use gp_agent_core::recovery::machine::model::Wish;
-use gp_agent_core::recovery::refusal::Refusal;
+use gp_agent_core::recovery::refusal::RecoveryRefusal;
 use tokio::sync::{mpsc, oneshot};
 
 /// Where the answer goes: that it is begun, or why it is not.
@@ -15,7 +15,7 @@ pub enum NotBegun {
     NotCoordinator,
     /// Whoever decides about the segments does not do it now.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(#[from] RecoveryRefusal),
 }
 
 /// What is asked, and where the answer goes.

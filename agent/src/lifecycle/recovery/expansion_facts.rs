@@ -10,7 +10,7 @@ use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::process::timeouts;
 use gp_agent_core::recovery::expansion::facts::{Found, Schema, SetupFile};
-use gp_agent_core::recovery::facts::server::{Place, Server};
+use gp_agent_core::recovery::facts::server::{PodOfRow, Server};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -95,16 +95,16 @@ async fn ask(pod: &Pod, session: &mut Session, depth: Depth) -> Result<Known, No
 }
 
 /// This pod first, then all others.
-pub(super) fn places(pod: &Pod, reports: &[PodReport]) -> Vec<Place> {
+pub(super) fn places(pod: &Pod, reports: &[PodReport]) -> Vec<PodOfRow> {
     // The tool goes to every host.
     let everybody: Vec<&Member> = pod.topology.members.iter().collect();
     let server = |status: &PodStatus| Server::of(status, &pod.topology, &everybody);
-    let own = Place {
+    let own = PodOfRow {
         pod: Some(pod.me.pod.clone()),
         server: Some(server(&pod.board.snapshot())),
         unclear: false,
     };
-    let others = reports.iter().map(|report| Place {
+    let others = reports.iter().map(|report| PodOfRow {
         pod: Some(report.pod.clone()),
         server: report.status.as_ref().map(|report| server(&report.status)),
         unclear: report.failure == Some(PeerFailure::NotUnderstood),

@@ -191,7 +191,7 @@ fn keeps_back(pod: &Pod) -> Option<String> {
 #[derive(Default)]
 struct Known {
     expands: Option<String>,
-    role_changes: BTreeMap<ContentId, Vec<role_changes::Change>>,
+    role_changes: BTreeMap<ContentId, Vec<role_changes::RoleChange>>,
     sizes: BTreeMap<ContentId, u64>,
 }
 

@@ -8,7 +8,7 @@ use crate::lifecycle::peers::discovered;
 use crate::lifecycle::pod::{Pod, password};
 use crate::sys::storage::fs::write_atomically;
 use anyhow::{Context, Result};
-use gp_agent_core::greenplum::tool_output::{ToolFailure, Verdict};
+use gp_agent_core::greenplum::tool_output::{ToolFailure, ToolVerdict};
 use gp_agent_core::recovery::roles::run::Rebalance;
 use gp_agent_core::recovery::segments::method::{Method, Run};
 use std::pin::Pin;
@@ -84,9 +84,9 @@ pub(super) async fn alone(pod: &Pod, name: &str) -> Result<()> {
     let Some(other) = tool_watch::look(pod).await else {
         return Ok(());
     };
-    let verdict = Verdict {
+    let verdict = ToolVerdict {
         locked_out: true,
-        ..Verdict::default()
+        ..ToolVerdict::default()
     };
     let why = format!("{name} was not begun: {other}");
     Err(ToolFailure { why, verdict }.into())

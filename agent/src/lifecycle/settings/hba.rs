@@ -43,7 +43,7 @@ pub(super) enum ExtraLines {
 
 /// What [`write`] did.
 #[derive(Clone, Debug)]
-pub(super) struct Written {
+pub(super) struct WrittenHba {
     /// The file is not what it was.
     pub changed: bool,
     /// Tells whether a server has read it.
@@ -51,7 +51,7 @@ pub(super) struct Written {
 }
 
 /// Writes the block.
-pub(super) fn write(pod: &Pod, config: &Config, dir: &Path, lines: &ExtraLines) -> Result<Written> {
+pub(super) fn write(pod: &Pod, config: &Config, dir: &Path, lines: &ExtraLines) -> Result<WrittenHba> {
     let path = dir.join("pg_hba.conf");
     let existing = match std::fs::read(&path) {
         // Without the file no server starts, and none reloads; what somebody else wrote into it is gone anyway.
@@ -76,7 +76,7 @@ pub(super) fn write(pod: &Pod, config: &Config, dir: &Path, lines: &ExtraLines) 
     });
     let (block, mark) = hba::with_load_mark(&block.text);
     let changed = write_atomically(&path, &hba::splice(&existing, &block), MODE)?;
-    Ok(Written { changed, mark })
+    Ok(WrittenHba { changed, mark })
 }
 
 /// `existing`: the file as it is.
@@ -187,7 +187,7 @@ fn not_reloaded(pod: &Pod) -> Finding {
 }
 
 /// Writes the block when the volume lets us.
-async fn written(pod: &Arc<Pod>, lines: ExtraLines) -> Result<Written> {
+async fn written(pod: &Arc<Pod>, lines: ExtraLines) -> Result<WrittenHba> {
     let (config, writer) = (pod.config.borrow().clone(), pod.clone());
     let work = move || write(&writer, &config, writer.dir(), &lines);
     pod.volume.run(work).await

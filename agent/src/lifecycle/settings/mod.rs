@@ -57,7 +57,7 @@ pub(crate) async fn write(pod: &Arc<Pod>, dir: &Path) -> Result<()> {
 }
 
 /// Writes `conf` as gp-agent.conf, unless it is to stay as it is, and the agent's part of the other two files.
-fn write_files(pod: &Pod, dir: &Path, conf: Option<&str>, lines: &ExtraLines) -> Result<Written> {
+fn write_files(pod: &Pod, dir: &Path, conf: Option<&str>, lines: &ExtraLines) -> Result<WrittenFiles> {
     let config = pod.config.borrow().clone();
     let main = dir.join("postgresql.conf");
     let included = conf::with_include(&read(&main)?);
@@ -70,7 +70,7 @@ fn write_files(pod: &Pod, dir: &Path, conf: Option<&str>, lines: &ExtraLines) ->
     changed |= write_atomically(&main, &included, MODE)?;
     let hba = hba::write(pod, &config, dir, lines)?;
     changed |= hba.changed;
-    Ok(Written {
+    Ok(WrittenFiles {
         changed,
         mark: hba.mark,
     })
@@ -109,7 +109,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// What was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Written {
+pub(crate) struct WrittenFiles {
     /// A file is not what it was.
     changed: bool,
     /// Tells whether a server has read pg_hba.conf.
@@ -129,14 +129,14 @@ pub(crate) async fn write_proven(pod: &Arc<Pod>) -> Result<()> {
     write_as(pod, proven, ExtraLines::Certain).await.map(drop)
 }
 
-async fn write_as(pod: &Arc<Pod>, proven: Proven, lines: ExtraLines) -> Result<Written> {
+async fn write_as(pod: &Arc<Pod>, proven: Proven, lines: ExtraLines) -> Result<WrittenFiles> {
     let writer = pod.clone();
     let write = move || write_files(&writer, writer.dir(), proven.text.as_deref(), &lines);
     pod.volume.run(write).await
 }
 
 /// Writes the files for a server that runs, with these lines of `hba.extra`.
-async fn write_for_running(pod: &Arc<Pod>, lines: ExtraLines) -> Result<Written> {
+async fn write_for_running(pod: &Arc<Pod>, lines: ExtraLines) -> Result<WrittenFiles> {
     let proven = proof::prove(pod, false).await?;
     write_as(pod, proven, lines).await
 }

@@ -9,13 +9,13 @@ use super::start_record::with_ledger;
 use crate::engine::Engine;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::pod::paths::run_dir;
-use crate::sys::postgres::settings_trial::Ground;
+use crate::sys::postgres::settings_trial::TrialGround;
 use anyhow::{Result, bail};
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::config::Config;
 use gp_agent_core::finding::{Area, Finding, FindingSource};
 use gp_agent_core::postgres::conf;
-use gp_agent_core::postgres::settings::{Choice, Ledger, Parameters, Verdict, blamed};
+use gp_agent_core::postgres::settings::{Choice, Ledger, Parameters, TrialVerdict, blamed};
 use std::sync::Arc;
 
 const AT_ONCE: &str = "mend it in cluster.yaml: it is tried again as soon as that changes";
@@ -73,7 +73,7 @@ pub(super) async fn prove(pod: &Arc<Pod>, starting: bool) -> Result<Proven> {
     let control = control.or_else(|| other.clone());
     let control = control.unwrap_or_else(|| own_file(pod, &Parameters::new()));
     match try_out(pod, &text, &control).await {
-        Verdict::Refused(words) => {
+        TrialVerdict::Refused(words) => {
             let finding = refused(&words, good.as_ref(), &wanted);
             let said = finding.to_string();
             report(pod, vec![finding]);
@@ -88,7 +88,7 @@ pub(super) async fn prove(pod: &Arc<Pod>, starting: bool) -> Result<Proven> {
         }
         verdict => {
             let left_open: Vec<Finding> = doubt(pod, &verdict, good.as_ref(), &wanted).into_iter().collect();
-            if !matches!(verdict, Verdict::Others(_)) {
+            if !matches!(verdict, TrialVerdict::Others(_)) {
                 pod.settings.prove(files, left_open.clone());
             }
             report(pod, left_open);
@@ -109,12 +109,12 @@ pub(super) async fn check(engine: &Engine, me: &Member, config: &Config) -> Vec<
     let control = control.unwrap_or_else(|| render(engine, me, &Parameters::new(), config));
     // The agent may be trying something itself.
     let scratch = run_dir().join(format!("trial-{}", std::process::id()));
-    let ground = Ground {
+    let ground = TrialGround {
         dir: &me.data_dir,
         scratch: &scratch,
     };
     match engine.try_settings(ground, &text, &control).await {
-        Verdict::Refused(words) => vec![refused(&words, None, wanted)],
+        TrialVerdict::Refused(words) => vec![refused(&words, None, wanted)],
         _ => Vec::new(),
     }
 }
@@ -139,10 +139,10 @@ async fn look(pod: &Arc<Pod>, wanted: &Parameters) -> Known {
     pod.volume.run(look).await
 }
 
-async fn try_out(pod: &Pod, text: &str, control: &str) -> Verdict {
+async fn try_out(pod: &Pod, text: &str, control: &str) -> TrialVerdict {
     let _turn = pod.settings.trial.lock().await;
     let scratch = run_dir().join("trial");
-    let ground = Ground {
+    let ground = TrialGround {
         dir: pod.dir(),
         scratch: &scratch,
     };
@@ -177,9 +177,9 @@ fn refused(words: &str, good: Option<&Parameters>, wanted: &Parameters) -> Findi
 }
 
 /// What the trial left open.
-fn doubt(pod: &Pod, verdict: &Verdict, good: Option<&Parameters>, wanted: &Parameters) -> Option<Finding> {
+fn doubt(pod: &Pod, verdict: &TrialVerdict, good: Option<&Parameters>, wanted: &Parameters) -> Option<Finding> {
     match verdict {
-        Verdict::NoMemory(words) => Some(Finding::warning(
+        TrialVerdict::NoMemory(words) => Some(Finding::warning(
             Area::Config,
             subject(words, good, wanted),
             format!(
@@ -187,7 +187,7 @@ fn doubt(pod: &Pod, verdict: &Verdict, good: Option<&Parameters>, wanted: &Param
             ),
             "restart one pod and look; if the server does not start with it, it starts with the parameters that it last ran with",
         )),
-        Verdict::Others(words) => Some(Finding::error(
+        TrialVerdict::Others(words) => Some(Finding::error(
             Area::Postgres,
             format!("settings in {}", pod.dir().display()),
             format!(
@@ -195,10 +195,10 @@ fn doubt(pod: &Pod, verdict: &Verdict, good: Option<&Parameters>, wanted: &Param
             ),
             "mend postgresql.conf, or undo the ALTER SYSTEM that wrote it into postgresql.auto.conf (ALTER SYSTEM RESET name;)",
         )),
-        Verdict::Unknown(words) => {
+        TrialVerdict::Unknown(words) => {
             tracing::debug!("settings could not be tried: {words}");
             None
         }
-        Verdict::Accepted | Verdict::Refused(_) => None,
+        TrialVerdict::Accepted | TrialVerdict::Refused(_) => None,
     }
 }

@@ -1,7 +1,7 @@
 //! `/etc/hosts`, where the pod has one of its own that the agent may write. Nobody else in the agent writes it.
 
 use gp_agent_core::discovery::hosts_file;
-use gp_agent_core::discovery::kept_hosts::{Place, plan, without_own};
+use gp_agent_core::discovery::kept_hosts::{KeptHost, plan, without_own};
 use gp_agent_core::storage::mountinfo;
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
@@ -61,7 +61,7 @@ impl HostsFile {
     ///
     /// # Errors
     /// What the kernel said; what was written until then harms nobody, and the next call goes on.
-    pub fn update(&self, places: &[Place]) -> io::Result<usize> {
+    pub fn update(&self, places: &[KeptHost]) -> io::Result<usize> {
         let file = OpenOptions::new().read(true).write(true).open(&self.path)?;
         let writes = plan(&read(&file)?, places);
         for write in &writes {
@@ -97,8 +97,8 @@ mod tests {
     use gp_agent_core::discovery::kept_hosts::Whereabouts;
     use std::os::unix::fs::MetadataExt;
 
-    fn places(last: u8) -> Vec<Place> {
-        let place = |n: u8| Place {
+    fn places(last: u8) -> Vec<KeptHost> {
+        let place = |n: u8| KeptHost {
             name: format!("segment-a-{n}.gp.svc"),
             alias: format!("segment-a-{n}"),
             at: Whereabouts::At(vec![[10, 0, n, last].into()]),

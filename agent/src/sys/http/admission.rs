@@ -1,6 +1,6 @@
 //! Who holds a connection, and who has to give one up: [`Places`] decides, and whoever goes is cut off at once.
 
-use gp_agent_core::resources::places::{Client, Place, Places};
+use gp_agent_core::resources::places::{Holder, Place, Places};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
@@ -31,7 +31,7 @@ impl Admission {
     }
 
     /// A place for a newcomer, and what ends when it has to give it up.
-    pub(super) fn enter(self: &Arc<Self>, client: Client) -> (Admitted, oneshot::Receiver<()>) {
+    pub(super) fn enter(self: &Arc<Self>, client: Holder) -> (Admitted, oneshot::Receiver<()>) {
         let (cut, is_cut) = oneshot::channel();
         let mut held = self.held();
         let (place, leaves) = held.places.enter(client);

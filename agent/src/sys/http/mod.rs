@@ -13,7 +13,7 @@ pub use bind::{bind_tcp, bind_unix};
 
 use admission::{Admission, Admitted};
 use gp_agent_core::process::timeouts;
-use gp_agent_core::resources::places::Client;
+use gp_agent_core::resources::places::Holder;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
@@ -36,7 +36,7 @@ use tokio::time::timeout;
 
 /// How much a client may ask of the server.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct HttpLimits {
     /// Time for a request's header to arrive whole, and for its body; also how long a kept connection may be idle.
     pub header: Duration,
     /// Time for a whole connection; a request that is being answered then gets as long as a header to end.
@@ -49,9 +49,9 @@ pub struct Limits {
     pub requests: u32,
 }
 
-impl Default for Limits {
+impl Default for HttpLimits {
     fn default() -> Self {
-        Limits {
+        HttpLimits {
             header: timeouts::HTTP_HEADER_COMES,
             connection: timeouts::HTTP_CONNECTION_ENDS,
             connections: 128,
@@ -87,12 +87,12 @@ pub(crate) trait Handler: Send + Sync {
 /// What all connections of one socket share.
 struct Server {
     handler: Arc<dyn Handler>,
-    limits: Limits,
+    limits: HttpLimits,
     admission: Arc<Admission>,
 }
 
 impl Server {
-    fn new(handler: Arc<dyn Handler>, limits: Limits, share: usize) -> Arc<Server> {
+    fn new(handler: Arc<dyn Handler>, limits: HttpLimits, share: usize) -> Arc<Server> {
         Arc::new(Server {
             handler,
             limits,
@@ -105,7 +105,7 @@ impl Server {
 pub(crate) async fn serve_tcp(
     listeners: Vec<TcpListener>,
     handler: Arc<dyn Handler>,
-    limits: Limits,
+    limits: HttpLimits,
     stop: watch::Receiver<bool>,
 ) {
     let server = Server::new(handler, limits, limits.share);
@@ -125,7 +125,7 @@ async fn accept_tcp(listener: &TcpListener, server: &Arc<Server>, mut stop: watc
         match accepted {
             Ok((stream, peer)) => {
                 let from = CameFrom(peer.ip().to_canonical());
-                welcome(stream, server, Client::at(peer.ip()), Some(from)).await;
+                welcome(stream, server, Holder::at(peer.ip()), Some(from)).await;
             }
             Err(error) => pause_after(&error).await,
         }
@@ -137,12 +137,12 @@ pub(crate) async fn serve_unix(
     listener: UnixListener,
     path: PathBuf,
     handler: Arc<dyn Handler>,
-    limits: Limits,
+    limits: HttpLimits,
     mut stop: watch::Receiver<bool>,
 ) {
     // All who may open it are one user.
     let server = Server::new(handler, limits, limits.connections);
-    let user = Client::at(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+    let user = Holder::at(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -167,7 +167,7 @@ async fn pause_after(error: &io::Error) {
 }
 
 /// Begins the conversation before the next one is accepted, so that a request that has come counts before it could be cut off.
-async fn welcome<S>(stream: S, server: &Arc<Server>, client: Client, from: Option<CameFrom>)
+async fn welcome<S>(stream: S, server: &Arc<Server>, client: Holder, from: Option<CameFrom>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

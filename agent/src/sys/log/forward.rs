@@ -9,7 +9,7 @@ use super::line;
 use super::pipe::Peeker;
 use super::sink::{Batch, PIPE_BUF, Sink};
 use gp_agent_core::log::postgres::take;
-use gp_agent_core::log::record::Format;
+use gp_agent_core::log::record::LogFormat;
 use gp_agent_core::process::timeouts;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -208,8 +208,8 @@ fn batch(seen: &[u8], whole: bool) -> (String, usize) {
         let raw = seen.get(bytes..bytes + taken.bytes).unwrap_or_default();
         taken.record.iter().for_each(last_words::note);
         let line = match (line::format(), taken.record) {
-            (Format::Text, _) => as_text(raw),
-            (Format::Json, record) => record.map_or(String::new(), |r| r.lines(&who)),
+            (LogFormat::Text, _) => as_text(raw),
+            (LogFormat::Json, record) => record.map_or(String::new(), |r| r.lines(&who)),
         };
         if bytes > 0 && lines.len() + line.len() > PIPE_BUF {
             break;

@@ -1,7 +1,7 @@
 //! The agent's own events as records.
 
 use super::line;
-use gp_agent_core::log::record::{Level, Record};
+use gp_agent_core::log::record::{LogLevel, Record};
 use serde_json::{Map, Value};
 use std::fmt;
 use tracing::field::{Field, Visit};
@@ -35,13 +35,13 @@ fn record(event: &Event<'_>) -> Record {
     }
 }
 
-fn level(level: tracing::Level) -> Level {
+fn level(level: tracing::Level) -> LogLevel {
     match level {
-        tracing::Level::TRACE => Level::Trace,
-        tracing::Level::DEBUG => Level::Debug,
-        tracing::Level::INFO => Level::Info,
-        tracing::Level::WARN => Level::Warn,
-        tracing::Level::ERROR => Level::Error,
+        tracing::Level::TRACE => LogLevel::Trace,
+        tracing::Level::DEBUG => LogLevel::Debug,
+        tracing::Level::INFO => LogLevel::Info,
+        tracing::Level::WARN => LogLevel::Warn,
+        tracing::Level::ERROR => LogLevel::Error,
     }
 }
 

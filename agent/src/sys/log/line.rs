@@ -2,25 +2,25 @@
 
 use crate::sys::discovery::hostname::host_name;
 use crate::sys::process::clock;
-use gp_agent_core::log::record::{FORMAT_VARIABLE, Format, Identity, Level, Moment, Record};
+use gp_agent_core::log::record::{FORMAT_VARIABLE, Identity, LogFormat, LogLevel, Moment, Record};
 use serde_json::Map;
 use std::io;
 use std::io::IsTerminal;
 use std::sync::{OnceLock, PoisonError, RwLock};
 
-static FORMAT: OnceLock<Format> = OnceLock::new();
+static FORMAT: OnceLock<LogFormat> = OnceLock::new();
 
 static IDENTITY: RwLock<Option<Identity>> = RwLock::new(None);
 
 /// The format of this process's log.
-pub(crate) fn format() -> Format {
+pub(crate) fn format() -> LogFormat {
     *FORMAT.get_or_init(|| {
         let word = std::env::var(FORMAT_VARIABLE).ok();
         let kubernetes = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
         // A word that is no format counts as none; the agent warns of it.
-        Format::choose(word.as_deref(), kubernetes, io::stderr().is_terminal())
-            .or_else(|| Format::choose(None, kubernetes, io::stderr().is_terminal()))
-            .unwrap_or(Format::Text)
+        LogFormat::choose(word.as_deref(), kubernetes, io::stderr().is_terminal())
+            .or_else(|| LogFormat::choose(None, kubernetes, io::stderr().is_terminal()))
+            .unwrap_or(LogFormat::Text)
     })
 }
 
@@ -53,14 +53,14 @@ pub(crate) enum Source {
 }
 
 /// A line of the log in this process's format, for those who cannot use the agent's library.
-pub(crate) fn line(source: Source, level: Level, message: &str) -> String {
+pub(crate) fn line(source: Source, level: LogLevel, message: &str) -> String {
     match format() {
-        Format::Text => text_line(now(), source, level, message),
-        Format::Json => json_line(now(), source, level, message),
+        LogFormat::Text => text_line(now(), source, level, message),
+        LogFormat::Json => json_line(now(), source, level, message),
     }
 }
 
-fn json_line(now: Moment, source: Source, level: Level, message: &str) -> String {
+fn json_line(now: Moment, source: Source, level: LogLevel, message: &str) -> String {
     let name = match source {
         Source::Agent => "agent",
         Source::Init => "init",
@@ -75,13 +75,13 @@ fn json_line(now: Moment, source: Source, level: Level, message: &str) -> String
 }
 
 /// As wide as tracing writes it.
-fn text_line(now: Moment, source: Source, level: Level, message: &str) -> String {
+fn text_line(now: Moment, source: Source, level: LogLevel, message: &str) -> String {
     let level = match level {
-        Level::Trace => "TRACE",
-        Level::Debug => "DEBUG",
-        Level::Info => " INFO",
-        Level::Warn => " WARN",
-        Level::Error | Level::Fatal => "ERROR",
+        LogLevel::Trace => "TRACE",
+        LogLevel::Debug => "DEBUG",
+        LogLevel::Info => " INFO",
+        LogLevel::Warn => " WARN",
+        LogLevel::Error | LogLevel::Fatal => "ERROR",
     };
     let target = match source {
         Source::Agent => "",
@@ -100,18 +100,18 @@ mod tests {
     fn a_line_looks_like_tracings() {
         let at = Moment(1_709_251_199_000_123);
         assert_eq!(
-            text_line(at, Source::Init, Level::Info, "agent started pid=7\nreally"),
+            text_line(at, Source::Init, LogLevel::Info, "agent started pid=7\nreally"),
             "2024-02-29T23:59:59.000123Z  INFO gp_agent::init: agent started pid=7 really\n"
         );
         assert_eq!(
-            text_line(at, Source::Agent, Level::Warn, "gone"),
+            text_line(at, Source::Agent, LogLevel::Warn, "gone"),
             "2024-02-29T23:59:59.000123Z  WARN gone\n"
         );
     }
 
     #[test]
     fn a_line_of_json_is_a_record() {
-        let line = json_line(Moment(0), Source::Init, Level::Warn, "the \"agent\"");
+        let line = json_line(Moment(0), Source::Init, LogLevel::Warn, "the \"agent\"");
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(
             (&value["level"], &value["message"]),
@@ -124,7 +124,7 @@ mod tests {
     fn half_of_what_a_pipe_takes_at_once_leaves_room_for_all_else() {
         let long = "\u{e4}\"".repeat(PIPE_BUF / 6);
         assert!(long.len() * 4 > PIPE_BUF);
-        assert!(text_line(Moment(0), Source::Init, Level::Info, &long).len() <= PIPE_BUF);
-        assert!(json_line(Moment(0), Source::Init, Level::Info, &long).len() <= PIPE_BUF);
+        assert!(text_line(Moment(0), Source::Init, LogLevel::Info, &long).len() <= PIPE_BUF);
+        assert!(json_line(Moment(0), Source::Init, LogLevel::Info, &long).len() <= PIPE_BUF);
     }
 }

@@ -20,7 +20,7 @@ pub(crate) use line::{Source, format, introduce, line};
 
 use forward::Passer;
 use gp_agent_core::log::postgres;
-use gp_agent_core::log::record::{FORMAT_VARIABLE, Format};
+use gp_agent_core::log::record::{FORMAT_VARIABLE, LogFormat};
 use gp_agent_core::process::timeouts;
 use pipe::LogPipe;
 use std::io;
@@ -86,12 +86,12 @@ fn subscribe(queue: &Arc<LogQueue>) {
         .with_env_filter(filter)
         .with_writer(move || IntoQueue(into.clone()));
     match format() {
-        Format::Json => builder.event_format(json::Json).init(),
-        Format::Text => builder.with_ansi(io::stderr().is_terminal()).with_target(false).init(),
+        LogFormat::Json => builder.event_format(json::Json).init(),
+        LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).with_target(false).init(),
     }
     log_panics(queue.clone());
     if let Ok(word) = std::env::var(FORMAT_VARIABLE)
-        && Format::choose(Some(&word), false, false).is_none()
+        && LogFormat::choose(Some(&word), false, false).is_none()
     {
         tracing::warn!("{FORMAT_VARIABLE} is {word:?}; choose auto, json or text");
     }
@@ -125,8 +125,8 @@ pub(crate) fn attach(command: &mut Command) {
 /// Parameters that servers need so that their lines are understood.
 pub(crate) fn server_parameters() -> &'static [(&'static str, &'static str)] {
     match format() {
-        Format::Json => &[("log_line_prefix", postgres::PREFIX)],
-        Format::Text => &[("log_line_prefix", postgres::TEXT_PREFIX)],
+        LogFormat::Json => &[("log_line_prefix", postgres::PREFIX)],
+        LogFormat::Text => &[("log_line_prefix", postgres::TEXT_PREFIX)],
     }
 }
 

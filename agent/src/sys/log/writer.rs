@@ -5,7 +5,7 @@ use super::forward::{Passed, Passer};
 use super::line::{Source, line};
 use super::queue::{Next, Queue};
 use super::sink::{Batch, ReaderWatch, Sink};
-use gp_agent_core::log::record::Level;
+use gp_agent_core::log::record::LogLevel;
 use gp_agent_core::process::timeouts;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use std::io;
@@ -277,5 +277,5 @@ impl Work {
 /// What stands in the log where records are missing.
 fn lost(records: u64, whose: &str) -> String {
     let message = format!("{records} log records {whose}dropped: nobody read standard error");
-    line(Source::Agent, Level::Warn, &message)
+    line(Source::Agent, LogLevel::Warn, &message)
 }

@@ -5,7 +5,7 @@ use super::programs::Tools;
 use crate::sys::storage::fs::remove_if_there;
 use gp_agent_core::postgres::conf;
 use gp_agent_core::postgres::settings::{
-    SESSION_LIBRARIES, Verdict, beside_control, is_about_a_library, preloaded, verdict,
+    SESSION_LIBRARIES, TrialVerdict, beside_control, is_about_a_library, preloaded, verdict,
 };
 use gp_agent_core::process::timeouts;
 use std::fs;
@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 /// Where settings are tried.
 #[derive(Clone, Copy, Debug)]
-pub struct Ground<'a> {
+pub struct TrialGround<'a> {
     /// The data directory whose files count.
     pub dir: &'a Path,
     /// The scratch directory; made and removed, on a file system of this container.
@@ -44,25 +44,25 @@ const OPTIONS: &[&str] = &[
 /// trial itself may be at fault. `more` is what the program needs besides on its command line.
 pub(crate) async fn try_settings(
     tools: &Tools,
-    ground: Ground<'_>,
+    ground: TrialGround<'_>,
     candidate: &str,
     control: &str,
     more: &[String],
-) -> Verdict {
+) -> TrialVerdict {
     let words = match once(tools, ground, candidate, more).await {
-        Verdict::Accepted => return Verdict::Accepted,
-        Verdict::NoMemory(words) => return Verdict::NoMemory(words),
-        Verdict::Refused(words) | Verdict::Others(words) | Verdict::Unknown(words) => words,
+        TrialVerdict::Accepted => return TrialVerdict::Accepted,
+        TrialVerdict::NoMemory(words) => return TrialVerdict::NoMemory(words),
+        TrialVerdict::Refused(words) | TrialVerdict::Others(words) | TrialVerdict::Unknown(words) => words,
     };
     beside_control(words, once(tools, ground, control, more).await)
 }
 
-async fn once(tools: &Tools, ground: Ground<'_>, text: &str, more: &[String]) -> Verdict {
+async fn once(tools: &Tools, ground: TrialGround<'_>, text: &str, more: &[String]) -> TrialVerdict {
     if let Err(error) = in_scratch(ground, Some(text)).await {
-        return Verdict::Unknown(format!("{}: {error}", ground.scratch.display()));
+        return TrialVerdict::Unknown(format!("{}: {error}", ground.scratch.display()));
     }
     let tried = match start(tools, ground, more).await {
-        Verdict::Accepted => sessions(tools, ground, more).await,
+        TrialVerdict::Accepted => sessions(tools, ground, more).await,
         verdict => verdict,
     };
     let _ = in_scratch(ground, None).await;
@@ -71,37 +71,37 @@ async fn once(tools: &Tools, ground: Ground<'_>, text: &str, more: &[String]) ->
 
 /// What sessions load, loaded by the server: that tells whether it is there. Where the library does not like that, or anything
 /// else fails, nothing is known against it.
-async fn sessions(tools: &Tools, ground: Ground<'_>, more: &[String]) -> Verdict {
+async fn sessions(tools: &Tools, ground: TrialGround<'_>, more: &[String]) -> TrialVerdict {
     let mut lists = Vec::new();
     for name in [&["shared_preload_libraries"][..], &SESSION_LIBRARIES].concat() {
         match effective(tools, ground.scratch, more, name).await {
             Ok(list) => lists.push(list),
             Err(error) => {
                 tracing::debug!("cannot tell {name}: {error}");
-                return Verdict::Accepted;
+                return TrialVerdict::Accepted;
             }
         }
     }
     let [shared, session, local] = &lists[..] else {
-        return Verdict::Accepted;
+        return TrialVerdict::Accepted;
     };
     let Some(all) = preloaded(shared, session, local) else {
-        return Verdict::Accepted;
+        return TrialVerdict::Accepted;
     };
     let more = [more, &[format!("shared_preload_libraries={all}")]].concat();
     match start(tools, ground, &more).await {
-        Verdict::Refused(words) if is_about_a_library(&words) => {
-            Verdict::Refused(format!("every new session would be refused: {words}"))
+        TrialVerdict::Refused(words) if is_about_a_library(&words) => {
+            TrialVerdict::Refused(format!("every new session would be refused: {words}"))
         }
-        _ => Verdict::Accepted,
+        _ => TrialVerdict::Accepted,
     }
 }
 
 /// Starts the program in the scratch directory, as that is.
-async fn start(tools: &Tools, ground: Ground<'_>, more: &[String]) -> Verdict {
+async fn start(tools: &Tools, ground: TrialGround<'_>, more: &[String]) -> TrialVerdict {
     let came_through = ground.scratch.join("postmaster.opts");
     if let Err(error) = remove_if_there(&came_through) {
-        return Verdict::Unknown(error.to_string());
+        return TrialVerdict::Unknown(error.to_string());
     }
     let mut server = server(tools, ground.scratch, more);
     let (came_through, said) = match run(server.stderr(Stdio::piped())).await {
@@ -131,7 +131,7 @@ async fn run(command: &mut Command) -> io::Result<Output> {
 }
 
 /// What it says of the scratch directory is true of the data directory.
-fn as_of(ground: Ground<'_>, said: &str) -> String {
+fn as_of(ground: TrialGround<'_>, said: &str) -> String {
     said.replace(&ground.scratch.display().to_string(), &ground.dir.display().to_string())
 }
 
@@ -166,7 +166,7 @@ fn server(tools: &Tools, scratch: &Path, more: &[String]) -> Command {
 }
 
 /// Makes the scratch directory anew with `text` as gp-agent.conf, or with `None` removes it.
-async fn in_scratch(ground: Ground<'_>, text: Option<&str>) -> io::Result<()> {
+async fn in_scratch(ground: TrialGround<'_>, text: Option<&str>) -> io::Result<()> {
     let (dir, scratch) = (ground.dir.to_path_buf(), ground.scratch.to_path_buf());
     let text = text.map(str::to_string);
     let work = move || {

@@ -8,7 +8,7 @@ pub enum Effect {
     /// A line for the log.
     Log {
         /// How grave it is.
-        level: Level,
+        level: LineLevel,
         /// The phase that the pod has come to, when the line is about that.
         phase: Option<Phase>,
         /// The line.
@@ -22,7 +22,7 @@ pub enum Effect {
 
 /// How grave a line of the log is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
+pub enum LineLevel {
     /// Good to know.
     Info,
     /// Works, but should be looked at.

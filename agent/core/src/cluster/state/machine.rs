@@ -1,6 +1,6 @@
 //! The owner of the facts, and the one function that changes them.
 
-use super::effect::{Effect, Level};
+use super::effect::{Effect, LineLevel};
 use super::event::Event;
 use super::facts::{Answered, DirectoryFacts, Facts, Identity, PostmasterFacts};
 use crate::cluster::cluster_state::ClusterState;
@@ -122,7 +122,7 @@ impl PodState {
         let mut effects: Vec<Effect> = new.map(|f| line(level(f), f.to_string())).collect();
         effects.extend(old.iter().filter(|f| !findings.contains(f)).map(|gone| {
             let words = format!("no longer found: {} {}: {}", gone.area, gone.subject, gone.what);
-            line(Level::Info, words)
+            line(LineLevel::Info, words)
         }));
         if !findings.is_empty() {
             self.findings.insert(source, findings);
@@ -255,7 +255,7 @@ impl Facts {
     }
 }
 
-fn line(level: Level, line: String) -> Effect {
+fn line(level: LineLevel, line: String) -> Effect {
     Effect::Log {
         level,
         phase: None,
@@ -263,18 +263,18 @@ fn line(level: Level, line: String) -> Effect {
     }
 }
 
-fn level(finding: &Finding) -> Level {
+fn level(finding: &Finding) -> LineLevel {
     match finding.severity {
-        Severity::Error => Level::Error,
-        Severity::Warning => Level::Warning,
-        Severity::Info => Level::Info,
+        Severity::Error => LineLevel::Error,
+        Severity::Warning => LineLevel::Warning,
+        Severity::Info => LineLevel::Info,
     }
 }
 
-fn level_of(phase: Phase) -> Level {
+fn level_of(phase: Phase) -> LineLevel {
     match phase {
-        Phase::Refused | Phase::CrashLoop | Phase::Hung => Level::Error,
-        Phase::Crashed => Level::Warning,
-        _ => Level::Info,
+        Phase::Refused | Phase::CrashLoop | Phase::Hung => LineLevel::Error,
+        Phase::Crashed => LineLevel::Warning,
+        _ => LineLevel::Info,
     }
 }

@@ -9,7 +9,7 @@ mod machine;
 #[cfg(test)]
 mod tests;
 
-pub use effect::{Effect, Level};
+pub use effect::{Effect, LineLevel};
 pub use event::Event;
 pub use facts::{Answered, DirectoryFacts, Facts, Identity, LeftBehind, PostmasterFacts};
 pub use machine::PodState;

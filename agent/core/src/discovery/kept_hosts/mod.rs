@@ -11,7 +11,7 @@ mod plan;
 mod wanted;
 
 pub use line::without_own;
-pub use place::{Place, Whereabouts};
+pub use place::{KeptHost, Whereabouts};
 pub use plan::{Write, plan};
 pub use wanted::{Own, wanted};
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 /// What is known of one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct KeptHost {
     /// The full name, which an address leads back to.
     pub name: String,
     /// The short one.

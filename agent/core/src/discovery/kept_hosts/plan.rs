@@ -1,7 +1,7 @@
 //! The writes that make the file say what is known.
 
 use super::line::{ASIDE, aside, entry, is_aside, is_own, lines, names, render, width};
-use super::place::{Place, Whereabouts};
+use super::place::{KeptHost, Whereabouts};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -32,7 +32,7 @@ struct Slot {
 /// finds every name that did not change, and of one that changed the old address, none, or the new one. A line that
 /// is put aside here is used again by a later plan only, so that a reader who is in the middle of it finds nothing mixed.
 /// Names that somebody else's line has are left to that line.
-pub fn plan(current: &[u8], places: &[Place]) -> Vec<Write> {
+pub fn plan(current: &[u8], places: &[KeptHost]) -> Vec<Write> {
     let named = places.iter().map(|p| (p.name.as_str(), p.alias.as_str()));
     let Some(width) = width(named) else {
         return Vec::new();
@@ -79,7 +79,7 @@ fn slots(current: &[u8], width: usize) -> Vec<Slot> {
 /// A line that the file should have.
 struct Wanted<'a> {
     address: IpAddr,
-    place: &'a Place,
+    place: &'a KeptHost,
 }
 
 impl Wanted<'_> {
@@ -89,7 +89,7 @@ impl Wanted<'_> {
 }
 
 /// What the file should say, in the order of the places, but for names that others' lines have.
-fn entries<'a>(current: &[u8], places: &'a [Place]) -> Vec<Wanted<'a>> {
+fn entries<'a>(current: &[u8], places: &'a [KeptHost]) -> Vec<Wanted<'a>> {
     let foreign = lines(current).map(|(_, bytes)| bytes).filter(|bytes| !is_own(bytes));
     let foreign: BTreeSet<String> = foreign.flat_map(names).collect();
     let mut seen = BTreeSet::new();
@@ -111,7 +111,7 @@ fn entries<'a>(current: &[u8], places: &'a [Place]) -> Vec<Wanted<'a>> {
 }
 
 /// Whether a line is about a name of which nobody said anything yet, and about an address that no other name has now.
-fn unknown<'a>(places: &'a [Place], wanted: &[Wanted<'_>]) -> impl Fn(IpAddr, &str) -> bool + use<'a> {
+fn unknown<'a>(places: &'a [KeptHost], wanted: &[Wanted<'_>]) -> impl Fn(IpAddr, &str) -> bool + use<'a> {
     let open = places.iter().filter(|p| p.at == Whereabouts::Unknown);
     let open: BTreeSet<&str> = open.map(|p| p.name.as_str()).collect();
     let taken: BTreeSet<IpAddr> = wanted.iter().map(|w| w.address).collect();

@@ -13,16 +13,16 @@ fn ip(n: u8) -> IpAddr {
     IpAddr::from([10, 0, 0, n])
 }
 
-fn place(name: &str, at: Whereabouts) -> Place {
+fn place(name: &str, at: Whereabouts) -> KeptHost {
     let alias = name.split('.').next().unwrap_or_default();
-    Place {
+    KeptHost {
         name: name.into(),
         alias: alias.into(),
         at,
     }
 }
 
-fn at(name: &str, addresses: &[u8]) -> Place {
+fn at(name: &str, addresses: &[u8]) -> KeptHost {
     place(name, Whereabouts::At(addresses.iter().map(|n| ip(*n)).collect()))
 }
 
@@ -33,7 +33,7 @@ fn apply(file: &mut Vec<u8>, write: &Write) {
     file[write.at..end].copy_from_slice(&write.bytes);
 }
 
-fn update(file: &mut Vec<u8>, places: &[Place]) {
+fn update(file: &mut Vec<u8>, places: &[KeptHost]) {
     for write in plan(file, places) {
         apply(file, &write);
     }
@@ -190,10 +190,10 @@ fn whereabouts() -> impl Strategy<Value = Whereabouts> {
     ]
 }
 
-fn states() -> impl Strategy<Value = Vec<Vec<Place>>> {
+fn states() -> impl Strategy<Value = Vec<Vec<KeptHost>>> {
     let names = ["a-0.gp.svc", "a-1.gp.svc", "b-0.gp.svc", "b-1.gp.svc", "me.gp.svc"];
     let state = prop::collection::vec(prop::option::weighted(0.9, whereabouts()), names.len());
-    let places = move |all: Vec<Option<Whereabouts>>| -> Vec<Place> {
+    let places = move |all: Vec<Option<Whereabouts>>| -> Vec<KeptHost> {
         let known = names.iter().zip(all).filter_map(|(name, at)| Some((name, at?)));
         known.map(|(name, at)| place(name, at)).collect()
     };

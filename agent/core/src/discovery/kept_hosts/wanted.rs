@@ -1,6 +1,6 @@
 //! What the file should say, by what discovery knows.
 
-use super::place::{Place, Whereabouts};
+use super::place::{KeptHost, Whereabouts};
 use crate::cluster::topology::{Member, Topology};
 use crate::discovery::peers::{PeerMap, PeerView};
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ pub struct Own<'a> {
 ///
 /// The address of a pod that cannot be looked up is an old one where another pod has got it since, and is left out: a line
 /// for it would give that other pod's connections its name.
-pub fn wanted(topology: &Topology, own: Own<'_>, peers: &PeerMap) -> Vec<Place> {
+pub fn wanted(topology: &Topology, own: Own<'_>, peers: &PeerMap) -> Vec<KeptHost> {
     let mut got: BTreeMap<IpAddr, u64> = BTreeMap::new();
     for peer in peers.values().filter(|p| p.error.is_none()) {
         for address in &peer.addresses {
@@ -27,7 +27,7 @@ pub fn wanted(topology: &Topology, own: Own<'_>, peers: &PeerMap) -> Vec<Place> 
             *since = peer.since.max(*since);
         }
     }
-    let place = |member: &Member, at| Place {
+    let place = |member: &Member, at| KeptHost {
         name: member.fqdn.to_ascii_lowercase(),
         alias: member.pod.clone(),
         at,

@@ -3,7 +3,7 @@ use crate::cluster::content::ContentId;
 use crate::cluster::topology::Role;
 use crate::config::Auth;
 use crate::postgres::hba::{
-    BlockRequest, Client, Database, Grammar, HbaPeer, Origin, Verdict, View, admit, parse, render_block,
+    BlockRequest, Client, Database, Grammar, HbaPeer, HbaVerdict, Origin, View, admit, parse, render_block,
 };
 
 /// 2026-11-24T06:13:09Z
@@ -181,7 +181,7 @@ fn a_coordinator_is_admitted_whichever_name_its_address_has_first() {
         view.set_reverse(address, first);
         view.set_forward(first, vec![address]);
         let verdict = admit(&file, &client, &view);
-        assert!(matches!(verdict, Verdict::Admitted(_)), "{first}");
+        assert!(matches!(verdict, HbaVerdict::Admitted(_)), "{first}");
     }
     // Nothing changes a segment's name.
     assert_eq!(peer.in_hba(me), PeerAddress::Name(me.fqdn.clone()));

@@ -1,11 +1,11 @@
 //! Mirrors added to a cluster that was made without them, or whose mirrors failed: `gpaddmirrors -i FILE`.
 
 use super::plan::render;
-use super::request::Request;
+use super::request::CreationRequest;
 use crate::cluster::topology::Role;
 use crate::finding::Finding;
 
-/// The file's name in [`Request::folder`].
+/// The file's name in [`CreationRequest::folder`].
 pub const GPADDMIRRORS_FILE: &str = "gpaddmirrors.conf";
 
 /// The file, one `content|address|port|datadir` a mirror and no heading (clsAddMirrors.py, `_getParsedRow`; the same in
@@ -15,7 +15,7 @@ pub const GPADDMIRRORS_FILE: &str = "gpaddmirrors.conf";
 ///
 /// # Errors
 /// As [`render`].
-pub fn gpaddmirrors_file(request: &Request<'_>) -> Result<String, Vec<Finding>> {
+pub fn gpaddmirrors_file(request: &CreationRequest<'_>) -> Result<String, Vec<Finding>> {
     render(request)?;
     let members = request.topology.members.iter();
     Ok(members
@@ -28,7 +28,7 @@ pub fn gpaddmirrors_file(request: &Request<'_>) -> Result<String, Vec<Finding>> 
 }
 
 /// The arguments, without the program.
-pub fn gpaddmirrors_arguments(request: &Request<'_>) -> Vec<String> {
+pub fn gpaddmirrors_arguments(request: &CreationRequest<'_>) -> Vec<String> {
     let file = request.folder.join(GPADDMIRRORS_FILE).display().to_string();
     let logs = request.logs.display().to_string();
     let words = ["-a", "-i", &file, "-l", &logs];

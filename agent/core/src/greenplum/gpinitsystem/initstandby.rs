@@ -1,7 +1,7 @@
 //! gpinitstandby, for a creation whose standby failed alone.
 
 use super::plan::render;
-use super::request::Request;
+use super::request::CreationRequest;
 use crate::cluster::topology::Role;
 use crate::finding::Finding;
 
@@ -10,7 +10,7 @@ use crate::finding::Finding;
 ///
 /// # Errors
 /// As [`render`].
-pub fn gpinitstandby_arguments(request: &Request<'_>) -> Result<Option<Vec<String>>, Vec<Finding>> {
+pub fn gpinitstandby_arguments(request: &CreationRequest<'_>) -> Result<Option<Vec<String>>, Vec<Finding>> {
     render(request)?;
     let members = &request.topology.members;
     Ok(members.iter().find(|m| m.role == Role::Standby).map(|m| {

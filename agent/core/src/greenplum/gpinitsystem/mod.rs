@@ -18,5 +18,5 @@ mod tests;
 pub use addmirrors::{GPADDMIRRORS_FILE, gpaddmirrors_arguments, gpaddmirrors_file};
 pub use environment::must_not_inherit;
 pub use initstandby::gpinitstandby_arguments;
-pub use plan::{INPUT_FILE, PARAMETERS_FILE, Plan, render};
-pub use request::Request;
+pub use plan::{CreationPlan, INPUT_FILE, PARAMETERS_FILE, render};
+pub use request::CreationRequest;

@@ -1,16 +1,16 @@
 //! What gpinitsystem is called with.
 
-use super::request::Request;
+use super::request::CreationRequest;
 use super::{hosts, parameters, shell};
 use crate::cluster::topology::Role;
 use crate::config::quote;
 use crate::finding::Finding;
 use crate::postgres::major::Feature;
 
-/// The input file's name in [`Request::folder`].
+/// The input file's name in [`CreationRequest::folder`].
 pub const INPUT_FILE: &str = "gpinitsystem.conf";
 
-/// The parameters file's name in [`Request::folder`].
+/// The parameters file's name in [`CreationRequest::folder`].
 pub const PARAMETERS_FILE: &str = "gpinitsystem-parameters.conf";
 
 /// How many segments gpinitsystem makes at the same time when it is not told (`BATCH_DEFAULT`).
@@ -18,7 +18,7 @@ const BATCH_MAX: usize = 60;
 
 /// What is written, and how gpinitsystem is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct CreationPlan {
     /// Text of [`INPUT_FILE`].
     pub input: String,
     /// Text of [`PARAMETERS_FILE`]; empty when there is none to be written (gpinitsystem refuses an empty one).
@@ -33,14 +33,14 @@ pub struct Plan {
 ///
 /// # Errors
 /// Every value that gpinitsystem could not be told without harm, and every topology that it refuses.
-pub fn render(request: &Request<'_>) -> Result<Plan, Vec<Finding>> {
+pub fn render(request: &CreationRequest<'_>) -> Result<CreationPlan, Vec<Finding>> {
     let mut findings = hosts::judge(request.topology);
     findings.extend(judge_rest(request));
     if !findings.is_empty() {
         return Err(findings);
     }
     let (parameters, deferred) = parameters::render(request.parameters);
-    Ok(Plan {
+    Ok(CreationPlan {
         input: input(request),
         arguments: arguments(request, !parameters.is_empty()),
         parameters,
@@ -48,7 +48,7 @@ pub fn render(request: &Request<'_>) -> Result<Plan, Vec<Finding>> {
     })
 }
 
-fn judge_rest(request: &Request<'_>) -> Vec<Finding> {
+fn judge_rest(request: &CreationRequest<'_>) -> Vec<Finding> {
     let folder = request.folder.to_string_lossy();
     let logs = request.logs.to_string_lossy();
     [
@@ -62,7 +62,7 @@ fn judge_rest(request: &Request<'_>) -> Vec<Finding> {
     .collect()
 }
 
-fn input(request: &Request<'_>) -> String {
+fn input(request: &CreationRequest<'_>) -> String {
     let topology = request.topology;
     let switch = if request.hba_host_names { "1" } else { "0" };
     let mut settings = vec![
@@ -102,7 +102,7 @@ fn array(name: &str, role: Role, entries: &[hosts::HostEntry<'_>]) -> String {
     format!("declare -a {name}=(\n{lines})\n")
 }
 
-fn arguments(request: &Request<'_>, with_parameters: bool) -> Vec<String> {
+fn arguments(request: &CreationRequest<'_>, with_parameters: bool) -> Vec<String> {
     let members = &request.topology.members;
     let primaries = members.iter().filter(|m| m.role == Role::Primary).count();
     let file = |name: &str| request.folder.join(name).display().to_string();

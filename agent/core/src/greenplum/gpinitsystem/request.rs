@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// What the cluster should become.
 #[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
+pub struct CreationRequest<'a> {
     /// The pods.
     pub topology: &'a Topology,
     /// Whose gpinitsystem it is.

@@ -17,8 +17,8 @@ fn mirrored() -> Topology {
     topology("coordinator: { standby: true }\nsegments: { count: 2, mirrors: segment-b }")
 }
 
-fn request<'a>(topology: &'a Topology, parameters: &'a BTreeMap<String, String>) -> Request<'a> {
-    Request {
+fn request<'a>(topology: &'a Topology, parameters: &'a BTreeMap<String, String>) -> CreationRequest<'a> {
+    CreationRequest {
         topology,
         family: Family::G7,
         locale: "en_US.utf8",
@@ -75,7 +75,7 @@ fn a_mirrored_cluster() {
 fn a_small_cluster_of_greenplum_6() {
     let topology = topology("segments: { count: 1 }");
     let parameters = BTreeMap::new();
-    let plan = render(&Request {
+    let plan = render(&CreationRequest {
         family: Family::G6,
         hba_host_names: false,
         ..request(&topology, &parameters)
@@ -163,7 +163,7 @@ fn what_a_shell_would_run_is_refused_and_named() {
     topology.members[4].fqdn = "-oProxyCommand=id".into();
     topology.members[5].data_dir = PathBuf::from("greenplum/gpseg1");
     let parameters = BTreeMap::new();
-    let findings = render(&Request {
+    let findings = render(&CreationRequest {
         locale: "C; id",
         folder: Path::new("/tmp/a b"),
         logs: Path::new("/tmp/*"),

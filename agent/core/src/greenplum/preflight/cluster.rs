@@ -1,6 +1,6 @@
 //! All hosts together.
 
-use super::facts::{Answer, HostFacts, Rules};
+use super::facts::{HostFacts, PreflightAnswer, Rules};
 use super::host::{judge as judge_host, judge_clock};
 use crate::cluster::topology::Role;
 use crate::finding::{Area, Finding, Severity};
@@ -40,7 +40,7 @@ impl Judgement {
 }
 
 /// Judges every host by itself, and what has to be the same on all of them.
-pub fn judge(answers: &[Answer<'_>], rules: &Rules<'_>) -> Judgement {
+pub fn judge(answers: &[PreflightAnswer<'_>], rules: &Rules<'_>) -> Judgement {
     let mut findings = Vec::new();
     for answer in answers {
         match &answer.said {
@@ -70,7 +70,7 @@ pub fn judge(answers: &[Answer<'_>], rules: &Rules<'_>) -> Judgement {
     }
 }
 
-fn spelling(answers: &[Answer<'_>]) -> Option<String> {
+fn spelling(answers: &[PreflightAnswer<'_>]) -> Option<String> {
     let coordinator = answers.iter().find(|a| a.member.role == Role::Coordinator)?;
     let locales = coordinator.said.as_ref().ok()?.locales.as_ref().ok()?;
     locales.first().cloned()
@@ -113,7 +113,7 @@ fn merged(findings: Vec<Finding>) -> Vec<Finding> {
 }
 
 /// A finding when the hosts differ: who has what, the most common first.
-fn same(noun: &str, answers: &[Answer<'_>], of: impl Fn(&HostFacts) -> Option<String>) -> Option<Finding> {
+fn same(noun: &str, answers: &[PreflightAnswer<'_>], of: impl Fn(&HostFacts) -> Option<String>) -> Option<Finding> {
     let mut pods: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for answer in answers {
         if let Some(value) = answer.said.as_ref().ok().and_then(&of) {

@@ -98,7 +98,7 @@ pub struct ParentDirectory {
 
 /// One host's answer.
 #[derive(Clone, Debug)]
-pub struct Answer<'a> {
+pub struct PreflightAnswer<'a> {
     /// Which pod was asked.
     pub member: &'a Member,
     /// Unix milliseconds of the coordinator's clock when the question left.

@@ -10,6 +10,6 @@ mod tests;
 
 pub use cluster::{Judgement, judge};
 pub use facts::{
-    Answer, COMMANDS, HostFacts, HostQuestion, Look, LookError, ParentDirectory, Rules, arguments, python_of,
+    COMMANDS, HostFacts, HostQuestion, Look, LookError, ParentDirectory, PreflightAnswer, Rules, arguments, python_of,
     read_answer, same_locale,
 };

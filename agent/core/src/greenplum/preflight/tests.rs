@@ -49,13 +49,13 @@ fn good(member: &Member) -> HostFacts {
 
 /// Judges a cluster in which every host is as it should be but for the change.
 fn judged(topology: &Topology, change: impl Fn(&Member, &mut HostFacts)) -> Judgement {
-    let answers: Vec<Answer> = topology
+    let answers: Vec<PreflightAnswer> = topology
         .members
         .iter()
         .map(|member| {
             let mut seen = good(member);
             change(member, &mut seen);
-            Answer {
+            PreflightAnswer {
                 member,
                 asked: 1_000_000,
                 answered: 1_001_000,
@@ -148,10 +148,10 @@ fn everything_that_is_missing_anywhere_is_told_at_once() {
 #[test]
 fn hosts_that_do_not_answer_are_told_too_and_together() {
     let topology = topology();
-    let answers: Vec<Answer> = topology
+    let answers: Vec<PreflightAnswer> = topology
         .members
         .iter()
-        .map(|member| Answer {
+        .map(|member| PreflightAnswer {
             member,
             asked: 0,
             answered: 0,

@@ -4,7 +4,7 @@ use crate::postgres::start_decision::DirectoryKind;
 
 /// What the record, the volume and cluster.yaml say.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct StandbyPlace {
     /// The record names another pod as the one that may write. Without a record nobody knows whom to copy.
     pub follows: bool,
     /// A copy was begun here: what is not whole is that copy's.
@@ -15,7 +15,7 @@ pub struct Place {
 
 /// Whether a copy belongs in place of a directory of kind `own`. `remains` is what the volume has of a database otherwise, and what
 /// it remembers of one: then something was lost there, and a person decides.
-pub fn belongs(place: Place, own: DirectoryKind, remains: Option<&str>) -> bool {
+pub fn belongs(place: StandbyPlace, own: DirectoryKind, remains: Option<&str>) -> bool {
     let new = own == DirectoryKind::Absent && remains.is_none();
     place.follows && !own.is_whole() && (place.begun || place.by_itself && new)
 }
@@ -28,7 +28,7 @@ mod tests {
     #[test]
     fn only_a_new_volume_or_a_copy_that_was_begun_is_filled() {
         for bits in 0u8..8 {
-            let place = Place {
+            let place = StandbyPlace {
                 follows: bits & 1 != 0,
                 begun: bits & 2 != 0,
                 by_itself: bits & 4 != 0,
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn a_new_volume_beside_the_coordinator_is_filled() {
-        let place = Place {
+        let place = StandbyPlace {
             follows: true,
             begun: false,
             by_itself: true,
@@ -57,7 +57,7 @@ mod tests {
         assert!(belongs(place, Absent, None));
         assert!(
             !belongs(
-                Place {
+                StandbyPlace {
                     follows: false,
                     ..place
                 },
@@ -67,7 +67,7 @@ mod tests {
             "nobody to copy"
         );
         assert!(!belongs(
-            Place {
+            StandbyPlace {
                 by_itself: false,
                 ..place
             },
@@ -75,7 +75,7 @@ mod tests {
             None
         ));
         assert!(belongs(
-            Place {
+            StandbyPlace {
                 begun: true,
                 by_itself: false,
                 ..place

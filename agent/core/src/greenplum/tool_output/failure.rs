@@ -1,6 +1,6 @@
 //! Why a tool failed: the telling ones among its lines.
 
-use super::line::{Level, Line};
+use super::line::{Line, ToolLevel};
 
 /// How many lines are remembered of each kind; the first ones tell the cause.
 const KEPT: usize = 20;
@@ -127,14 +127,14 @@ fn is_exception(text: &str) -> bool {
 
 fn weigh(line: &Line) -> Option<Weight> {
     let says = |words: &[&str]| words.iter().any(|w| line.text.contains(w));
-    if line.level >= Level::Error && says(EMPTY) {
+    if line.level >= ToolLevel::Error && says(EMPTY) {
         return Some(Weight::Empty);
     }
     match line.level {
-        Level::Fatal | Level::Error => Some(Weight::Error),
-        Level::Warn if says(NOISE) => None,
-        Level::Warn => Some(Weight::Warning),
-        Level::Info | Level::Debug => {
+        ToolLevel::Fatal | ToolLevel::Error => Some(Weight::Error),
+        ToolLevel::Warn if says(NOISE) => None,
+        ToolLevel::Warn => Some(Weight::Warning),
+        ToolLevel::Info | ToolLevel::Debug => {
             let lower = line.text.to_lowercase();
             let failed = SIGNS.iter().any(|sign| lower.contains(sign));
             (line.tool.is_empty() && failed).then_some(Weight::Program)

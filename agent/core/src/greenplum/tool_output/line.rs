@@ -5,7 +5,7 @@ use std::fmt;
 
 /// How serious a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
+pub enum ToolLevel {
     /// What only the tool's makers care for.
     Debug,
     /// The usual.
@@ -18,14 +18,14 @@ pub enum Level {
     Fatal,
 }
 
-impl Level {
-    fn of(word: &str) -> Option<Level> {
+impl ToolLevel {
+    fn of(word: &str) -> Option<ToolLevel> {
         match word {
-            "DEBUG" => Some(Level::Debug),
-            "INFO" => Some(Level::Info),
-            "WARN" | "WARNING" => Some(Level::Warn),
-            "ERROR" => Some(Level::Error),
-            "FATAL" | "CRITICAL" => Some(Level::Fatal),
+            "DEBUG" => Some(ToolLevel::Debug),
+            "INFO" => Some(ToolLevel::Info),
+            "WARN" | "WARNING" => Some(ToolLevel::Warn),
+            "ERROR" => Some(ToolLevel::Error),
+            "FATAL" | "CRITICAL" => Some(ToolLevel::Fatal),
             _ => None,
         }
     }
@@ -37,7 +37,7 @@ pub struct Line {
     /// The tool; empty for the words of programs that the tools call (initdb, ssh, ping).
     pub tool: String,
     /// How serious it says it is.
-    pub level: Level,
+    pub level: ToolLevel,
     /// Which of gpinitsystem's parallel processes says so.
     pub process: Option<u32>,
     /// What it says, on one line.
@@ -57,7 +57,7 @@ impl Line {
             Some(header) => header.line(),
             None => Line {
                 tool: String::new(),
-                level: Level::Info,
+                level: ToolLevel::Info,
                 process: None,
                 text: one_line(raw),
             },
@@ -78,7 +78,7 @@ impl fmt::Display for Line {
 
 struct Header<'a> {
     tool: &'a str,
-    level: Level,
+    level: ToolLevel,
     process: Option<u32>,
     rest: &'a str,
 }
@@ -103,7 +103,7 @@ impl<'a> Header<'a> {
         };
         Some(Header {
             tool: tool.trim(),
-            level: Level::of(word)?,
+            level: ToolLevel::of(word)?,
             process,
             rest,
         })
@@ -116,7 +116,7 @@ impl<'a> Header<'a> {
         let traced = text.starts_with("Start Function ") || text.starts_with("End Function ");
         Line {
             tool: self.tool.to_string(),
-            level: if traced { Level::Debug } else { self.level },
+            level: if traced { ToolLevel::Debug } else { self.level },
             process: self.process,
             text,
         }

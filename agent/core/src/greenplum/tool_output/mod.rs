@@ -13,6 +13,6 @@ mod tests;
 mod verdict;
 
 pub use failure::Reasons;
-pub use line::{Level, Line};
+pub use line::{Line, ToolLevel};
 pub use progress::Progress;
-pub use verdict::{FailedOn, ToolFailure, Verdict};
+pub use verdict::{FailedOn, ToolFailure, ToolVerdict};

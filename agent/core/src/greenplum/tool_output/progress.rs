@@ -1,6 +1,6 @@
 //! How far a tool is, in words for the phase.
 
-use super::line::{Level, Line};
+use super::line::{Line, ToolLevel};
 use std::collections::BTreeSet;
 
 /// The steps of gpinitsystem, in their order.
@@ -61,7 +61,7 @@ impl Progress {
             self.counted = 0;
         }
         if let Some(process) = line.process
-            && line.level == Level::Info
+            && line.level == ToolLevel::Info
             && line.text == "End Main"
         {
             self.ended.insert(process);

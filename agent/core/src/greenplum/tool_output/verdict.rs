@@ -1,13 +1,13 @@
 //! What a run of gprecoverseg that failed says beside its reasons: whether it began at all, and on which servers the method itself
 //! failed. Only those need a rougher one.
 
-use super::line::{Level, Line};
+use super::line::{Line, ToolLevel};
 use crate::cluster::catalog::Segment;
 use std::fmt;
 
 /// What the lines of a run say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verdict {
+pub struct ToolVerdict {
     /// It did nothing, since another run holds its lock; it ends with 0 all the same (gppylib/mainUtils.py,
     /// `simple_main_internal`).
     pub locked_out: bool,
@@ -56,12 +56,12 @@ const PROGRAMS: [&str; 3] = ["pg_rewind", "pg_basebackup", "rsync"];
 /// What they say when they fail; in lower case.
 const SIGNS: [&str; 4] = ["error", "fatal", "could not", "unable to"];
 
-impl Verdict {
+impl ToolVerdict {
     /// Takes note of a line.
     pub fn feed(&mut self, line: &Line) {
         let text = &line.text;
         let says = |words: &str| text.contains(words);
-        if line.level >= Level::Error && text.starts_with("Lockfile ") && says(" is already running with PID ") {
+        if line.level >= ToolLevel::Error && text.starts_with("Lockfile ") && says(" is already running with PID ") {
             self.locked_out = true;
         } else if SKIPS.iter().any(|words| says(words)) {
             self.skipped = true;
@@ -109,7 +109,7 @@ pub struct ToolFailure {
     /// Why, in the tool's words.
     pub why: String,
     /// What else it said.
-    pub verdict: Verdict,
+    pub verdict: ToolVerdict,
 }
 
 impl ToolFailure {
@@ -124,7 +124,7 @@ impl From<String> for ToolFailure {
     fn from(why: String) -> ToolFailure {
         ToolFailure {
             why,
-            verdict: Verdict::default(),
+            verdict: ToolVerdict::default(),
         }
     }
 }
@@ -232,6 +232,6 @@ mod tests {
             "ERROR",
             "gprecoverseg: error: Only one of -i, -p, and -r may be specified",
         )]);
-        assert_eq!(other.verdict, Verdict::default());
+        assert_eq!(other.verdict, ToolVerdict::default());
     }
 }

@@ -11,7 +11,7 @@ mod tests;
 
 pub use last_words::{last_words, last_words_of};
 
-use super::record::{Level, Moment, Record};
+use super::record::{LogLevel, Moment, Record};
 use prefix::{Head, Tag};
 use serde_json::{Map, Value};
 
@@ -162,7 +162,7 @@ fn plain(text: &str, now: Moment) -> Option<Record> {
     }
     Some(Record {
         time: now,
-        level: column.map_or(Level::Info, prefix::Tag::level),
+        level: column.map_or(LogLevel::Info, prefix::Tag::level),
         message: text.to_string(),
         fields,
     })

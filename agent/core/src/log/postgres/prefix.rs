@@ -1,12 +1,12 @@
 //! The beginning of a line: prefix and severity.
 
-use crate::log::record::{Level, Moment};
+use crate::log::record::{LogLevel, Moment};
 
 /// What a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tag {
     /// The first line of a message, with its severity and level.
-    First(&'static str, Level),
+    First(&'static str, LogLevel),
     /// A further part of it.
     More(Part),
 }
@@ -30,24 +30,24 @@ impl Tag {
         }
     }
 
-    pub(super) fn level(self) -> Level {
+    pub(super) fn level(self) -> LogLevel {
         match self {
             Tag::First(_, level) => level,
-            Tag::More(_) => Level::Info,
+            Tag::More(_) => LogLevel::Info,
         }
     }
 }
 
 /// The words of elog.c (error_severity), untranslated.
 const TAGS: [Tag; 15] = [
-    Tag::First("DEBUG", Level::Debug),
-    Tag::First("LOG", Level::Info),
-    Tag::First("INFO", Level::Info),
-    Tag::First("NOTICE", Level::Info),
-    Tag::First("WARNING", Level::Warn),
-    Tag::First("ERROR", Level::Error),
-    Tag::First("FATAL", Level::Fatal),
-    Tag::First("PANIC", Level::Fatal),
+    Tag::First("DEBUG", LogLevel::Debug),
+    Tag::First("LOG", LogLevel::Info),
+    Tag::First("INFO", LogLevel::Info),
+    Tag::First("NOTICE", LogLevel::Info),
+    Tag::First("WARNING", LogLevel::Warn),
+    Tag::First("ERROR", LogLevel::Error),
+    Tag::First("FATAL", LogLevel::Fatal),
+    Tag::First("PANIC", LogLevel::Fatal),
     Tag::More(Part("DETAIL", "detail")),
     Tag::More(Part("HINT", "hint")),
     Tag::More(Part("QUERY", "query")),

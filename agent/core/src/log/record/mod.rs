@@ -5,7 +5,7 @@ mod split;
 #[cfg(test)]
 mod tests;
 
-pub use model::{FORMAT_VARIABLE, Format, Identity, Level, Moment, Record};
+pub use model::{FORMAT_VARIABLE, Identity, LogFormat, LogLevel, Moment, Record};
 
 use model::LONGEST_LINE;
 

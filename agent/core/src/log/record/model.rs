@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum LogFormat {
     /// For people.
     Text,
     /// A line of JSON a record.
@@ -18,14 +18,14 @@ pub enum Format {
 /// The variable that chooses the format.
 pub const FORMAT_VARIABLE: &str = "GP_AGENT_LOG_FORMAT";
 
-impl Format {
+impl LogFormat {
     /// The format for that value of [`FORMAT_VARIABLE`]. Left to itself (`auto`) it is JSON in Kubernetes, where programs
     /// collect the log, unless somebody looks on at a terminal. `None` for a word that is no format.
-    pub fn choose(word: Option<&str>, kubernetes: bool, terminal: bool) -> Option<Format> {
+    pub fn choose(word: Option<&str>, kubernetes: bool, terminal: bool) -> Option<LogFormat> {
         match word {
-            None | Some("" | "auto") if kubernetes && !terminal => Some(Format::Json),
-            None | Some("" | "auto" | "text") => Some(Format::Text),
-            Some("json") => Some(Format::Json),
+            None | Some("" | "auto") if kubernetes && !terminal => Some(LogFormat::Json),
+            None | Some("" | "auto" | "text") => Some(LogFormat::Text),
+            Some("json") => Some(LogFormat::Json),
             Some(_) => None,
         }
     }
@@ -34,7 +34,7 @@ impl Format {
 /// How grave a record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Level {
+pub enum LogLevel {
     /// Every step.
     Trace,
     /// For developers.
@@ -79,7 +79,7 @@ pub struct Record {
     /// When.
     pub time: Moment,
     /// How grave.
-    pub level: Level,
+    pub level: LogLevel,
     /// What.
     pub message: String,
     /// More about it.
@@ -89,7 +89,7 @@ pub struct Record {
 #[derive(Serialize)]
 struct Line<'a> {
     time: String,
-    level: Level,
+    level: LogLevel,
     pod: &'a str,
     role: Option<Role>,
     content: Option<ContentId>,

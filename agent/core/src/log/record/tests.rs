@@ -19,7 +19,7 @@ fn record(message: &str, fields: Value) -> Record {
     };
     Record {
         time: Moment(1_709_251_199_000_123),
-        level: Level::Warn,
+        level: LogLevel::Warn,
         message: message.into(),
         fields,
     }
@@ -35,15 +35,15 @@ fn a_record_is_a_line_whose_keys_come_in_this_order() {
 
 #[test]
 fn json_is_for_programs() {
-    let choose = Format::choose;
+    let choose = LogFormat::choose;
     for (word, kubernetes, terminal, format) in [
-        (None, true, false, Some(Format::Json)),
-        (Some(""), true, false, Some(Format::Json)),
-        (Some("auto"), true, false, Some(Format::Json)),
-        (Some("auto"), true, true, Some(Format::Text)),
-        (None, false, false, Some(Format::Text)),
-        (Some("json"), false, true, Some(Format::Json)),
-        (Some("text"), true, false, Some(Format::Text)),
+        (None, true, false, Some(LogFormat::Json)),
+        (Some(""), true, false, Some(LogFormat::Json)),
+        (Some("auto"), true, false, Some(LogFormat::Json)),
+        (Some("auto"), true, true, Some(LogFormat::Text)),
+        (None, false, false, Some(LogFormat::Text)),
+        (Some("json"), false, true, Some(LogFormat::Json)),
+        (Some("text"), true, false, Some(LogFormat::Text)),
         (Some("xml"), true, false, None),
     ] {
         assert_eq!(

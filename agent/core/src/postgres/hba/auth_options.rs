@@ -1,6 +1,6 @@
 //! The `name=value` options and which method takes them (hba.c, parse_hba_auth_opt).
 
-use super::grammar::{Grammar, Place};
+use super::grammar::{Grammar, WordPlace};
 use super::model::{ConnType, Method};
 use super::syntax_error::HbaSyntaxError;
 
@@ -12,7 +12,7 @@ pub(super) fn check(
     method: Method,
     grammar: Grammar,
 ) -> Result<(), HbaSyntaxError> {
-    if !grammar.knows(Place::Option, name) {
+    if !grammar.knows(WordPlace::Option, name) {
         return Err(HbaSyntaxError::OptionName(name.to_string()));
     }
     let only_for = |methods: &[Method], words: &'static str| {
@@ -74,9 +74,9 @@ fn certificate(
         return Err(HbaSyntaxError::NeedsHostSsl(name.to_string()));
     }
     // Until 13 a line with cert took everything but what asks for no certificate.
-    let old = grammar.has(Place::ClientCert, "0");
+    let old = grammar.has(WordPlace::ClientCert, "0");
     let enough = value == "verify-full" || (old && !matches!(value, "0" | "no-verify"));
-    let known = name == "clientcert" && grammar.has(Place::ClientCert, value);
+    let known = name == "clientcert" && grammar.has(WordPlace::ClientCert, value);
     match (name, value) {
         ("clientcert", _) if known && method == Method::Cert && !enough => Err(HbaSyntaxError::CertNeedsVerifyFull),
         ("clientcert", _) if known => Ok(()),
@@ -118,7 +118,7 @@ pub(super) fn check_together(
     let given = |names: &[&str]| options.iter().any(|(name, _)| names.contains(&name.as_str()));
     match method {
         Method::Ldap => ldap_together(given),
-        Method::Radius if !grammar.knows(Place::Option, "radiusservers") => radius_alone(given),
+        Method::Radius if !grammar.knows(WordPlace::Option, "radiusservers") => radius_alone(given),
         Method::Radius => radius_together(options),
         _ => Ok(()),
     }

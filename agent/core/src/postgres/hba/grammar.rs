@@ -11,7 +11,7 @@ const SSL_MAY_BE_OFF: u32 = 10;
 const STAYS: u32 = u32::MAX;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum WordPlace {
     ConnectionType,
     Method,
     Option,
@@ -25,13 +25,13 @@ pub(super) enum Place {
 
 /// A word that not every version knows: from `since` on, and before `until`. 9 stands for 9.4, which is Greenplum 6.
 struct Word {
-    place: Place,
+    place: WordPlace,
     text: &'static str,
     since: u32,
     until: u32,
 }
 
-const fn word(place: Place, text: &'static str, since: u32, until: u32) -> Word {
+const fn word(place: WordPlace, text: &'static str, since: u32, until: u32) -> Word {
     Word {
         place,
         text,
@@ -41,33 +41,33 @@ const fn word(place: Place, text: &'static str, since: u32, until: u32) -> Word 
 }
 
 const WORDS: &[Word] = &[
-    word(Place::ConnectionType, "hostgssenc", 12, STAYS),
-    word(Place::ConnectionType, "hostnogssenc", 12, STAYS),
-    word(Place::Method, "scram-sha-256", 10, STAYS),
-    word(Place::Option, "pam_use_hostname", 10, STAYS),
-    word(Place::Option, "compat_realm", 10, STAYS),
-    word(Place::Option, "upn_username", 10, STAYS),
-    word(Place::Option, "ldapscheme", 11, STAYS),
-    word(Place::Option, "ldapsearchfilter", 11, STAYS),
-    word(Place::Option, "radiusserver", 0, 10),
-    word(Place::Option, "radiussecret", 0, 10),
-    word(Place::Option, "radiusport", 0, 10),
-    word(Place::Option, "radiusidentifier", 0, 10),
-    word(Place::Option, "radiusservers", 10, STAYS),
-    word(Place::Option, "radiussecrets", 10, STAYS),
-    word(Place::Option, "radiusports", 10, STAYS),
-    word(Place::Option, "radiusidentifiers", 10, STAYS),
-    word(Place::Option, "clientname", 14, STAYS),
-    word(Place::ClientCert, "0", 0, 14),
-    word(Place::ClientCert, "1", 0, 14),
-    word(Place::ClientCert, "no-verify", 12, 14),
-    word(Place::ClientCert, "verify-ca", 12, STAYS),
-    word(Place::ClientCert, "verify-full", 12, STAYS),
-    word(Place::LineEnd, "\\", 14, STAYS),
-    word(Place::Name, "/", 16, STAYS),
-    word(Place::Directive, "include", 16, STAYS),
-    word(Place::Directive, "include_if_exists", 16, STAYS),
-    word(Place::Directive, "include_dir", 16, STAYS),
+    word(WordPlace::ConnectionType, "hostgssenc", 12, STAYS),
+    word(WordPlace::ConnectionType, "hostnogssenc", 12, STAYS),
+    word(WordPlace::Method, "scram-sha-256", 10, STAYS),
+    word(WordPlace::Option, "pam_use_hostname", 10, STAYS),
+    word(WordPlace::Option, "compat_realm", 10, STAYS),
+    word(WordPlace::Option, "upn_username", 10, STAYS),
+    word(WordPlace::Option, "ldapscheme", 11, STAYS),
+    word(WordPlace::Option, "ldapsearchfilter", 11, STAYS),
+    word(WordPlace::Option, "radiusserver", 0, 10),
+    word(WordPlace::Option, "radiussecret", 0, 10),
+    word(WordPlace::Option, "radiusport", 0, 10),
+    word(WordPlace::Option, "radiusidentifier", 0, 10),
+    word(WordPlace::Option, "radiusservers", 10, STAYS),
+    word(WordPlace::Option, "radiussecrets", 10, STAYS),
+    word(WordPlace::Option, "radiusports", 10, STAYS),
+    word(WordPlace::Option, "radiusidentifiers", 10, STAYS),
+    word(WordPlace::Option, "clientname", 14, STAYS),
+    word(WordPlace::ClientCert, "0", 0, 14),
+    word(WordPlace::ClientCert, "1", 0, 14),
+    word(WordPlace::ClientCert, "no-verify", 12, 14),
+    word(WordPlace::ClientCert, "verify-ca", 12, STAYS),
+    word(WordPlace::ClientCert, "verify-full", 12, STAYS),
+    word(WordPlace::LineEnd, "\\", 14, STAYS),
+    word(WordPlace::Name, "/", 16, STAYS),
+    word(WordPlace::Directive, "include", 16, STAYS),
+    word(WordPlace::Directive, "include_if_exists", 16, STAYS),
+    word(WordPlace::Directive, "include_dir", 16, STAYS),
 ];
 
 /// How a server of one major version reads pg_hba.conf.
@@ -85,24 +85,24 @@ impl Grammar {
 
     /// Whether it has the method scram-sha-256.
     pub fn knows_scram(self) -> bool {
-        self.knows(Place::Method, "scram-sha-256")
+        self.knows(WordPlace::Method, "scram-sha-256")
     }
 
     /// Whether `word` means anything there. Words that no version ever lost or gained are not in the table.
-    pub(super) fn knows(self, place: Place, word: &str) -> bool {
+    pub(super) fn knows(self, place: WordPlace, word: &str) -> bool {
         let mut entries = WORDS.iter().filter(|entry| entry.place == place && entry.text == word);
         entries.all(|entry| self.major.is_within(entry.since, entry.until))
     }
 
     /// The same for a word that has to be in the table.
-    pub(super) fn has(self, place: Place, word: &str) -> bool {
+    pub(super) fn has(self, place: WordPlace, word: &str) -> bool {
         WORDS.iter().any(|entry| entry.place == place && entry.text == word) && self.knows(place, word)
     }
 
     /// The names of a column, with those marked that are regular expressions.
     pub(super) fn names(self, mut names: Vec<Token>) -> Vec<Token> {
         for name in &mut names {
-            name.regex = name.text.starts_with('/') && self.has(Place::Name, "/");
+            name.regex = name.text.starts_with('/') && self.has(WordPlace::Name, "/");
         }
         names
     }

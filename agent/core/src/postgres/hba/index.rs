@@ -1,7 +1,7 @@
 //! [`super::evaluate`] for many clients at once.
 
 use super::address::full_mask;
-use super::evaluate::{Client, Origin, Verdict, View, matches};
+use super::evaluate::{Client, HbaVerdict, Origin, View, matches};
 use super::model::{Address, HbaFile, Rule};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -51,7 +51,7 @@ impl<'a> Index<'a> {
     }
 
     /// The verdict of the first line that matches.
-    pub fn admit(&self, client: &Client, view: &View) -> Verdict<'a> {
+    pub fn admit(&self, client: &Client, view: &View) -> HbaVerdict<'a> {
         let first = |positions: &[usize]| {
             let mut positions = positions.iter().copied();
             positions.find(|at| matches(&self.rules[*at], client, view))
@@ -70,6 +70,6 @@ impl<'a> Index<'a> {
                 first(&self.others[..before]).or(best)
             }
         };
-        Verdict::of(found.map(|at| &self.rules[at]))
+        HbaVerdict::of(found.map(|at| &self.rules[at]))
     }
 }

@@ -22,7 +22,7 @@ mod verify;
 pub use address::Interface;
 #[cfg(any(test, feature = "fixtures"))]
 pub use evaluate::admit;
-pub use evaluate::{Client, Database, Origin, Verdict, View};
+pub use evaluate::{Client, Database, HbaVerdict, Origin, View};
 pub use grammar::Grammar;
 pub use index::Index;
 pub use load_mark::{LoadMark, load_mark, with_load_mark};

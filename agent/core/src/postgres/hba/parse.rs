@@ -2,7 +2,7 @@
 
 use super::address::{cidr_mask, parse_numeric};
 use super::auth_options;
-use super::grammar::{Grammar, Place};
+use super::grammar::{Grammar, WordPlace};
 use super::model::{Address, ConnType, HbaFile, LineError, Method, Rule, Token};
 use super::syntax_error::HbaSyntaxError;
 use super::tokenizer;
@@ -85,7 +85,7 @@ fn one(fields: &mut Fields, missing: &'static str, what: &'static str) -> Result
 }
 
 fn connection_type(word: &Token, grammar: Grammar) -> Result<ConnType, HbaSyntaxError> {
-    if !grammar.knows(Place::ConnectionType, &word.text) {
+    if !grammar.knows(WordPlace::ConnectionType, &word.text) {
         return Err(HbaSyntaxError::ConnectionType(word.text.clone()));
     }
     Ok(match word.text.as_str() {
@@ -132,7 +132,7 @@ fn address(fields: &mut Fields) -> Result<Address, HbaSyntaxError> {
 }
 
 fn method(word: &str, kind: ConnType, grammar: Grammar) -> Result<Method, HbaSyntaxError> {
-    if !grammar.knows(Place::Method, word) {
+    if !grammar.knows(WordPlace::Method, word) {
         return Err(HbaSyntaxError::MethodOfOtherVersion(word.to_string()));
     }
     let local = kind == ConnType::Local;

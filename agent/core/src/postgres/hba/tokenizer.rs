@@ -1,6 +1,6 @@
 //! From text to lines, fields and words.
 
-use super::grammar::{Grammar, Place};
+use super::grammar::{Grammar, WordPlace};
 use super::model::Token;
 use super::syntax_error::HbaSyntaxError;
 
@@ -25,7 +25,7 @@ pub(super) struct Line {
 /// A backslash at the end of a line joins it with the next, even inside quotes and comments (since
 /// PostgreSQL 14; before, the backslash is an ordinary character).
 pub(super) fn lines(text: &str, grammar: Grammar) -> Vec<Line> {
-    let joins = grammar.knows(Place::LineEnd, "\\");
+    let joins = grammar.knows(WordPlace::LineEnd, "\\");
     let mut physical = text.split_inclusive('\n').peekable();
     let mut number = 1;
     let mut found = Vec::new();
@@ -82,7 +82,7 @@ fn include_directive(fields: &[Vec<Token>], grammar: Grammar) -> Option<HbaSynta
     let [first, _] = fields else { return None };
     let word = first.first()?.text.as_str();
     grammar
-        .has(Place::Directive, word)
+        .has(WordPlace::Directive, word)
         .then(|| HbaSyntaxError::DirectiveNotFollowed(word.to_string()))
 }
 

@@ -5,6 +5,6 @@ mod plan;
 mod proof;
 mod replay_title;
 
-pub use plan::{Ground, Place, Plan, gives_way, plan};
-pub use proof::{Behind, Evidence, Silence, has_room};
+pub use plan::{CopyGround, CopyPlan, Replica, gives_way, plan};
+pub use proof::{Behind, Silence, SilenceEvidence, has_room};
 pub use replay_title::replays;

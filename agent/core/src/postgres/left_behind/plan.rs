@@ -7,7 +7,7 @@ use crate::postgres::start_decision::{Directory, DirectoryKind, Partner, same_da
 
 /// What decides whether the agent copies.
 #[derive(Clone, Debug)]
-pub struct Ground {
+pub struct CopyGround {
     /// `recovery.standby` is `auto`.
     pub by_itself: bool,
     /// Whether it is known whom to copy: without a record Greenplum's coordinators may change behind the agent's back.
@@ -24,7 +24,7 @@ pub struct Ground {
 
 /// What follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Plan {
+pub enum CopyPlan {
     /// The directory is set aside and a copy takes its place.
     Copy,
     /// `recovery.standby` is `manual`.
@@ -47,23 +47,23 @@ pub enum Plan {
 }
 
 /// Decides.
-pub fn plan(ground: &Ground) -> Plan {
+pub fn plan(ground: &CopyGround) -> CopyPlan {
     if !ground.by_itself {
-        return Plan::Manual;
+        return CopyPlan::Manual;
     }
     if !ground.knows_whom {
-        return Plan::NobodyNamed;
+        return CopyPlan::NobodyNamed;
     }
     if ground.held {
-        return Plan::Held;
+        return CopyPlan::Held;
     }
     if let Some(aside) = &ground.aside {
-        return Plan::Aside(aside.clone());
+        return CopyPlan::Aside(aside.clone());
     }
     match (ground.bytes, ground.free) {
-        (Some(bytes), Some(free)) if has_room(bytes, free) => Plan::Copy,
-        (Some(bytes), Some(free)) => Plan::NoRoom { bytes, free },
-        _ => Plan::RoomUnknown,
+        (Some(bytes), Some(free)) if has_room(bytes, free) => CopyPlan::Copy,
+        (Some(bytes), Some(free)) => CopyPlan::NoRoom { bytes, free },
+        _ => CopyPlan::RoomUnknown,
     }
 }
 
@@ -76,7 +76,7 @@ pub fn gives_way(marked: bool, own: &Directory, other: &Partner) -> bool {
 
 /// Which replica, and what it follows, for the texts.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct Replica<'a> {
     /// The replica's pod.
     pub pod: &'a str,
     /// Its data directory.
@@ -97,7 +97,7 @@ impl Behind {
     }
 
     /// What an administrator should know.
-    pub fn finding(&self, plan: &Plan, place: &Place<'_>) -> Finding {
+    pub fn finding(&self, plan: &CopyPlan, place: &Replica<'_>) -> Finding {
         let what = self.words(place.source);
         let what = match plan.hindrance() {
             Some(why) => format!("{what}; it is not copied anew by itself: {why}"),
@@ -105,45 +105,47 @@ impl Behind {
         };
         let remedy = plan.remedy(place);
         match plan {
-            Plan::Copy => Finding::warning(Area::Ha, place.pod, what, remedy),
+            CopyPlan::Copy => Finding::warning(Area::Ha, place.pod, what, remedy),
             _ => Finding::error(Area::Ha, place.pod, what, remedy),
         }
     }
 }
 
-impl Plan {
+impl CopyPlan {
     /// Why the agent does not copy.
     fn hindrance(&self) -> Option<String> {
         Some(match self {
-            Plan::Copy => return None,
-            Plan::Manual => "recovery.standby is manual".to_string(),
-            Plan::NobodyNamed => "no record of failover says whom to copy".to_string(),
-            Plan::Held => "an administrator holds it".to_string(),
-            Plan::Aside(path) => format!("{path} was set aside before, and a second one could fill the volume"),
-            Plan::NoRoom { bytes, free } => format!(
+            CopyPlan::Copy => return None,
+            CopyPlan::Manual => "recovery.standby is manual".to_string(),
+            CopyPlan::NobodyNamed => "no record of failover says whom to copy".to_string(),
+            CopyPlan::Held => "an administrator holds it".to_string(),
+            CopyPlan::Aside(path) => format!("{path} was set aside before, and a second one could fill the volume"),
+            CopyPlan::NoRoom { bytes, free } => format!(
                 "the copy needs {} MiB beside the directory, and {} MiB are free",
                 (bytes + bytes / 10) >> 20,
                 free >> 20
             ),
-            Plan::RoomUnknown => "whether the volume has the room for it is not known yet".to_string(),
+            CopyPlan::RoomUnknown => "whether the volume has the room for it is not known yet".to_string(),
         })
     }
 
-    fn remedy(&self, place: &Place<'_>) -> String {
-        let Place { pod, dir, source, .. } = place;
+    fn remedy(&self, place: &Replica<'_>) -> String {
+        let Replica { pod, dir, source, .. } = place;
         match self {
-            Plan::Copy => format!(
+            CopyPlan::Copy => format!(
                 "nothing, unless this stays: then the log of {pod} says what keeps the agent from copying {source}"
             ),
-            Plan::Held => format!("in {pod}: gp-agent resume; the agent then copies {source}"),
-            Plan::Aside(path) => {
+            CopyPlan::Held => format!("in {pod}: gp-agent resume; the agent then copies {source}"),
+            CopyPlan::Aside(path) => {
                 format!(
                     "when you need nothing of it, in {pod}: rm -r {}; the agent then copies {source}",
                     quote::shell(path)
                 )
             }
-            Plan::RoomUnknown => format!("nothing, unless this stays: is {source} up, and may {pod} connect to it?"),
-            Plan::NoRoom { .. } => format!(
+            CopyPlan::RoomUnknown => {
+                format!("nothing, unless this stays: is {source} up, and may {pod} connect to it?")
+            }
+            CopyPlan::NoRoom { .. } => format!(
                 "enlarge the volume or free some of it, and the agent copies; or give up the old directory, which has nothing \
                  that {source} has not: {}",
                 match place.in_catalog {
@@ -151,7 +153,7 @@ impl Plan {
                     None => place.by_hand(&format!("rm -r {}", quote::shell(dir))),
                 }
             ),
-            Plan::Manual | Plan::NobodyNamed => place.by_hand(&format!(
+            CopyPlan::Manual | CopyPlan::NobodyNamed => place.by_hand(&format!(
                 "mv {} {}",
                 quote::shell(dir),
                 quote::shell(&format!("{dir}.old"))
@@ -160,10 +162,10 @@ impl Plan {
     }
 }
 
-impl Place<'_> {
+impl Replica<'_> {
     /// `clear` takes the directory out of the way, where the agent makes the copy.
     fn by_hand(&self, clear: &str) -> String {
-        let Place { pod, dir, source, .. } = self;
+        let Replica { pod, dir, source, .. } = self;
         match self.in_catalog {
             Some((host, port)) => {
                 format!(
@@ -187,8 +189,8 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    fn ground() -> Ground {
-        Ground {
+    fn ground() -> CopyGround {
+        CopyGround {
             by_itself: true,
             knows_whom: true,
             held: false,
@@ -198,12 +200,12 @@ mod tests {
         }
     }
 
-    fn told(ground: &Ground, in_catalog: Option<(&str, u16)>) -> String {
+    fn told(ground: &CopyGround, in_catalog: Option<(&str, u16)>) -> String {
         let behind = Behind {
             needs: WalName::parse("000000010000000000000003").unwrap(),
             oldest: WalName::parse("000000010000000000000007").unwrap(),
         };
-        let place = Place {
+        let place = Replica {
             pod: "coordinator-1",
             dir: "/g/gpseg-1",
             source: "coordinator-0",
@@ -217,50 +219,50 @@ mod tests {
         let all = [
             told(&ground(), None),
             told(
-                &Ground {
+                &CopyGround {
                     by_itself: false,
                     ..ground()
                 },
                 None,
             ),
             told(
-                &Ground {
+                &CopyGround {
                     by_itself: false,
                     ..ground()
                 },
                 Some(("coordinator-1.gp", 5432)),
             ),
             told(
-                &Ground {
+                &CopyGround {
                     knows_whom: false,
                     ..ground()
                 },
                 Some(("coordinator-1.gp", 5432)),
             ),
-            told(&Ground { held: true, ..ground() }, None),
+            told(&CopyGround { held: true, ..ground() }, None),
             told(
-                &Ground {
+                &CopyGround {
                     aside: Some("/g/gpseg-1.aside-1".into()),
                     ..ground()
                 },
                 None,
             ),
             told(
-                &Ground {
+                &CopyGround {
                     free: Some(1099 * MIB),
                     ..ground()
                 },
                 None,
             ),
             told(
-                &Ground {
+                &CopyGround {
                     free: Some(0),
                     ..ground()
                 },
                 Some(("coordinator-1.gp", 5432)),
             ),
             told(
-                &Ground {
+                &CopyGround {
                     bytes: None,
                     ..ground()
                 },
@@ -320,8 +322,8 @@ mod tests {
             by_itself: bool, knows_whom: bool, held: bool,
             aside in prop::option::of("[a-z]{1,9}"), bytes in prop::option::of(0u64..1 << 50), free in prop::option::of(0u64..1 << 50)
         ) {
-            let ground = Ground { by_itself, knows_whom, held, aside, bytes, free };
-            let copies = plan(&ground) == Plan::Copy;
+            let ground = CopyGround { by_itself, knows_whom, held, aside, bytes, free };
+            let copies = plan(&ground) == CopyPlan::Copy;
             let room = matches!((ground.bytes, ground.free), (Some(bytes), Some(free)) if bytes + bytes / 10 <= free);
             prop_assert_eq!(copies, by_itself && knows_whom && !held && ground.aside.is_none() && room);
             prop_assert_eq!(plan(&ground).hindrance().is_none(), copies);

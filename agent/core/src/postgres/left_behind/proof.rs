@@ -11,7 +11,7 @@ const SILENT_FOR: Duration = timeouts::STREAM_SILENT;
 
 /// What is known once the silence has lasted.
 #[derive(Clone, Copy, Debug)]
-pub struct Evidence {
+pub struct SilenceEvidence {
     /// The first segment that is not whole here, from the one on that is replayed now; `None` when that cannot be told.
     pub needs: Option<WalName>,
     /// The oldest segment of the server that it follows.
@@ -47,13 +47,13 @@ impl Silence {
     }
 
     /// Whether the replica is left behind, at `now`.
-    pub fn judge(&self, now: Duration, evidence: &Evidence) -> Option<Behind> {
+    pub fn judge(&self, now: Duration, evidence: &SilenceEvidence) -> Option<Behind> {
         let lasted = self.since.is_some_and(|since| now.saturating_sub(since) >= SILENT_FOR);
         evidence.behind().filter(|_| lasted)
     }
 }
 
-impl Evidence {
+impl SilenceEvidence {
     /// What it is by this alone: where it was proven before, and the server has been stopped since.
     pub fn behind(&self) -> Option<Behind> {
         let (needs, oldest) = (self.needs?, self.oldest?);
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn timelines_do_not_count() {
-        let evidence = |needs, oldest| Evidence {
+        let evidence = |needs, oldest| SilenceEvidence {
             needs: Some(needs),
             oldest: Some(oldest),
             restores: Some(false),
@@ -89,7 +89,7 @@ mod tests {
         assert!(evidence(name(2, 7), name(1, 8)).behind().is_some());
     }
 
-    fn evidence() -> impl Strategy<Value = Evidence> {
+    fn evidence() -> impl Strategy<Value = SilenceEvidence> {
         let some = || {
             prop::option::weighted(
                 0.9,
@@ -97,7 +97,7 @@ mod tests {
             )
         };
         let restores = prop_oneof![5 => Just(Some(false)), 1 => Just(Some(true)), 1 => Just(None)];
-        (some(), some(), restores).prop_map(|(needs, oldest, restores)| Evidence {
+        (some(), some(), restores).prop_map(|(needs, oldest, restores)| SilenceEvidence {
             needs,
             oldest,
             restores,

@@ -12,4 +12,4 @@ pub use blame::blamed;
 pub use ledger::{Choice, Ledger, Parameters, Refused};
 pub use overrides::{Overriding, overridden};
 pub use session_libraries::{SESSION_LIBRARIES, is_about_a_library, is_asked_for, preloaded};
-pub use trial::{Verdict, beside_control, verdict};
+pub use trial::{TrialVerdict, beside_control, verdict};

@@ -7,7 +7,7 @@
 
 /// What the trial came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum TrialVerdict {
     /// A server starts with them.
     Accepted,
     /// It does not; its words.
@@ -21,23 +21,23 @@ pub enum Verdict {
 }
 
 /// Judges a trial: whether the program `came_through`, and what it `said` on standard error.
-pub fn verdict(came_through: bool, said: &str) -> Verdict {
+pub fn verdict(came_through: bool, said: &str) -> TrialVerdict {
     if came_through {
-        return Verdict::Accepted;
+        return TrialVerdict::Accepted;
     }
     match complaint(said) {
-        None => Verdict::Unknown(last_line(said)),
-        Some(words) if is_about_memory(&words) => Verdict::NoMemory(words),
-        Some(words) => Verdict::Refused(words),
+        None => TrialVerdict::Unknown(last_line(said)),
+        Some(words) if is_about_memory(&words) => TrialVerdict::NoMemory(words),
+        Some(words) => TrialVerdict::Refused(words),
     }
 }
 
 /// What follows when a set is refused, from the same trial of a set with which servers ran.
-pub fn beside_control(refused: String, control: Verdict) -> Verdict {
+pub fn beside_control(refused: String, control: TrialVerdict) -> TrialVerdict {
     match control {
-        Verdict::Accepted => Verdict::Refused(refused),
-        Verdict::Refused(words) | Verdict::Others(words) => Verdict::Others(words),
-        Verdict::NoMemory(words) | Verdict::Unknown(words) => Verdict::Unknown(words),
+        TrialVerdict::Accepted => TrialVerdict::Refused(refused),
+        TrialVerdict::Refused(words) | TrialVerdict::Others(words) => TrialVerdict::Others(words),
+        TrialVerdict::NoMemory(words) | TrialVerdict::Unknown(words) => TrialVerdict::Unknown(words),
     }
 }
 
@@ -94,24 +94,33 @@ mod tests {
         let said = "2026-11-28 22:27:12.038 UTC [1744] FATAL:  could not access file \"x\": No such file or directory\n\
                     2026-11-28 22:27:12.042 UTC [1744] LOG:  database system is shut down\n";
         let words = "could not access file \"x\": No such file or directory".to_string();
-        assert_eq!(verdict(false, said), Verdict::Refused(words));
-        assert_eq!(verdict(true, said), Verdict::Accepted);
+        assert_eq!(verdict(false, said), TrialVerdict::Refused(words));
+        assert_eq!(verdict(true, said), TrialVerdict::Accepted);
         let said = "[1] LOG:  invalid value for parameter \"work_mem\": \"x\"\n\
                     [1] LOG:  unrecognized configuration parameter \"y\" in file \"/a\" line 3\n\
                     [1] FATAL:  configuration file \"/a\" contains errors\n";
         let words = "invalid value for parameter \"work_mem\": \"x\"; unrecognized configuration parameter \"y\" in file \"/a\" line 3";
-        assert_eq!(verdict(false, said), Verdict::Refused(words.into()));
+        assert_eq!(verdict(false, said), TrialVerdict::Refused(words.into()));
         let said = "FATAL:  could not map anonymous shared memory: Cannot allocate memory\n";
-        assert!(matches!(verdict(false, said), Verdict::NoMemory(_)));
-        assert_eq!(verdict(false, "sh: no\n\n"), Verdict::Unknown("sh: no".into()));
+        assert!(matches!(verdict(false, said), TrialVerdict::NoMemory(_)));
+        assert_eq!(verdict(false, "sh: no\n\n"), TrialVerdict::Unknown("sh: no".into()));
     }
 
     #[test]
     fn a_set_is_at_fault_only_where_another_one_is_not() {
         let beside = |control| beside_control("w".into(), control);
-        assert_eq!(beside(Verdict::Accepted), Verdict::Refused("w".into()));
-        assert_eq!(beside(Verdict::Refused("c".into())), Verdict::Others("c".into()));
-        assert_eq!(beside(Verdict::Unknown("c".into())), Verdict::Unknown("c".into()));
-        assert_eq!(beside(Verdict::NoMemory("c".into())), Verdict::Unknown("c".into()));
+        assert_eq!(beside(TrialVerdict::Accepted), TrialVerdict::Refused("w".into()));
+        assert_eq!(
+            beside(TrialVerdict::Refused("c".into())),
+            TrialVerdict::Others("c".into())
+        );
+        assert_eq!(
+            beside(TrialVerdict::Unknown("c".into())),
+            TrialVerdict::Unknown("c".into())
+        );
+        assert_eq!(
+            beside(TrialVerdict::NoMemory("c".into())),
+            TrialVerdict::Unknown("c".into())
+        );
     }
 }

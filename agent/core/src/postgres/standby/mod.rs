@@ -5,8 +5,8 @@ mod replay;
 mod required_settings;
 mod tablespaces;
 
-pub use primary_conninfo::{Source, names_another};
+pub use primary_conninfo::{StandbySource, names_another};
 pub use replay::Pause;
 pub(crate) use required_settings::required_by;
 pub use required_settings::{PARAMETERS, Required, raised};
-pub use tablespaces::{Place, is_servers, place};
+pub use tablespaces::{Occupancy, is_servers, place};

@@ -9,7 +9,7 @@ const UNACKNOWLEDGED_MS: u32 = 10_000;
 
 /// The server that a standby copies and follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Source<'a> {
+pub struct StandbySource<'a> {
     /// Its host.
     pub host: &'a str,
     /// Its port.
@@ -18,7 +18,7 @@ pub struct Source<'a> {
     pub user: &'a str,
 }
 
-impl Source<'_> {
+impl StandbySource<'_> {
     /// The connection string, for pg_basebackup and for primary_conninfo.
     pub fn conninfo(&self) -> String {
         format!(
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_stream_to_an_address_that_is_gone_ends_soon() {
-        let source = Source {
+        let source = StandbySource {
             host: FQDN,
             port: 40000,
             user: r"o'ne\two",
@@ -149,7 +149,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_agents_own_leads_where_it_should(host in "[a-z0-9.-]{1,20}", port in 1u16.., user in "\\PC{1,12}") {
-            let source = Source { host: &host, port, user: &user };
+            let source = StandbySource { host: &host, port, user: &user };
             prop_assert_eq!(names_another(&source.conninfo(), &[&host], port), None);
         }
 

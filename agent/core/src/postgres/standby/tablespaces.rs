@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// What is at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Occupancy {
     /// Nothing, or an empty directory: a copy may have it.
     Free,
     /// Something that is somebody's: an earlier copy's, which may be the one that is needed one day, or a stranger's.
@@ -16,13 +16,13 @@ pub enum Place {
 ///
 /// Beside what is there already, not instead of it, and on the same volume. A tablespace inside of the source's data directory
 /// (PostgreSQL warns of that) would be in the way of the copy, so it goes beside `data_dir`.
-pub fn place(location: &Path, data_dir: &Path, at: Place, stamp: u64, n: usize) -> PathBuf {
+pub fn place(location: &Path, data_dir: &Path, at: Occupancy, stamp: u64, n: usize) -> PathBuf {
     if location.starts_with(data_dir) {
         return data_dir.with_extension("tablespaces").join(format!("{stamp}-{n}"));
     }
     match at {
-        Place::Free => location.to_path_buf(),
-        Place::Taken => location.join(format!("gp-agent-{stamp}")),
+        Occupancy::Free => location.to_path_buf(),
+        Occupancy::Taken => location.join(format!("gp-agent-{stamp}")),
     }
 }
 
@@ -42,9 +42,9 @@ mod tests {
     fn a_copy_goes_beside_what_is_there() {
         let dir = Path::new("/greenplum/gpseg0");
         let at = |location: &str, at| place(Path::new(location), dir, at, 7, 1);
-        assert_eq!(at("/fast/ts", Place::Free), Path::new("/fast/ts"));
-        assert_eq!(at("/fast/ts", Place::Taken), Path::new("/fast/ts/gp-agent-7"));
-        for seen in [Place::Free, Place::Taken] {
+        assert_eq!(at("/fast/ts", Occupancy::Free), Path::new("/fast/ts"));
+        assert_eq!(at("/fast/ts", Occupancy::Taken), Path::new("/fast/ts/gp-agent-7"));
+        for seen in [Occupancy::Free, Occupancy::Taken] {
             let inside = at("/greenplum/gpseg0/ts", seen);
             assert_eq!(inside, Path::new("/greenplum/gpseg0.tablespaces/7-1"));
         }
@@ -63,7 +63,7 @@ mod tests {
         #[test]
         fn nothing_is_in_the_way(location in "(/[a-z0-9]{1,6}){1,4}", taken: bool, stamp: u64, n in 0usize..9) {
             let (location, dir) = (Path::new(&location), Path::new("/g/gpseg0"));
-            let at = if taken { Place::Taken } else { Place::Free };
+            let at = if taken { Occupancy::Taken } else { Occupancy::Free };
             let target = place(location, dir, at, stamp, n);
             prop_assert!(!target.starts_with(dir));
             prop_assert!(!taken || target != location);

@@ -9,7 +9,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use model::{Activity, Effect, Event, Found, Inquiry, Refusal, State};
+pub use model::{Activity, Effect, Event, Found, Inquiry, ServerRefusal, State};
 pub use table::{TRANSITIONS, Transition};
 
 use super::exit_cause::Ending;
@@ -262,7 +262,7 @@ impl Supervisor {
             Decision::Refuse { what, remedy } => {
                 self.asking_since = None;
                 let mut refused = self.refuse(format!("{what}; {remedy}"));
-                refused.push(Effect::Refusal(Some(Refusal { what, remedy })));
+                refused.push(Effect::Refusal(Some(ServerRefusal { what, remedy })));
                 refused
             }
         });

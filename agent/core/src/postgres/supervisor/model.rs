@@ -192,14 +192,14 @@ pub enum Effect {
     /// How the last server ended.
     LastEnd(String),
     /// Why the directory is not started, for a person; `None` takes that back.
-    Refusal(Option<Refusal>),
+    Refusal(Option<ServerRefusal>),
     /// Remember on the volume that an administrator stopped the server; `None` forgets it.
     RecordStop(Option<Ending>),
 }
 
 /// What a person has to mend.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ServerRefusal {
     /// What is wrong.
     pub what: String,
     /// What to do.

@@ -3,7 +3,7 @@
 use crate::cluster::catalog::Segment;
 use crate::cluster::content::ContentId;
 use crate::cluster::topology::{Member, Role, Topology};
-use crate::recovery::facts::server::{Place, Server};
+use crate::recovery::facts::server::{PodOfRow, Server};
 use std::collections::BTreeSet;
 
 /// What is known of it at one look.
@@ -14,7 +14,7 @@ pub struct Expanding {
     /// What gpexpand has left; none where it was not asked.
     pub found: Option<Found>,
     /// What the agents of all other pods say; empty where they were not asked.
-    pub pods: Vec<Place>,
+    pub pods: Vec<PodOfRow>,
 }
 
 /// A server of a content that is not in the catalog.

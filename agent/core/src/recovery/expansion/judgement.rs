@@ -7,7 +7,7 @@ use crate::cluster::catalog::CatalogRole;
 use crate::cluster::directory::DirectoryKind;
 use crate::cluster::topology::Role;
 use crate::recovery::facts::evidence::{Evidence, Pair, Swap};
-use crate::recovery::facts::server::{Place, Server};
+use crate::recovery::facts::server::{PodOfRow, Server};
 use crate::recovery::obstacle::Obstacle;
 
 /// The rows of the segments have been the same for so long before new ones are added: no failover has just been.
@@ -146,7 +146,7 @@ pub(super) fn late(task: Task, b: &Background<'_>) -> Result<(), Obstacle> {
     Ok(())
 }
 
-fn name(place: &Place) -> &str {
+fn name(place: &PodOfRow) -> &str {
     place.pod.as_deref().unwrap_or("a pod")
 }
 

@@ -9,7 +9,7 @@ use super::task::{Run, Task};
 use crate::cluster::topology::Member;
 use crate::recovery::facts::evidence::Evidence;
 use crate::recovery::obstacle::Obstacle;
-use crate::recovery::refusal::Refusal;
+use crate::recovery::refusal::RecoveryRefusal;
 use serde_json::{Map, Value};
 
 /// What somebody asked for begins within so long, or not at all.
@@ -274,15 +274,18 @@ impl Expansion {
     ///
     /// # Errors
     /// Why it cannot be done now.
-    pub(in crate::recovery) fn ask(&mut self, evidence: &Evidence, moment: Moment) -> Result<String, Refusal> {
+    pub(in crate::recovery) fn ask(&mut self, evidence: &Evidence, moment: Moment) -> Result<String, RecoveryRefusal> {
         let new = !evidence.expanding.new.is_empty();
         if evidence.expanding.found.is_none() && (new || self.is_open()) {
-            return Err(Refusal::ExpansionUnknown);
+            return Err(RecoveryRefusal::ExpansionUnknown);
         }
         self.wish = Some(moment.now);
         let Some(run) = self.next(evidence, moment) else {
             self.wish = None;
-            return Err(self.waits.clone().map_or(Refusal::NothingToAdd, Refusal::from));
+            return Err(self
+                .waits
+                .clone()
+                .map_or(RecoveryRefusal::NothingToAdd, RecoveryRefusal::from));
         };
         self.wants_everybody = true;
         Ok(format!(

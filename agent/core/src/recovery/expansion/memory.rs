@@ -3,7 +3,7 @@
 
 use super::task::Task;
 use crate::cluster::content::ContentId;
-use crate::recovery::segments::attempts::Outcome;
+use crate::recovery::segments::attempts::AttemptOutcome;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -23,9 +23,9 @@ pub struct Attempt {
     pub at: u64,
     /// What was done.
     pub task: Task,
-    /// How it ended; [`Outcome::Recovered`] where it helped.
+    /// How it ended; [`AttemptOutcome::Recovered`] where it helped.
     #[serde(flatten)]
-    pub outcome: Outcome,
+    pub outcome: AttemptOutcome,
 }
 
 /// The memory of an expansion.
@@ -90,13 +90,17 @@ impl ExpansionMemory {
         self.runs.retain(|run| run.at + DAY > now);
         let surplus = self.runs.len().saturating_sub(KEPT);
         self.runs.drain(..surplus);
-        let outcome = Outcome::UnderWay;
+        let outcome = AttemptOutcome::UnderWay;
         self.runs.push(Attempt { at: now, task, outcome });
     }
 
     /// The run that is under way has ended.
-    pub(super) fn end(&mut self, outcome: Outcome, now: u64) {
-        if let Some(last) = self.runs.last_mut().filter(|last| last.outcome == Outcome::UnderWay) {
+    pub(super) fn end(&mut self, outcome: AttemptOutcome, now: u64) {
+        if let Some(last) = self
+            .runs
+            .last_mut()
+            .filter(|last| last.outcome == AttemptOutcome::UnderWay)
+        {
             last.outcome = outcome;
             self.touch(now);
         }
@@ -104,7 +108,7 @@ impl ExpansionMemory {
 
     /// It was not begun after all.
     pub(super) fn take_back(&mut self) {
-        self.runs.pop_if(|run| run.outcome == Outcome::UnderWay);
+        self.runs.pop_if(|run| run.outcome == AttemptOutcome::UnderWay);
     }
 
     /// Nothing of it is left to do.
@@ -117,11 +121,13 @@ impl ExpansionMemory {
     }
 
     pub(super) fn is_under_way(&self) -> bool {
-        self.runs.last().is_some_and(|last| last.outcome == Outcome::UnderWay)
+        self.runs
+            .last()
+            .is_some_and(|last| last.outcome == AttemptOutcome::UnderWay)
     }
 
     pub(super) fn last_ended(&self) -> Option<&Attempt> {
-        self.runs.iter().rfind(|run| run.outcome != Outcome::UnderWay)
+        self.runs.iter().rfind(|run| run.outcome != AttemptOutcome::UnderWay)
     }
 
     /// How many of the last day did not help, in a row; to undo one that was broken off is no help to the next.
@@ -130,9 +136,9 @@ impl ExpansionMemory {
     }
 
     fn in_vain(&self, now: u64) -> impl Iterator<Item = &Attempt> {
-        let helped = |run: &&Attempt| run.outcome == Outcome::Recovered && run.task != Task::RollBack;
+        let helped = |run: &&Attempt| run.outcome == AttemptOutcome::Recovered && run.task != Task::RollBack;
         let recent = self.runs.iter().rev().take_while(move |run| !helped(run));
-        let vain = |run: &&Attempt| matches!(run.outcome, Outcome::Failed(_) | Outcome::BrokenOff);
+        let vain = |run: &&Attempt| matches!(run.outcome, AttemptOutcome::Failed(_) | AttemptOutcome::BrokenOff);
         recent.filter(vain).filter(move |run| run.at + DAY > now)
     }
 
@@ -143,13 +149,13 @@ impl ExpansionMemory {
 
     /// From when on the next may begin.
     pub(super) fn not_before(&self, now: u64) -> u64 {
-        let Some(vain) = self.runs.iter().rfind(|run| run.outcome != Outcome::Recovered) else {
+        let Some(vain) = self.runs.iter().rfind(|run| run.outcome != AttemptOutcome::Recovered) else {
             return 0;
         };
         // A pod that was lost is no reason to think that the next run fails as well.
         let failed = self
             .in_vain(now)
-            .filter(|run| matches!(run.outcome, Outcome::Failed(_)));
+            .filter(|run| matches!(run.outcome, AttemptOutcome::Failed(_)));
         let waits = BACKOFF[failed.count().min(BACKOFF.len() - 1)];
         vain.at + waits.max(BACKOFF[1])
     }

@@ -5,7 +5,7 @@ use super::machine::{Expansion, Work};
 use super::task::Task;
 use crate::cluster::content::ContentId;
 use crate::recovery::facts::evidence::Evidence;
-use crate::recovery::segments::attempts::Outcome;
+use crate::recovery::segments::attempts::AttemptOutcome;
 
 impl Expansion {
     /// Contents whose mirrors a run has just copied, or not; empty while no run was judged.
@@ -25,7 +25,11 @@ impl Expansion {
             let last = self.memory.runs.last().map(|run| run.task);
             // How many tables were spread before is not known.
             let helped = last.is_some_and(|task| helped(task, found, nothing_new, u64::MAX));
-            let outcome = if helped { Outcome::Recovered } else { Outcome::BrokenOff };
+            let outcome = if helped {
+                AttemptOutcome::Recovered
+            } else {
+                AttemptOutcome::BrokenOff
+            };
             self.memory.end(outcome, now);
         }
         let Some(Work {
@@ -44,18 +48,18 @@ impl Expansion {
         match helped(run.task, found, nothing_new, *done) {
             true => {
                 self.counts.succeeded += 1;
-                self.memory.end(Outcome::Recovered, now);
+                self.memory.end(AttemptOutcome::Recovered, now);
             }
             false => {
                 if *cut {
-                    self.memory.end(Outcome::BrokenOff, now);
+                    self.memory.end(AttemptOutcome::BrokenOff, now);
                     self.work = None;
                     return Vec::new();
                 }
                 self.counts.failed += 1;
                 let silent = || "gpexpand has ended, and nothing has changed".into();
                 let why = failure.clone().unwrap_or_else(silent);
-                self.memory.end(Outcome::Failed(why), now);
+                self.memory.end(AttemptOutcome::Failed(why), now);
             }
         }
         let copies = matches!(run.task, Task::SetUp | Task::FinishSetUp);

@@ -6,7 +6,7 @@ use crate::cluster::expansion_status::{
     ExpansionActivity, ExpansionCounts, ExpansionProgress, ExpansionStatus, ExpansionTask, LastExpansion,
 };
 use crate::recovery::obstacle::Obstacle;
-use crate::recovery::segments::attempts::Outcome;
+use crate::recovery::segments::attempts::AttemptOutcome;
 
 impl Expansion {
     /// What is shown of it; `hindrance`: why nothing is done anywhere.
@@ -46,7 +46,7 @@ impl Expansion {
 
     fn last(&self) -> Option<LastExpansion> {
         let last = self.memory.last_ended()?;
-        let why = (last.outcome != Outcome::Recovered).then(|| why(&last.outcome));
+        let why = (last.outcome != AttemptOutcome::Recovered).then(|| why(&last.outcome));
         Some(LastExpansion {
             at: last.at,
             task: last.task.into(),
@@ -57,11 +57,11 @@ impl Expansion {
 }
 
 /// Why a run did not help, in words.
-pub(super) fn why(outcome: &Outcome) -> String {
+pub(super) fn why(outcome: &AttemptOutcome) -> String {
     match outcome {
-        Outcome::Failed(why) => why.clone(),
-        Outcome::BrokenOff => "it was broken off".into(),
-        Outcome::Recovered | Outcome::UnderWay => String::new(),
+        AttemptOutcome::Failed(why) => why.clone(),
+        AttemptOutcome::BrokenOff => "it was broken off".into(),
+        AttemptOutcome::Recovered | AttemptOutcome::UnderWay => String::new(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! What is known at one look.
 
 use super::charge::LostRole;
-use super::role_changes::Change;
-use super::server::{Place, Server};
+use super::role_changes::RoleChange;
+use super::server::{PodOfRow, Server};
 use crate::cluster::catalog::{Catalog, CatalogRole, Segment};
 use crate::cluster::content::ContentId;
 use crate::cluster::pairing::Pairing;
@@ -27,7 +27,7 @@ pub struct Circumstances {
     /// What somebody else is at: a tool that runs anywhere, an expansion.
     pub at_work: Option<String>,
     /// How the primary of a content changed within half an hour.
-    pub role_changes: BTreeMap<ContentId, Vec<Change>>,
+    pub role_changes: BTreeMap<ContentId, Vec<RoleChange>>,
     /// Whether the tool knows differential recovery.
     pub differential: bool,
     /// Bytes of each content's databases, where the engine tells; asked only where mirrors are to be made.
@@ -59,9 +59,9 @@ pub struct Swap {
     /// The content.
     pub content: ContentId,
     /// The server that acts as primary, made as the mirror.
-    pub acting: Place,
+    pub acting: PodOfRow,
     /// The server that was made as the primary.
-    pub preferred: Place,
+    pub preferred: PodOfRow,
 }
 
 /// What the servers say of their work.
@@ -83,9 +83,9 @@ pub struct Pair {
     /// Whether the catalog has that row.
     pub listed: bool,
     /// The pod that it is about, and what its agent says.
-    pub target: Place,
+    pub target: PodOfRow,
     /// The acting primary that is up, by its pod.
-    pub primary: Option<Place>,
+    pub primary: Option<PodOfRow>,
 }
 
 impl Pair {
@@ -118,7 +118,7 @@ impl Evidence {
         let place = |row: &Segment| {
             let pod = pairing.member_of(row).map(|member| member.pod.clone());
             let report = pod.as_deref().and_then(|pod| reports.get(pod));
-            Place {
+            PodOfRow {
                 server: pod.as_deref().and_then(|pod| server(pod, row.content)),
                 unclear: report.is_some_and(|report| report.failure == Some(PeerFailure::NotUnderstood)),
                 pod,

@@ -13,7 +13,7 @@ const PUT_BACK_SECONDS: u64 = 300;
 
 /// Another server became a content's primary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct RoleChange {
     /// Seconds since 1970, by the server's clock.
     pub at: u64,
     /// It was the one that was made as the primary.
@@ -22,10 +22,10 @@ pub struct Change {
 
 /// How the primary of each content changed within half an hour, by the rows of [`SQL`] and the catalog as it is. FTS writes what
 /// each server has become, whether its role is new or not.
-pub fn of(history: &[Vec<Option<String>>], rows: &[Segment]) -> BTreeMap<ContentId, Vec<Change>> {
+pub fn of(history: &[Vec<Option<String>>], rows: &[Segment]) -> BTreeMap<ContentId, Vec<RoleChange>> {
     let contents: BTreeMap<i32, ContentId> = rows.iter().map(|row| (row.dbid, row.content)).collect();
     let mut primaries: BTreeMap<ContentId, i32> = BTreeMap::new();
-    let mut changes: BTreeMap<ContentId, Vec<Change>> = BTreeMap::new();
+    let mut changes: BTreeMap<ContentId, Vec<RoleChange>> = BTreeMap::new();
     for line in history {
         let cell = |i: usize| line.get(i)?.as_deref();
         let Some((dbid, description)) = cell(0).and_then(|c| c.parse().ok()).zip(cell(1)) else {
@@ -38,7 +38,7 @@ pub fn of(history: &[Vec<Option<String>>], rows: &[Segment]) -> BTreeMap<Content
         let before = primaries.insert(*content, dbid).unwrap_or(made);
         if before != dbid && cell(2) == Some("t") {
             let at = cell(3).and_then(|c| c.parse().ok()).unwrap_or(0);
-            let change = Change { at, back: dbid == made };
+            let change = RoleChange { at, back: dbid == made };
             changes.entry(*content).or_default().push(change);
         }
     }
@@ -46,8 +46,8 @@ pub fn of(history: &[Vec<Option<String>>], rows: &[Segment]) -> BTreeMap<Content
 }
 
 /// How many of them nobody has asked for. `rebalances`: when roles began to be put back.
-pub(in crate::recovery) fn unasked(changes: &[Change], rebalances: impl Iterator<Item = u64> + Clone) -> usize {
-    let asked = |change: &&Change| {
+pub(in crate::recovery) fn unasked(changes: &[RoleChange], rebalances: impl Iterator<Item = u64> + Clone) -> usize {
+    let asked = |change: &&RoleChange| {
         let since = |begun: u64| {
             change
                 .at
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn roles_that_were_put_back_are_no_sign_of_trouble() {
-        let change = |at, back| Change { at, back };
+        let change = |at, back| RoleChange { at, back };
         let all = [change(1000, false), change(1400, true), change(1500, false)];
         let count = |begun: &[u64]| unasked(&all, begun.iter().copied());
         assert_eq!(count(&[]), 3);

@@ -8,7 +8,7 @@ use crate::cluster::topology::{Member, Role, Topology};
 
 /// A pod that a row is about.
 #[derive(Clone, Debug, Default)]
-pub struct Place {
+pub struct PodOfRow {
     /// Its name; none where cluster.yaml has no such pod.
     pub pod: Option<String>,
     /// What its agent says, if it answers and is understood.

@@ -1,11 +1,11 @@
 //! What somebody asks for.
 
-use super::model::{Policy, Seen, Wanted, Wish};
+use super::model::{Policy, SeenContent, Wanted, Wish};
 use super::steps::Recovery;
 use crate::recovery::facts::evidence::{Evidence, Pair};
 use crate::recovery::new_mirrors::together;
 use crate::recovery::obstacle::Obstacle;
-use crate::recovery::refusal::Refusal;
+use crate::recovery::refusal::RecoveryRefusal;
 use crate::recovery::segments::accepted::Accepted;
 use crate::recovery::segments::judgement::Judgement;
 
@@ -30,9 +30,9 @@ impl Recovery {
     ///
     /// # Errors
     /// Why it cannot be fulfilled now.
-    pub fn ask(&mut self, wish: Wish, evidence: &Evidence, now: u64) -> Result<String, Refusal> {
+    pub fn ask(&mut self, wish: Wish, evidence: &Evidence, now: u64) -> Result<String, RecoveryRefusal> {
         if self.under_way().is_some() {
-            return Err(Refusal::RunsAlready);
+            return Err(RecoveryRefusal::RunsAlready);
         }
         if let Some(obstacle) = &self.hindrance {
             return Err(obstacle.clone().into());
@@ -55,7 +55,7 @@ impl Recovery {
             Some(obstacle) if adds => obstacle.clone().into(),
             _ if judged.iter().any(|judgement| not_now(judgement).is_none()) => return Ok(BEGINS.into()),
             Some(obstacle) => obstacle.clone().into(),
-            None => Refusal::NothingDown(pod.clone()),
+            None => RecoveryRefusal::NothingDown(pod.clone()),
         };
         self.wish = None;
         Err(refusal)
@@ -65,7 +65,7 @@ impl Recovery {
     pub(super) fn forget_wish(&mut self, now: u64) -> Option<String> {
         let old = |wish: &mut Wanted| now.saturating_sub(wish.at) > STAYS_GOOD_SECONDS;
         let wish = self.wish.take_if(old)?;
-        let of_it = |seen: &&Seen| seen.pair.target.pod.as_ref().is_some_and(|pod| wish.pods.contains(pod));
+        let of_it = |seen: &&SeenContent| seen.pair.target.pod.as_ref().is_some_and(|pod| wish.pods.contains(pod));
         let obstacle = self.seen.iter().filter(of_it).find_map(|seen| not_now(&seen.judgement));
         let why = match self.hindrance.as_ref().or(obstacle) {
             Some(obstacle) => obstacle.to_string(),
@@ -82,7 +82,7 @@ impl Recovery {
     ///
     /// # Errors
     /// Why it cannot be done now.
-    pub fn ask_rebalance(&mut self, policy: Policy, evidence: &Evidence, now: u64) -> Result<String, Refusal> {
+    pub fn ask_rebalance(&mut self, policy: Policy, evidence: &Evidence, now: u64) -> Result<String, RecoveryRefusal> {
         self.may_be_asked(policy, evidence, now)?;
         if let Some(obstacle) = self.expansion.keeps_roles() {
             return Err(obstacle.into());
@@ -92,9 +92,14 @@ impl Recovery {
     }
 
     /// Whether nothing is in the way of whatever is asked for, by what is known now.
-    pub(super) fn may_be_asked(&mut self, policy: Policy, evidence: &Evidence, now: u64) -> Result<(), Refusal> {
+    pub(super) fn may_be_asked(
+        &mut self,
+        policy: Policy,
+        evidence: &Evidence,
+        now: u64,
+    ) -> Result<(), RecoveryRefusal> {
         if self.under_way().is_some() {
-            return Err(Refusal::RunsAlready);
+            return Err(RecoveryRefusal::RunsAlready);
         }
         self.policy = policy;
         self.note(evidence, now);

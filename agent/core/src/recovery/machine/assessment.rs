@@ -1,6 +1,6 @@
 //! What is made of a look: since when each content is down, what may be done about it, and what stands in the way of all.
 
-use super::model::Seen;
+use super::model::SeenContent;
 use super::steps::Recovery;
 use crate::cluster::content::ContentId;
 use crate::cluster::status::Phase;
@@ -46,7 +46,7 @@ impl Recovery {
         }
     }
 
-    pub(in crate::recovery) fn judge(&self, pair: &Pair, evidence: &Evidence, now: u64) -> Seen {
+    pub(in crate::recovery) fn judge(&self, pair: &Pair, evidence: &Evidence, now: u64) -> SeenContent {
         let content = pair.row.content;
         let since = self.down_since.get(&content).copied().unwrap_or(now);
         let asked = self.wish.as_ref().filter(|wish| wish.names(pair));
@@ -64,7 +64,7 @@ impl Recovery {
             comes_back: self.coming_back.has(content, now),
             steady_since: self.steady_since.get(&content).copied(),
         };
-        Seen {
+        SeenContent {
             pair: pair.clone(),
             since,
             judgement: match pair.listed {

@@ -7,8 +7,8 @@ use crate::recovery::expansion::machine::{Expansion, Moment};
 use crate::recovery::expansion::memory::ExpansionMemory;
 use crate::recovery::expansion::task::{Run, Task};
 use crate::recovery::facts::evidence::Evidence;
-use crate::recovery::refusal::Refusal;
-use crate::recovery::segments::attempts::Outcome;
+use crate::recovery::refusal::RecoveryRefusal;
+use crate::recovery::segments::attempts::AttemptOutcome;
 use crate::recovery::segments::method::Method;
 use serde_json::{Map, Value};
 
@@ -44,7 +44,7 @@ impl Recovery {
     ///
     /// # Errors
     /// Why it cannot be done now.
-    pub fn ask_expand(&mut self, policy: Policy, evidence: &Evidence, now: u64) -> Result<String, Refusal> {
+    pub fn ask_expand(&mut self, policy: Policy, evidence: &Evidence, now: u64) -> Result<String, RecoveryRefusal> {
         self.may_be_asked(policy, evidence, now)?;
         let moment = self.moment_of_expansion(now);
         self.expansion.ask(evidence, moment)
@@ -100,8 +100,8 @@ impl Recovery {
         let is_down = |content: ContentId| evidence.down.iter().any(|pair| pair.row.content == content);
         for content in self.expansion.settle(evidence, now) {
             let outcome = match is_down(content) {
-                true => Outcome::BrokenOff,
-                false => Outcome::Recovered,
+                true => AttemptOutcome::BrokenOff,
+                false => AttemptOutcome::Recovered,
             };
             self.attempts.end(content, outcome);
         }

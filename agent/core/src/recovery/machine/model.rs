@@ -129,7 +129,7 @@ pub(in crate::recovery) struct Late {
 
 /// What a look found for one content, to be shown.
 #[derive(Clone, Debug)]
-pub(in crate::recovery) struct Seen {
+pub(in crate::recovery) struct SeenContent {
     pub pair: Pair,
     pub since: u64,
     pub judgement: Judgement,
@@ -137,7 +137,7 @@ pub(in crate::recovery) struct Seen {
 
 /// Since the agent started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct RecoveryCounts {
     /// Servers that a run brought back.
     pub recovered: u64,
     /// Servers that a run did not bring back.

@@ -4,7 +4,7 @@ use super::model::{Ended, Late};
 use super::steps::Recovery;
 use crate::cluster::content::ContentId;
 use crate::recovery::facts::evidence::Evidence;
-use crate::recovery::segments::attempts::Outcome;
+use crate::recovery::segments::attempts::AttemptOutcome;
 use crate::recovery::segments::method::Target;
 
 /// After the tool's end FTS gets so long to find the segment up.
@@ -25,8 +25,8 @@ impl Recovery {
         let is_down = |content: ContentId| evidence.down.iter().any(|pair| pair.row.content == content);
         for content in open {
             match is_down(content) {
-                false => self.attempts.end(content, Outcome::Recovered),
-                true if now >= until => self.attempts.end(content, Outcome::BrokenOff),
+                false => self.attempts.end(content, AttemptOutcome::Recovered),
+                true if now >= until => self.attempts.end(content, AttemptOutcome::BrokenOff),
                 true => {}
             }
         }
@@ -125,7 +125,7 @@ impl Recovery {
 
     fn is_up(&mut self, content: ContentId, pod: String) {
         self.counts.recovered += 1;
-        self.attempts.end(content, Outcome::Recovered);
+        self.attempts.end(content, AttemptOutcome::Recovered);
         if let Some(last) = self.last.as_mut().filter(|last| last.run.has(content)) {
             last.recovered.push(pod);
         }
@@ -135,7 +135,7 @@ impl Recovery {
         self.counts.failed += 1;
         match late.elsewhere {
             true => self.attempts.fail_elsewhere(content, late.words.clone()),
-            false => self.attempts.end(content, Outcome::Failed(late.words.clone())),
+            false => self.attempts.end(content, AttemptOutcome::Failed(late.words.clone())),
         }
         if let Some(last) = self.last.as_mut().filter(|last| last.run.has(content)) {
             last.failed.push((late.pod, late.words));

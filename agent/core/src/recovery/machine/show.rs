@@ -1,6 +1,6 @@
 //! The machine's state as a part of the status.
 
-use super::model::{Ended, Seen, Work};
+use super::model::{Ended, SeenContent, Work};
 use super::steps::Recovery;
 use crate::cluster::automation::Automation;
 use crate::cluster::recovery_status::{
@@ -31,7 +31,7 @@ impl Recovery {
         }
     }
 
-    fn down(&self, seen: &Seen, now: u64) -> DownSegment {
+    fn down(&self, seen: &SeenContent, now: u64) -> DownSegment {
         let content = seen.pair.row.content;
         let shown = DownSegment {
             pod: seen

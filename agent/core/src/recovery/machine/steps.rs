@@ -3,7 +3,7 @@
 
 use super::coming_back::ComingBack;
 use super::in_question::InQuestion;
-use super::model::{Counts, Ended, Late, Policy, Seen, Step, Wanted, Work};
+use super::model::{Ended, Late, Policy, RecoveryCounts, SeenContent, Step, Wanted, Work};
 use crate::cluster::catalog::Segment;
 use crate::cluster::content::ContentId;
 use crate::cluster::recovery_status::RememberedAttempt;
@@ -46,9 +46,9 @@ pub struct Recovery {
     pub(in crate::recovery) wish: Option<Wanted>,
     pub(in crate::recovery) work: Option<Work>,
     pub(in crate::recovery) hindrance: Option<Obstacle>,
-    pub(in crate::recovery) seen: Vec<Seen>,
+    pub(in crate::recovery) seen: Vec<SeenContent>,
     pub(in crate::recovery) last: Option<Ended>,
-    pub(in crate::recovery) counts: Counts,
+    pub(in crate::recovery) counts: RecoveryCounts,
 }
 
 impl Recovery {
@@ -77,7 +77,7 @@ impl Recovery {
             hindrance: None,
             seen: Vec::new(),
             last: None,
-            counts: Counts::default(),
+            counts: RecoveryCounts::default(),
         }
     }
 
@@ -213,7 +213,7 @@ impl Recovery {
             }
         }
         if let Some(wish) = &mut self.wish {
-            let asked = |seen: &&Seen| run.has(seen.pair.row.content) && wish.names(&seen.pair);
+            let asked = |seen: &&SeenContent| run.has(seen.pair.row.content) && wish.names(&seen.pair);
             self.seen
                 .iter()
                 .filter(asked)

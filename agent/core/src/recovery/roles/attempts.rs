@@ -1,7 +1,7 @@
 //! When roles were changed back before, so that a cluster that changes them again and again is not changed back each time. Times
 //! are those of [`crate::recovery::segments::attempts`].
 
-use crate::recovery::segments::attempts::Outcome;
+use crate::recovery::segments::attempts::AttemptOutcome;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -18,7 +18,7 @@ pub struct RebalanceAttempt {
     pub at: u64,
     /// How it ended.
     #[serde(flatten)]
-    pub outcome: Outcome,
+    pub outcome: AttemptOutcome,
 }
 
 /// The attempts of the last day, in the order of time.
@@ -50,7 +50,7 @@ impl RebalanceAttempts {
         // What was begun and taken back is told no more.
         let begun = |at: u64| told.iter().any(|other| other.get("at") == Some(&Value::from(at)));
         self.0
-            .retain(|known| known.outcome != Outcome::UnderWay || begun(known.at));
+            .retain(|known| known.outcome != AttemptOutcome::UnderWay || begun(known.at));
         for object in told {
             let Ok(attempt) = serde_json::from_value::<RebalanceAttempt>(Value::Object(object.clone())) else {
                 continue;
@@ -67,7 +67,7 @@ impl RebalanceAttempts {
         self.0.retain(|attempt| attempt.at + DAY > now);
         self.0.push(RebalanceAttempt {
             at: now,
-            outcome: Outcome::UnderWay,
+            outcome: AttemptOutcome::UnderWay,
         });
     }
 
@@ -79,15 +79,19 @@ impl RebalanceAttempts {
     }
 
     /// The attempt that is under way has ended.
-    pub(super) fn end(&mut self, outcome: Outcome) {
-        if let Some(last) = self.0.last_mut().filter(|last| last.outcome == Outcome::UnderWay) {
+    pub(super) fn end(&mut self, outcome: AttemptOutcome) {
+        if let Some(last) = self
+            .0
+            .last_mut()
+            .filter(|last| last.outcome == AttemptOutcome::UnderWay)
+        {
             last.outcome = outcome;
         }
     }
 
     /// It was not begun after all.
     pub(super) fn take_back(&mut self) {
-        self.0.pop_if(|attempt| attempt.outcome == Outcome::UnderWay);
+        self.0.pop_if(|attempt| attempt.outcome == AttemptOutcome::UnderWay);
     }
 
     /// When each began.
@@ -96,17 +100,22 @@ impl RebalanceAttempts {
     }
 
     pub(super) fn is_under_way(&self) -> bool {
-        self.0.last().is_some_and(|last| last.outcome == Outcome::UnderWay)
+        self.0
+            .last()
+            .is_some_and(|last| last.outcome == AttemptOutcome::UnderWay)
     }
 
     /// The last that has ended.
     pub(super) fn last_ended(&self) -> Option<&RebalanceAttempt> {
-        self.0.iter().rfind(|attempt| attempt.outcome != Outcome::UnderWay)
+        self.0
+            .iter()
+            .rfind(|attempt| attempt.outcome != AttemptOutcome::UnderWay)
     }
 
     /// How many of the last day did not help.
     pub(in crate::recovery) fn failures(&self, now: u64) -> usize {
-        let in_vain = |outcome: &Outcome| matches!(outcome, Outcome::Failed(_) | Outcome::BrokenOff);
+        let in_vain =
+            |outcome: &AttemptOutcome| matches!(outcome, AttemptOutcome::Failed(_) | AttemptOutcome::BrokenOff);
         let recent = self.0.iter().filter(|attempt| attempt.at + DAY > now);
         recent.filter(|attempt| in_vain(&attempt.outcome)).count()
     }
@@ -125,7 +134,7 @@ mod tests {
     fn the_memory_is_readable_and_is_taken_over() {
         let mut old = RebalanceAttempts::default();
         old.begin(7);
-        old.end(Outcome::Failed("no".into()));
+        old.end(AttemptOutcome::Failed("no".into()));
         old.begin(30_000);
         let kept = serde_json::to_string(&old).unwrap();
         assert_eq!(
@@ -136,7 +145,7 @@ mod tests {
         let mut new = RebalanceAttempts::default();
         new.learn(&old.told());
         assert_eq!(new, old);
-        old.end(Outcome::BrokenOff);
+        old.end(AttemptOutcome::BrokenOff);
         let mut told = old.told();
         told[0].insert("outcome".into(), "magic".into());
         new.learn(&told);

@@ -7,7 +7,7 @@ use crate::cluster::content::ContentId;
 use crate::cluster::status::Phase;
 use crate::cluster::topology::Role;
 use crate::recovery::facts::evidence::{Detail, Evidence, Swap};
-use crate::recovery::facts::server::Place;
+use crate::recovery::facts::server::PodOfRow;
 use crate::recovery::obstacle::Obstacle;
 use std::collections::BTreeMap;
 
@@ -184,7 +184,7 @@ pub(super) fn late(b: &Background<'_>, detail: &Detail) -> Result<(), Wait> {
 }
 
 /// Whether the pod can be worked on, and its server does what the catalog says.
-fn willing(place: &Place, role: Role) -> Result<(), Obstacle> {
+fn willing(place: &PodOfRow, role: Role) -> Result<(), Obstacle> {
     let pod = place.pod.as_deref().unwrap_or("a pod");
     let Some(server) = &place.server else {
         return Err(Obstacle::wait(format!("the agent of {pod} does not answer")));

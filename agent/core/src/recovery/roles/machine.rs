@@ -9,7 +9,7 @@ use crate::cluster::catalog::CatalogRole;
 use crate::cluster::content::ContentId;
 use crate::recovery::facts::evidence::{Evidence, Swap};
 use crate::recovery::obstacle::Obstacle;
-use crate::recovery::refusal::Refusal;
+use crate::recovery::refusal::RecoveryRefusal;
 use std::collections::BTreeMap;
 
 /// An announcement or a wish is good for so long after its time: FTS may be slow to look.
@@ -259,9 +259,9 @@ impl Roles {
     ///
     /// # Errors
     /// Why it cannot be done now.
-    pub(in crate::recovery) fn ask(&mut self, evidence: &Evidence, moment: Moment) -> Result<String, Refusal> {
+    pub(in crate::recovery) fn ask(&mut self, evidence: &Evidence, moment: Moment) -> Result<String, RecoveryRefusal> {
         if evidence.swapped.is_empty() {
-            return Err(Refusal::InPlace);
+            return Err(RecoveryRefusal::InPlace);
         }
         let background = self.background(evidence, moment, true);
         let settled = self.is_settled().map_err(Wait::from);

@@ -2,7 +2,7 @@
 
 use super::machine::{Roles, Work};
 use crate::recovery::facts::evidence::Evidence;
-use crate::recovery::segments::attempts::Outcome;
+use crate::recovery::segments::attempts::AttemptOutcome;
 
 /// After the tool's end FTS gets so long to find everybody in place.
 const FOUND_SECONDS: u64 = 60;
@@ -19,8 +19,8 @@ impl Roles {
             self.inherited = Some(Some(until));
             // A run begins when every segment is up: what is down has been stopped by it.
             match evidence.swapped.is_empty() && evidence.rows.iter().all(|row| row.up) {
-                true => self.attempts.end(Outcome::Recovered),
-                false if now >= until => self.attempts.end(Outcome::BrokenOff),
+                true => self.attempts.end(AttemptOutcome::Recovered),
+                false if now >= until => self.attempts.end(AttemptOutcome::BrokenOff),
                 false => {}
             }
             if !self.attempts.is_under_way() {
@@ -56,11 +56,11 @@ impl Roles {
         match failed {
             None => {
                 self.counts.rebalanced += 1;
-                self.attempts.end(Outcome::Recovered);
+                self.attempts.end(AttemptOutcome::Recovered);
             }
             Some(why) => {
                 self.counts.failed += 1;
-                self.attempts.end(Outcome::Failed(why));
+                self.attempts.end(AttemptOutcome::Failed(why));
             }
         }
         self.work = None;

@@ -6,7 +6,7 @@ use crate::cluster::roles_status::{
     LastRebalance, RebalanceActivity, RebalanceCounts, RebalanceTime, RolesStatus, SwappedContent,
 };
 use crate::recovery::obstacle::Obstacle;
-use crate::recovery::segments::attempts::Outcome;
+use crate::recovery::segments::attempts::AttemptOutcome;
 
 impl Roles {
     /// What is shown of it. `hindrance`: why recovery does nothing at all now.
@@ -55,11 +55,11 @@ impl Roles {
         Some(LastRebalance {
             at: last.at,
             seconds: self.took.filter(|(at, _)| *at == last.at).map(|(_, seconds)| seconds),
-            rebalanced: last.outcome == Outcome::Recovered,
+            rebalanced: last.outcome == AttemptOutcome::Recovered,
             why: match &last.outcome {
-                Outcome::Failed(why) => Some(why.clone()),
-                Outcome::BrokenOff => Some("it was broken off".into()),
-                Outcome::Recovered | Outcome::UnderWay => None,
+                AttemptOutcome::Failed(why) => Some(why.clone()),
+                AttemptOutcome::BrokenOff => Some("it was broken off".into()),
+                AttemptOutcome::Recovered | AttemptOutcome::UnderWay => None,
             },
         })
     }

@@ -10,7 +10,7 @@ use crate::cluster::directory::DirectoryKind;
 use crate::cluster::status::Phase;
 use crate::cluster::topology::Role;
 use crate::recovery::facts::evidence::{Circumstances, Pair};
-use crate::recovery::facts::server::{Place, Server};
+use crate::recovery::facts::server::{PodOfRow, Server};
 use crate::recovery::facts::{damage, role_changes};
 use crate::recovery::new_mirrors::lacking::Lacking;
 use crate::recovery::obstacle::Obstacle;
@@ -115,7 +115,7 @@ fn obstacle<'a>(pair: &'a Pair, background: &Background<'_>) -> Result<(&'a str,
 
 /// The primary that is copied from: the only copy there is.
 pub(in crate::recovery) fn acting<'a>(
-    primary: &'a Place,
+    primary: &'a PodOfRow,
     content: ContentId,
     background: &Background<'_>,
 ) -> Result<&'a Server, Obstacle> {

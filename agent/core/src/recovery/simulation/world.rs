@@ -8,7 +8,7 @@ use crate::cluster::topology::Role;
 use crate::fixtures::row;
 use crate::recovery::expansion::facts::Expanding;
 use crate::recovery::facts::evidence::{Circumstances, Detail, Evidence, Pair, Swap};
-use crate::recovery::facts::server::{Place, Server};
+use crate::recovery::facts::server::{PodOfRow, Server};
 use crate::recovery::new_mirrors::lacking::Lacking;
 
 /// One pod of a pair.
@@ -216,7 +216,7 @@ impl World {
     }
 
     pub(crate) fn evidence(&self) -> Evidence {
-        let place = |pod: usize| Place {
+        let place = |pod: usize| PodOfRow {
             pod: Some(pod_name(pod)),
             server: self.pods[pod].answers.then(|| self.pods[pod].server.clone()),
             unclear: false,

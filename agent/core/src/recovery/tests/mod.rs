@@ -4,7 +4,7 @@ mod endings;
 mod outcomes;
 mod wishes;
 
-use super::facts::role_changes::Change;
+use super::facts::role_changes::RoleChange;
 use super::machine::model::{Policy, Step, Wish};
 use super::machine::steps::Recovery;
 use super::roles::attempts::RebalanceAttempts;
@@ -162,7 +162,7 @@ fn a_copy_that_was_broken_off_is_begun_again() {
 }
 
 fn flaps(world: &mut World) {
-    let change = Change { at: 7, back: false };
+    let change = RoleChange { at: 7, back: false };
     world.circumstances.role_changes.extend([(content(0), vec![change; 3])]);
 }
 

@@ -1,13 +1,13 @@
 //! Metrics in one of their two formats.
 
-use gp_agent_core::cluster::exposition::Format;
+use gp_agent_core::cluster::exposition::MetricsFormat;
 use std::collections::HashSet;
 
 /// What was written as OpenMetrics, in that format.
-pub(super) fn written(text: String, format: Format) -> String {
+pub(super) fn written(text: String, format: MetricsFormat) -> String {
     match format {
-        Format::OpenMetrics => text,
-        Format::Prometheus => classic(&text),
+        MetricsFormat::OpenMetrics => text,
+        MetricsFormat::Prometheus => classic(&text),
     }
 }
 
@@ -40,7 +40,7 @@ mod tests {
                     # TYPE a_b_c gauge\na_b_c 1.5\n# EOF\n";
         let text = "# HELP a_b_total How often.\n# TYPE a_b_total counter\na_b_total{x=\"# TYPE a_b\"} 1\n\
                     # HELP a_b_c G.\n# TYPE a_b_c gauge\na_b_c 1.5\n";
-        assert_eq!(written(open.to_string(), Format::Prometheus), text);
-        assert_eq!(written(open.to_string(), Format::OpenMetrics), open);
+        assert_eq!(written(open.to_string(), MetricsFormat::Prometheus), text);
+        assert_eq!(written(open.to_string(), MetricsFormat::OpenMetrics), open);
     }
 }

@@ -8,7 +8,7 @@ mod values;
 
 use crate::sys::log::writer::Dropped;
 use format::written;
-use gp_agent_core::cluster::exposition::Format;
+use gp_agent_core::cluster::exposition::MetricsFormat;
 use gp_agent_core::cluster::probes;
 use gp_agent_core::cluster::status::{Phase, PodStatus, StorageStatus};
 use gp_agent_core::cluster::topology::Role;
@@ -18,7 +18,7 @@ use prometheus_client::registry::Registry;
 use values::{Labels, counter, counters, family, flag, gauge};
 
 /// The text that `/metrics` serves.
-pub(crate) fn render(status: &PodStatus, dropped: Dropped, now: u64, format: Format) -> String {
+pub(crate) fn render(status: &PodStatus, dropped: Dropped, now: u64, format: MetricsFormat) -> String {
     let mut registry = Registry::with_prefix("gp_agent");
     roles(&mut registry, status);
     database(&mut registry, status, now);

@@ -1,5 +1,5 @@
 use super::*;
-use gp_agent_core::cluster::failover_status::{Counts, FailoverStatus, LastFailover, RecordTrouble};
+use gp_agent_core::cluster::failover_status::{FailoverCounts, FailoverStatus, LastFailover, RecordTrouble};
 use gp_agent_core::cluster::recovery_status::RecoveryStatus;
 use gp_agent_core::cluster::status::{ReplicationStatus, TlsStatus};
 use gp_agent_core::finding::Finding;
@@ -50,7 +50,7 @@ fn busy() -> PodStatus {
             seconds: 1.5,
             ..LastFailover::default()
         }),
-        counts: Counts {
+        counts: FailoverCounts {
             failover: 1,
             switchover: 2,
             forced: 0,
@@ -65,7 +65,7 @@ fn busy() -> PodStatus {
 }
 
 fn open(status: &PodStatus) -> String {
-    render(status, DROPPED, 100, Format::OpenMetrics)
+    render(status, DROPPED, 100, MetricsFormat::OpenMetrics)
 }
 
 #[test]
@@ -107,7 +107,12 @@ fn where_failover_does_not_run_it_has_no_metrics() {
 
 #[test]
 fn every_metric_has_a_type_and_help_text() {
-    let text = render(&PodStatus::unknown("x"), Dropped::default(), 0, Format::OpenMetrics);
+    let text = render(
+        &PodStatus::unknown("x"),
+        Dropped::default(),
+        0,
+        MetricsFormat::OpenMetrics,
+    );
     let named = |kind: &str| -> Vec<String> {
         let lines = text.lines().filter_map(|l| l.strip_prefix(kind));
         lines.filter_map(|l| l.split(' ').next().map(str::to_string)).collect()
@@ -138,7 +143,7 @@ proptest! {
             lag_bytes: Some(1),
             ..ReplicationStatus::default()
         }).collect();
-        for format in [Format::OpenMetrics, Format::Prometheus] {
+        for format in [MetricsFormat::OpenMetrics, MetricsFormat::Prometheus] {
             let text = render(&s, DROPPED, 100, format);
             prop_assert_eq!(&text, &render(&s, DROPPED, 100, format));
             for pair in text.lines().collect::<Vec<_>>().windows(2) {

@@ -3,7 +3,7 @@
 use super::watcher::{Lookup, Watcher};
 use crate::lifecycle::discovery::name_checks::{Checked, Round};
 use crate::lifecycle::status_board::now as unix;
-use crate::sys::discovery::dns::{Answer, DnsError, Families};
+use crate::sys::discovery::dns::{DnsAnswer, DnsError, Families};
 use gp_agent_core::discovery::name_check::NameVerdict;
 use gp_agent_core::process::retry::jittered;
 use std::net::IpAddr;
@@ -23,7 +23,7 @@ impl Watcher {
     }
 
     /// Takes an answer into account; returns the pause until the next question.
-    fn on_answer(&mut self, i: usize, asked: Families, answer: Answer, now: Instant) -> Duration {
+    fn on_answer(&mut self, i: usize, asked: Families, answer: DnsAnswer, now: Instant) -> Duration {
         let Some(peer) = self.peers.get_mut(i) else {
             return self.pace.longest_retry;
         };

@@ -4,7 +4,7 @@ use crate::lifecycle::discovery::commands::Counts;
 use crate::lifecycle::discovery::hosts::HostsKeeper;
 use crate::lifecycle::discovery::name_checks::Checks;
 use crate::lifecycle::discovery::schedule::Schedule;
-use crate::sys::discovery::dns::{Answer, DnsError, Families, Resolver};
+use crate::sys::discovery::dns::{DnsAnswer, DnsError, Families, Resolver};
 use crate::sys::discovery::nss::NssResolver;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -30,7 +30,7 @@ pub(super) struct Peer {
     pub(super) doubted: bool,
 }
 
-pub(super) type Lookup = (usize, Families, Result<Answer, DnsError>);
+pub(super) type Lookup = (usize, Families, Result<DnsAnswer, DnsError>);
 
 /// The state of the task.
 pub(in crate::lifecycle::discovery) struct Watcher {

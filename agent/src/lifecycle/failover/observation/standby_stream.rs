@@ -19,7 +19,7 @@ const CONNECT_EVERY: Duration = Duration::from_millis(500);
 
 /// What a look found.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct StreamSeen {
     pub(super) receiver: Option<Receiver>,
     pub(super) received: Option<Lsn>,
     pub(super) timeline: Option<u32>,
@@ -63,12 +63,12 @@ impl StandbyStream {
     }
 
     /// One look, which `own` answers.
-    pub(super) async fn look(&mut self, mut own: OwnSide<'_>) -> Seen {
+    pub(super) async fn look(&mut self, mut own: OwnSide<'_>) -> StreamSeen {
         self.note_session();
         let Some(receives) = own.receives().await else {
-            return Seen {
+            return StreamSeen {
                 receiver: self.receiver(),
-                ..Seen::default()
+                ..StreamSeen::default()
             };
         };
         if let Some(pid) = receives.streams {
@@ -76,7 +76,7 @@ impl StandbyStream {
         }
         self.connect().await;
         self.learn_name(&mut own).await;
-        Seen {
+        StreamSeen {
             receiver: self.receiver(),
             received: receives.received,
             timeline: receives

@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::task::JoinError;
 
 /// The record's place, ready to be used.
-pub(crate) struct Place {
+pub(crate) struct RecordPlace {
     pub(crate) authority: Arc<dyn Authority>,
     /// Which pod of its name this one is.
     pub(crate) uid: String,
@@ -68,7 +68,7 @@ pub(crate) async fn open(
     pod: &Pod,
     init: Option<Arc<Heartbeat>>,
     within: Duration,
-) -> Result<Option<Place>, PlaceError> {
+) -> Result<Option<RecordPlace>, PlaceError> {
     let config = pod.config.borrow().clone();
     let directory = config.failover.directory.clone();
     let in_cluster = InClusterConfig::find();
@@ -96,7 +96,7 @@ fn is_mounted(directory: &Path) -> bool {
     }
 }
 
-async fn in_api(pod: &Pod, config: InClusterConfig, within: Duration) -> Result<Place, PlaceError> {
+async fn in_api(pod: &Pod, config: InClusterConfig, within: Duration) -> Result<RecordPlace, PlaceError> {
     let lease = config
         .lease
         .clone()
@@ -105,7 +105,7 @@ async fn in_api(pod: &Pod, config: InClusterConfig, within: Duration) -> Result<
     let uid = api.pod_uid().await.map_err(PlaceError::UidFromApi)?;
     let authority = LeaseAuthority::new(api.clone(), &lease, &uid);
     authority.claim(within).await?;
-    Ok(Place {
+    Ok(RecordPlace {
         authority: Arc::new(authority),
         uid,
         inherited: None,
@@ -118,7 +118,7 @@ async fn in_directory(
     directory: PathBuf,
     init: Option<Arc<Heartbeat>>,
     within: Duration,
-) -> Result<Place, PlaceError> {
+) -> Result<RecordPlace, PlaceError> {
     let (state_dir, name) = (pod.state_dir(), pod.me.pod.clone());
     let uid = pod.volume.run(move || pod_uid::kept(&state_dir, &name)).await;
     let uid = uid.map_err(PlaceError::UidOnVolume)?;
@@ -126,7 +126,7 @@ async fn in_directory(
     let opened = tokio::task::spawn_blocking(move || FileAuthority::open(&directory, &cluster, &own, init)).await;
     let authority = opened??;
     authority.claim(within).await?;
-    Ok(Place {
+    Ok(RecordPlace {
         inherited: authority.inherited(),
         authority: Arc::new(authority),
         uid,

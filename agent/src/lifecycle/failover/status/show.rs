@@ -2,7 +2,7 @@
 
 use super::last;
 use super::report;
-use crate::lifecycle::failover::record::authority::Place;
+use crate::lifecycle::failover::record::authority::RecordPlace;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::status_board::now;
 use crate::sys::process::clock;
@@ -38,7 +38,7 @@ pub(crate) struct Show {
 }
 
 impl Show {
-    pub(crate) fn new(pod: &Pod, place: &Place, me: &Me, timing: Timing) -> Show {
+    pub(crate) fn new(pod: &Pod, place: &RecordPlace, me: &Me, timing: Timing) -> Show {
         let fixed = FailoverStatus {
             mode: mode(pod),
             other: me.other.clone(),

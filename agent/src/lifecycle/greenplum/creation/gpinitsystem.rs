@@ -9,7 +9,7 @@ use crate::sys::log::tail::LogTail;
 use crate::sys::process;
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::greenplum::creation_state::AttemptLog;
-use gp_agent_core::greenplum::gpinitsystem::Plan;
+use gp_agent_core::greenplum::gpinitsystem::CreationPlan;
 use gp_agent_core::greenplum::tool_output::{Line, Progress, Reasons};
 use gp_agent_core::process::timeouts;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -42,7 +42,7 @@ impl Ran {
 }
 
 /// Runs gpinitsystem to its end, whatever that is. What happens on each segment stands only in its log file.
-pub(super) async fn run(pod: &Pod, greenplum: &Greenplum, plan: &Plan, folder: &Path) -> Ran {
+pub(super) async fn run(pod: &Pod, greenplum: &Greenplum, plan: &CreationPlan, folder: &Path) -> Ran {
     let count = |role| pod.topology.members.iter().filter(|m| m.role == role).count();
     let mut progress = Progress::new(count(Role::Primary), count(Role::Mirror));
     let reasons = RefCell::new(Reasons::default());

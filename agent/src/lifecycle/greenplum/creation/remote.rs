@@ -16,7 +16,7 @@ use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::config::quote;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::greenplum::preflight::{
-    Answer, HostQuestion, Judgement, LookError, Rules, arguments, judge, read_answer,
+    HostQuestion, Judgement, LookError, PreflightAnswer, Rules, arguments, judge, read_answer,
 };
 use gp_agent_core::process::timeouts;
 use std::path::PathBuf;
@@ -170,19 +170,19 @@ async fn look(pod: &Pod, greenplum: &Greenplum) -> Judgement {
     let asked = unix_millis();
     let (own, said) = tokio::join!(preflight::look(&mine, &around), everywhere(pod, members(), command));
     // The slowest of the others may have answered long after this host did.
-    let own = Answer {
+    let own = PreflightAnswer {
         member: &pod.me,
         asked,
         answered: unix_millis(),
         said: Ok(own),
     };
-    let theirs = said.into_iter().map(|(member, span, said)| Answer {
+    let theirs = said.into_iter().map(|(member, span, said)| PreflightAnswer {
         member,
         asked: span.asked,
         answered: span.answered,
         said: said.map_err(LookError::new).and_then(|printed| read_answer(&printed)),
     });
-    let mut answers: Vec<Answer<'_>> = std::iter::once(own).chain(theirs).collect();
+    let mut answers: Vec<PreflightAnswer<'_>> = std::iter::once(own).chain(theirs).collect();
     answers.sort_by_key(|a| members().position(|m| m.pod == a.member.pod));
     judge(
         &answers,

@@ -8,7 +8,7 @@ use crate::lifecycle::pod::paths::run_dir;
 use crate::sys::resources::cgroup;
 use crate::sys::storage::fs::write_atomically;
 use anyhow::{Context, Result};
-use gp_agent_core::greenplum::gpinitsystem::{INPUT_FILE, PARAMETERS_FILE, Plan, Request, render};
+use gp_agent_core::greenplum::gpinitsystem::{CreationPlan, CreationRequest, INPUT_FILE, PARAMETERS_FILE, render};
 use std::path::{Path, PathBuf};
 
 /// gpinitsystem writes to the folder of its input file, and to the one of its logs.
@@ -36,13 +36,13 @@ pub(super) async fn with_request<T>(
     greenplum: &Greenplum,
     folder: &Path,
     locale: &str,
-    use_it: impl FnOnce(&Request<'_>) -> T,
+    use_it: impl FnOnce(&CreationRequest<'_>) -> T,
 ) -> T {
     let hba_host_names = discovered::all_verified(pod).await;
     let config = pod.config.borrow().clone();
     // Servers that begin with what follows from the limits need no restart for it.
     let parameters = with_derived(config.engine, &cgroup::limits(), &config.parameters);
-    use_it(&Request {
+    use_it(&CreationRequest {
         topology: &pod.topology,
         family: greenplum.version().family,
         locale,
@@ -53,7 +53,7 @@ pub(super) async fn with_request<T>(
     })
 }
 
-pub(super) async fn plan(pod: &Pod, greenplum: &Greenplum, folder: &Path, locale: &str) -> Result<Plan> {
+pub(super) async fn plan(pod: &Pod, greenplum: &Greenplum, folder: &Path, locale: &str) -> Result<CreationPlan> {
     let plan = with_request(pod, greenplum, folder, locale, render).await;
     let plan = plan.map_err(|findings| {
         let words: Vec<String> = findings.iter().map(ToString::to_string).collect();

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use gp_agent_core::cluster::failover_status::RejoinTrouble;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::config::quote;
-use gp_agent_core::postgres::rejoin::{Ground, Way, way};
+use gp_agent_core::postgres::rejoin::{RejoinGround, Way, way};
 use gp_agent_core::postgres::timeline_history::left_at;
 use gp_agent_core::process::timeouts;
 use std::sync::Arc;
@@ -75,7 +75,7 @@ impl Rejoin {
         let history = there.history(pod).await?;
         let examined = pod.examine().await.context("cannot examine the data directory")?;
         let timeline = examined.control.timeline.unwrap_or(0);
-        let ground = Ground {
+        let ground = RejoinGround {
             control: &examined.control,
             left_at: left_at(&history, timeline),
             tries_failed: self.on_the_way.fetch_add(1, Ordering::Relaxed),

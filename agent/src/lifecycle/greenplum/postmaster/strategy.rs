@@ -18,7 +18,7 @@ use gp_agent_core::cluster::state::Event;
 use gp_agent_core::cluster::topology::Role;
 use gp_agent_core::config::Recover;
 use gp_agent_core::greenplum::start_decision as rules;
-use gp_agent_core::greenplum::start_decision::standby_copy::{self, Place};
+use gp_agent_core::greenplum::start_decision::standby_copy::{self, StandbyPlace};
 use gp_agent_core::postgres::start_decision::{Decision, Directory, DirectoryKind};
 use gp_agent_core::process::timeouts;
 use std::io;
@@ -50,8 +50,8 @@ impl<'a> Strategy<'a> {
         pod.me.content.is_coordinator() && holder.is_some_and(|holder| holder.pod != pod.me.pod)
     }
 
-    fn place(&self, answers: &Answers) -> Place {
-        Place {
+    fn place(&self, answers: &Answers) -> StandbyPlace {
+        StandbyPlace {
             follows: self.follows(),
             begun: answers.copy_begun(),
             by_itself: self.pod.config.borrow().recovery.standby == Recover::Auto,

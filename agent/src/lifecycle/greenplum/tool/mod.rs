@@ -7,7 +7,7 @@ use crate::lifecycle::pod::Pod;
 use crate::sys::greenplum::tool_lock;
 use anyhow::Result;
 use gp_agent_core::greenplum::gpinitsystem::must_not_inherit;
-use gp_agent_core::greenplum::tool_output::{Level, Line, Reasons, ToolFailure, Verdict};
+use gp_agent_core::greenplum::tool_output::{Line, Reasons, ToolFailure, ToolLevel, ToolVerdict};
 use gp_agent_core::process::timeouts;
 use std::path::Path;
 use std::process::ExitStatus;
@@ -81,7 +81,7 @@ pub(crate) async fn call(pod: &Pod, greenplum: &Greenplum, call: Call<'_>) -> Re
         free_lock(pod).await;
     }
     let mut reasons = Reasons::default();
-    let mut verdict = Verdict::default();
+    let mut verdict = ToolVerdict::default();
     let status = output::follow_with(&mut command, name, (call.answers, call.silent_for), |line| {
         log(name, line);
         reasons.feed(line);
@@ -92,7 +92,7 @@ pub(crate) async fn call(pod: &Pod, greenplum: &Greenplum, call: Call<'_>) -> Re
 }
 
 /// Locked out, or out of reach of a host, it ends as if it had done its work.
-fn ended(name: &str, status: ExitStatus, reasons: &Reasons, verdict: Verdict) -> Result<(), ToolFailure> {
+fn ended(name: &str, status: ExitStatus, reasons: &Reasons, verdict: ToolVerdict) -> Result<(), ToolFailure> {
     let what = match status.success() {
         true if verdict.locked_out => format!("{name} did nothing"),
         true if verdict.skipped => format!("{name} left out what it was told to do"),
@@ -128,10 +128,10 @@ fn give_password(command: &mut Command, password: &str) {
 /// What a tool says becomes lines of the agent's log.
 pub(in crate::lifecycle::greenplum) fn log(name: &str, line: &Line) {
     match line.level {
-        Level::Debug => tracing::debug!("{name}: {}", line.text),
-        Level::Info => tracing::info!("{name}: {}", line.text),
-        Level::Warn => tracing::warn!("{name}: {}", line.text),
-        Level::Error | Level::Fatal => tracing::error!("{name}: {}", line.text),
+        ToolLevel::Debug => tracing::debug!("{name}: {}", line.text),
+        ToolLevel::Info => tracing::info!("{name}: {}", line.text),
+        ToolLevel::Warn => tracing::warn!("{name}: {}", line.text),
+        ToolLevel::Error | ToolLevel::Fatal => tracing::error!("{name}: {}", line.text),
     }
 }
 
@@ -167,9 +167,9 @@ mod tests {
     #[test]
     fn a_tool_that_was_locked_out_has_not_succeeded() {
         let end = |code: i32, locked_out: bool| {
-            let verdict = Verdict {
+            let verdict = ToolVerdict {
                 locked_out,
-                ..Verdict::default()
+                ..ToolVerdict::default()
             };
             let mut reasons = Reasons::default();
             reasons.feed(&Line::parse("error: it is already running").unwrap());
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_tool_that_left_out_its_targets_has_not_succeeded() {
-        let (mut reasons, mut verdict) = (Reasons::default(), Verdict::default());
+        let (mut reasons, mut verdict) = (Reasons::default(), ToolVerdict::default());
         for (level, words) in [
             ("WARNING", "Not recovering segment 4 because a is unreachable"),
             ("INFO", "No segments to recover"),

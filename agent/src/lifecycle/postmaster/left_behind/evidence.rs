@@ -7,7 +7,7 @@ use crate::sys::postgres::partner_session::PartnerSession;
 use crate::sys::postgres::{received_wal, startup_process};
 use crate::sys::storage::leftovers;
 use gp_agent_core::config::Recover;
-use gp_agent_core::postgres::left_behind::{Evidence, Ground};
+use gp_agent_core::postgres::left_behind::{CopyGround, SilenceEvidence};
 use gp_agent_core::postgres::start_decision::Partner;
 use gp_agent_core::postgres::wal_name::WalName;
 use gp_agent_core::process::timeouts;
@@ -32,9 +32,9 @@ pub(super) async fn other_writes(pod: &Pod) -> bool {
 }
 
 /// Everything, of the replica that runs.
-pub(super) async fn gather(pod: &Pod) -> Evidence {
+pub(super) async fn gather(pod: &Pod) -> SilenceEvidence {
     let recovery = recovery(pod).await;
-    Evidence {
+    SilenceEvidence {
         needs: needs(pod, recovery.late).await,
         oldest: oldest(pod).await,
         restores: recovery.restores,
@@ -42,8 +42,8 @@ pub(super) async fn gather(pod: &Pod) -> Evidence {
 }
 
 /// The same of one that does not run, of which it was known what it needs.
-pub(super) async fn gather_again(pod: &Pod, needs: WalName) -> Evidence {
-    Evidence {
+pub(super) async fn gather_again(pod: &Pod, needs: WalName) -> SilenceEvidence {
+    SilenceEvidence {
         needs: Some(needs),
         oldest: oldest(pod).await,
         restores: recovery(pod).await.restores,
@@ -91,10 +91,10 @@ async fn ask(pod: &Pod, sql: &str, within: Duration) -> Option<Vec<Option<String
 }
 
 /// What decides whether the agent copies.
-pub(super) async fn ground(pod: &Pod) -> Ground {
+pub(super) async fn ground(pod: &Pod) -> CopyGround {
     let by_itself = pod.config.borrow().recovery.standby == Recover::Auto;
     let (knows_whom, held) = (knows_whom(pod), pod.board.read(|s| s.held.is_some()));
-    let ground = Ground {
+    let ground = CopyGround {
         by_itself,
         knows_whom,
         held,
@@ -107,7 +107,7 @@ pub(super) async fn ground(pod: &Pod) -> Ground {
         // The question is not worth its costs.
         false => None,
     };
-    Ground { bytes, ..ground }
+    CopyGround { bytes, ..ground }
 }
 
 /// Where the record says who writes it is the word; without it roles have to be those that the pods were made for.

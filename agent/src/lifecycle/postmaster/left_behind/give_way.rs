@@ -5,7 +5,7 @@ use crate::lifecycle::pod::Pod;
 use anyhow::{Context, Result};
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::config::Recover;
-use gp_agent_core::postgres::left_behind::{Plan, plan};
+use gp_agent_core::postgres::left_behind::{CopyPlan, plan};
 
 /// Whether the volume says that the directory is to make room, and cluster.yaml that the agent does so.
 pub(crate) async fn wants_room(pod: &Pod) -> bool {
@@ -50,5 +50,5 @@ async fn is_proven(pod: &Pod) -> bool {
         return false;
     };
     let behind = evidence::gather_again(pod, needs).await.behind();
-    behind.is_some() && plan(&evidence::ground(pod).await) == Plan::Copy
+    behind.is_some() && plan(&evidence::ground(pod).await) == CopyPlan::Copy
 }

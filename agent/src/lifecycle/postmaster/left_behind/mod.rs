@@ -11,7 +11,7 @@ use crate::lifecycle::pod::Pod;
 use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::cluster::state::{Event, Facts, LeftBehind};
 use gp_agent_core::finding::FindingSource;
-use gp_agent_core::postgres::left_behind::{Behind, Place, Plan, Silence, plan};
+use gp_agent_core::postgres::left_behind::{Behind, CopyPlan, Replica, Silence, plan};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
@@ -112,7 +112,7 @@ async fn report(pod: &Pod, behind: Option<&Behind>) {
     let source = pod.partner().map(|partner| partner.pod.clone()).unwrap_or_default();
     let plan = plan(&evidence::ground(pod).await);
     let dir = pod.dir().display().to_string();
-    let place = Place {
+    let place = Replica {
         pod: &pod.me.pod,
         dir: &dir,
         source: &source,
@@ -120,7 +120,7 @@ async fn report(pod: &Pod, behind: Option<&Behind>) {
     };
     let finding = behind.finding(&plan, &place);
     pod.board.findings(FindingSource::LeftBehind, vec![finding]);
-    let makes_room = plan == Plan::Copy && want_room(pod, behind).await;
+    let makes_room = plan == CopyPlan::Copy && want_room(pod, behind).await;
     let words = behind.words(&source);
     pod.board.on(Event::LeftBehind(Some(LeftBehind { words, makes_room })));
 }

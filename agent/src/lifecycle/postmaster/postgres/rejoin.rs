@@ -12,7 +12,7 @@ use crate::sys::storage::fs::{rename_durably, write_atomically};
 use anyhow::{Context, Result, bail};
 use gp_agent_core::cluster::failover_status::RejoinTrouble;
 use gp_agent_core::cluster::status::Phase;
-use gp_agent_core::postgres::rejoin::{Ground, Way, way};
+use gp_agent_core::postgres::rejoin::{RejoinGround, Way, way};
 use gp_agent_core::postgres::timeline_history::left_at;
 use gp_agent_core::process::timeouts;
 use std::io;
@@ -68,7 +68,7 @@ impl Rejoin {
     async fn attempt(&self, pod: &Arc<Pod>, postgres: &Postgres) -> Result<()> {
         let there = ask(pod).await?;
         let examined = pod.examine().await.context("cannot examine the data directory")?;
-        let ground = Ground {
+        let ground = RejoinGround {
             control: &examined.control,
             left_at: examined
                 .control

@@ -25,7 +25,7 @@ pub(super) struct Strategy<'a> {
 
 /// What the partner says, and the newest timeline of this database that was ever heard of.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub(super) struct PartnerWord {
     partner: Partner,
     /// Shared, since an answer is.
     newest_timeline: Result<u32, Arc<io::Error>>,
@@ -51,7 +51,7 @@ fn role(made_for: Role, own: DirectoryKind, decides: bool) -> Role {
 }
 
 impl EngineStrategy for Strategy<'_> {
-    type Evidence = Answer;
+    type Evidence = PartnerWord;
 
     fn creation_is_unfinished(&self) -> bool {
         false
@@ -74,23 +74,23 @@ impl EngineStrategy for Strategy<'_> {
         self.rejoin.run(self.pod, self.postgres).await
     }
 
-    async fn ask(&self, own: &Directory) -> Answer {
+    async fn ask(&self, own: &Directory) -> PartnerWord {
         let partner = client::ask(self.pod).await;
         let (state_dir, own, heard) = (self.pod.state_dir(), own.clone(), partner.clone());
         let hear = move || newest_timeline::hear(&state_dir, &own, &heard);
         let newest_timeline = self.pod.volume.run(hear).await;
-        Answer {
+        PartnerWord {
             partner,
             newest_timeline: newest_timeline.map_err(Arc::new),
             left_behind: left_behind::wants_room(self.pod).await,
         }
     }
 
-    fn is_answer(&self, answer: &Answer) -> bool {
+    fn is_answer(&self, answer: &PartnerWord) -> bool {
         answer.partner != Partner::Silent
     }
 
-    fn decide(&self, own: &Directory, answer: &Answer, asked_for: Duration) -> Decision {
+    fn decide(&self, own: &Directory, answer: &PartnerWord, asked_for: Duration) -> Decision {
         if gives_way(answer.left_behind, own, &answer.partner) {
             return Decision::Rejoin;
         }
@@ -126,7 +126,7 @@ impl EngineStrategy for Strategy<'_> {
         own.kind == DirectoryKind::Primary
     }
 
-    fn overtaken(&self, own: &Directory, answer: &Answer) -> Option<String> {
+    fn overtaken(&self, own: &Directory, answer: &PartnerWord) -> Option<String> {
         rules::must_step_down(own, &answer.partner)
             .then(|| "the partner was promoted; this server is on the older timeline".to_string())
     }

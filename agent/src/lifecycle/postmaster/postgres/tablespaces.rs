@@ -5,7 +5,7 @@ use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::data_directory::tablespace_links;
 use anyhow::{Context, Result};
 use gp_agent_core::cluster::status::Tablespace;
-use gp_agent_core::postgres::standby::{Place, place};
+use gp_agent_core::postgres::standby::{Occupancy, place};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -32,11 +32,11 @@ pub(super) fn places(data_dir: &Path, listed: &[Tablespace], stamp: u64) -> Resu
     listed.iter().enumerate().map(one).collect()
 }
 
-fn look(path: &Path) -> io::Result<Place> {
+fn look(path: &Path) -> io::Result<Occupancy> {
     match std::fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
-        Ok(true) => Ok(Place::Free),
-        Ok(false) => Ok(Place::Taken),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Place::Free),
+        Ok(true) => Ok(Occupancy::Free),
+        Ok(false) => Ok(Occupancy::Taken),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Occupancy::Free),
         Err(error) => Err(error),
     }
 }

@@ -8,7 +8,7 @@ use crate::sys::process::Ended;
 use crate::sys::resources::cgroup;
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::finding::{Area, Finding, FindingSource};
-use gp_agent_core::postgres::exit_cause::{Ending, Evidence, Exit};
+use gp_agent_core::postgres::exit_cause::{Ending, Exit, ExitEvidence};
 use gp_agent_core::resources::oom::Memory;
 use rustix::process::Signal;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use std::time::SystemTime;
 pub(super) async fn judge(pod: &Pod, how: Ended, lock_file_lost: bool) -> Ending {
     let examined = pod.examine().await.ok();
     let control = examined.map(|e| e.control).filter(|c| c.state.is_some());
-    Ending::of(Evidence {
+    Ending::of(ExitEvidence {
         exit: match how {
             Ended::Exited(code) => Exit::Code(code),
             Ended::Signaled(_) => Exit::Signal,

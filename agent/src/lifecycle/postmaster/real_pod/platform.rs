@@ -27,7 +27,7 @@ use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::finding::{Area, Finding, FindingSource};
 use gp_agent_core::postgres::exit_cause::Ending;
 use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind};
-use gp_agent_core::postgres::supervisor::Refusal;
+use gp_agent_core::postgres::supervisor::ServerRefusal;
 use gp_agent_core::storage::room;
 use rustix::process::Signal;
 use std::io;
@@ -330,9 +330,10 @@ impl<E: EngineStrategy> Platform for PodPlatform<'_, E> {
         self.pod.board.on(Event::PostmasterEnded(words.to_string()));
     }
 
-    fn show_refusal(&self, refusal: Option<&Refusal>) {
+    fn show_refusal(&self, refusal: Option<&ServerRefusal>) {
         let subject = self.pod.dir().display().to_string();
-        let finding = |refusal: &Refusal| Finding::error(Area::Postgres, &subject, &refusal.what, &refusal.remedy);
+        let finding =
+            |refusal: &ServerRefusal| Finding::error(Area::Postgres, &subject, &refusal.what, &refusal.remedy);
         let findings = refusal.map(finding).into_iter().collect();
         self.pod.board.findings(FindingSource::Start, findings);
     }

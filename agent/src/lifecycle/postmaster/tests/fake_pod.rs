@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use gp_agent_core::cluster::status::Phase;
 use gp_agent_core::postgres::exit_cause::Ending;
 use gp_agent_core::postgres::start_decision::{Directory, DirectoryKind};
-use gp_agent_core::postgres::supervisor::Refusal;
+use gp_agent_core::postgres::supervisor::ServerRefusal;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -271,5 +271,5 @@ impl Platform for FakePod {
 
     fn show_last_end(&self, _words: &str) {}
 
-    fn show_refusal(&self, _refusal: Option<&Refusal>) {}
+    fn show_refusal(&self, _refusal: Option<&ServerRefusal>) {}
 }

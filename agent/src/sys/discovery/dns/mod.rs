@@ -35,7 +35,7 @@ pub enum Families {
 
 /// A successful lookup.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct DnsAnswer {
     /// The addresses, at least one, sorted.
     pub addresses: Vec<IpAddr>,
     /// Set when the other family could not be asked: there may be more addresses.
@@ -108,7 +108,7 @@ impl Resolver {
     ///
     /// # Errors
     /// A name that does not exist is one, as is a server that does not answer in time.
-    pub async fn addresses(&self, fqdn: &str, families: Families) -> Result<Answer, DnsError> {
+    pub async fn addresses(&self, fqdn: &str, families: Families) -> Result<DnsAnswer, DnsError> {
         let mut name = Name::from_ascii(fqdn).map_err(|e| DnsError::BadName { reason: e.to_string() })?;
         name.set_fqdn(true);
         let loaded = self.loaded();
@@ -241,7 +241,7 @@ impl Resolver {
     }
 }
 
-fn both(v4: Result<Vec<IpAddr>, DnsError>, v6: Result<Vec<IpAddr>, DnsError>) -> Result<Answer, DnsError> {
+fn both(v4: Result<Vec<IpAddr>, DnsError>, v6: Result<Vec<IpAddr>, DnsError>) -> Result<DnsAnswer, DnsError> {
     match (v4, v6) {
         (Ok(mut list), Ok(more)) => {
             list.extend(more);
@@ -254,10 +254,10 @@ fn both(v4: Result<Vec<IpAddr>, DnsError>, v6: Result<Vec<IpAddr>, DnsError>) ->
     }
 }
 
-fn answer(mut addresses: Vec<IpAddr>, unsure: Option<DnsError>) -> Answer {
+fn answer(mut addresses: Vec<IpAddr>, unsure: Option<DnsError>) -> DnsAnswer {
     addresses.sort_unstable();
     addresses.dedup();
-    Answer { addresses, unsure }
+    DnsAnswer { addresses, unsure }
 }
 
 fn in_hosts(hosts: &Hosts, name: &Name) -> Vec<IpAddr> {

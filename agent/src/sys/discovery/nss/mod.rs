@@ -24,7 +24,7 @@ use tokio::time::{Instant, timeout_at};
 
 /// Bounds of the lookups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct LookupLimits {
     /// Keys given to one `getent`.
     pub batch: usize,
     /// Processes at once.
@@ -35,9 +35,9 @@ pub struct Limits {
     pub total: Duration,
 }
 
-impl Default for Limits {
+impl Default for LookupLimits {
     fn default() -> Self {
-        Limits {
+        LookupLimits {
             batch: 100,
             at_once: 4,
             call: timeouts::LIBC_ANSWERS,
@@ -49,7 +49,7 @@ impl Default for Limits {
 /// Asks libc.
 pub struct NssResolver {
     command: Vec<OsString>,
-    limits: Limits,
+    limits: LookupLimits,
     goes_on: OnceCell<bool>,
 }
 
@@ -78,7 +78,7 @@ impl NssResolver {
     pub fn with_command(command: Vec<OsString>) -> NssResolver {
         NssResolver {
             command,
-            limits: Limits::default(),
+            limits: LookupLimits::default(),
             goes_on: OnceCell::new(),
         }
     }
@@ -86,7 +86,7 @@ impl NssResolver {
     /// The same with other bounds.
     #[cfg(feature = "internals")]
     #[must_use]
-    pub fn with_limits(mut self, limits: Limits) -> NssResolver {
+    pub fn with_limits(mut self, limits: LookupLimits) -> NssResolver {
         self.limits = limits;
         self
     }

@@ -5,7 +5,7 @@
 //! the kernel closes its files before it kills the others (do_exit, kernel/exit.c), so init's alone would be free too early.
 //! A process closes its files only when it cannot write any more.
 
-use super::place::Place;
+use super::place::RecordDirectory;
 use crate::sys::failover::authority::AuthorityError;
 use crate::sys::process::clock::boottime;
 use crate::sys::process::init_channel::Heartbeat;
@@ -28,7 +28,7 @@ pub(super) struct LifeLock(Arc<OwnedFd>);
 impl LifeLock {
     /// Takes the lock of the pod of that UID, or takes it over from an earlier agent, and has init keep it.
     pub(super) fn take(
-        place: &Place,
+        place: &RecordDirectory,
         uid: &str,
         init: Option<&Heartbeat>,
         deadline: Duration,
@@ -62,14 +62,14 @@ impl LifeLock {
     }
 }
 
-fn held(place: &Place, name: &str) -> AuthorityError {
+fn held(place: &RecordDirectory, name: &str) -> AuthorityError {
     AuthorityError::Unavailable(format!(
         "{} is locked: processes of this pod's server that an earlier container started are left; end them",
         place.join(name).display()
     ))
 }
 
-fn entrust(place: &Place, name: &str, init: &Heartbeat, file: &OwnedFd) -> Result<(), AuthorityError> {
+fn entrust(place: &RecordDirectory, name: &str, init: &Heartbeat, file: &OwnedFd) -> Result<(), AuthorityError> {
     init.entrust_lock(file.as_fd()).map_err(|why| {
         // Closing alone unlocks late where a child has just been forked.
         let _ = flock(file, FlockOperation::Unlock);
@@ -79,7 +79,7 @@ fn entrust(place: &Place, name: &str, init: &Heartbeat, file: &OwnedFd) -> Resul
 }
 
 /// Whether nobody has the lock of that pod, and somebody had: where there is no file, nothing is known.
-pub(super) fn is_free(place: &Place, uid: &str) -> Result<bool, AuthorityError> {
+pub(super) fn is_free(place: &RecordDirectory, uid: &str) -> Result<bool, AuthorityError> {
     let Some(name) = name(uid) else { return Ok(false) };
     let directory = place.open()?;
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;

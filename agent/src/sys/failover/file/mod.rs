@@ -20,23 +20,23 @@ use futures_util::future::BoxFuture;
 use gp_agent_core::cluster::failover_status::AuthorityKind;
 use gp_agent_core::failover::record::{Holder, Record, Seen, Version};
 use life_lock::LifeLock;
-use place::Place;
+use place::RecordDirectory;
 use record_file::RecordFile;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use watch::Watch;
+use watch::RecordWatch;
 
 /// The authority of one machine.
 pub struct FileAuthority {
-    place: Place,
+    place: RecordDirectory,
     record: RecordFile,
     uid: String,
     init: Option<Arc<Heartbeat>>,
     life: Arc<Mutex<Option<LifeLock>>>,
     queue: VolumeQueue,
-    watch: Watch,
+    watch: RecordWatch,
 }
 
 impl FileAuthority {
@@ -50,11 +50,11 @@ impl FileAuthority {
         uid: &str,
         init: Option<Arc<Heartbeat>>,
     ) -> Result<FileAuthority, AuthorityError> {
-        let place = Place::new(directory);
+        let place = RecordDirectory::new(directory);
         place.open()?;
         let record = RecordFile::new(place.clone(), cluster, uid);
         Ok(FileAuthority {
-            watch: Watch::new(place.path(), record.name()),
+            watch: RecordWatch::new(place.path(), record.name()),
             place,
             record,
             uid: uid.to_string(),

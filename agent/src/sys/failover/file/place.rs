@@ -15,17 +15,17 @@ const MODE: RawMode = 0o644;
 
 /// A directory that is opened anew each time: what is mounted there may change.
 #[derive(Clone, Debug)]
-pub(super) struct Place(PathBuf);
+pub(super) struct RecordDirectory(PathBuf);
 
-impl fmt::Display for Place {
+impl fmt::Display for RecordDirectory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "directory {}", self.0.display())
     }
 }
 
-impl Place {
-    pub(super) fn new(path: &Path) -> Place {
-        Place(path.to_path_buf())
+impl RecordDirectory {
+    pub(super) fn new(path: &Path) -> RecordDirectory {
+        RecordDirectory(path.to_path_buf())
     }
 
     pub(super) fn path(&self) -> &Path {

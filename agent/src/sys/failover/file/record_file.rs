@@ -3,7 +3,7 @@
 //! Readers need no lock: a rename shows them the old record or the new one. A writer prepares everything first and then holds
 //! the lock for a comparison and a rename alone, so that a process that is stopped at a bad moment hardly ever holds it.
 
-use super::place::Place;
+use super::place::RecordDirectory;
 use crate::sys::failover::authority::{AuthorityError, WriteError};
 use crate::sys::process::clock::boottime;
 use gp_agent_core::failover::record::{Record, Seen, Version};
@@ -29,7 +29,7 @@ const NO_FILE: &str = "no file";
 
 #[derive(Clone, Debug)]
 pub(super) struct RecordFile {
-    place: Place,
+    place: RecordDirectory,
     name: String,
     lock: String,
     temporary: String,
@@ -37,7 +37,7 @@ pub(super) struct RecordFile {
 
 impl RecordFile {
     /// `uid` tells this pod's unfinished file from the other's.
-    pub(super) fn new(place: Place, cluster: &str, uid: &str) -> RecordFile {
+    pub(super) fn new(place: RecordDirectory, cluster: &str, uid: &str) -> RecordFile {
         RecordFile {
             place,
             name: format!("{cluster}-coordinator.json"),

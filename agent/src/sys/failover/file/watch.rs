@@ -11,15 +11,15 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct RecordWatch {
     /// Nothing where the kernel has no more of them.
     inotify: Option<OwnedFd>,
     name: String,
 }
 
-impl Watch {
+impl RecordWatch {
     /// For the file of that name in the directory.
-    pub(super) fn new(directory: &Path, name: &str) -> Watch {
+    pub(super) fn new(directory: &Path, name: &str) -> RecordWatch {
         let begin = || -> rustix::io::Result<OwnedFd> {
             let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
             // Written by rename, removed, or changed by hand.
@@ -30,7 +30,7 @@ impl Watch {
         let inotify = begin().inspect_err(|why| {
             tracing::warn!(path = %directory.display(), "cannot watch the record, which is read at intervals: {why}");
         });
-        Watch {
+        RecordWatch {
             inotify: inotify.ok(),
             name: name.to_string(),
         }

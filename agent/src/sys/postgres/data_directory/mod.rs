@@ -10,7 +10,7 @@ use crate::sys::text::read_text;
 use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::cluster::state::DirectoryFacts;
 use gp_agent_core::postgres::control_data::ControlData;
-use gp_agent_core::postgres::data_directory::{Look, Place, judge, missing_parts};
+use gp_agent_core::postgres::data_directory::{Contents, Look, judge, missing_parts};
 use gp_agent_core::postgres::major::{Feature, Major, is_version};
 use gp_agent_core::postgres::start_decision::Directory;
 use std::io;
@@ -84,7 +84,7 @@ where
 
 /// What is seen before pg_control is read.
 struct FirstLook {
-    place: Place,
+    place: Contents,
     version: Option<String>,
     standby: bool,
     has_control: bool,
@@ -121,7 +121,7 @@ fn second_look(at: &Whereabouts, first: FirstLook, control: ControlData) -> io::
         ..
     } = first;
     let dir = &at.dir;
-    let whole = matches!(&place, Place::Filled { missing, .. } if missing.is_empty());
+    let whole = matches!(&place, Contents::Filled { missing, .. } if missing.is_empty());
     let look = Look {
         place,
         standby,
@@ -207,28 +207,28 @@ async fn control_data(tools: &Tools, dir: &Path, standby: bool) -> io::Result<Co
     Ok(ControlData::parse(&text))
 }
 
-fn place(dir: &Path) -> io::Result<Place> {
+fn place(dir: &Path) -> io::Result<Contents> {
     let meta = match std::fs::symlink_metadata(dir) {
         Ok(meta) => meta,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Place::Nothing),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Contents::Nothing),
         Err(error) => return Err(error),
     };
     if meta.is_symlink() && !dir.try_exists()? {
-        return Ok(Place::Dangling(end_of_link(dir)));
+        return Ok(Contents::Dangling(end_of_link(dir)));
     }
     if !dir.is_dir() {
-        return Ok(Place::Strange);
+        return Ok(Contents::Strange);
     }
     let names = std::fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
     let mut entries: Vec<String> = names.collect::<io::Result<_>>()?;
     if entries.is_empty() && !meta.is_symlink() {
-        return Ok(Place::Empty);
+        return Ok(Contents::Empty);
     }
     entries.sort();
     let missing = missing_parts(|part| is_there(&dir.join(part)));
     let mut missing: Vec<String> = missing.iter().map(|part| name_missing(dir, part)).collect();
     missing.extend(tablespace_links::astray(dir)?);
-    Ok(Place::Filled { missing, entries })
+    Ok(Contents::Filled { missing, entries })
 }
 
 /// A part that is an empty `base` is none: every directory has databases.

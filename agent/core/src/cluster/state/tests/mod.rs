@@ -188,7 +188,7 @@ fn a_finding_is_logged_when_it_comes_and_when_it_goes_and_the_gravest_is_first()
     assert!(matches!(
         &effects[..],
         [Effect::Log {
-            level: Level::Warning,
+            level: LineLevel::Warning,
             ..
         }]
     ));
@@ -203,7 +203,7 @@ fn a_finding_is_logged_when_it_comes_and_when_it_goes_and_the_gravest_is_first()
     assert_eq!(state.status().findings, [error, warning]);
     let effects = state.on(1_003, Event::Findings(FindingSource::HbaVerification, Vec::new()));
     let line = "no longer found: hba pg_hba.conf: too wide".to_string();
-    let (level, phase) = (Level::Info, None);
+    let (level, phase) = (LineLevel::Info, None);
     assert_eq!(effects, [Effect::Log { level, phase, line }]);
 }
 

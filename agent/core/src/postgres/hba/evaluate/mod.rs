@@ -99,7 +99,7 @@ impl View {
 
 /// What the file says of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict<'a> {
+pub enum HbaVerdict<'a> {
     /// This line lets it in, if it satisfies the line's method.
     Admitted(&'a Rule),
     /// This line has the method `reject`.
@@ -108,12 +108,12 @@ pub enum Verdict<'a> {
     NoMatch,
 }
 
-impl<'a> Verdict<'a> {
-    pub(super) fn of(rule: Option<&'a Rule>) -> Verdict<'a> {
+impl<'a> HbaVerdict<'a> {
+    pub(super) fn of(rule: Option<&'a Rule>) -> HbaVerdict<'a> {
         match rule {
-            None => Verdict::NoMatch,
-            Some(rule) if rule.method == Method::Reject => Verdict::Rejected(rule),
-            Some(rule) => Verdict::Admitted(rule),
+            None => HbaVerdict::NoMatch,
+            Some(rule) if rule.method == Method::Reject => HbaVerdict::Rejected(rule),
+            Some(rule) => HbaVerdict::Admitted(rule),
         }
     }
 }
@@ -122,8 +122,8 @@ impl<'a> Verdict<'a> {
 ///
 /// The [`Index`](super::Index) gives the same verdict faster; this is what it is compared with.
 #[cfg(any(test, feature = "fixtures"))]
-pub fn admit<'a>(file: &'a super::HbaFile, client: &Client, view: &View) -> Verdict<'a> {
-    Verdict::of(file.rules.iter().find(|rule| matches(rule, client, view)))
+pub fn admit<'a>(file: &'a super::HbaFile, client: &Client, view: &View) -> HbaVerdict<'a> {
+    HbaVerdict::of(file.rules.iter().find(|rule| matches(rule, client, view)))
 }
 
 /// Whether one line matches.

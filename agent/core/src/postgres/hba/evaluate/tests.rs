@@ -41,8 +41,8 @@ fn line(text: &str, client: &Client) -> Option<u32> {
     let verdict = admit(&file, client, &view);
     assert_eq!(verdict, Index::new(&file).admit(client, &view));
     match verdict {
-        Verdict::Admitted(rule) | Verdict::Rejected(rule) => Some(rule.line),
-        Verdict::NoMatch => None,
+        HbaVerdict::Admitted(rule) | HbaVerdict::Rejected(rule) => Some(rule.line),
+        HbaVerdict::NoMatch => None,
     }
 }
 

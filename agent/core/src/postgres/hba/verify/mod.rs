@@ -2,7 +2,7 @@
 
 use super::breadth::{Width, width};
 use super::evaluate::name_matches;
-use super::evaluate::{Client, Database, Origin, Verdict, View};
+use super::evaluate::{Client, Database, HbaVerdict, Origin, View};
 use super::index::Index;
 use super::model::{Address, ErrorKind, HbaFile, Method, Rule};
 use super::required_connections::{Connection, Via};
@@ -139,12 +139,12 @@ impl<'a> Proof<'a> {
         let client = Client::new(origin, need.database.clone(), &need.user);
         let who = describe(need, origin);
         match self.all.admit(&client, self.view) {
-            Verdict::NoMatch => self.refused(need, origin, format!("no line admits {who}")),
-            Verdict::Rejected(rule) => {
+            HbaVerdict::NoMatch => self.refused(need, origin, format!("no line admits {who}")),
+            HbaVerdict::Rejected(rule) => {
                 let what = format!("line {} (\"{}\") rejects {who}", rule.line, rule.text);
                 self.refused(need, origin, what);
             }
-            Verdict::Admitted(rule) => {
+            HbaVerdict::Admitted(rule) => {
                 if !can_satisfy(rule, origin) {
                     self.findings.push(Finding::warning(
                         Area::Hba,
@@ -156,7 +156,7 @@ impl<'a> Proof<'a> {
                         "put gp-agent's block above this line, or change the line's method",
                     ));
                 }
-                let alone = || !matches!(self.narrow.admit(&client, self.view), Verdict::Admitted(_));
+                let alone = || !matches!(self.narrow.admit(&client, self.view), HbaVerdict::Admitted(_));
                 if let Width::Wide(why) = width(rule)
                     && alone()
                 {

@@ -1,7 +1,7 @@
 //! A volume and what can be told of it.
 
 use crate::postgres::control_data::ControlData;
-use crate::postgres::data_directory::{Look, Place, Remembered, judge, missing_parts};
+use crate::postgres::data_directory::{Contents, Look, Remembered, judge, missing_parts};
 use crate::postgres::start_decision::{Directory, DirectoryKind};
 
 /// A data directory: its database, timeline, marker, and what it has lost.
@@ -34,9 +34,9 @@ pub(super) struct Volume {
 impl Volume {
     pub(super) fn look(&self) -> Look {
         let place = match &self.place {
-            None if self.emptied => Place::Empty,
-            None => Place::Nothing,
-            Some(data) => Place::Filled {
+            None if self.emptied => Contents::Empty,
+            None => Contents::Nothing,
+            Some(data) => Contents::Filled {
                 missing: missing_parts(|name| !data.lost.contains(&name))
                     .iter()
                     .map(ToString::to_string)

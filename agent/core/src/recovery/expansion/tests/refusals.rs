@@ -7,7 +7,7 @@ use crate::recovery::expansion::facts::{Schema, SetupFile, SetupStage};
 use crate::recovery::expansion::memory::ExpansionMemory;
 use crate::recovery::expansion::task::Task;
 use crate::recovery::facts::evidence::Swap;
-use crate::recovery::facts::server::Place;
+use crate::recovery::facts::server::PodOfRow;
 use crate::recovery::machine::model::{Policy, Step};
 use crate::recovery::machine::steps::Recovery;
 use crate::recovery::roles::attempts::RebalanceAttempts;
@@ -120,8 +120,8 @@ fn segments_out_of_place_go_first() {
         let mut evidence = world.evidence(true);
         evidence.swapped = vec![Swap {
             content: ContentId::new(0),
-            acting: Place::default(),
-            preferred: Place::default(),
+            acting: PodOfRow::default(),
+            preferred: PodOfRow::default(),
         }];
         assert!(!matches!(machine.look(AUTO, &evidence, now), Step::Expand(_)));
     }

@@ -8,7 +8,7 @@ use crate::fixtures::{large_catalog, large_topology};
 use crate::recovery::expansion::facts::{Expanding, Found, NewServer, Schema, SetupFile, SetupStage, new_members};
 use crate::recovery::expansion::task::{Run, Task};
 use crate::recovery::facts::evidence::{Circumstances, Evidence, Pair};
-use crate::recovery::facts::server::{Place, Server};
+use crate::recovery::facts::server::{PodOfRow, Server};
 use crate::recovery::simulation::world::server;
 
 /// gpexpand -i by its steps.
@@ -79,7 +79,7 @@ impl World {
             member: member.clone(),
             server: of(&member.pod).filter(|_| everybody),
         });
-        let place = |(pod, server): &(String, Option<Server>)| Place {
+        let place = |(pod, server): &(String, Option<Server>)| PodOfRow {
             pod: Some(pod.clone()),
             server: server.clone(),
             unclear: false,
@@ -87,7 +87,7 @@ impl World {
         let down = self.rows.iter().filter(|row| !row.up).map(|row| Pair {
             row: row.clone(),
             listed: true,
-            target: Place::default(),
+            target: PodOfRow::default(),
             primary: None,
         });
         Evidence {

@@ -26,7 +26,7 @@ const DIFFERENTIAL: usize = 1;
 /// How one attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", content = "why", rename_all = "camelCase")]
-pub enum Outcome {
+pub enum AttemptOutcome {
     /// It has not, as far as is known.
     UnderWay,
     /// FTS has the segment up.
@@ -46,7 +46,7 @@ pub struct Attempt {
     pub method: Method,
     /// How it ended.
     #[serde(flatten)]
-    pub outcome: Outcome,
+    pub outcome: AttemptOutcome,
     /// The tool failed at something else than this segment: the next try waits, and is no rougher.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub elsewhere: bool,
@@ -99,7 +99,7 @@ impl Attempts {
                     .filter(of_it)
                     .any(|other| other.attempt.get("at") == Some(&Value::from(at)))
             };
-            list.retain(|known| known.outcome != Outcome::UnderWay || begun(known.at));
+            list.retain(|known| known.outcome != AttemptOutcome::UnderWay || begun(known.at));
         }
         for RememberedAttempt { content, attempt } in told {
             let Ok(attempt) = serde_json::from_value::<Attempt>(Value::Object(attempt.clone())) else {
@@ -120,15 +120,15 @@ impl Attempts {
         list.push(Attempt {
             at: now,
             method,
-            outcome: Outcome::UnderWay,
+            outcome: AttemptOutcome::UnderWay,
             elsewhere: false,
         });
     }
 
     /// The attempt that is under way has ended.
-    pub(in crate::recovery) fn end(&mut self, content: ContentId, outcome: Outcome) {
+    pub(in crate::recovery) fn end(&mut self, content: ContentId, outcome: AttemptOutcome) {
         if let Some(last) = self.0.get_mut(&content).and_then(|list| list.last_mut())
-            && last.outcome == Outcome::UnderWay
+            && last.outcome == AttemptOutcome::UnderWay
         {
             last.outcome = outcome;
         }
@@ -139,7 +139,7 @@ impl Attempts {
         if self.under_way().any(|(open, _)| open == content)
             && let Some(last) = self.0.get_mut(&content).and_then(|list| list.last_mut())
         {
-            last.outcome = Outcome::Failed(why);
+            last.outcome = AttemptOutcome::Failed(why);
             last.elsewhere = true;
         }
     }
@@ -154,7 +154,7 @@ impl Attempts {
     /// It was not begun after all.
     pub(in crate::recovery) fn take_back(&mut self, content: ContentId) {
         if let Some(list) = self.0.get_mut(&content) {
-            list.pop_if(|attempt| attempt.outcome == Outcome::UnderWay);
+            list.pop_if(|attempt| attempt.outcome == AttemptOutcome::UnderWay);
         }
         self.0.retain(|_, list| !list.is_empty());
     }
@@ -165,7 +165,7 @@ impl Attempts {
             .0
             .iter()
             .filter_map(|(content, list)| Some((*content, list.last()?)));
-        last.filter(|(_, attempt)| attempt.outcome == Outcome::UnderWay)
+        last.filter(|(_, attempt)| attempt.outcome == AttemptOutcome::UnderWay)
     }
 
     fn of(&self, content: ContentId) -> &[Attempt] {
@@ -175,7 +175,7 @@ impl Attempts {
     /// Those of the last day since the last that helped.
     pub(super) fn in_vain(&self, content: ContentId, now: u64) -> &[Attempt] {
         let all = self.of(content);
-        let over = |attempt: &Attempt| attempt.outcome == Outcome::Recovered || attempt.at + DAY <= now;
+        let over = |attempt: &Attempt| attempt.outcome == AttemptOutcome::Recovered || attempt.at + DAY <= now;
         let last = all.iter().rposition(over);
         all.get(last.map_or(0, |at| at + 1)..).unwrap_or_default()
     }
@@ -183,13 +183,13 @@ impl Attempts {
     /// FTS has the segment up, by whatever helped: what was tried in vain is over.
     pub(in crate::recovery) fn is_up(&mut self, content: ContentId) {
         if let Some(last) = self.0.get_mut(&content).and_then(|list| list.last_mut()) {
-            last.outcome = Outcome::Recovered;
+            last.outcome = AttemptOutcome::Recovered;
         }
     }
 
     /// How many of the last day did not help in a row.
     pub(in crate::recovery) fn failures(&self, content: ContentId, now: u64) -> usize {
-        let ended = |attempt: &&Attempt| attempt.outcome != Outcome::UnderWay;
+        let ended = |attempt: &&Attempt| attempt.outcome != AttemptOutcome::UnderWay;
         self.in_vain(content, now).iter().filter(ended).count()
     }
 
@@ -210,7 +210,7 @@ impl Attempts {
         let mut failed = BTreeMap::<Method, usize>::new();
         let mut why = String::new();
         for attempt in self.in_vain(content, now) {
-            if let Outcome::Failed(words) = &attempt.outcome
+            if let AttemptOutcome::Failed(words) = &attempt.outcome
                 && !attempt.elsewhere
             {
                 *failed.entry(attempt.method).or_default() += 1;

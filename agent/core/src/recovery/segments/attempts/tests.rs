@@ -2,7 +2,7 @@ use super::*;
 
 const C: ContentId = ContentId::new(0);
 
-fn tried(times: &[(u64, Method, Outcome)]) -> Attempts {
+fn tried(times: &[(u64, Method, AttemptOutcome)]) -> Attempts {
     let mut attempts = Attempts::default();
     for (at, method, outcome) in times {
         attempts.begin(C, *method, *at);
@@ -11,8 +11,8 @@ fn tried(times: &[(u64, Method, Outcome)]) -> Attempts {
     attempts
 }
 
-fn failed() -> Outcome {
-    Outcome::Failed("could not find previous WAL record".into())
+fn failed() -> AttemptOutcome {
+    AttemptOutcome::Failed("could not find previous WAL record".into())
 }
 
 #[test]
@@ -25,9 +25,9 @@ fn waits_grow_and_limits_hold() {
     let three = [two[0].clone(), two[1].clone(), (460, Method::Differential, failed())];
     assert_eq!(tried(&three).not_before(C, 460), 100 + HOUR, "three an hour");
     // What helps resets the backoff, and counts for the limits.
-    let flapping: Vec<_> = (0..3).map(|i| (i * 100, inc, Outcome::Recovered)).collect();
+    let flapping: Vec<_> = (0..3).map(|i| (i * 100, inc, AttemptOutcome::Recovered)).collect();
     assert_eq!(tried(&flapping).not_before(C, 200), HOUR);
-    let all_day: Vec<_> = (0..6).map(|i| (i * 2 * HOUR, inc, Outcome::Recovered)).collect();
+    let all_day: Vec<_> = (0..6).map(|i| (i * 2 * HOUR, inc, AttemptOutcome::Recovered)).collect();
     assert_eq!(tried(&all_day).not_before(C, 10 * HOUR), DAY, "six a day");
 }
 
@@ -35,8 +35,8 @@ fn waits_grow_and_limits_hold() {
 fn the_ladder_is_climbed_by_failures_alone() {
     let inc = Method::Incremental;
     let broken = [
-        (0, inc, Outcome::BrokenOff),
-        (1, inc, Outcome::BrokenOff),
+        (0, inc, AttemptOutcome::BrokenOff),
+        (1, inc, AttemptOutcome::BrokenOff),
         (2, inc, failed()),
     ];
     assert_eq!(tried(&broken).next(C, true, 10), Next::Method(inc));
@@ -48,7 +48,7 @@ fn the_ladder_is_climbed_by_failures_alone() {
     let healed = [
         twice[0].clone(),
         twice[1].clone(),
-        (2, Method::Differential, Outcome::Recovered),
+        (2, Method::Differential, AttemptOutcome::Recovered),
     ];
     assert_eq!(tried(&healed).next(C, true, 10), Next::Method(inc), "begins anew");
 }
@@ -73,7 +73,7 @@ fn what_failed_is_over_after_a_day_and_when_the_segment_is_up() {
     let mut twice = tried(&[(0, inc, failed()), (60, inc, failed())]);
     assert!(matches!(twice.next(C, false, 61), Next::OnlyFull(_)));
     assert_eq!(twice.next(C, false, DAY), Next::Method(inc));
-    let copy = tried(&[(0, Method::Full, Outcome::BrokenOff)]);
+    let copy = tried(&[(0, Method::Full, AttemptOutcome::BrokenOff)]);
     assert!(copy.copy_unfinished(C, DAY - 1) && !copy.copy_unfinished(C, DAY));
     twice.is_up(C);
     assert_eq!(
@@ -107,7 +107,7 @@ fn another_coordinator_learns_what_was_tried() {
 
 #[test]
 fn the_memory_is_readable() {
-    let attempts = tried(&[(7, Method::Full, failed()), (9, Method::Full, Outcome::UnderWay)]);
+    let attempts = tried(&[(7, Method::Full, failed()), (9, Method::Full, AttemptOutcome::UnderWay)]);
     let kept = serde_json::to_string(&attempts).unwrap();
     let text = r#"{"0":[{"at":7,"method":"full","outcome":"failed","why":"could not find previous WAL record"},{"at":9,"method":"full","outcome":"underWay"}]}"#;
     assert_eq!(kept, text);
