@@ -35,8 +35,11 @@ fn mappings(smaps: &str) {
             let size = |line: &&str| line.strip_prefix(name).map(str::trim) == Some("0 kB");
             fields.iter().any(size)
         };
-        if bounds == Some((Ok(range.start), Ok(range.end))) && is_none("Anonymous:") && is_none("Swap:") {
-            assert!(range.start < range.end && matches!(first.split_ascii_whitespace().nth(1), Some("r-xp" | "r--p")));
+        let word = |at| first.split_ascii_whitespace().nth(at).unwrap_or_default();
+        let is_file = matches!(word(1), "r-xp" | "r--p") && word(5).starts_with('/');
+        let is_range = is_file && bounds == Some((Ok(range.start), Ok(range.end)));
+        if is_range && is_none("Anonymous:") && is_none("Swap:") {
+            assert!(range.start < range.end);
             next = all.next();
         }
     }

@@ -142,7 +142,7 @@ impl Agent {
             (Some(Word::Watchdog), _) => self.last_beat = Some(now),
             (Some(Word::FdStore), Some(lock)) => heard.locks.push(lock),
             (Some(Word::Grace(grace)), _) if grace <= LONGEST_GRACE => heard.grace = Some(grace.max(SHORTEST_GRACE)),
-            (Some(Word::Fence(until)), _) => heard.fence = Some(until),
+            (Some(Word::Fence(until)), _) => heard.fence = Some(until.unwrap_or_default()),
             _ if self.misspoke => (),
             _ => {
                 self.misspoke = true;

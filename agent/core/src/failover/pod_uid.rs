@@ -1,7 +1,7 @@
 //! The UID that stands for a pod where there is no Kubernetes to give it one, as a line on its volume.
 
 /// The length of every UID (RFC 9562).
-pub const LENGTH: usize = 36;
+const LENGTH: usize = 36;
 
 /// What a volume keeps for the pod of that name.
 pub fn line(pod: &str, uid: &str) -> String {

@@ -21,8 +21,8 @@ pub enum Word {
     FdStore,
     /// The grace period.
     Grace(Duration),
-    /// When init kills every database process, a moment of CLOCK_BOOTTIME; zero takes it back.
-    Fence(Duration),
+    /// When init kills every database process, a moment of CLOCK_BOOTTIME; `None` takes it back.
+    Fence(Option<Duration>),
 }
 
 impl Word {
@@ -36,9 +36,10 @@ impl Word {
         match said {
             WATCHDOG => Some(Word::Watchdog),
             FD_STORE => Some(Word::FdStore),
-            _ => micros(GRACE)
-                .map(Word::Grace)
-                .or_else(|| micros(FENCE).map(Word::Fence)),
+            _ => {
+                let fence = || micros(FENCE).map(|until| Word::Fence(Some(until).filter(|until| !until.is_zero())));
+                micros(GRACE).map(Word::Grace).or_else(fence)
+            }
         }
     }
 }
@@ -49,7 +50,8 @@ impl fmt::Display for Word {
             Word::Watchdog => f.write_str(WATCHDOG),
             Word::FdStore => f.write_str(FD_STORE),
             Word::Grace(grace) => write!(f, "{GRACE}{}", grace.as_micros()),
-            Word::Fence(until) => write!(f, "{FENCE}{}", until.as_micros()),
+            // Zero would take it back.
+            Word::Fence(until) => write!(f, "{FENCE}{}", until.map_or(0, |until| until.as_micros().max(1))),
         }
     }
 }
@@ -65,12 +67,13 @@ mod tests {
             (Word::Watchdog, "WATCHDOG=1"),
             (Word::FdStore, "FDSTORE=1"),
             (Word::Grace(Duration::from_secs(90)), "X_GRACE_USEC=90000000"),
-            (Word::Fence(Duration::ZERO), "X_FENCE_USEC=0"),
-            (Word::Fence(at), "X_FENCE_USEC=18446744073709551615"),
+            (Word::Fence(None), "X_FENCE_USEC=0"),
+            (Word::Fence(Some(at)), "X_FENCE_USEC=18446744073709551615"),
         ] {
             assert_eq!(word.to_string(), text);
             assert_eq!(Word::parse(text.as_bytes()), Some(word));
         }
+        assert_eq!(Word::Fence(Some(Duration::ZERO)).to_string(), "X_FENCE_USEC=1");
         let long = format!("X_FENCE_USEC={:0>60}", 7_000_000);
         let cut = &long.as_bytes()[..ROOM];
         for wrong in [

@@ -101,8 +101,7 @@ impl Heartbeat {
     /// # Errors
     /// init will not do that: then no server may be started whose end others rely on.
     pub fn arm_fence(&self, until: Duration) -> Result<(), FenceError> {
-        // Zero would take it back.
-        self.fence(until.max(Duration::from_micros(1)))
+        self.fence(Some(until))
     }
 
     /// Tells init that no moment is set, and opens what has been closed by the last one: servers may be started again.
@@ -110,10 +109,10 @@ impl Heartbeat {
     /// # Errors
     /// init has not heard it.
     pub fn disarm_fence(&self) -> Result<(), FenceError> {
-        self.fence(Duration::ZERO)
+        self.fence(None)
     }
 
-    fn fence(&self, until: Duration) -> Result<(), FenceError> {
+    fn fence(&self, until: Option<Duration>) -> Result<(), FenceError> {
         if !self.fences {
             return Err(FenceError::NoFence);
         }

@@ -1,7 +1,6 @@
 //! Why a whole server ended, in its own words: its last FATAL or PANIC that is not about a session.
 
-use super::take;
-use crate::log::record::{Moment, Record};
+use crate::log::record::Record;
 use serde_json::Value;
 
 /// What ends a session, or a process that the server starts anew, and never the server.
@@ -40,16 +39,6 @@ pub fn last_words(record: &Record) -> Option<String> {
     Some(format!("{severity}: {message}{more}").replace('\n', " "))
 }
 
-/// Those of a server, of the end of its log.
-pub fn last_words_of(mut log: &[u8]) -> Option<String> {
-    let mut last = None;
-    while let Some(taken) = take(log, Moment(0), true) {
-        last = taken.record.as_ref().and_then(last_words).or(last);
-        log = log.get(taken.bytes..).unwrap_or_default();
-    }
-    last
-}
-
 /// The message of a line of columns, as Greenplum's servers write: it follows severity and SQLSTATE, in quotes that are doubled
 /// within.
 fn message(record: &Record) -> String {
@@ -67,6 +56,8 @@ fn message(record: &Record) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::postgres::take;
+    use crate::log::record::Moment;
 
     fn words(text: &str) -> Option<String> {
         let taken = take(text.as_bytes(), Moment(0), true).unwrap();

@@ -9,7 +9,7 @@ mod prefix;
 #[cfg(test)]
 mod tests;
 
-pub use last_words::{last_words, last_words_of};
+pub use last_words::last_words;
 
 use super::record::{LogLevel, Moment, Record};
 use prefix::{Head, Tag};
@@ -52,6 +52,16 @@ pub fn take(bytes: &[u8], now: Moment, settled: bool) -> Option<Taken> {
         }
     }
     settled.then(|| message.finish(at))
+}
+
+/// Why a whole server ended, by the end of its log.
+pub fn last_words_of(mut log: &[u8]) -> Option<String> {
+    let mut last = None;
+    while let Some(taken) = take(log, Moment(0), true) {
+        last = taken.record.as_ref().and_then(last_words).or(last);
+        log = log.get(taken.bytes..).unwrap_or_default();
+    }
+    last
 }
 
 struct Line {
