@@ -208,7 +208,7 @@ async fn a_name_that_libc_finds_elsewhere_is_said() {
     // One look at all peers, as `check` does.
     let topology = topology();
     let me = topology.member("segment-a-0").unwrap();
-    let (_, findings) = look(&topology, me, &in_hba(&["segment-b-0"]), &resolver(&c.dns), &c.names()).await;
+    let (_, findings) = look(&topology, me, &in_hba(&["segment-b-0"]), &c.resolver(), &c.names()).await;
     let said = |pod: &str| {
         let finding = findings
             .iter()
@@ -225,7 +225,7 @@ async fn a_name_that_libc_finds_elsewhere_is_said() {
     );
     assert_eq!(said("segment-a-1"), "");
     // The agent, of the pods that its server has to do with.
-    let discovery = discover(&c.dns, c.names(), quick());
+    let discovery = Discovery::start(&topology, me, c.resolver(), c.names(), quick(), None);
     discovery.set_in_hba(in_hba(&["segment-b-0"])).await;
     let peer = until(&discovery, "segment-b-0", |p| p.libc_differs.is_some()).await;
     assert!(peer.libc_differs.unwrap().contains("the server connects to 10.9.9.9"));

@@ -191,6 +191,12 @@ impl Contained {
         std::fs::write(self.dir.path().join("hosts"), format!("127.0.0.1 localhost\n{hosts}")).unwrap();
     }
 
+    /// As in a pod: by the same files.
+    fn resolver(&self) -> Resolver {
+        let file = |name| self.dir.path().join(name);
+        Resolver::from_files(file("resolv.conf"), file("hosts")).with_timeout(Duration::from_millis(300))
+    }
+
     fn names(&self) -> NssResolver {
         NssResolver::with_command(self.command.clone())
     }

@@ -57,6 +57,7 @@ async fn look_up(resolver: &Resolver, member: &Member) -> (PeerView, bool) {
     match answer {
         Ok(answer) => {
             peer.answered(answer.addresses, now());
+            peer.in_dns = answer.in_dns;
         }
         Err(error) => {
             peer.failed(error.to_string(), now());
@@ -82,7 +83,7 @@ async fn verify<'a>(
     let judged = |(member, mut peer, told): (&'a Member, PeerView, bool)| {
         let libc = forward.get(&member.fqdn).unwrap_or(&Forward::Missing);
         // What DNS does not say differs from nothing: libc may well know from /etc/hosts.
-        peer.libc_differs = difference(&peer.addresses, libc).filter(|_| told);
+        peer.libc_differs = difference(peer.said_by_dns(), libc).filter(|_| told);
         if !close(member, &peer) {
             return (member, peer);
         }

@@ -40,6 +40,8 @@ pub struct DnsAnswer {
     pub addresses: Vec<IpAddr>,
     /// Set when the other family could not be asked: there may be more addresses.
     pub unsure: Option<DnsError>,
+    /// What DNS says of a name whose addresses are a line's in the hosts file, where it knows that name; otherwise empty.
+    pub in_dns: Vec<IpAddr>,
 }
 
 enum Source {
@@ -76,8 +78,8 @@ impl Resolver {
         Self::from_files("/etc/resolv.conf".into(), HOSTS.into())
     }
 
-    /// Follows these files: they are read again when they change. A name in `hosts` is not asked for, as libc does it,
-    /// but for the agent's own lines: those follow from what DNS says.
+    /// Follows these files: they are read again when they change. What `hosts` says of a name counts, as for libc, whatever DNS
+    /// says of it; but for the agent's own lines: those follow from what DNS says.
     pub fn from_files(resolv_conf: PathBuf, hosts: PathBuf) -> Resolver {
         Self::new(Source::Files { resolv_conf, hosts })
     }
@@ -113,9 +115,20 @@ impl Resolver {
         name.set_fqdn(true);
         let loaded = self.loaded();
         let listed = in_hosts(&loaded.hosts, &name);
-        if !listed.is_empty() {
-            return Ok(answer(listed, None));
+        let asked = self.asked(&loaded, &name, families).await;
+        if listed.is_empty() {
+            return asked;
         }
+        // A line for a name that DNS does not know is meant; one that says something else may be a mistake.
+        let in_dns = asked.map_or_else(|_| Vec::new(), |answer| answer.addresses);
+        Ok(DnsAnswer {
+            in_dns,
+            ..answer(listed, None)
+        })
+    }
+
+    /// What the name servers say.
+    async fn asked(&self, loaded: &Loaded, name: &Name, families: Families) -> Result<DnsAnswer, DnsError> {
         let resolver = loaded.resolver.as_ref().map_err(Clone::clone)?;
         let ask = async |record| match resolver.lookup(name.clone(), record).await {
             Ok(found) => {
@@ -257,7 +270,11 @@ fn both(v4: Result<Vec<IpAddr>, DnsError>, v6: Result<Vec<IpAddr>, DnsError>) ->
 fn answer(mut addresses: Vec<IpAddr>, unsure: Option<DnsError>) -> DnsAnswer {
     addresses.sort_unstable();
     addresses.dedup();
-    DnsAnswer { addresses, unsure }
+    DnsAnswer {
+        addresses,
+        unsure,
+        in_dns: Vec::new(),
+    }
 }
 
 fn in_hosts(hosts: &Hosts, name: &Name) -> Vec<IpAddr> {
