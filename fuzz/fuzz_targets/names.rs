@@ -21,10 +21,7 @@ fn leftovers(name: &str) {
     for dir in ["gpseg-1", "gpseg0", "gpseg1"] {
         let beside = Leftover::beside(name, dir);
         let is_its = |end: &str| name.starts_with(&format!("{dir}{end}"));
-        assert!(
-            beside.is_none() || is_its(".") || is_its("-wal.aside-"),
-            "{name:?} {dir}"
-        );
+        assert!(beside.is_none() || is_its(".") || is_its("-wal."), "{name:?} {dir}");
         let used = format!("{dir}-1796000000");
         for used in [None, Some(used.as_str()), Some(name)] {
             let wal = Leftover::wal(name, dir, used);

@@ -44,10 +44,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let pod = text.split(' ').next().unwrap_or_default();
     if let Some(uid) = pod_uid::of_pod(&text, pod) {
         assert_eq!(pod_uid::line(pod, uid), text);
-        assert_eq!(
-            pod_uid::of_pod(&text, "another"),
-            None.or((pod == "another").then_some(uid))
-        );
+        assert_eq!(pod_uid::of_pod(&text, &format!("{pod}1")), None);
     }
     if let Some(said) = lock_holder::said(bytes) {
         assert!(!said.is_empty() && !said.contains(char::is_control));
