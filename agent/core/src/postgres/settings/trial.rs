@@ -28,6 +28,7 @@ pub fn verdict(came_through: bool, said: &str) -> TrialVerdict {
     match complaint(said) {
         None => TrialVerdict::Unknown(last_line(said)),
         Some(words) if is_about_memory(&words) => TrialVerdict::NoMemory(words),
+        Some(words) if is_about_the_directory(&words) => TrialVerdict::Unknown(words),
         Some(words) => TrialVerdict::Refused(words),
     }
 }
@@ -54,6 +55,18 @@ pub(super) fn is_about_memory(words: &str) -> bool {
         "not enough shared memory",
         "out of shared memory",
         "no space left on device",
+    ]
+    .iter()
+    .any(|known| words.contains(known))
+}
+
+/// miscinit.c and xlog.c: the copies of PG_VERSION and pg_control are damaged as their originals are, which is no matter of
+/// settings, and named by whoever examines the directory.
+fn is_about_the_directory(words: &str) -> bool {
+    [
+        "is not a valid data directory",
+        "database files are incompatible with server",
+        "incorrect checksum in control file",
     ]
     .iter()
     .any(|known| words.contains(known))
@@ -104,6 +117,8 @@ mod tests {
         let said = "FATAL:  could not map anonymous shared memory: Cannot allocate memory\n";
         assert!(matches!(verdict(false, said), TrialVerdict::NoMemory(_)));
         assert_eq!(verdict(false, "sh: no\n\n"), TrialVerdict::Unknown("sh: no".into()));
+        let damaged = "[1] FATAL:  \"/d\" is not a valid data directory\n[1] DETAIL:  File \"/d/PG_VERSION\" is odd\n";
+        assert!(matches!(verdict(false, damaged), TrialVerdict::Unknown(_)));
     }
 
     #[test]
