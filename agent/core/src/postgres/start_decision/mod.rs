@@ -70,10 +70,11 @@ fn absent(q: &Question<'_>) -> Decision {
         },
         Partner::Answered { directory, .. } if !q.role.is_writable() && directory.kind == DirectoryKind::Standby => {
             Decision::Wait(format!(
-                "there is no data directory, and {name} holds a copy that nobody has promoted; waiting for one that writes"
+                "{}, and {name} holds a copy that nobody has promoted; waiting for one that writes",
+                nothing_here(q)
             ))
         }
-        _ if !q.role.is_writable() => Decision::Wait(format!("waiting for {name} to be up before copying it")),
+        _ if !q.role.is_writable() => Decision::Wait(copy_awaited(q)),
         Partner::Silent | Partner::NotUnderstood { .. } => Decision::Wait(format!(
             "{}; waiting for {name} to say {}",
             nothing_here(q),
@@ -104,6 +105,19 @@ fn absent(q: &Question<'_>) -> Decision {
             DirectoryKind::Absent => create(q),
         },
         Partner::None => create(q),
+    }
+}
+
+/// What is left of a database here may be what `partner_name` waits for: it was promoted, and lost its directory.
+fn copy_awaited(q: &Question<'_>) -> String {
+    let waits = format!("waiting for {} to be up before copying it", q.partner_name);
+    match q.remains {
+        Some(_) => format!(
+            "{}; {waits}; if this is the newer one: {}",
+            nothing_here(q),
+            bring_back(q)
+        ),
+        None => waits,
     }
 }
 

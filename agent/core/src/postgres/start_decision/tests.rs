@@ -57,7 +57,7 @@ fn a_copy_is_made_of_a_server_that_writes_alone() {
     };
     assert_eq!(
         words(of(Standby)),
-        "there is no data directory, and c-1 holds a copy that nobody has promoted; waiting for one that writes"
+        "the volume is empty, and c-1 holds a copy that nobody has promoted; waiting for one that writes"
     );
     assert_eq!(words(of(Primary)), "waiting for c-1 to be up before copying it");
 }
@@ -169,11 +169,12 @@ fn a_database_that_lies_beside_is_never_called_an_empty_volume() {
         Partner::NotUnderstood { why: "no".into() },
     ];
     let answers = [Absent, HalfMade, Unreadable, Standby, Primary].map(|kind| answered(kind, 1, false));
-    for partner in silent_or_not_read.into_iter().chain(answers) {
+    let partners: Vec<Partner> = silent_or_not_read.into_iter().chain(answers).collect();
+    for (partner, role) in partners.iter().flat_map(|p| [(p, Role::Primary), (p, Role::Mirror)]) {
         let decision = super::decide(&Question {
-            role: Role::Primary,
+            role,
             own: &own,
-            partner: &partner,
+            partner,
             partner_name: "m",
             newest_timeline: 0,
             remains: Some(remains),
