@@ -201,6 +201,9 @@ fn a_start_that_fails_is_taken_back() {
         );
         assert!(line.starts_with("error | config"), "{line}");
         assert_eq!(pod.ask("show work_mem"), "5MB");
+        // No trial finds it, so the doctor asks the agent.
+        let (code, said) = pod.run(&["check", "config"]);
+        assert!(code == Some(1) && said.contains("did not work with it"), "{said}");
         pod.has_never_said("crash-loop");
     }
     // The next agent of the same container knows it.

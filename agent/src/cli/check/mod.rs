@@ -1,4 +1,5 @@
-//! `gp-agent check`: the doctor. Looks for itself instead of asking the agent, so it also works where the agent cannot.
+//! `gp-agent check`: the doctor. Looks for itself, so it also works where the agent cannot; what only the running agent can
+//! have seen of cluster.yaml is asked of it.
 
 pub(super) mod config;
 mod ha;
@@ -18,7 +19,7 @@ use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::cluster::volume::VolumeFacts;
 use gp_agent_core::config::Config;
 use gp_agent_core::discovery::peers::PeerMap;
-use gp_agent_core::finding::{Finding, Severity};
+use gp_agent_core::finding::{Area, Finding, Severity};
 use gp_agent_core::log::printable::printable;
 use gp_agent_core::process::passwd::Account;
 use gp_agent_core::storage::fts_probe::judge_probe_file;
@@ -72,7 +73,10 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
     let mut code = 0;
     for area in areas {
         let (findings, good) = match area {
-            CheckArea::Config => check_config(&subject).await,
+            CheckArea::Config => {
+                let (own, good) = check_config(&subject).await;
+                (server::merged(own, server::found_by_agent(Area::Config).await), good)
+            }
             CheckArea::Storage => storage(&subject).await,
             CheckArea::Limits => limits::check(&subject.config),
             CheckArea::Dns => (
@@ -80,7 +84,7 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
                 format!("{} peers resolve", peers.values().filter(|p| p.found()).count()),
             ),
             CheckArea::Hba => (
-                hba(&subject, &peers).await,
+                server::merged(hba(&subject, &peers).await, server::found_by_agent(Area::Hba).await),
                 "every connection of the topology is admitted by a narrow line".into(),
             ),
             CheckArea::Ssh => {
@@ -220,7 +224,6 @@ fn told(area: CheckArea, findings: &[Finding], good: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gp_agent_core::finding::Area;
 
     #[test]
     fn what_others_say_does_nothing_to_a_terminal() {

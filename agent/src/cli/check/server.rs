@@ -17,13 +17,31 @@ pub(super) async fn try_parameters(config: &Config, me: &Member) -> Vec<Finding>
     }
 }
 
+async fn ask_status() -> Result<PodStatus, String> {
+    let asked = tokio::task::spawn_blocking(|| ask_agent("GET", "/status", "", timeouts::STATUS_ANSWERS)).await;
+    let (_, text) = asked.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
+    serde_json::from_str(&text).map_err(|e| e.to_string())
+}
+
+/// What the running agent has found in that area, and whoever looks once cannot: with what the server did not come up, which
+/// lines it refused.
+pub(super) async fn found_by_agent(area: Area) -> Vec<Finding> {
+    let status = ask_status().await;
+    let findings = status.map(|status| status.findings).unwrap_or_default();
+    findings.into_iter().filter(|finding| finding.area == area).collect()
+}
+
+/// Both, what is about the same only once: in the agent's words, since it knows with what the server ran before.
+pub(super) fn merged(own: Vec<Finding>, agents: Vec<Finding>) -> Vec<Finding> {
+    let about = |finding: &Finding| finding.subject.split(": ").next().map(str::to_string);
+    let known: Vec<_> = agents.iter().map(about).collect();
+    let missing = own.into_iter().filter(|finding| !known.contains(&about(finding)));
+    missing.chain(agents.iter().cloned()).collect()
+}
+
 /// What the agent finds of the server, what the files say, and whether the server works.
 pub(super) async fn check(config: &Config, me: &Member) -> (Vec<Finding>, String) {
-    let asked = tokio::task::spawn_blocking(|| ask_agent("GET", "/status", "", timeouts::STATUS_ANSWERS)).await;
-    let answer = asked
-        .map_err(|e| e.to_string())
-        .and_then(|asked| asked.map_err(|e| e.to_string()));
-    let status = answer.and_then(|(_, text)| serde_json::from_str::<PodStatus>(&text).map_err(|e| e.to_string()));
+    let status = ask_status().await;
     let mut findings = match engine::find(config).await {
         Ok(engine) => settings::check_overrides(&engine, &me.data_dir),
         // The agent says so itself.
@@ -69,4 +87,29 @@ fn trouble(status: &PodStatus, me: &Member) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_agent_has_found_too_is_told_once() {
+        let finding = |subject: &str, what: &str| Finding::error(Area::Config, subject, what, "mend it");
+        let own = vec![
+            finding("domain", "is another"),
+            finding("parameters: ssl, work_mem", "a server does not start with it"),
+        ];
+        let agents = vec![finding("parameters: ssl", "the server did not work with it")];
+        let both = merged(own.clone(), agents);
+        let told: Vec<String> = both.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "error config domain: is another; mend it",
+                "error config parameters: ssl: the server did not work with it; mend it"
+            ]
+        );
+        assert_eq!(merged(own.clone(), Vec::new()).len(), own.len());
+    }
 }
