@@ -84,6 +84,27 @@ fn a_directory_that_lost_a_part_is_refused_and_served_again_when_that_is_back() 
     }
 }
 
+/// A server starts without the directory of a database, and serves the others.
+#[test]
+fn a_database_whose_directory_is_gone_is_named_until_it_is_back() {
+    let place = place();
+    let (mut pod, _) = served(&place);
+    pod.wait_until_ready();
+    pod.ask("create database app");
+    let oid = pod.ask("select oid from pg_database where datname = 'app'");
+    let dir = format!("base/{oid}");
+    assert_eq!(pod.end(), Some(0));
+    let away = place.elsewhere().join("away");
+    move_to(&place.dir().join(&dir), &away);
+    let mut pod = Pod::on(&place);
+    let finding = pod.wait_for_finding(&dir);
+    assert_eq!(finding["subject"], "database app");
+    assert!(finding["remedy"].as_str().unwrap().contains("do not drop it"));
+    move_to(&away, &place.dir().join(&dir));
+    pod.wait_until("it is back", |pod| pod.finding(&dir).is_none());
+    pod.end();
+}
+
 /// As after a power failure: the file is there, and short.
 #[test]
 fn a_control_file_that_is_cut_off_is_damaged_and_says_what_helps() {

@@ -9,6 +9,7 @@ pub mod exit_cause;
 pub mod hba;
 pub mod kept_out;
 pub mod left_behind;
+pub mod lost_databases;
 pub mod major;
 pub mod observation;
 pub mod pgpass;

@@ -29,6 +29,7 @@ use gp_agent_core::failover::candidate::CommitsWait;
 use gp_agent_core::finding::{Area, Finding, FindingSource};
 use gp_agent_core::postgres::conf;
 use gp_agent_core::postgres::hba::LoadMark;
+use gp_agent_core::postgres::lost_databases::LostDatabases;
 use gp_agent_core::process::timeouts;
 use hba::{ExtraLines, Refusals};
 use own_file::own_file;
@@ -146,6 +147,7 @@ pub(crate) async fn keep(pod: &Arc<Pod>) {
     let mut keeper = Keeper {
         session: pod.session(timeouts::STATEMENT_ENDS),
         refusals: Refusals::default(),
+        lost: LostDatabases::default(),
         unread: false,
     };
     let mut config = pod.config.clone();
@@ -202,6 +204,7 @@ async fn next_running(pod: &Pod, changes: &mut watch::Receiver<()>, running: &mu
 struct Keeper {
     session: Session,
     refusals: Refusals,
+    lost: LostDatabases,
     /// Files were changed while no postmaster was known; one that is adopted has not read them.
     unread: bool,
 }
@@ -225,7 +228,7 @@ impl Keeper {
             overrides::report(&verified);
         };
         pod.volume.run(verify).await;
-        server_words::ask(pod, &mut self.session).await;
+        server_words::ask(pod, &mut self.session, &mut self.lost).await;
         standby::report(pod, &mut self.session).await;
         renewed
     }

@@ -1,4 +1,4 @@
-//! Which gp-agent.conf is written: what cluster.yaml says, when a server starts with it; or what the server last ran with.
+//! Which gp-agent.conf is written: what cluster.yaml says, when a server starts with it; or that of the last start that worked.
 //!
 //! Two things guard the next start. A trial of the server program finds most mistakes before anything relies on them. What
 //! only a real start finds is taken back after the first one that fails: see
@@ -161,7 +161,7 @@ fn not_started(words: &str, good: &Parameters, wanted: &Parameters) -> Finding {
     Finding::error(
         Area::Config,
         subject(words, Some(good), wanted),
-        format!("the server did not work with it ({words}); the parameters that it last ran with are in use"),
+        format!("the server did not work with it ({words}); the parameters of its last start that worked are in use"),
         AT_ONCE,
     )
 }
@@ -169,7 +169,9 @@ fn not_started(words: &str, good: &Parameters, wanted: &Parameters) -> Finding {
 fn refused(words: &str, good: Option<&Parameters>, wanted: &Parameters) -> Finding {
     let what = match good {
         Some(_) => {
-            format!("a server does not start with it: {words}; the parameters that it last ran with stay in use")
+            format!(
+                "a server does not start with it: {words}; until it is mended nothing of `parameters` changes, and a server that starts takes those of its last start that worked"
+            )
         }
         None => format!("a server does not start with it: {words}"),
     };
@@ -185,7 +187,7 @@ fn doubt(pod: &Pod, verdict: &TrialVerdict, good: Option<&Parameters>, wanted: &
             format!(
                 "a trial start beside the running server got too little memory ({words}), so only a restart will tell"
             ),
-            "restart one pod and look; if the server does not start with it, it starts with the parameters that it last ran with",
+            "restart one pod and look; if the server does not start with it, it starts with the parameters of its last start that worked",
         )),
         TrialVerdict::Others(words) => Some(Finding::error(
             Area::Postgres,

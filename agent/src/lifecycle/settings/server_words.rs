@@ -5,14 +5,17 @@ use crate::lifecycle::pod::Pod;
 use crate::sys::postgres::session::{NoAnswer, Session};
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::finding::{Area, Finding, FindingSource};
+use gp_agent_core::postgres::lost_databases::{self, LostDatabases};
 use gp_agent_core::postgres::settings::{is_about_a_library, is_asked_for};
 use std::sync::Arc;
 
-/// What the server itself says of its files: lines it could not read, parameters that wait for a restart.
-pub(super) async fn ask(pod: &Arc<Pod>, session: &mut Session) {
+/// What the server itself says of its files: lines it could not read, parameters that wait for a restart, databases without a
+/// directory.
+pub(super) async fn ask(pod: &Arc<Pod>, session: &mut Session, lost: &mut LostDatabases) {
     // A session that is kept goes on where no new one gets in.
     session.close();
-    let rows = match session.ask(pod.engine.settings_sql()).await {
+    let sql = [pod.engine.settings_sql(), lost_databases::SQL].join("; ");
+    let rows = match session.ask(&sql).await {
         Ok(rows) => rows,
         Err(NoAnswer::Refused(words)) => return refuses_sessions(pod, words).await,
         Err(_) => return,
@@ -41,6 +44,7 @@ pub(super) async fn ask(pod: &Arc<Pod>, session: &mut Session) {
             "mend `parameters` in cluster.yaml",
         )
     }));
+    findings.extend(lost.look(tagged("database").map(|row| (cell(row, 1), cell(row, 2))).collect()));
     if !pending.is_empty() {
         findings.push(Finding::warning(
             Area::Postgres,

@@ -57,7 +57,7 @@ pub struct Refused {
 pub enum Choice<'a> {
     /// What cluster.yaml says.
     Wanted,
-    /// What the server last ran with.
+    /// What its last start that worked was made with.
     Good {
         /// That.
         parameters: &'a Parameters,
