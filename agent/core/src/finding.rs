@@ -100,6 +100,8 @@ pub enum FindingSource {
     LeftBehind,
     /// The container's limits.
     Limits,
+    /// Whoever looks for databases without a directory.
+    LostDatabases,
     /// Whoever looks who else sets what the agent sets.
     Overrides,
     /// Whoever watches for processes that the kernel kills for want of memory.

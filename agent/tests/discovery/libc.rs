@@ -225,7 +225,7 @@ async fn a_name_that_libc_finds_elsewhere_is_said() {
     );
     assert_eq!(said("segment-a-1"), "");
     // The agent, of the pods that its server has to do with.
-    let discovery = Discovery::start(&topology, me, c.resolver(), c.names(), quick(), None);
+    let discovery = discover(&c.dns, c.names(), quick());
     discovery.set_in_hba(in_hba(&["segment-b-0"])).await;
     let peer = until(&discovery, "segment-b-0", |p| p.libc_differs.is_some()).await;
     assert!(peer.libc_differs.unwrap().contains("the server connects to 10.9.9.9"));

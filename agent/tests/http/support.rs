@@ -190,7 +190,6 @@ impl Peers {
     /// One more, a mirror at these addresses.
     pub(crate) fn and(mut self, pod: &str, addresses: &[IpAddr]) -> Peers {
         let view = PeerView {
-            in_dns: Vec::new(),
             libc_differs: None,
             addresses: addresses.to_vec(),
             ..PeerView::new(0)

@@ -75,7 +75,10 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
         let (findings, good) = match area {
             CheckArea::Config => {
                 let (own, good) = check_config(&subject).await;
-                (server::merged(own, server::found_by_agent(Area::Config).await), good)
+                (
+                    server::merged(own, server::found_by_agent(Area::Config, path).await),
+                    good,
+                )
             }
             CheckArea::Storage => storage(&subject).await,
             CheckArea::Limits => limits::check(&subject.config),
@@ -84,7 +87,10 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
                 format!("{} peers resolve", peers.values().filter(|p| p.found()).count()),
             ),
             CheckArea::Hba => (
-                server::merged(hba(&subject, &peers).await, server::found_by_agent(Area::Hba).await),
+                server::merged(
+                    hba(&subject, &peers).await,
+                    server::found_by_agent(Area::Hba, path).await,
+                ),
                 "every connection of the topology is admitted by a narrow line".into(),
             ),
             CheckArea::Ssh => {

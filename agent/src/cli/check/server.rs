@@ -3,11 +3,13 @@
 use crate::cli::status::ask_agent;
 use crate::engine;
 use crate::lifecycle::settings;
+use crate::sys::config::config_file::DEFAULT_PATH;
 use gp_agent_core::cluster::status::{Phase, PodStatus};
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::config::Config;
 use gp_agent_core::finding::{Area, Finding};
 use gp_agent_core::process::timeouts;
+use std::path::Path;
 
 /// What a start of the server would say to `parameters`; nothing where there is no engine or no database to try it with.
 pub(super) async fn try_parameters(config: &Config, me: &Member) -> Vec<Finding> {
@@ -24,19 +26,27 @@ async fn ask_status() -> Result<PodStatus, String> {
 }
 
 /// What the running agent has found in that area, and whoever looks once cannot: with what the server did not come up, which
-/// lines it refused.
-pub(super) async fn found_by_agent(area: Area) -> Vec<Finding> {
+/// lines it refused. Nothing where another file than the agent's is looked at.
+pub(super) async fn found_by_agent(area: Area, file: &Path) -> Vec<Finding> {
+    let agents = std::env::var_os("GP_AGENT_CONFIG").unwrap_or_else(|| DEFAULT_PATH.into());
+    if file != Path::new(&agents) {
+        return Vec::new();
+    }
     let status = ask_status().await;
     let findings = status.map(|status| status.findings).unwrap_or_default();
     findings.into_iter().filter(|finding| finding.area == area).collect()
 }
 
-/// Both, what is about the same only once: in the agent's words, since it knows with what the server ran before.
+/// Both, what is about the same only once: in the agent's words, since it knows with what the server ran before, unless it takes
+/// it for less grave.
 pub(super) fn merged(own: Vec<Finding>, agents: Vec<Finding>) -> Vec<Finding> {
     let about = |finding: &Finding| finding.subject.split(": ").next().map(str::to_string);
-    let known: Vec<_> = agents.iter().map(about).collect();
-    let missing = own.into_iter().filter(|finding| !known.contains(&about(finding)));
-    missing.chain(agents.iter().cloned()).collect()
+    let known = |own: &Finding| {
+        let mut same = agents.iter().filter(|agents| about(agents) == about(own));
+        same.any(|agents| agents.severity >= own.severity)
+    };
+    let missing: Vec<Finding> = own.into_iter().filter(|finding| !known(finding)).collect();
+    missing.into_iter().chain(agents).collect()
 }
 
 /// What the agent finds of the server, what the files say, and whether the server works.
@@ -111,5 +121,11 @@ mod tests {
             ]
         );
         assert_eq!(merged(own.clone(), Vec::new()).len(), own.len());
+        let doubt = Finding::warning(Area::Config, "parameters: ssl", "only a restart will tell", "wait");
+        assert_eq!(
+            merged(own.clone(), vec![doubt]).len(),
+            own.len() + 1,
+            "an error is not hidden"
+        );
     }
 }

@@ -3,6 +3,7 @@
 use crate::sys::discovery::nss::NssResolver;
 use futures_util::future::BoxFuture;
 use gp_agent_core::discovery::intervals::LookupIntervals;
+use gp_agent_core::discovery::libc_view::difference;
 use gp_agent_core::discovery::name_check::{Check, Damped, Forward, NameVerdict, Reverse, judge};
 use gp_agent_core::process::retry::jittered;
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,7 +48,7 @@ pub(super) struct Round {
 pub(super) struct Checked {
     pub(super) pod: String,
     pub(super) verdict: NameVerdict,
-    pub(super) forward: Forward,
+    pub(super) libc_differs: Option<String>,
 }
 
 /// The names that pg_hba.conf wants to use.
@@ -156,13 +157,18 @@ impl Checks {
                 continue; // They changed meanwhile: the name is due again.
             }
             let forward = name.forward.clone().unwrap_or(Forward::Missing);
-            let check = judge(&name.fqdn, &addresses, &round.reverse, &forward);
+            let forward = &forward;
+            let check = judge(&name.fqdn, &addresses, &round.reverse, forward);
             let good = matches!(check, Check::Good(_));
             name.checks = name.checks.wrapping_add(1);
             name.checked = Some(now);
             let verdict = name.damped.observe(check).clone();
             name.due = now + next_pause(&name.damped, good, settled, pace);
-            verdicts.push(Checked { pod, verdict, forward });
+            verdicts.push(Checked {
+                pod,
+                verdict,
+                libc_differs: difference(&addresses, forward),
+            });
         }
         self.plan();
         verdicts

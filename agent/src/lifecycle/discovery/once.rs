@@ -23,13 +23,10 @@ pub async fn look(
     names: &NssResolver,
 ) -> (PeerMap, Vec<Finding>) {
     let members: Vec<&Member> = topology.peers(me).collect();
-    let lookups: Vec<(&Member, PeerView, bool)> = stream::iter(members.into_iter().map(async |m| {
-        let (peer, told) = look_up(resolver, m).await;
-        (m, peer, told)
-    }))
-    .buffered(LookupIntervals::default().at_once)
-    .collect()
-    .await;
+    let lookups: Vec<LookedUp<'_>> = stream::iter(members.into_iter().map(async |m| look_up(resolver, m).await))
+        .buffered(LookupIntervals::default().at_once)
+        .collect()
+        .await;
     let lookups = verify(lookups, in_hba, names).await;
     let mut findings = Vec::new();
     for (member, peer) in &lookups {
@@ -44,9 +41,18 @@ pub async fn look(
     (lookups.into_iter().map(named).collect(), findings)
 }
 
-/// Asks twice when the first question was not answered: one lost packet is not worth a finding. Returns whether DNS said
-/// anything.
-async fn look_up(resolver: &Resolver, member: &Member) -> (PeerView, bool) {
+/// What came of a lookup.
+struct LookedUp<'a> {
+    member: &'a Member,
+    peer: PeerView,
+    /// Whether anybody said anything of the name.
+    told: bool,
+    /// Where DNS says that it is, where a line in /etc/hosts says it too.
+    in_dns: Vec<IpAddr>,
+}
+
+/// Asks twice when the first question was not answered: one lost packet is not worth a finding.
+async fn look_up<'a>(resolver: &Resolver, member: &'a Member) -> LookedUp<'a> {
     let first = resolver.addresses(&member.fqdn, Families::Both).await;
     let answer: Result<DnsAnswer, DnsError> = match first {
         Err(e) if !e.is_negative() => resolver.addresses(&member.fqdn, Families::Both).await,
@@ -57,33 +63,44 @@ async fn look_up(resolver: &Resolver, member: &Member) -> (PeerView, bool) {
     match answer {
         Ok(answer) => {
             peer.answered(answer.addresses, now());
-            peer.in_dns = answer.in_dns;
         }
         Err(error) => {
             peer.failed(error.to_string(), now());
         }
     }
-    (peer, told)
+    LookedUp {
+        member,
+        peer,
+        told,
+        in_dns: resolver.beside_hosts(&member.fqdn).await,
+    }
 }
 
 /// Asks libc where every peer is, as the server would, and how those are called whose names pg_hba.conf should use.
 async fn verify<'a>(
-    peers: Vec<(&'a Member, PeerView, bool)>,
+    peers: Vec<LookedUp<'a>>,
     in_hba: &BTreeSet<String>,
     names: &NssResolver,
 ) -> Vec<(&'a Member, PeerView)> {
     let close = |m: &Member, peer: &PeerView| peer.found() && in_hba.contains(&m.pod);
     let addresses: Vec<IpAddr> = peers
         .iter()
-        .filter(|(m, p, _)| close(m, p))
-        .flat_map(|(_, p, _)| p.addresses.clone())
+        .filter(|looked| close(looked.member, &looked.peer))
+        .flat_map(|looked| looked.peer.addresses.clone())
         .collect();
-    let asked: Vec<String> = peers.iter().map(|(m, ..)| m.fqdn.clone()).collect();
+    let asked: Vec<String> = peers.iter().map(|looked| looked.member.fqdn.clone()).collect();
     let (reverse, forward) = tokio::join!(names.reverse(&addresses), names.forward(&asked));
-    let judged = |(member, mut peer, told): (&'a Member, PeerView, bool)| {
+    let judged = |looked: LookedUp<'a>| {
+        let LookedUp {
+            member,
+            mut peer,
+            told,
+            in_dns,
+        } = looked;
         let libc = forward.get(&member.fqdn).unwrap_or(&Forward::Missing);
         // What DNS does not say differs from nothing: libc may well know from /etc/hosts.
-        peer.libc_differs = difference(peer.said_by_dns(), libc).filter(|_| told);
+        let dns = if in_dns.is_empty() { &peer.addresses } else { &in_dns };
+        peer.libc_differs = difference(dns, libc).filter(|_| told);
         if !close(member, &peer) {
             return (member, peer);
         }

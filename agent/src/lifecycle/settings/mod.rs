@@ -228,7 +228,8 @@ impl Keeper {
             overrides::report(&verified);
         };
         pod.volume.run(verify).await;
-        server_words::ask(pod, &mut self.session, &mut self.lost).await;
+        server_words::ask(pod, &mut self.session).await;
+        server_words::ask_for_lost_databases(pod, &mut self.session, &mut self.lost).await;
         standby::report(pod, &mut self.session).await;
         renewed
     }

@@ -2,6 +2,7 @@
 
 use super::start_record;
 use crate::lifecycle::pod::Pod;
+use crate::lifecycle::status_board::now;
 use crate::sys::postgres::session::{NoAnswer, Session};
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::finding::{Area, Finding, FindingSource};
@@ -9,13 +10,11 @@ use gp_agent_core::postgres::lost_databases::{self, LostDatabases};
 use gp_agent_core::postgres::settings::{is_about_a_library, is_asked_for};
 use std::sync::Arc;
 
-/// What the server itself says of its files: lines it could not read, parameters that wait for a restart, databases without a
-/// directory.
-pub(super) async fn ask(pod: &Arc<Pod>, session: &mut Session, lost: &mut LostDatabases) {
+/// What the server itself says of its files: lines it could not read, parameters that wait for a restart.
+pub(super) async fn ask(pod: &Arc<Pod>, session: &mut Session) {
     // A session that is kept goes on where no new one gets in.
     session.close();
-    let sql = [pod.engine.settings_sql(), lost_databases::SQL].join("; ");
-    let rows = match session.ask(&sql).await {
+    let rows = match session.ask(pod.engine.settings_sql()).await {
         Ok(rows) => rows,
         Err(NoAnswer::Refused(words)) => return refuses_sessions(pod, words).await,
         Err(_) => return,
@@ -44,7 +43,6 @@ pub(super) async fn ask(pod: &Arc<Pod>, session: &mut Session, lost: &mut LostDa
             "mend `parameters` in cluster.yaml",
         )
     }));
-    findings.extend(lost.look(tagged("database").map(|row| (cell(row, 1), cell(row, 2))).collect()));
     if !pending.is_empty() {
         findings.push(Finding::warning(
             Area::Postgres,
@@ -55,6 +53,19 @@ pub(super) async fn ask(pod: &Arc<Pod>, session: &mut Session, lost: &mut LostDa
     }
     pod.board.findings(FindingSource::Server, findings);
     pod.board.on(Event::PendingRestart(pending));
+}
+
+/// Which databases have lost their directories. What was found stays while the server cannot look.
+pub(super) async fn ask_for_lost_databases(pod: &Pod, session: &mut Session, lost: &mut LostDatabases) {
+    let Ok(rows) = session.ask(lost_databases::SQL).await else {
+        return;
+    };
+    let named = rows.into_iter().filter_map(|row| {
+        let mut cells = row.into_iter().flatten();
+        Some((cells.next()?, cells.next()?))
+    });
+    pod.board
+        .findings(FindingSource::LostDatabases, lost.look(named, now()));
 }
 
 /// With what is loaded into every session, all are shut out, and a statement can undo nothing. What the parameters have done is

@@ -20,8 +20,6 @@ const FINDING_AFTER_SECONDS: u64 = 30;
 pub struct PeerView {
     /// Its addresses, sorted; empty until it was found. Kept while DNS fails.
     pub addresses: Vec<IpAddr>,
-    /// What DNS says of its name, where they are a line's in /etc/hosts and DNS knows the name; otherwise empty.
-    pub in_dns: Vec<IpAddr>,
     /// Whether pg_hba.conf may use its name.
     pub verdict: NameVerdict,
     /// How libc differs from DNS about where it is, where that was asked.
@@ -45,21 +43,12 @@ impl PeerView {
     pub fn new(now: u64) -> Self {
         PeerView {
             addresses: Vec::new(),
-            in_dns: Vec::new(),
             verdict: NameVerdict::Unchecked,
             libc_differs: None,
             since: now,
             error: None,
             gone: false,
             left: false,
-        }
-    }
-
-    /// Where other pods find it.
-    pub fn said_by_dns(&self) -> &[IpAddr] {
-        match self.in_dns.is_empty() {
-            true => &self.addresses,
-            false => &self.in_dns,
         }
     }
 

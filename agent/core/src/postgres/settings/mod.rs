@@ -1,4 +1,4 @@
-//! The server's settings: whether it starts with them, which set it last ran with, and who else sets what the agent needs.
+//! The server's settings: whether it starts with them, which set its last start worked with, and who else sets what the agent needs.
 
 mod assignments;
 mod blame;

@@ -4,7 +4,6 @@ use super::watcher::{Lookup, Watcher};
 use crate::lifecycle::discovery::name_checks::{Checked, Round};
 use crate::lifecycle::status_board::now as unix;
 use crate::sys::discovery::dns::{DnsAnswer, DnsError, Families};
-use gp_agent_core::discovery::libc_view::difference;
 use gp_agent_core::discovery::name_check::NameVerdict;
 use gp_agent_core::process::retry::jittered;
 use std::net::IpAddr;
@@ -53,7 +52,7 @@ impl Watcher {
         };
         let (pod, fqdn, near) = (peer.pod.clone(), peer.fqdn.clone(), peer.near);
         let requests = if peer.families == Families::Both { 2 } else { 1 };
-        self.publish(&pod, &fqdn, addresses, answer.in_dns, now);
+        self.publish(&pod, &fqdn, addresses, now);
         if near {
             self.pace.near(self.near * requests)
         } else {
@@ -61,7 +60,7 @@ impl Watcher {
         }
     }
 
-    fn publish(&mut self, pod: &str, fqdn: &str, addresses: Vec<IpAddr>, in_dns: Vec<IpAddr>, now: Instant) {
+    fn publish(&mut self, pod: &str, fqdn: &str, addresses: Vec<IpAddr>, now: Instant) {
         let mut old = None;
         self.map.send_if_modified(|map| {
             let Some(view) = map.get_mut(pod) else {
@@ -72,9 +71,7 @@ impl Watcher {
                 info!(pod, "looked up again after: {error}");
             }
             old = view.answered(addresses.clone(), unix());
-            let differs = view.in_dns != in_dns;
-            view.in_dns = in_dns;
-            failed || differs || old.is_some()
+            failed || old.is_some()
         });
         match old {
             None => return,
@@ -127,7 +124,12 @@ impl Watcher {
         };
         self.map.send_if_modified(|map| {
             let mut modified = false;
-            for Checked { pod, verdict, forward } in verdicts {
+            for Checked {
+                pod,
+                verdict,
+                libc_differs,
+            } in verdicts
+            {
                 let Some(view) = map.get_mut(&pod) else {
                     continue;
                 };
@@ -139,7 +141,6 @@ impl Watcher {
                     view.verdict = verdict;
                     modified = true;
                 }
-                let libc_differs = difference(view.said_by_dns(), &forward);
                 if view.libc_differs != libc_differs {
                     view.libc_differs = libc_differs;
                     modified = true;

@@ -40,8 +40,6 @@ pub struct DnsAnswer {
     pub addresses: Vec<IpAddr>,
     /// Set when the other family could not be asked: there may be more addresses.
     pub unsure: Option<DnsError>,
-    /// What DNS says of a name whose addresses are a line's in the hosts file, where it knows that name; otherwise empty.
-    pub in_dns: Vec<IpAddr>,
 }
 
 enum Source {
@@ -78,8 +76,8 @@ impl Resolver {
         Self::from_files("/etc/resolv.conf".into(), HOSTS.into())
     }
 
-    /// Follows these files: they are read again when they change. What `hosts` says of a name counts, as for libc, whatever DNS
-    /// says of it; but for the agent's own lines: those follow from what DNS says.
+    /// Follows these files: they are read again when they change. A name in `hosts` is not asked for, as libc does it,
+    /// but for the agent's own lines: those follow from what DNS says.
     pub fn from_files(resolv_conf: PathBuf, hosts: PathBuf) -> Resolver {
         Self::new(Source::Files { resolv_conf, hosts })
     }
@@ -115,16 +113,27 @@ impl Resolver {
         name.set_fqdn(true);
         let loaded = self.loaded();
         let listed = in_hosts(&loaded.hosts, &name);
-        let asked = self.asked(&loaded, &name, families).await;
-        if listed.is_empty() {
-            return asked;
+        if !listed.is_empty() {
+            return Ok(answer(listed, None));
         }
-        // A line for a name that DNS does not know is meant; one that says something else may be a mistake.
-        let in_dns = asked.map_or_else(|_| Vec::new(), |answer| answer.addresses);
-        Ok(DnsAnswer {
-            in_dns,
-            ..answer(listed, None)
-        })
+        self.asked(&loaded, &name, families).await
+    }
+
+    /// What DNS says of a name whose addresses are a line's in the hosts file. Empty where no line has it, where DNS does not know
+    /// the name, which is then meant for that file, and where it does not say all of it.
+    pub async fn beside_hosts(&self, fqdn: &str) -> Vec<IpAddr> {
+        let Ok(mut name) = Name::from_ascii(fqdn) else {
+            return Vec::new();
+        };
+        name.set_fqdn(true);
+        let loaded = self.loaded();
+        if in_hosts(&loaded.hosts, &name).is_empty() {
+            return Vec::new();
+        }
+        match self.asked(&loaded, &name, Families::Both).await {
+            Ok(answer) if answer.unsure.is_none() => answer.addresses,
+            _ => Vec::new(),
+        }
     }
 
     /// What the name servers say.
@@ -270,11 +279,7 @@ fn both(v4: Result<Vec<IpAddr>, DnsError>, v6: Result<Vec<IpAddr>, DnsError>) ->
 fn answer(mut addresses: Vec<IpAddr>, unsure: Option<DnsError>) -> DnsAnswer {
     addresses.sort_unstable();
     addresses.dedup();
-    DnsAnswer {
-        addresses,
-        unsure,
-        in_dns: Vec::new(),
-    }
+    DnsAnswer { addresses, unsure }
 }
 
 fn in_hosts(hosts: &Hosts, name: &Name) -> Vec<IpAddr> {
