@@ -88,7 +88,8 @@ pub(super) async fn prove(pod: &Arc<Pod>, starting: bool) -> Result<Proven> {
         }
         verdict => {
             let left_open: Vec<Finding> = doubt(pod, &verdict, good.as_ref(), &wanted).into_iter().collect();
-            if !matches!(verdict, TrialVerdict::Others(_)) {
+            // What mends itself elsewhere is tried again.
+            if !matches!(verdict, TrialVerdict::Others(_) | TrialVerdict::Damaged(_)) {
                 pod.settings.prove(files, left_open.clone());
             }
             report(pod, left_open);
@@ -197,7 +198,7 @@ fn doubt(pod: &Pod, verdict: &TrialVerdict, good: Option<&Parameters>, wanted: &
             ),
             "mend postgresql.conf, or undo the ALTER SYSTEM that wrote it into postgresql.auto.conf (ALTER SYSTEM RESET name;)",
         )),
-        TrialVerdict::Unknown(words) => {
+        TrialVerdict::Unknown(words) | TrialVerdict::Damaged(words) => {
             tracing::debug!("settings could not be tried: {words}");
             None
         }

@@ -52,6 +52,7 @@ pub(crate) async fn try_settings(
     let words = match once(tools, ground, candidate, more).await {
         TrialVerdict::Accepted => return TrialVerdict::Accepted,
         TrialVerdict::NoMemory(words) => return TrialVerdict::NoMemory(words),
+        TrialVerdict::Damaged(words) => return TrialVerdict::Damaged(words),
         TrialVerdict::Refused(words) | TrialVerdict::Others(words) | TrialVerdict::Unknown(words) => words,
     };
     beside_control(words, once(tools, ground, control, more).await)

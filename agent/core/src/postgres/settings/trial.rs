@@ -16,6 +16,8 @@ pub enum TrialVerdict {
     NoMemory(String),
     /// It does not, and not with others either: something else is wrong; the server's words.
     Others(String),
+    /// The directory is damaged, which no set mends and whoever examines it names; the server's words.
+    Damaged(String),
     /// The trial itself did not work; its words.
     Unknown(String),
 }
@@ -28,7 +30,7 @@ pub fn verdict(came_through: bool, said: &str) -> TrialVerdict {
     match complaint(said) {
         None => TrialVerdict::Unknown(last_line(said)),
         Some(words) if is_about_memory(&words) => TrialVerdict::NoMemory(words),
-        Some(words) if is_about_the_directory(&words) => TrialVerdict::Unknown(words),
+        Some(words) if is_about_the_directory(&words) => TrialVerdict::Damaged(words),
         Some(words) => TrialVerdict::Refused(words),
     }
 }
@@ -38,6 +40,7 @@ pub fn beside_control(refused: String, control: TrialVerdict) -> TrialVerdict {
     match control {
         TrialVerdict::Accepted => TrialVerdict::Refused(refused),
         TrialVerdict::Refused(words) | TrialVerdict::Others(words) => TrialVerdict::Others(words),
+        TrialVerdict::Damaged(words) => TrialVerdict::Damaged(words),
         TrialVerdict::NoMemory(words) | TrialVerdict::Unknown(words) => TrialVerdict::Unknown(words),
     }
 }
@@ -118,7 +121,7 @@ mod tests {
         assert!(matches!(verdict(false, said), TrialVerdict::NoMemory(_)));
         assert_eq!(verdict(false, "sh: no\n\n"), TrialVerdict::Unknown("sh: no".into()));
         let damaged = "[1] FATAL:  \"/d\" is not a valid data directory\n[1] DETAIL:  File \"/d/PG_VERSION\" is odd\n";
-        assert!(matches!(verdict(false, damaged), TrialVerdict::Unknown(_)));
+        assert!(matches!(verdict(false, damaged), TrialVerdict::Damaged(_)));
     }
 
     #[test]
