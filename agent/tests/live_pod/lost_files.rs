@@ -99,7 +99,7 @@ fn a_database_whose_directory_is_gone_is_named_until_it_is_back() {
     let mut pod = Pod::on(&place);
     let finding = pod.wait_for_finding(&dir);
     assert_eq!(finding["subject"], "database app");
-    assert!(finding["remedy"].as_str().unwrap().contains("do not drop it"));
+    assert!(finding["remedy"].as_str().unwrap().contains("let that one take over"));
     move_to(&away, &place.dir().join(&dir));
     pod.wait_until("it is back", |pod| pod.finding(&dir).is_none());
     pod.end();
