@@ -58,14 +58,15 @@ impl FailoverSql {
         )
     }
 
-    /// Of the streams of a standby of that name the one that began last, and the name of the present file of the log.
+    /// Of the streams of a standby of that name, copies of a database aside, the one that began last: which one, its state, the
+    /// timeline that is written (as in the names of the log's files), and the database's system identifier, where it can be asked for.
     pub(crate) fn newest_stream(self, standby: &str) -> String {
-        let file = self.choose(
-            "substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)",
-            "substr(pg_xlogfile_name(pg_current_xlog_location()), 1, 8)",
+        let columns = self.choose(
+            "substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), (select system_identifier::text from pg_control_system())",
+            "substr(pg_xlogfile_name(pg_current_xlog_location()), 1, 8), null",
         );
         format!(
-            "select {STREAM_NAME}, {file} from pg_stat_replication where application_name = {} and state = 'streaming' \
+            "select {STREAM_NAME}, state, {columns} from pg_stat_replication where application_name = {} and state <> 'backup' \
                 order by backend_start desc limit 1",
             quote::sql_literal(standby)
         )

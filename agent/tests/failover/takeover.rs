@@ -103,3 +103,41 @@ fn a_pod_that_is_cut_off_is_taken_over_from() {
     assert!(metrics.contains("gp_agent_failover_fences_total 1\n"), "{metrics}");
     writer.nothing_is_lost(pair.pod(0));
 }
+
+/// The agent of a standby whose coordinator came back at another address may ask for a moment whoever is at the old one now, this
+/// pod itself if the two were exchanged.
+#[test]
+fn a_session_at_a_wrong_server_is_left_again() {
+    let plan = Plan {
+        more: "parameters: { log_connections: on }".into(),
+        ..Plan::default()
+    };
+    let Some((mut pair, mut writer)) = begin(&plan) else {
+        return;
+    };
+    pair.network.mislead(1);
+    pair.wait_until("the standby's agent has the wrong address", |pair| {
+        pair.pod_has_said(1, "address changed from")
+    });
+    let sessions = "from pg_stat_activity where application_name = 'gp-agent-partner'";
+    pair.pod(0)
+        .ask(&format!("select pg_terminate_backend(pid) {sessions}"))
+        .unwrap();
+    // Its own server sends it no stream.
+    pair.wait_until("it asks its own server", |pair| {
+        pair.pod_has_said(1, "application_name=gp-agent-partner")
+    });
+    pair.network.lead_back(1);
+    let right = format!("to [{}]", pair.network.address_of(0));
+    pair.wait_until("it knows the address again", |pair| pair.pod_has_said(1, &right));
+    pair.pod(0)
+        .ask("select pg_terminate_backend(pid) from pg_stat_replication")
+        .unwrap();
+    pair.wait_until("the coordinator lets it go", |pair| {
+        pair.record().is_some_and(|record| record["inSync"].is_null())
+    });
+    pair.wait_in_sync(0);
+    pair.pod(0).kill();
+    pair.wait_coordinator(1);
+    end(&mut pair, &mut writer, 1);
+}

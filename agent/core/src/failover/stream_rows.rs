@@ -72,6 +72,40 @@ impl Receives {
     }
 }
 
+/// What a server that is thought to be the coordinator's says of this standby's newest connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Newest {
+    /// It sends what is written over it.
+    Streams {
+        /// Which one it is.
+        stream: String,
+        /// The server's timeline, where it says so.
+        timeline: Option<u32>,
+    },
+    /// It sends what was written before.
+    Begins,
+    /// There is none: this is another server, or the connection has ended there.
+    NotHere,
+}
+
+impl Newest {
+    /// Of the connection's row: which one, its state, the first digits of the log's present file, and the database's system
+    /// identifier where it can be asked for; `database` is the one here, where it is known.
+    pub fn of(row: Option<&Cells>, database: Option<&str>) -> Newest {
+        let cell = |i: usize| row?.get(i)?.as_deref();
+        let other = matches!((cell(3), database), (Some(there), Some(here)) if there != here);
+        match (cell(0), cell(1)) {
+            _ if other => Newest::NotHere,
+            (Some(stream), Some("streaming")) => Newest::Streams {
+                stream: stream.to_string(),
+                timeline: cell(2).and_then(|hex| u32::from_str_radix(hex, 16).ok()),
+            },
+            (Some(_), Some("startup" | "catchup")) => Newest::Begins,
+            _ => Newest::NotHere,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,5 +146,33 @@ mod tests {
             (None, None, Some(Lsn(0x20)))
         );
         assert_eq!(Receives::of(&[]), Receives::default());
+    }
+
+    #[test]
+    fn a_stream_is_named_by_the_server_that_sends_it_alone() {
+        let there = |row: &[Option<String>]| Newest::of(Some(row), Some("77"));
+        let streams = |timeline| Newest::Streams {
+            stream: "40000/7".into(),
+            timeline,
+        };
+        assert_eq!(
+            there(&row(["40000/7", "streaming", "0000000A", "77"])),
+            streams(Some(10))
+        );
+        // Before PostgreSQL 10 nobody says which database it is.
+        assert_eq!(there(&row(["40000/7", "streaming", "-", "-"])), streams(None));
+        for begins in ["startup", "catchup"] {
+            assert_eq!(there(&row(["40000/7", begins, "00000001", "77"])), Newest::Begins);
+        }
+        for other in [
+            row(["40000/7", "streaming", "00000001", "78"]),
+            row(["40000/7", "stopping", "00000001", "77"]),
+            row(["-", "streaming", "00000001", "77"]),
+        ] {
+            assert_eq!(there(&other), Newest::NotHere, "{other:?}");
+        }
+        assert_eq!(Newest::of(None, Some("77")), Newest::NotHere);
+        let unknown_here = row(["40000/7", "streaming", "00000001", "78"]);
+        assert_eq!(Newest::of(Some(&unknown_here), None), streams(Some(1)));
     }
 }

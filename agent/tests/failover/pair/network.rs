@@ -113,6 +113,21 @@ impl Network {
         format!("host={hosts} port={}", list(&|pod| port(pod).to_string()))
     }
 
+    /// From now on a pod finds the other one where it is itself, as it does for a moment after their addresses were exchanged.
+    pub(crate) fn mislead(&self, pod: usize) {
+        let hosts = self.folder(pod).join("hosts");
+        let [own, others] = [pod, 1 - pod].map(|pod| self.address_of(pod).to_string());
+        let wrong = fs::read_to_string(&hosts)
+            .unwrap()
+            .replace(&format!("{others} "), &format!("{own} "));
+        fs::write(hosts, wrong).unwrap();
+    }
+
+    /// And where it really is.
+    pub(crate) fn lead_back(&self, pod: usize) {
+        self.write_hosts(pod);
+    }
+
     /// Cuts a pod off from everybody: nothing is refused, nothing answers.
     pub(crate) fn cut(&self, pod: usize) {
         assert!(ip(&format!("-n {} link set pod{pod} down", self.switch())));

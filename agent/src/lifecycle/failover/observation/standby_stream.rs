@@ -7,6 +7,7 @@ use crate::sys::postgres::partner_session::PartnerSession;
 use crate::sys::process::{Process, clock};
 use gp_agent_core::failover::candidate::Receiver;
 use gp_agent_core::failover::lsn::Lsn;
+use gp_agent_core::failover::stream_rows::Newest;
 use gp_agent_core::process::timeouts;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,10 +39,18 @@ struct Known {
     session_ended: Option<Duration>,
 }
 
+/// A session that is to be at the server that sends the stream.
+struct Beside {
+    session: PartnerSession,
+    /// That server has said that it sends it. Where a pod was may be another one by now, this one too: a session there would
+    /// say nothing of the coordinator, and never end with it.
+    sees_stream: bool,
+}
+
 /// Keeps the session, and remembers the last stream.
 pub(super) struct StandbyStream {
     pod: Arc<Pod>,
-    session: Option<PartnerSession>,
+    session: Option<Beside>,
     connected_at: Duration,
     known: Option<Known>,
 }
@@ -75,7 +84,7 @@ impl StandbyStream {
             self.meet(pid);
         }
         self.connect().await;
-        self.learn_name(&mut own).await;
+        self.find_stream(&mut own).await;
         StreamSeen {
             receiver: self.receiver(),
             received: receives.received,
@@ -100,7 +109,7 @@ impl StandbyStream {
 
     /// A session that has ended is gone for good; beside a stream that lives there will be another.
     fn note_session(&mut self) {
-        let Some(at) = self.session.as_ref().and_then(PartnerSession::ended) else {
+        let Some(at) = self.session.as_ref().and_then(|beside| beside.session.ended()) else {
             return;
         };
         self.session = None;
@@ -124,6 +133,9 @@ impl StandbyStream {
             let _ = process.ended().await;
             over.send_replace(Some(clock::boottime()));
         });
+        if let Some(beside) = &mut self.session {
+            beside.sees_stream = false;
+        }
         self.known = Some(Known {
             pid,
             ended,
@@ -145,38 +157,49 @@ impl StandbyStream {
         };
         match PartnerSession::connect(&partner, ANSWER_WITHIN).await {
             Ok(session) => {
-                self.session = Some(session);
-                if let Some(known) = &mut self.known {
-                    known.session_ended = None;
-                }
+                self.session = Some(Beside {
+                    session,
+                    sees_stream: false,
+                });
             }
             Err(error) => tracing::debug!("no session at the coordinator: {error}"),
         }
     }
 
-    /// The newest stream of this pod at the coordinator is the one of the walreceiver that is there before and after the
-    /// question: an older one cannot have been made later.
-    async fn learn_name(&mut self, own: &mut OwnSide<'_>) {
-        let (Some(session), Some(known)) = (&self.session, &self.known) else {
+    /// Has the server at the other end of the session say that it sends the stream that lives here, and by which name. Another
+    /// server is left again: the pod's address is looked up in the meantime.
+    async fn find_stream(&mut self, own: &mut OwnSide<'_>) {
+        let lives = self.lives();
+        let (Some(beside), Some(known)) = (&mut self.session, &mut self.known) else {
             return;
         };
-        if known.stream.is_some() || known.ended.borrow().is_some() {
+        if beside.sees_stream || !lives {
             return;
         }
-        let pid = known.pid;
         let engine = &self.pod.engine;
         let sql = engine.failover_sql().newest_stream(engine.stream_of(&self.pod.me.pod));
-        let Ok(rows) = session.ask(&sql, ANSWER_WITHIN).await else {
-            return;
+        let database = self.pod.board.read(|s| s.directory.system_id.clone());
+        let newest = match beside.session.ask(&sql, ANSWER_WITHIN).await {
+            Ok(rows) => Newest::of(rows.first().map(Vec::as_slice), database.as_deref()),
+            Err(error) => {
+                tracing::debug!("the session at the coordinator: {error}");
+                Newest::NotHere
+            }
         };
-        let cell = |i: usize| rows.first().and_then(|row| row.get(i).cloned().flatten());
-        let same = own.still_streams(pid).await;
-        if let Some(known) = &mut self.known
-            && same
-            && known.pid == pid
-        {
-            known.stream = cell(0);
-            known.timeline = cell(1).and_then(|hex| u32::from_str_radix(&hex, 16).ok());
+        match newest {
+            Newest::Begins => {}
+            Newest::Streams { stream, timeline } if known.stream.as_ref().is_none_or(|told| *told == stream) => {
+                // The newest stream there is the one of the walreceiver that is here before and after the question: an older one
+                // cannot have been made later.
+                if own.still_streams(known.pid).await {
+                    (known.stream, known.timeline, known.session_ended) = (Some(stream), timeline, None);
+                    beside.sees_stream = true;
+                }
+            }
+            Newest::Streams { .. } | Newest::NotHere => {
+                tracing::debug!("the session is not at the server that sends this standby its stream");
+                self.session = None;
+            }
         }
     }
 }
