@@ -63,30 +63,43 @@ async fn every_address_of_a_peer_is_tried() {
 }
 
 /// Takes connections, which the kernel does by itself, and says nothing.
-async fn hangs(at: IpAddr, port: u16) -> TcpListener {
-    TcpListener::bind((at, port)).await.unwrap()
+async fn hangs(at: IpAddr) -> TcpListener {
+    TcpListener::bind((at, 0)).await.unwrap()
+}
+
+/// One port at all of these addresses: what is free at the first may be somebody else's at another.
+async fn at_one_port<const N: usize>(addresses: [IpAddr; N]) -> (u16, [TcpListener; N]) {
+    loop {
+        let mut all = vec![TcpListener::bind((addresses[0], 0)).await.unwrap()];
+        let port = all[0].local_addr().unwrap().port();
+        for at in &addresses[1..] {
+            all.extend(TcpListener::bind((*at, port)).await);
+        }
+        if let Ok(all) = all.try_into() {
+            return (port, all);
+        }
+    }
 }
 
 #[tokio::test]
 async fn addresses_that_hang_leave_time_for_the_one_that_answers() {
-    let (first, second) = ([127, 0, 78, 1].into(), [127, 0, 78, 2].into());
-    let one = hangs(first, 0).await;
-    let port = one.local_addr().unwrap().port();
-    let _two = hangs(second, port).await;
-    agent_at(LOCAL, port, promoted_mirror()).await;
+    let addresses = [[127, 0, 78, 1].into(), [127, 0, 78, 2].into(), LOCAL];
+    let (port, [_one, _two, agent]) = at_one_port(addresses).await;
+    let document = promoted_mirror();
+    serve_on(agent, move |_| (200, document.to_string()));
     let limits = FanOutLimits {
         peer: Duration::from_secs(3),
         all: Duration::from_secs(3),
         in_flight: 1,
     };
-    let peers = Peers::on(port).and("segment-b-0", &[first, second, LOCAL]);
+    let peers = Peers::on(port).and("segment-b-0", &addresses);
     let entries = peers.statuses("warehouse", limits).await;
     assert!(entries[0].ready(), "{:?}", entries[0].error);
 }
 
 #[tokio::test]
 async fn a_refused_connection_says_where() {
-    let port = hangs(DEAD, 0).await.local_addr().unwrap().port();
+    let port = hangs(DEAD).await.local_addr().unwrap().port();
     let entries = ask("warehouse", Peers::on(port).and("b", &[DEAD])).await;
     let expected = format!("cannot reach 127.255.0.1:{port}: Connection refused");
     assert!(why(&entries[0]).starts_with(&expected), "{}", why(&entries[0]));
@@ -106,7 +119,7 @@ async fn a_pod_of_another_cluster_is_told() {
 
 #[tokio::test]
 async fn peers_that_hang_cost_their_time_once() {
-    let hangs = hangs(LOCAL, 0).await;
+    let hangs = hangs(LOCAL).await;
     let limits = FanOutLimits {
         peer: Duration::from_millis(100),
         all: Duration::from_millis(300),
@@ -128,18 +141,18 @@ fn promoted_mirror() -> serde_json::Value {
 }
 
 /// An agent that gives this document to every question; what it is asked.
-async fn agent_at(at: IpAddr, port: u16, document: serde_json::Value) -> (u16, Arc<Mutex<Vec<String>>>) {
-    serve(at, port, move |_| (200, document.to_string())).await
+async fn agent_of(document: serde_json::Value) -> (u16, Arc<Mutex<Vec<String>>>) {
+    serve(move |_| (200, document.to_string())).await
 }
 
 /// Answers by the first line of the request; what it is asked.
-async fn serve(
-    at: IpAddr,
-    port: u16,
-    answer: impl Fn(&str) -> (u16, String) + Send + 'static,
-) -> (u16, Arc<Mutex<Vec<String>>>) {
-    let listener = TcpListener::bind((at, port)).await.unwrap();
+async fn serve(answer: impl Fn(&str) -> (u16, String) + Send + 'static) -> (u16, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind((LOCAL, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
+    (port, serve_on(listener, answer))
+}
+
+fn serve_on(listener: TcpListener, answer: impl Fn(&str) -> (u16, String) + Send + 'static) -> Arc<Mutex<Vec<String>>> {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let log = asked.clone();
     tokio::spawn(async move {
@@ -159,7 +172,7 @@ async fn serve(
             let _ = client.write_all(format!("{head}{body}").as_bytes()).await;
         }
     });
-    (port, asked)
+    asked
 }
 
 #[tokio::test]
@@ -167,7 +180,7 @@ async fn a_peer_of_a_newer_format_is_named_and_not_silent() {
     let mut newer = promoted_mirror();
     newer["format"] = 3.into();
     newer["phase"] = "a word of the future".into();
-    let (port, _) = agent_at(LOCAL, 0, newer).await;
+    let (port, _) = agent_of(newer).await;
     // A dead address says less than an answer.
     let entries = ask("warehouse", Peers::on(port).and("segment-b-0", &[LOCAL, DEAD])).await;
     assert_eq!(
@@ -182,7 +195,7 @@ async fn a_peer_of_a_newer_format_is_named_and_not_silent() {
 async fn a_peer_of_version_0_1_0_is_understood() {
     let golden = include_str!("../../core/tests/golden/0.1.0/status-streaming-mirror.json");
     let document: serde_json::Value = serde_json::from_str(golden).unwrap();
-    let (port, _) = agent_at(LOCAL, 0, document.clone()).await;
+    let (port, _) = agent_of(document.clone()).await;
     let mut peers = Peers::on(port).and(document["pod"].as_str().unwrap(), &[LOCAL]);
     peers.members[0].fqdn = document["fqdn"].as_str().unwrap().into();
     let entries = ask("warehouse", peers).await;
@@ -220,7 +233,7 @@ async fn the_catalog_of_the_largest_cluster_is_read() {
     for (contents, asked) in [(10_000, None), (1, Some(0))] {
         let answer = catalog(contents);
         let reply = CatalogReply::new("warehouse", "coordinator-0.agent", answer.clone());
-        let (port, log) = agent_at(LOCAL, 0, serde_json::to_value(reply).unwrap()).await;
+        let (port, log) = agent_of(serde_json::to_value(reply).unwrap()).await;
         let heard = Peers::on(port)
             .and("coordinator-0", &[LOCAL])
             .catalog(asked.map(ContentId::new))
@@ -242,7 +255,7 @@ async fn a_catalog_is_believed_from_the_pod_that_was_asked_alone() {
         ("warehouse", "coordinator-0.staging"),
         ("", ""),
     ] {
-        let (port, _) = agent_at(LOCAL, 0, reply(cluster, fqdn)).await;
+        let (port, _) = agent_of(reply(cluster, fqdn)).await;
         let heard = Peers::on(port)
             .and("coordinator-0", &[LOCAL])
             .catalog(Some(ContentId::new(0)))
@@ -251,7 +264,7 @@ async fn a_catalog_is_believed_from_the_pod_that_was_asked_alone() {
     }
     let mut newer = reply("warehouse", "coordinator-0.agent");
     newer["format"] = 2.into();
-    let (port, _) = agent_at(LOCAL, 0, newer).await;
+    let (port, _) = agent_of(newer).await;
     let heard = Peers::on(port)
         .and("coordinator-0", &[LOCAL])
         .catalog(Some(ContentId::new(0)))
@@ -275,7 +288,7 @@ async fn a_recheck_reaches_the_agent_once() {
 #[tokio::test]
 async fn an_agent_of_version_0_1_0_is_asked_in_its_own_words() {
     for code in [404, 405] {
-        let (port, asked) = serve(LOCAL, 0, move |line| match line {
+        let (port, asked) = serve(move |line| match line {
             "GET /look-again HTTP/1.1" => (200, "soon\n".into()),
             _ => (code, "no such path\n".into()),
         })
@@ -285,7 +298,7 @@ async fn an_agent_of_version_0_1_0_is_asked_in_its_own_words() {
         let asked = asked.lock().unwrap().clone();
         assert_eq!(asked, ["POST /recheck HTTP/1.1", "GET /look-again HTTP/1.1"]);
     }
-    let (port, asked) = serve(LOCAL, 0, |_| (503, "the agent ends\n".into())).await;
+    let (port, asked) = serve(|_| (503, "the agent ends\n".into())).await;
     let answer = Peers::on(port).and("segment-a-0", &[LOCAL]).recheck().await;
     assert!(matches!(answer, Err(PeerError::Refused { code: 503, .. })));
     assert_eq!(
