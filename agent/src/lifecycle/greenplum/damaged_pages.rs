@@ -30,11 +30,12 @@ pub(super) async fn keep(pod: &Pod) {
         Ok(_) => {}
         Err(error) => tracing::error!("what was found of damaged pages cannot be read: {error}"),
     }
-    let mut session = pod.session(ANSWER_WITHIN);
     loop {
         // A mirror that refuses SQL counts nothing.
         pod.board.until(|s| s.active_role == Some(Role::Primary)).await;
-        match session.ask(damage::SQL).await {
+        // No session is kept: a smart shutdown, which is gpstop's, waits for every one.
+        let counted = pod.session(ANSWER_WITHIN).ask(damage::SQL).await;
+        match counted {
             Ok(rows) => {
                 if let Err(error) = take(pod, &rows).await {
                     tracing::error!("what this server found of damaged pages is not remembered: {error}");
@@ -43,8 +44,6 @@ pub(super) async fn keep(pod: &Pod) {
             Err(NoAnswer::Refused(words)) if damage::is_not_counted(&words) => return std::future::pending().await,
             Err(error) => tracing::debug!("damaged pages are not counted now: {error}"),
         }
-        // A smart shutdown, which is gpstop's, waits for every session.
-        session.close();
         sleep(EVERY).await;
     }
 }

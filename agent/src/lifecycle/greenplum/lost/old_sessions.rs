@@ -33,10 +33,9 @@ pub(crate) async fn keep(pod: &Pod) {
 /// Again and again for two leases: the old coordinator's last sessions may have been begun a moment ago.
 async fn end(pod: &Pod) {
     let until = Instant::now() + Timing::new(pod.config.borrow().failover.lease_seconds).lease() * 2;
-    let mut session = pod.session(ANSWER_WITHIN);
     while Instant::now() < until {
         if let Some(sql) = of_others_than_the_coordinator(pod).await {
-            match session.ask(&sql).await {
+            match pod.session(ANSWER_WITHIN).ask(&sql).await {
                 Ok(ended) if !ended.is_empty() => {
                     tracing::warn!(
                         sessions = ended.len(),
