@@ -21,12 +21,26 @@ pub(crate) fn follows_the_coordinator(said: &str, both: bool) -> Result<()> {
     docker(&["start", "coordinator-0"])?;
     ready("coordinator-0")?;
     serves(&client, &strings, "with coordinator-0 as the standby")?;
+    moves("coordinator-0")?;
     wait::until("the switchover back", || {
         docker(&["exec", "coordinator-1", "gp-agent", "switchover"])
     })?;
     ready("coordinator-1")?;
     serves(&client, &strings, "after the switchover back")?;
     client.end(&printed)
+}
+
+/// Containers have other addresses when they start again in another order.
+fn moves(pod: &str) -> Result<()> {
+    let network = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+    let address: Ipv4Addr = docker(&["inspect", "--format", network, pod])?.trim().parse()?;
+    // Far from those that are given out, and in the range of the pods.
+    let elsewhere = Ipv4Addr::from_bits(address.to_bits() + 100).to_string();
+    docker(&["network", "disconnect", "gp.local", pod])?;
+    docker(&[
+        "network", "connect", "--ip", &elsewhere, "--alias", pod, "gp.local", pod,
+    ])?;
+    ready(pod)
 }
 
 /// Once the other coordinator has the role, no new session is closed, not even when the balancer gives the lost one up, which is
