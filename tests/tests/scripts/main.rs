@@ -277,8 +277,36 @@ fn brings_a_cluster_up(image: &str, words: &[&str], packages: Option<&str>) {
         balancer::leads_to_the_coordinator(&said, is_postgres).unwrap();
     }
     // Later calls need no option.
-    let (well, said) = call("image/up", &[], &environment[..1]);
+    let mut environment = environment[..1].to_vec();
+    if is_postgres {
+        environment.push(("GP_AGENT_HBA_AUTH", "scram-sha-256"));
+    }
+    let (well, said) = call("image/up", &[], &environment);
     assert!(well && said.contains("6 of 6 pods ready"), "{said}");
+    if is_postgres {
+        pods_need_the_password();
+    }
+}
+
+/// Each has it where a Secret would be, and the agents made it the role's.
+fn pods_need_the_password() {
+    let psql = |file: &[&str]| {
+        let command = [
+            "segment-b-0",
+            "psql",
+            "-w",
+            "-h",
+            "segment-a-0.gp.local",
+            "-p",
+            "40000",
+            "-Atc",
+            "select 1",
+        ];
+        docker::docker(&[&["exec"], file, &command].concat())
+    };
+    assert_eq!(psql(&[]).unwrap().trim(), "1");
+    let refused = psql(&["--env", "PGPASSFILE=/nonexistent"]).unwrap_err();
+    assert!(format!("{refused:#}").contains("no password supplied"), "{refused:#}");
 }
 
 #[test]
