@@ -152,3 +152,36 @@ fn what_only_greenplum_has_is_refused_and_says_so() {
         );
     }
 }
+
+/// No mistake that anything could refuse: the line may be meant.
+#[test]
+fn a_line_that_admits_everybody_is_written_and_named() {
+    if !is_root() {
+        return;
+    }
+    let extra = "'host all app 192.168.1.0/24 trust', 'host all app 0.0.0.0/0 trust'";
+    let mut pod = Pod::start(Place::new(&format!("hba: {{ extra: [ {extra} ] }}")));
+    let finding = pod.wait_for_finding("admits whoever connects from any address, without a password");
+    assert_eq!(
+        (&finding["severity"], &finding["subject"]),
+        (&"warning".into(), &"hba.extra[1]".into())
+    );
+    assert!(finding["remedy"].to_string().contains("scram-sha-256"), "{finding}");
+    let written = fs::read_to_string(pod.place.dir().join("pg_hba.conf")).unwrap();
+    assert!(written.contains("host all app 0.0.0.0/0 trust"), "{written}");
+    for area in ["config", "hba"] {
+        let (code, said) = pod.run(&["check", area]);
+        assert_eq!(
+            (
+                code,
+                said.matches("hba.extra[1]").count(),
+                said.matches("hba.extra[0]").count()
+            ),
+            (Some(0), 1, 0),
+            "{said}"
+        );
+    }
+    pod.place
+        .configure("hba: { extra: [ 'host all app 192.168.1.0/24 trust' ] }");
+    pod.wait_until("nobody is warned", |pod| pod.finding("without a password").is_none());
+}

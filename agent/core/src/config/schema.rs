@@ -55,7 +55,7 @@ configuration! {
         hba: struct HbaConfig "Who may connect." {
             auth: Auth = words().or("trust"), "How pods prove themselves to each other: `trust` or `scram-sha-256`";
             extra: Vec<String> = list(HBA_LINE, "no further lines").live(),
-                "Lines of pg_hba.conf for everybody else";
+                "Lines of pg_hba.conf for everybody else. One that admits without a password from more than a network of your own, or has passwords sent in clear text from there, is a warning";
             password_file("passwordFile"): PathBuf = PATH.or("/etc/greenplum-password/password"),
                 "File with gpadmin's password, for `scram-sha-256`";
         }

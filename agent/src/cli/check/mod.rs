@@ -196,7 +196,9 @@ async fn hba(s: &Subject, peers: &PeerMap) -> Vec<Finding> {
     let (user, dir) = (&s.account.name, &s.me.data_dir);
     let grammar = hba_verification::grammar(&s.config).await;
     let fts = s.config.engine.has_fts();
-    hba_verification::prove_hba(&s.topology, &s.me, user, dir, peers, fts, grammar)
+    let mut findings = hba_verification::prove_hba(&s.topology, &s.me, user, dir, peers, fts, grammar);
+    findings.extend(hba_verification::judge_hba(&s.config.hba, grammar));
+    findings
 }
 
 fn report(area: CheckArea, findings: &[Finding], good: &str) -> u8 {

@@ -105,6 +105,7 @@ pub(crate) fn left_out(errors: &[ExtraLineError]) -> Vec<Finding> {
 /// What is wrong with `hba` for a server of this grammar.
 pub(crate) fn judge_hba(hba: &HbaConfig, grammar: Grammar) -> Vec<Finding> {
     let mut findings = left_out(&hba::judge_extra(&hba.extra, grammar));
+    findings.extend(hba::open_lines(&hba.extra, grammar));
     if hba.auth == Auth::ScramSha256 && !grammar.knows_scram() {
         findings.push(Finding::warning(
             Area::Hba,
