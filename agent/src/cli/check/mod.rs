@@ -1,6 +1,7 @@
 //! `gp-agent check`: the doctor. Looks for itself, so it also works where the agent cannot; what only the running agent can
 //! have seen of cluster.yaml is asked of it.
 
+mod agent;
 pub(super) mod config;
 mod ha;
 pub(super) mod limits;
@@ -15,6 +16,7 @@ use crate::lifecycle::{ssh, startup};
 use crate::sys::config::config_file;
 use crate::sys::discovery::hostname;
 use crate::sys::storage::{fts_probe, leftovers, shm_bytes};
+use agent::OwnAgent;
 use gp_agent_core::cluster::topology::{Member, Topology};
 use gp_agent_core::cluster::volume::VolumeFacts;
 use gp_agent_core::config::Config;
@@ -70,15 +72,13 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
     } else {
         (PeerMap::new(), Vec::new())
     };
+    let agent = OwnAgent::default();
     let mut code = 0;
     for area in areas {
         let (findings, good) = match area {
             CheckArea::Config => {
                 let (own, good) = check_config(&subject).await;
-                (
-                    server::merged(own, server::found_by_agent(Area::Config, path).await),
-                    good,
-                )
+                (server::merged(own, agent.found(Area::Config, path).await), good)
             }
             CheckArea::Storage => storage(&subject).await,
             CheckArea::Limits => limits::check(&subject.config),
@@ -87,19 +87,16 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
                 format!("{} peers resolve", peers.values().filter(|p| p.found()).count()),
             ),
             CheckArea::Hba => (
-                server::merged(
-                    hba(&subject, &peers).await,
-                    server::found_by_agent(Area::Hba, path).await,
-                ),
+                server::merged(hba(&subject, &peers).await, agent.found(Area::Hba, path).await),
                 "every connection of the topology is admitted by a narrow line".into(),
             ),
             CheckArea::Ssh => {
                 let setup = startup::ssh_setup(&subject.config, &subject.account, &subject.topology, &subject.me);
                 (ssh::check(&setup).await, "keys are right and every peer answers".into())
             }
-            CheckArea::Postgres => server::check(&subject.config, &subject.me).await,
-            CheckArea::Ha => ha::check(&subject.config, &subject.me).await,
-            CheckArea::Recovery => recovery::check(&subject.config).await,
+            CheckArea::Postgres => server::check(&subject.config, &subject.me, &agent).await,
+            CheckArea::Ha => ha::check(&subject.config, &subject.me, &agent).await,
+            CheckArea::Recovery => recovery::check(&subject.config, &agent).await,
         };
         code = code.max(report(*area, &findings, &good));
     }

@@ -1,15 +1,12 @@
 //! `gp-agent check`: whether a server starts with the parameters, and what the running agent says of the server.
 
-use crate::cli::status::ask_agent;
+use super::agent::{OwnAgent, silent};
 use crate::engine;
 use crate::lifecycle::settings;
-use crate::sys::config::config_file::DEFAULT_PATH;
 use gp_agent_core::cluster::status::{Phase, PodStatus};
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::config::Config;
 use gp_agent_core::finding::{Area, Finding};
-use gp_agent_core::process::timeouts;
-use std::path::Path;
 
 /// What a start of the server would say to `parameters`; nothing where there is no engine or no database to try it with.
 pub(super) async fn try_parameters(config: &Config, me: &Member) -> Vec<Finding> {
@@ -17,24 +14,6 @@ pub(super) async fn try_parameters(config: &Config, me: &Member) -> Vec<Finding>
         Ok(engine) => settings::check_parameters(&engine, me, config).await,
         Err(_) => Vec::new(),
     }
-}
-
-async fn ask_status() -> Result<PodStatus, String> {
-    let asked = tokio::task::spawn_blocking(|| ask_agent("GET", "/status", "", timeouts::STATUS_ANSWERS)).await;
-    let (_, text) = asked.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
-    serde_json::from_str(&text).map_err(|e| e.to_string())
-}
-
-/// What the running agent has found in that area, and whoever looks once cannot: with what the server did not come up, which
-/// lines it refused. Nothing where another file than the agent's is looked at.
-pub(super) async fn found_by_agent(area: Area, file: &Path) -> Vec<Finding> {
-    let agents = std::env::var_os("GP_AGENT_CONFIG").unwrap_or_else(|| DEFAULT_PATH.into());
-    if file != Path::new(&agents) {
-        return Vec::new();
-    }
-    let status = ask_status().await;
-    let findings = status.map(|status| status.findings).unwrap_or_default();
-    findings.into_iter().filter(|finding| finding.area == area).collect()
 }
 
 /// Both, what is about the same only once: in the agent's words, since it knows with what the server ran before, unless it takes
@@ -50,26 +29,19 @@ pub(super) fn merged(own: Vec<Finding>, agents: Vec<Finding>) -> Vec<Finding> {
 }
 
 /// What the agent finds of the server, what the files say, and whether the server works.
-pub(super) async fn check(config: &Config, me: &Member) -> (Vec<Finding>, String) {
-    let status = ask_status().await;
+pub(super) async fn check(config: &Config, me: &Member, agent: &OwnAgent) -> (Vec<Finding>, String) {
     let mut findings = match engine::find(config).await {
         Ok(engine) => settings::check_overrides(&engine, &me.data_dir),
         // The agent says so itself.
         Err(_) => Vec::new(),
     };
-    match status {
+    match agent.status().await {
         Ok(status) => {
-            findings.extend(trouble(&status, me));
+            findings.extend(trouble(status, me));
             (findings, format!("{}: {}", status.phase.as_str(), status.reason))
         }
         Err(error) => {
-            let remedy = "is gp-agent running in this pod? Its log says why not";
-            findings.push(Finding::warning(
-                Area::Postgres,
-                "agent",
-                format!("does not answer: {error}"),
-                remedy,
-            ));
+            findings.push(silent(Area::Postgres, error));
             (findings, "its files are as the agent wrote them".into())
         }
     }
