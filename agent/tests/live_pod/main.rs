@@ -37,3 +37,4 @@ mod settings;
 #[path = "../support/skipped.rs"]
 mod skipped;
 mod tls;
+mod waiting;

@@ -29,6 +29,7 @@ pub mod report;
 pub mod roles_status;
 pub mod seen_coordinators;
 pub mod server;
+pub mod server_check;
 pub mod state;
 pub mod status;
 pub mod topology;

@@ -3,7 +3,7 @@
 use super::agent::{OwnAgent, silent};
 use crate::engine;
 use crate::lifecycle::settings;
-use gp_agent_core::cluster::status::{Phase, PodStatus};
+use gp_agent_core::cluster::server_check::judge;
 use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::config::Config;
 use gp_agent_core::finding::{Area, Finding};
@@ -37,7 +37,7 @@ pub(super) async fn check(config: &Config, me: &Member, agent: &OwnAgent) -> (Ve
     };
     match agent.status().await {
         Ok(status) => {
-            findings.extend(trouble(status, me));
+            findings.extend(judge(status, &me.data_dir.display().to_string()));
             (findings, format!("{}: {}", status.phase.as_str(), status.reason))
         }
         Err(error) => {
@@ -45,30 +45,6 @@ pub(super) async fn check(config: &Config, me: &Member, agent: &OwnAgent) -> (Ve
             (findings, "its files are as the agent wrote them".into())
         }
     }
-}
-
-/// What the agent itself found of the server; a phase in which no server runs counts too.
-fn trouble(status: &PodStatus, me: &Member) -> Vec<Finding> {
-    let by_agent = status
-        .findings
-        .iter()
-        .filter(|f| f.area == Area::Postgres && !f.subject.starts_with("parameter "));
-    let mut findings: Vec<Finding> = by_agent.cloned().collect();
-    let down = matches!(
-        status.phase,
-        Phase::Crashed | Phase::CrashLoop | Phase::Refused | Phase::Hung
-    );
-    if down && findings.is_empty() {
-        let what = format!("{}: {}", status.phase.as_str(), status.reason);
-        let remedy = "mend what it says; gp-agent status shows all findings";
-        findings.push(Finding::error(
-            Area::Postgres,
-            me.data_dir.display().to_string(),
-            what,
-            remedy,
-        ));
-    }
-    findings
 }
 
 #[cfg(test)]
