@@ -204,6 +204,9 @@ fn a_start_that_fails_is_taken_back() {
         // No trial finds it, so the doctor asks the agent.
         let (code, said) = pod.run(&["check", "config"]);
         assert!(code == Some(1) && said.contains("did not work with it"), "{said}");
+        let (_, said) = pod.run(&["check", "limits"]);
+        let wish = said.lines().find(|line| line.contains(&format!("{name} = "))).unwrap();
+        assert!(wish.ends_with("not in use: gp-agent.conf does not set it"), "{said}");
         pod.has_never_said("crash-loop");
     }
     // The next agent of the same container knows it.

@@ -81,7 +81,7 @@ pub(super) async fn check(path: &Path, areas: &[CheckArea]) -> u8 {
                 (server::merged(own, agent.found(Area::Config, path).await), good)
             }
             CheckArea::Storage => storage(&subject).await,
-            CheckArea::Limits => limits::check(&subject.config),
+            CheckArea::Limits => limits::check(&subject.config, &subject.me, path, &agent).await,
             CheckArea::Dns => (
                 dns.clone(),
                 format!("{} peers resolve", peers.values().filter(|p| p.found()).count()),

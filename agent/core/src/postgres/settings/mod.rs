@@ -2,6 +2,7 @@
 
 mod assignments;
 mod blame;
+mod in_use;
 mod ledger;
 mod overrides;
 mod session_libraries;
@@ -9,6 +10,7 @@ mod trial;
 
 pub use assignments::{assignments, value_of, without};
 pub use blame::blamed;
+pub use in_use::not_in_use;
 pub use ledger::{Choice, Ledger, Parameters, Refused};
 pub use overrides::{Overriding, overridden};
 pub use session_libraries::{SESSION_LIBRARIES, is_about_a_library, is_asked_for, preloaded};
