@@ -1,6 +1,7 @@
 //! Which parameters a server's refusal is about.
 
 use super::ledger::Parameters;
+use super::shared_memory::takes_shared_memory;
 use super::trial::is_about_memory;
 use std::collections::BTreeSet;
 
@@ -25,15 +26,12 @@ fn has_word(text: &str, name: &str) -> bool {
 
 /// Which parameters the server's `words` are about: of those that are not as in the set that is `good`, the ones whose names
 /// are among the words, or else whose values are, or else all. Want of memory has no one parameter, whatever the server's hint
-/// says.
+/// says: each that takes shared memory may be to blame.
 pub fn blamed<'a>(words: &str, good: Option<&'a Parameters>, wanted: &'a Parameters) -> Vec<&'a str> {
     let changed: Vec<&str> = match good {
         Some(good) => changed(good, wanted).into_iter().collect(),
         None => wanted.keys().map(String::as_str).collect(),
     };
-    if is_about_memory(words) {
-        return changed;
-    }
     // Messages about files of TLS name none.
     let is_tls = words.contains("certificate") || words.contains("private key");
     let by_name = |name: &&str| has_word(words, name) || (is_tls && name.starts_with("ssl"));
@@ -44,10 +42,11 @@ pub fn blamed<'a>(words: &str, good: Option<&'a Parameters>, wanted: &'a Paramet
         values.any(|value| value.len() > 2 && has_word(words, value))
     };
     let those = |is_meant: &dyn Fn(&&str) -> bool| changed.iter().copied().filter(is_meant).collect::<Vec<_>>();
-    [those(&by_name), those(&by_value)]
-        .into_iter()
-        .find(|named| !named.is_empty())
-        .unwrap_or(changed)
+    let meant = match is_about_memory(words) {
+        true => vec![those(&|name| takes_shared_memory(name))],
+        false => vec![those(&by_name), those(&by_value)],
+    };
+    meant.into_iter().find(|named| !named.is_empty()).unwrap_or(changed)
 }
 
 #[cfg(test)]
@@ -80,7 +79,16 @@ mod tests {
         assert_eq!(blamed(certificate, Some(&good), &wanted), ["ssl"]);
         assert_eq!(blamed("work_mem is odd", None, &wanted), ["work_mem"]);
         let memory = "could not map anonymous shared memory (reduce work_mem)";
-        assert_eq!(blamed(memory, None, &wanted).len(), 3);
+        assert_eq!(blamed(memory, None, &wanted), ["shared_preload_libraries"]);
+        assert_eq!(blamed(memory, Some(&wanted), &good), ["shared_preload_libraries"]);
+        let none_of_them = set(&[("log_line_prefix", "%m"), ("work_mem", "4MB")]);
+        assert_eq!(blamed(memory, None, &none_of_them).len(), 2, "one of them it is");
+        let huge = set(&[
+            ("Huge_Pages", "on"),
+            ("log_line_prefix", "%m"),
+            ("shared_buffers", "64GB"),
+        ]);
+        assert_eq!(blamed(memory, Some(&good), &huge), ["Huge_Pages", "shared_buffers"]);
     }
 
     /// A value that is a part of a number, of a name or of a path is not meant.

@@ -6,6 +6,7 @@ mod in_use;
 mod ledger;
 mod overrides;
 mod session_libraries;
+mod shared_memory;
 mod trial;
 
 pub use assignments::{assignments, value_of, without};
