@@ -68,6 +68,8 @@ impl fmt::Display for Area {
 pub enum FindingSource {
     /// Owner and modes of the data directory.
     Access,
+    /// Whoever watches whether write-ahead log is archived.
+    Archiving,
     /// Whoever asks the server, about its connections.
     Connections,
     /// What is done once after the creation of the cluster.

@@ -11,6 +11,7 @@
 )]
 
 mod adoption;
+mod archiving;
 mod clock;
 mod connections;
 mod disk;

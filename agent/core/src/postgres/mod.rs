@@ -1,6 +1,7 @@
 //! One PostgreSQL server: its directory, its configuration files, whether it may start, how it ended.
 
 pub mod access;
+pub mod archiving;
 pub mod auth_request;
 pub mod conf;
 pub mod control_data;

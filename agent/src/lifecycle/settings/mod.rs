@@ -27,6 +27,7 @@ use gp_agent_core::cluster::topology::Member;
 use gp_agent_core::config::Config;
 use gp_agent_core::failover::candidate::CommitsWait;
 use gp_agent_core::finding::{Area, Finding, FindingSource};
+use gp_agent_core::postgres::archiving::ArchiveWatch;
 use gp_agent_core::postgres::conf;
 use gp_agent_core::postgres::hba::LoadMark;
 use gp_agent_core::postgres::lost_databases::LostDatabases;
@@ -148,6 +149,7 @@ pub(crate) async fn keep(pod: &Arc<Pod>) {
         session: pod.session(timeouts::STATEMENT_ENDS),
         refusals: Refusals::default(),
         lost: LostDatabases::default(),
+        archive: ArchiveWatch::default(),
         unread: false,
     };
     let mut config = pod.config.clone();
@@ -205,6 +207,7 @@ struct Keeper {
     session: Session,
     refusals: Refusals,
     lost: LostDatabases,
+    archive: ArchiveWatch,
     /// Files were changed while no postmaster was known; one that is adopted has not read them.
     unread: bool,
 }
@@ -230,6 +233,7 @@ impl Keeper {
         pod.volume.run(verify).await;
         server_words::ask(pod, &mut self.session).await;
         server_words::ask_for_lost_databases(pod, &mut self.session, &mut self.lost).await;
+        server_words::ask_for_archiving(pod, &mut self.session, &mut self.archive).await;
         standby::report(pod, &mut self.session).await;
         renewed
     }

@@ -6,6 +6,7 @@ use crate::lifecycle::status_board::now;
 use crate::sys::postgres::session::{NoAnswer, Session};
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::finding::{Area, Finding, FindingSource};
+use gp_agent_core::postgres::archiving::{self, ArchiveWatch, Archiving};
 use gp_agent_core::postgres::lost_databases::{self, LostDatabases};
 use gp_agent_core::postgres::settings::{is_about_a_library, is_asked_for};
 use std::sync::Arc;
@@ -66,6 +67,16 @@ pub(super) async fn ask_for_lost_databases(pod: &Pod, session: &mut Session, los
     });
     pod.board
         .findings(FindingSource::LostDatabases, lost.look(named, now()));
+}
+
+/// Whether write-ahead log waits to be archived, and nothing is. What was found stays while the server cannot say.
+pub(super) async fn ask_for_archiving(pod: &Pod, session: &mut Session, watch: &mut ArchiveWatch) {
+    let Ok(rows) = session.ask(archiving::SQL).await else {
+        return;
+    };
+    let found = rows.into_iter().next().map(Archiving::of);
+    let findings = watch.look(found, now()).into_iter().collect();
+    pod.board.findings(FindingSource::Archiving, findings);
 }
 
 /// With what is loaded into every session, all are shut out, and a statement can undo nothing. What the parameters have done is
