@@ -195,7 +195,10 @@ pub(super) const SETTINGS: &str = "select 'pending', name, '' from pg_settings s
         where error is not null and error !~ 'cannot match because (SSL is disabled|SSL is not supported|GSSAPI is not supported)' \
         order by line_number; \
     select 'file', name, error from pg_file_settings \
-        where error is not null and name not in (select name from pg_settings where pending_restart) order by 2";
+        where error is not null and name not in (select name from pg_settings where pending_restart) order by 2; \
+    select 'next', name, coalesce((select setting from pg_file_settings f where lower(f.name) = s.name order by seqno desc limit 1), \
+        current_setting(name)) from pg_settings s \
+        where name in ('log_directory', 'logging_collector', 'min_dynamic_shared_memory', 'shared_buffers')";
 
 /// One that the server gave up (max_slot_wal_keep_size) keeps nothing any more, and later versions let nobody use it again.
 pub(super) fn ensure_slot_sql() -> String {

@@ -192,6 +192,13 @@ fn a_start_that_fails_is_taken_back() {
     ] {
         pod.place
             .configure(&format!("parameters: {{ work_mem: 5MB, {parameters} }}"));
+        if name == "log_directory" {
+            let line = finding_about(&mut pod, name, "in /proc/none no file can be made");
+            assert!(
+                line.starts_with("error | postgres") && pod.finding("only after a restart").is_none(),
+                "{line}"
+            );
+        }
         pod.restart();
         pod.wait_until_ready();
         let line = finding_about(

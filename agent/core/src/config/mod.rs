@@ -36,7 +36,7 @@ pub use model::{
 #[cfg(test)]
 pub(crate) use postgres_parameters::GUARDED;
 pub use postgres_parameters::is_of_failover;
-pub(crate) use postgres_parameters::{Guarded, Setter, guarded};
+pub(crate) use postgres_parameters::{Guarded, Setter, guarded, is_on};
 pub use reference::{reference, value_schemas, variables_reference};
 pub use schedule::{Schedule, Times};
 pub use schema::{

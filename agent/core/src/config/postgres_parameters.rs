@@ -88,7 +88,8 @@ fn is_word(value: &str, words: &[(&str, usize)]) -> bool {
     words.iter().any(fits)
 }
 
-fn is_on(value: &str) -> bool {
+/// What the server takes for true.
+pub(crate) fn is_on(value: &str) -> bool {
     is_word(value, &[("true", 1), ("yes", 1), ("on", 2), ("1", 1)])
 }
 

@@ -4,11 +4,14 @@ use super::start_record;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::status_board::now;
 use crate::sys::postgres::session::{NoAnswer, Session};
+use crate::sys::resources::{cgroup, overcommit};
+use crate::sys::storage::log_directory;
 use gp_agent_core::cluster::state::Event;
 use gp_agent_core::finding::{Area, Finding, FindingSource};
 use gp_agent_core::postgres::archiving::{self, ArchiveWatch, Archiving};
 use gp_agent_core::postgres::lost_databases::{self, LostDatabases};
-use gp_agent_core::postgres::settings::{is_about_a_library, is_asked_for};
+use gp_agent_core::postgres::settings::{Ground, is_about_a_library, is_asked_for, waits_for_restart};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What the server itself says of its files: lines it could not read, parameters that wait for a restart.
@@ -44,16 +47,26 @@ pub(super) async fn ask(pod: &Arc<Pod>, session: &mut Session) {
             "mend `parameters` in cluster.yaml",
         )
     }));
-    if !pending.is_empty() {
-        findings.push(Finding::warning(
-            Area::Postgres,
-            pending.join(", "),
-            "changed in the configuration, but takes effect only after a restart of the postmaster",
-            "restart the pod when convenient",
-        ));
-    }
+    let next = tagged("next").map(|row| (cell(row, 1), cell(row, 2))).collect();
+    findings.extend(waits_for_restart(&pending, &next, &ground(pod, &next).await));
     pod.board.findings(FindingSource::Server, findings);
     pod.board.on(Event::PendingRestart(pending));
+}
+
+/// What the next start finds.
+async fn ground(pod: &Pod, next: &BTreeMap<String, String>) -> Ground {
+    let log = next.get("log_directory").map(|log| pod.dir().join(log));
+    Ground {
+        most_memory: overcommit::most_at_once(),
+        limit: cgroup::limits()
+            .memory
+            .limit
+            .filter(|_| !overcommit::may_have_huge_pages()),
+        no_log: pod
+            .volume
+            .run(move || log.is_some_and(|log| log_directory::is_out_of_reach(&log)))
+            .await,
+    }
 }
 
 /// Which databases have lost their directories. What was found stays while the server cannot look.

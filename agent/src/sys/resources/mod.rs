@@ -2,3 +2,4 @@
 
 pub(crate) mod cgroup;
 pub(crate) mod memory;
+pub(crate) mod overcommit;

@@ -8,6 +8,7 @@ mod error;
 pub(crate) mod fs;
 pub(crate) mod fts_probe;
 pub(crate) mod leftovers;
+pub(crate) mod log_directory;
 pub(crate) mod queue;
 mod write_probe;
 
