@@ -253,3 +253,31 @@ fn a_hand_over_waits_for_a_transaction_if_it_is_to() {
     pair.wait_in_sync(1);
     assert_eq!(psql(&new, "select count(*) from t").as_deref(), Ok("0"));
 }
+
+/// A volume for the record that each pod has for itself, or a typo in one pod's failover.directory.
+#[test]
+fn a_standby_that_seeks_the_record_elsewhere_is_not_called_in_sync() {
+    let plan = Plan::default();
+    let Some(mut pair) = Pair::start(&plan) else {
+        return;
+    };
+    pair.pod(1).seek_record_in("elsewhere");
+    pair.pod(1).kill();
+    pair.pod(1).start();
+    pair.wait_until("the coordinator says why nobody would take over", |pair| {
+        let status = pair.status(0).unwrap_or_default();
+        let why = status["failover"]["notInSync"]["why"].as_str().unwrap_or_default();
+        why == "the standby's agent keeps the record elsewhere"
+            && pair.record().is_some_and(|record| record["inSync"].is_null())
+    });
+    let remedy = "its record is in another directory: mount the same one in both pods at failover.directory";
+    pair.wait_until("the standby says what helps", |pair| {
+        pair.status(1)
+            .is_some_and(|s| s["findings"].to_string().contains(remedy))
+    });
+    // It helps.
+    pair.pod(1).configure(&plan);
+    pair.pod(1).kill();
+    pair.pod(1).start();
+    pair.wait_in_sync(0);
+}

@@ -42,6 +42,17 @@ pub(super) fn of_record(status: &FailoverStatus, trouble: &RecordTrouble) -> Fin
     let lease = status.authority == AuthorityKind::Kubernetes;
     let other = &status.other;
     let anew = "the last coordinator writes it anew as soon as it runs";
+    let elsewhere = match (trouble.cause == RecordCause::Missing, lease) {
+        (false, _) => String::new(),
+        (true, true) => {
+            format!(
+                "if {other} has the role, its record is another Lease: give both pods the same COORDINATOR_LEASE; else "
+            )
+        }
+        (true, false) => format!(
+            "if {other} has the role, its record is in another directory: mount the same one in both pods at failover.directory; else "
+        ),
+    };
     let (severity, remedy) = match trouble.cause {
         RecordCause::Unreachable if lease => (
             Severity::Warning,
@@ -61,7 +72,7 @@ pub(super) fn of_record(status: &FailoverStatus, trouble: &RecordTrouble) -> Fin
         RecordCause::Garbled | RecordCause::Missing | RecordCause::Older | RecordCause::Other => (
             Severity::Error,
             format!(
-                "{anew}; if its data is lost for good, gp-agent failover --accept-data-loss in the pod whose data is to count \
+                "{elsewhere}{anew}; if its data is lost for good, gp-agent failover --accept-data-loss in the pod whose data is to count \
                  (here or in {other})"
             ),
         ),
@@ -194,12 +205,12 @@ mod tests {
         warning ha standby: NoFence; nobody would take over from a lost coordinator; restart the container of coordinator-1, whose PID 1 is of an older version than the agent
         warning ha standby: Other; nobody would take over from a lost coordinator; gp-agent status in coordinator-0 and coordinator-1 says more
         warning ha Lease prod/w-coordinator: Unreachable; is the API server up, and may the coordinators' ServiceAccount get and update this Lease (the chart's Role)?
-        error ha Lease prod/w-coordinator: Missing; the last coordinator writes it anew as soon as it runs; if its data is lost for good, gp-agent failover --accept-data-loss in the pod whose data is to count (here or in coordinator-1)
+        error ha Lease prod/w-coordinator: Missing; if coordinator-1 has the role, its record is another Lease: give both pods the same COORDINATOR_LEASE; else the last coordinator writes it anew as soon as it runs; if its data is lost for good, gp-agent failover --accept-data-loss in the pod whose data is to count (here or in coordinator-1)
         error ha Lease prod/w-coordinator: Garbled; the last coordinator writes it anew as soon as it runs; if its data is lost for good, gp-agent failover --accept-data-loss in the pod whose data is to count (here or in coordinator-1)
         error ha Lease prod/w-coordinator: Older; the last coordinator writes it anew as soon as it runs; if its data is lost for good, gp-agent failover --accept-data-loss in the pod whose data is to count (here or in coordinator-1)
         error ha Lease prod/w-coordinator: Rival; find out which of the two has the newest data, and set the other one's data directory aside (gp-agent hold there, mv, gp-agent resume): it becomes the standby; gp-agent status in coordinator-1 says which database it has
         warning ha Lease prod/w-coordinator: Unreachable; is the directory mounted in both coordinators' containers, and may their user write to it?
-        error ha Lease prod/w-coordinator: Missing; the last coordinator writes it anew as soon as it runs; if its data is lost for good, gp-agent failover --accept-data-loss in the pod whose data is to count (here or in coordinator-1)
+        error ha Lease prod/w-coordinator: Missing; if coordinator-1 has the role, its record is in another directory: mount the same one in both pods at failover.directory; else the last coordinator writes it anew as soon as it runs; if its data is lost for good, gp-agent failover --accept-data-loss in the pod whose data is to count (here or in coordinator-1)
         error ha Lease prod/w-coordinator: Garbled; the last coordinator writes it anew as soon as it runs; if its data is lost for good, gp-agent failover --accept-data-loss in the pod whose data is to count (here or in coordinator-1)
         error ha Lease prod/w-coordinator: Older; the last coordinator writes it anew as soon as it runs; if its data is lost for good, gp-agent failover --accept-data-loss in the pod whose data is to count (here or in coordinator-1)
         error ha Lease prod/w-coordinator: Rival; find out which of the two has the newest data, and set the other one's data directory aside (gp-agent hold there, mv, gp-agent resume): it becomes the standby; gp-agent status in coordinator-1 says which database it has

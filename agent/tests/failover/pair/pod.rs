@@ -84,6 +84,15 @@ impl Pod {
         fs::write(self.config(), self.configuration(plan)).unwrap();
     }
 
+    /// In this pod's cluster.yaml alone the record is in that folder beside the one of both.
+    pub(crate) fn seek_record_in(&self, folder_of_it: &str) {
+        let there = self.base.join(folder_of_it);
+        folder(&there);
+        let text = fs::read_to_string(self.config()).unwrap();
+        let both = self.base.join("authority").display().to_string();
+        fs::write(self.config(), text.replace(&both, &there.display().to_string())).unwrap();
+    }
+
     fn configuration(&self, plan: &Plan) -> String {
         format!(
             "cluster: w\nengine: postgres\ndomain: {DOMAIN}\ncoordinator: {{ standby: true, port: {PORT} }}\n\
