@@ -99,12 +99,11 @@ make_way() {
 
 # What is printed for clients has to serve: a session of gpadmin's through the balancer, with the password.
 await_balancer() {
-    local active=$1 password deadline=$((SECONDS + 60)) answer
-    password=$(cut -d: -f5 "$BUILD/pgpass")
+    local active=$1 password=$2 deadline=$((SECONDS + 60)) answer
     while true; do
         # shellcheck disable=SC2016
         answer=$(printf '%s\n' "$password" | docker_ exec -i "$active" bash -c '
-            read -r PGPASSWORD && export PGPASSWORD && exec psql -h balancer -p 5432 -XAtqc "select pg_is_in_recovery()"' 2>&1) || true
+            IFS= read -r PGPASSWORD && export PGPASSWORD && exec psql -h balancer -p 5432 -XAtqc "select pg_is_in_recovery()"' 2>&1) || true
         [[ $answer != f ]] || return 0
         [[ $SECONDS -lt $deadline ]] || die "the balancer leads to no coordinator: $answer; docker logs balancer says more"
         sleep 0.5

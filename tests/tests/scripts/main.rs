@@ -4,6 +4,7 @@
 
 mod balancer;
 mod client;
+mod password_file;
 
 use cluster_tests::helm::root;
 use cluster_tests::{arguments, docker, greenplum};
