@@ -17,8 +17,7 @@ fn said_of(text: &str) -> String {
     }
     fs::write(image.join(".build/pgpass"), text).unwrap();
     let up = Command::new(image.join("up"))
-        .arg("--gphome")
-        .arg("/nonexistent")
+        .env("DOCKER_HOST", "tcp://127.0.0.1:9")
         .output();
     String::from_utf8(up.unwrap().stderr).unwrap()
 }

@@ -8,6 +8,7 @@ mod env;
 mod field;
 mod growth;
 mod key;
+mod leave;
 mod load;
 mod model;
 mod postgres_parameters;
@@ -28,6 +29,7 @@ mod yaml;
 pub use diagnostic::{ConfigFinding, SourceLocation};
 pub use diff::{Change, diff, is_settled};
 pub use growth::{Growth, growth};
+pub use leave::same_leave;
 pub use load::{Bearings, bearings, load};
 pub use model::{
     Auth, AuthorityChoice, EngineKind, FailoverMode, KeepHosts, OnPodDelete, RebalanceWhen, Recover, RecoverFull,

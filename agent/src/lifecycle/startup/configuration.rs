@@ -12,10 +12,10 @@ use crate::sys::postgres::pidfile::Occupant;
 use anyhow::Result;
 use gp_agent_core::cluster::phase::Phase;
 use gp_agent_core::cluster::topology::{Member, Topology};
-use gp_agent_core::config::{AuthorityChoice, Config, diff};
+use gp_agent_core::config::{Config, diff, same_leave};
 use gp_agent_core::finding::{Finding, FindingSource};
 use gp_agent_core::process::passwd::Account;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -115,26 +115,17 @@ fn of_running_server(mut kept: Config, new: &Config) -> Option<Box<Settled>> {
     runs.then_some(before)
 }
 
-/// Whether the server of the one is the server of the other, and has its leave to write from the same place: who watches over it
-/// changes only while it is stopped.
-fn same_place(a: &Settled, b: &Settled) -> bool {
+/// Whether the server that runs `before` is the one that is to run, and has its leave to write from the same place.
+fn same_place(before: &Settled, new: &Settled) -> bool {
     let place = |s: &Settled| {
         (
             s.config.cluster.clone(),
             s.config.engine,
             s.config.storage.volumes(),
             s.me.clone(),
-            leave(&s.config),
         )
     };
-    place(a) == place(b)
-}
-
-/// Where the leave to write comes from, and how long it lasts; `None`: failover is off.
-fn leave(config: &Config) -> Option<(AuthorityChoice, PathBuf, u32)> {
-    let failover = &config.failover;
-    let place = (failover.authority, failover.directory.clone(), failover.lease_seconds);
-    config.wants_failover().then_some(place)
+    place(before) == place(new) && same_leave(&before.config, &new.config)
 }
 
 fn wrong(error: &ConfigFileError) -> Unsettled {

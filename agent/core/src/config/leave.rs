@@ -1,0 +1,79 @@
+//! Where a coordinator's leave to write comes from.
+
+use super::{AuthorityChoice, Config};
+use std::path::PathBuf;
+
+/// Whether the server that runs by `old` has its leave to write from the same place by `new`, and for as long: who watches over it
+/// changes only while it is stopped. A coordinator without a standby has needed none; when one comes the leave begins.
+pub fn same_leave(old: &Config, new: &Config) -> bool {
+    !old.coordinator.standby || leave(old) == leave(new)
+}
+
+/// `None`: failover is off.
+fn leave(config: &Config) -> Option<(AuthorityChoice, PathBuf, u32)> {
+    let failover = &config.failover;
+    let place = (failover.authority, failover.directory.clone(), failover.lease_seconds);
+    config.wants_failover().then_some(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::read;
+    use crate::config::{Growth, growth};
+
+    const COORDINATORS: [&str; 2] = ["standby: false", "standby: true"];
+    const SEGMENTS: [&str; 3] = ["count: 2", "count: 2, mirrors: b", "count: 3"];
+    const FAILOVERS: [&str; 5] = [
+        "",
+        "mode: off",
+        "authority: off",
+        "directory: /elsewhere",
+        "leaseSeconds: 20",
+    ];
+
+    fn all() -> Vec<Config> {
+        let mut all = Vec::new();
+        for coordinator in COORDINATORS {
+            for segments in SEGMENTS {
+                all.extend(FAILOVERS.map(|failover| {
+                    read(&format!(
+                        "cluster: w\nengine: greenplum\ncoordinator: {{ {coordinator} }}\nsegments: {{ {segments} }}\nfailover: {{ {failover} }}\n"
+                    ))
+                }));
+            }
+        }
+        all
+    }
+
+    /// An agent that ended for new pods would otherwise go on without them, and end again, for ever.
+    #[test]
+    fn an_agent_that_begins_anew_for_new_pods_has_them() {
+        for old in all() {
+            for new in all() {
+                if growth(&old, &new) == Growth::Added {
+                    assert!(same_leave(&old, &new), "{old:?}\n{new:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_server_keeps_who_watches_over_it() {
+        let with = |failover: &str| {
+            read(&format!(
+                "cluster: w\nengine: greenplum\ncoordinator: {{ standby: true }}\nsegments: {{ count: 1 }}\nfailover: {{ {failover} }}\n"
+            ))
+        };
+        for (index, one) in FAILOVERS.iter().enumerate() {
+            for other in &FAILOVERS[index + 1..] {
+                let off = |text: &str| text.ends_with("off");
+                assert_eq!(
+                    same_leave(&with(one), &with(other)),
+                    off(one) && off(other),
+                    "{one} {other}"
+                );
+            }
+        }
+    }
+}
