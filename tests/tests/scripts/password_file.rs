@@ -9,12 +9,12 @@ fn said_of(text: &str) -> String {
     let copy = tempfile::tempdir().unwrap();
     let image = copy.path().join("image");
     fs::create_dir_all(image.join(".build")).unwrap();
-    for entry in fs::read_dir(root().join("image")).unwrap() {
-        let file = entry.unwrap().path();
-        if file.is_file() {
-            fs::copy(&file, image.join(file.file_name().unwrap())).unwrap();
-        }
-    }
+    let copied = Command::new("bash")
+        .args(["-c", "cp -p image/up image/*.sh \"$0\""])
+        .arg(&image)
+        .current_dir(root())
+        .status();
+    assert!(copied.unwrap().success());
     fs::write(image.join(".build/pgpass"), text).unwrap();
     let up = Command::new(image.join("up"))
         .env("DOCKER_HOST", "tcp://127.0.0.1:9")
