@@ -71,9 +71,7 @@ containers:
       {{- end }}
       - { name: config, mountPath: /etc/greenplum }
       - { name: ssh-key, mountPath: /etc/ssh-key }
-      {{- if eq $values.hba.auth "scram-sha-256" }}
       - { name: password, mountPath: /etc/greenplum-password }
-      {{- end }}
       {{- if include "gp-agent.tls-here" . }}
       - { name: tls, mountPath: /etc/greenplum-tls }
       {{- end }}
@@ -92,10 +90,9 @@ volumes:
     configMap: { name: {{ include "gp-agent.name" (list $root "greenplum-cluster") }} }
   - name: ssh-key
     secret: { secretName: {{ include "gp-agent.ssh-secret" $root }}, defaultMode: 0440 }
-  {{- if eq $values.hba.auth "scram-sha-256" }}
+  # With trust for pods that have not been restarted since that changed and still ask for it, where there is one.
   - name: password
-    secret: { secretName: {{ include "gp-agent.password-secret" $root }}, defaultMode: 0440 }
-  {{- end }}
+    secret: { secretName: {{ include "gp-agent.password-secret" $root }}, defaultMode: 0440, optional: {{ ne $values.hba.auth "scram-sha-256" }} }
   {{- if include "gp-agent.tls-here" . }}
   - name: tls
     secret: { secretName: {{ include "gp-agent.tls-secret" $root }}, defaultMode: 0440 }

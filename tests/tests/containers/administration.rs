@@ -334,5 +334,10 @@ pub(crate) fn scram(_: &Shared) -> Result<()> {
     wait::until("the new password opens", || cluster.exec(mirror, &login).map(drop))?;
     let second = cluster.sql(primary, verifier)?;
     ensure!(second.starts_with("SCRAM-SHA-256$") && second != first, "{second}");
-    nowhere_in_clear(&cluster, primary, "another one")
+    nowhere_in_clear(&cluster, primary, "another one")?;
+    // Pods go over to trust one after the other: the one that has still streams from the one that has not.
+    cluster.remove(mirror)?;
+    let trust = extra.map(|word| word.replace("scram-sha-256", "trust"));
+    cluster.create(mirror, &trust.each_ref().map(String::as_str))?;
+    cluster.wait_ready(mirror)
 }

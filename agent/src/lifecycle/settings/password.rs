@@ -35,18 +35,36 @@ pub(crate) enum Reach {
     Segments,
 }
 
-/// Follows the Secret as long as the pod lives; does nothing with `auth: trust`.
+/// Follows the Secret as long as the pod lives.
 pub(crate) async fn keep(pod: &Pod, reach: Reach) {
-    if pod.config.borrow().hba.auth == Auth::Trust {
-        return std::future::pending().await;
+    let hba = pod.config.borrow().hba.clone();
+    match hba.auth {
+        Auth::Trust => offer(pod, &hba.password_file).await,
+        Auth::ScramSha256 => follow(pod, &hba.password_file, reach).await,
     }
-    let file = pod.config.borrow().hba.password_file.clone();
+}
+
+/// Pods change from `scram-sha-256` to `trust` one after the other, and one that has changed still streams from one that has not.
+/// So the password goes where it is looked for; that there is none is nobody's business.
+async fn offer(pod: &Pod, file: &Path) {
+    loop {
+        if let Ok(password) = read(file)
+            && pod.engine.judge_password(file, &password).is_empty()
+            && let Err(finding) = write(pod, &password)
+        {
+            tracing::debug!("{finding}");
+        }
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn follow(pod: &Pod, file: &Path, reach: Reach) {
     let mut known = InDatabase::new(reach == Reach::Segments && pod.me.content.is_coordinator());
     loop {
-        match install(pod, &file) {
+        match install(pod, file) {
             Ok(password) => {
                 pod.board
-                    .findings(FindingSource::Password, pod.engine.judge_password(&file, &password));
+                    .findings(FindingSource::Password, pod.engine.judge_password(file, &password));
                 if pod.board.read(|s| s.active_role.is_some_and(|r| r.is_writable())) {
                     known.follow(pod, password).await;
                 }
@@ -113,6 +131,12 @@ impl InDatabase {
 
 /// Reads the password and writes ~/.pgpass. Returns the password.
 pub(crate) fn install(pod: &Pod, file: &Path) -> Result<String, Finding> {
+    let password = read(file)?;
+    write(pod, &password)?;
+    Ok(password)
+}
+
+fn read(file: &Path) -> Result<String, Finding> {
     let subject = file.display().to_string();
     let remedy = "put gpadmin's password, one line, into the Secret that is mounted there";
     let text = std::fs::read_to_string(file)
@@ -126,17 +150,21 @@ pub(crate) fn install(pod: &Pod, file: &Path) -> Result<String, Finding> {
             remedy,
         ));
     }
+    Ok(password.to_string())
+}
+
+fn write(pod: &Pod, password: &str) -> Result<(), Finding> {
     let pgpass = pod.account.home.join(".pgpass");
     let line = pgpass::line(&pod.account.name, password);
-    write_atomically(&pgpass, line.as_bytes(), 0o600).map_err(|e| {
+    let written = write_atomically(&pgpass, line.as_bytes(), 0o600);
+    written.map(drop).map_err(|e| {
         Finding::error(
             Area::Hba,
             pgpass.display().to_string(),
             format!("cannot be written: {e}"),
             "mount a writable home directory (tmpfs or emptyDir)",
         )
-    })?;
-    Ok(password.to_string())
+    })
 }
 
 /// SQLSTATEs of a password that does not open: invalid_password, and of a role that has none yet.
