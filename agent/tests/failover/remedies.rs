@@ -281,3 +281,24 @@ fn a_standby_that_seeks_the_record_elsewhere_is_not_called_in_sync() {
     pair.pod(1).start();
     pair.wait_in_sync(0);
 }
+
+#[test]
+fn a_standby_without_a_stream_says_what_its_server_said_last() {
+    let plan = Plan {
+        failover: ", mode: manual".into(),
+        ..Plan::default()
+    };
+    let Some(mut pair) = Pair::start(&plan) else {
+        return;
+    };
+    let reason = |pair: &Pair| pair.status(1).unwrap_or_default()["reason"].to_string();
+    pair.pod(0).kill();
+    pair.wait_until("it says why", |pair| {
+        let reason = reason(pair);
+        let begin = "replays, but receives no stream: could not connect to the primary server: ";
+        reason.contains(begin) && reason.contains(&format!("{}", pair.network.address_of(0)))
+    });
+    pair.pod(0).start();
+    pair.wait_in_sync(0);
+    assert_eq!(reason(&pair), "\"active as standby\"");
+}

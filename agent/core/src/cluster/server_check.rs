@@ -4,8 +4,8 @@ use super::phase::Phase;
 use super::status::PodStatus;
 use crate::finding::{Area, Finding};
 
-/// What the agent has found of the server; a phase in which no server serves counts too: as an error where somebody has to mend
-/// something, else as a warning, since it may go on by itself or for ever. `dir` is the data directory.
+/// What the agent has found of the server; a phase in which no server serves counts too, and one that does not do its role: as an
+/// error where somebody has to mend something, else as a warning, since it may go on by itself or for ever. `dir` is the data directory.
 pub fn judge(status: &PodStatus, dir: &str) -> Vec<Finding> {
     let by_agent = status
         .findings
@@ -14,7 +14,14 @@ pub fn judge(status: &PodStatus, dir: &str) -> Vec<Finding> {
     let mut findings: Vec<Finding> = by_agent.cloned().collect();
     let what = format!("{}: {}", status.phase.as_str(), status.reason);
     match status.phase {
-        Phase::Running => {}
+        Phase::Running if status.active_role.is_some() => {}
+        Phase::Running => {
+            if findings.is_empty() {
+                let remedy =
+                    "if it lasts: gp-agent check here and in its partner's pod; the reason says what the server said";
+                findings.push(Finding::warning(Area::Postgres, dir, what, remedy));
+            }
+        }
         // The server of a pod that is held may run.
         Phase::Held if status.postmaster.pid.is_some() => {}
         Phase::Crashed | Phase::CrashLoop | Phase::Refused | Phase::Hung => {
@@ -45,6 +52,7 @@ fn remedy(phase: Phase) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::topology::Role;
     use crate::finding::Severity;
 
     fn status(phase: Phase) -> PodStatus {
@@ -60,14 +68,29 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_runs_without_its_role_is_not_well() {
+        let mut runs = status(Phase::Running);
+        runs.reason = "replays, but receives no stream: no password supplied".into();
+        let said = judge(&runs, "/d")[0].to_string();
+        assert!(
+            said.starts_with("warning postgres /d: running: replays, but receives no stream: no password supplied; "),
+            "{said}"
+        );
+        runs.findings = vec![Finding::error(Area::Postgres, "x", "left behind", "copy it")];
+        assert_eq!(judge(&runs, "/d"), runs.findings, "the cause is known");
+    }
+
+    #[test]
     fn only_a_server_that_serves_is_well() {
         for phase in Phase::ALL {
+            let mut status = status(phase);
+            status.active_role = Some(Role::Primary);
             let expected = match phase {
                 Phase::Running => None,
                 Phase::Crashed | Phase::CrashLoop | Phase::Refused | Phase::Hung => Some(Severity::Error),
                 _ => Some(Severity::Warning),
             };
-            assert_eq!(worst(&status(phase)), expected, "{phase:?}");
+            assert_eq!(worst(&status), expected, "{phase:?}");
         }
         let mut held = status(Phase::Held);
         held.postmaster.pid = Some(7);

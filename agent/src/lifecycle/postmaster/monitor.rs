@@ -4,12 +4,14 @@ use super::shortage::Shortage;
 use super::timeline_record::TimelineRecord;
 use crate::lifecycle::peers::client;
 use crate::lifecycle::pod::Pod;
+use crate::sys::log;
 use crate::sys::postgres::data_directory::has_standby_marker;
 use crate::sys::postgres::pidfile;
+use crate::sys::postgres::server_log;
 use crate::sys::postgres::session::{NoAnswer, Session};
 use gp_agent_core::cluster::directory::DirectoryKind;
 use gp_agent_core::cluster::replication::{LinkEnd, StreamState};
-use gp_agent_core::cluster::state::Event;
+use gp_agent_core::cluster::state::{Event, Facts};
 use gp_agent_core::cluster::status::PodStatus;
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::greenplum::replica_refusal;
@@ -20,7 +22,7 @@ use gp_agent_core::postgres::observation::{Answer, Observation, Receiver};
 use gp_agent_core::process::poll_interval::PollInterval;
 use gp_agent_core::process::retry::Retry;
 use gp_agent_core::process::timeouts;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 const EVERY: Duration = Duration::from_secs(1);
 /// While a server starts. One that recovers for long is asked less often: it logs each refusal.
@@ -28,6 +30,8 @@ const STARTING_EVERY: PollInterval = PollInterval::new(Duration::from_millis(10)
 const ANSWER_WITHIN: Duration = timeouts::SQL_ANSWERS;
 /// Without an answer of the volume the server is asked all the same.
 const VOLUME_ANSWERS_WITHIN: Duration = timeouts::VOLUME_GLANCED_AT;
+/// A replica tries every few seconds, and says each time why it failed.
+const SAID_WITHIN: Duration = Duration::from_secs(60);
 /// Between two tries to make the slot.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// A copy through a slot that is not there fails.
@@ -174,10 +178,26 @@ async fn explained(pod: &Pod, answer: Answer) -> Answer {
     }
     let finding = seen.pause_cause.as_ref().map(|cause| cause.finding(&pod.me.pod));
     pod.board.findings(FindingSource::Replay, finding.into_iter().collect());
-    seen.left_behind = pod
-        .board
-        .read(|s| s.left_behind.as_ref().map(|left| left.words.clone()));
+    seen.no_stream = match seen.in_recovery && !seen.receiving {
+        true => why_no_stream(pod).await,
+        false => {
+            log::forget_stream_words();
+            None
+        }
+    };
     Answer::Ok(seen)
+}
+
+/// Why a replica receives no stream: what somebody found out, or what its server said last, here or in a log file of its own.
+async fn why_no_stream(pod: &Pod) -> Option<String> {
+    let left_behind = |s: &Facts| s.left_behind.as_ref().map(|left| left.words.clone());
+    if let Some(words) = pod.board.read(left_behind).or_else(log::stream_words) {
+        return Some(words);
+    }
+    let (dir, since) = (pod.dir().to_path_buf(), SystemTime::now().checked_sub(SAID_WITHIN)?);
+    let read = move || server_log::stream_words_since(&dir, since);
+    let said = pod.volume.run_within(VOLUME_ANSWERS_WITHIN, read).await?;
+    said.unwrap_or_default()
 }
 
 /// A replica that refuses SQL while it is healthy. Where its own processes do not tell, the sending end knows.

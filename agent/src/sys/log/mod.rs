@@ -135,6 +135,16 @@ pub(crate) fn forget_last_words() {
     last_words::take();
 }
 
+/// Why a replica receives no stream, as far as its server said that here.
+pub(crate) fn stream_words() -> Option<String> {
+    last_words::of_stream()
+}
+
+/// The replica receives one.
+pub(crate) fn forget_stream_words() {
+    last_words::forget_stream();
+}
+
 /// Why the server that has just ended did so, as far as it said that here. Waits until what it wrote has been passed on.
 pub(crate) async fn last_words() -> Option<String> {
     let begun = Instant::now();

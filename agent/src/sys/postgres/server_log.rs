@@ -1,6 +1,6 @@
 //! The log files of a server that writes its own: Greenplum's, or one with `logging_collector`.
 
-use gp_agent_core::log::postgres::last_words_of;
+use gp_agent_core::log::postgres::{last_words_of, stream_words_of};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -14,6 +14,18 @@ const TAIL: u64 = 64 * 1024;
 /// # Errors
 /// Those of reading it; that there is none is no error.
 pub(crate) fn last_words_since(dir: &Path, since: SystemTime) -> io::Result<Option<String>> {
+    Ok(tail(dir, since)?.and_then(|bytes| last_words_of(&bytes)))
+}
+
+/// Why the replica in `dir` received no stream last, as its log file that was written since then says.
+///
+/// # Errors
+/// Those of reading it; that there is none is no error.
+pub(crate) fn stream_words_since(dir: &Path, since: SystemTime) -> io::Result<Option<String>> {
+    Ok(tail(dir, since)?.and_then(|bytes| stream_words_of(&bytes)))
+}
+
+fn tail(dir: &Path, since: SystemTime) -> io::Result<Option<Vec<u8>>> {
     let Some(file) = newest(dir, since)? else {
         return Ok(None);
     };
@@ -22,7 +34,7 @@ pub(crate) fn last_words_since(dir: &Path, since: SystemTime) -> io::Result<Opti
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
     let mut bytes = Vec::new();
     file.take(TAIL).read_to_end(&mut bytes)?;
-    Ok(last_words_of(&bytes))
+    Ok(Some(bytes))
 }
 
 fn newest(dir: &Path, since: SystemTime) -> io::Result<Option<PathBuf>> {

@@ -9,7 +9,7 @@ mod prefix;
 #[cfg(test)]
 mod tests;
 
-pub use last_words::last_words;
+pub use last_words::{last_words, stream_words};
 
 use super::record::{LogLevel, Moment, Record};
 use prefix::{Head, Tag};
@@ -55,10 +55,19 @@ pub fn take(bytes: &[u8], now: Moment, settled: bool) -> Option<Taken> {
 }
 
 /// Why a whole server ended, by the end of its log.
-pub fn last_words_of(mut log: &[u8]) -> Option<String> {
+pub fn last_words_of(log: &[u8]) -> Option<String> {
+    last_of(log, last_words)
+}
+
+/// Why a replica received no stream last, by the end of its server's log.
+pub fn stream_words_of(log: &[u8]) -> Option<String> {
+    last_of(log, stream_words)
+}
+
+fn last_of(mut log: &[u8], words: fn(&Record) -> Option<String>) -> Option<String> {
     let mut last = None;
     while let Some(taken) = take(log, Moment(0), true) {
-        last = taken.record.as_ref().and_then(last_words).or(last);
+        last = taken.record.as_ref().and_then(words).or(last);
         log = log.get(taken.bytes..).unwrap_or_default();
     }
     last

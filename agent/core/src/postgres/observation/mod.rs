@@ -36,8 +36,8 @@ pub struct Observation {
     pub pause: Option<Pause>,
     /// Why, once somebody has looked.
     pub pause_cause: Option<PauseCause>,
-    /// It can never follow again; why.
-    pub left_behind: Option<String>,
+    /// Why it receives no stream, where that is known: it can never follow again, or what its server said last.
+    pub no_stream: Option<String>,
     /// Tablespaces with directories of their own.
     pub tablespaces: Vec<Tablespace>,
 }
@@ -251,7 +251,7 @@ fn running(seen: &Observation, content: ContentId) -> String {
     match seen.active_role(content) {
         Some(role) => format!("active as {role}"),
         None if !seen.in_recovery => "in admin mode (gpstart -m): serves no clients".to_string(),
-        None => match &seen.left_behind {
+        None => match &seen.no_stream {
             Some(why) => format!("replays, but receives no stream: {why}"),
             None => "replays, but receives no stream".to_string(),
         },

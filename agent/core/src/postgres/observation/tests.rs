@@ -28,9 +28,9 @@ fn a_replica_without_a_stream_does_no_role() {
 }
 
 #[test]
-fn a_replica_that_is_left_behind_says_why() {
+fn a_replica_without_a_stream_says_why() {
     let seen = Observation {
-        left_behind: Some("left behind: it needs 3".into()),
+        no_stream: Some("left behind: it needs 3".into()),
         ..Observation::of_replica(false)
     };
     let report = report(&Answer::Ok(seen), ContentId::COORDINATOR, 0);
