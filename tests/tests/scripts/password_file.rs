@@ -39,6 +39,10 @@ fn what_nobody_could_use_is_refused_before_anything_is_done() {
         let said = said_of(text);
         assert!(said.contains(".build/pgpass") && said.contains(why), "{text:?}: {said}");
     }
+    // Where there is no client the script would install one.
+    if Command::new("docker").arg("--version").output().is_err() {
+        return;
+    }
     for text in [
         "*:*:*:gpadmin:in between, it's \"$x\" `y` %s \u{fc}\n",
         "*:*:*:gpadmin:a\\:b\\\\c",

@@ -4,9 +4,11 @@ use super::{AuthorityChoice, Config};
 use std::path::PathBuf;
 
 /// Whether the server that runs by `old` has its leave to write from the same place by `new`, and for as long: who watches over it
-/// changes only while it is stopped. A coordinator without a standby has needed none; when one comes the leave begins.
-pub fn same_leave(old: &Config, new: &Config) -> bool {
-    !old.coordinator.standby || leave(old) == leave(new)
+/// changes only while it is stopped. A coordinator that never had a standby has needed none; when one comes the leave begins. One
+/// whose volume `remembers` a record had one, which may say that another pod is the coordinator.
+pub fn same_leave(old: &Config, new: &Config, remembers: bool) -> bool {
+    let first = !old.coordinator.standby && !remembers;
+    first || leave(old) == leave(new)
 }
 
 /// `None`: failover is off.
@@ -52,7 +54,10 @@ mod tests {
         for old in all() {
             for new in all() {
                 if growth(&old, &new) == Growth::Added {
-                    assert!(same_leave(&old, &new), "{old:?}\n{new:?}");
+                    assert!(same_leave(&old, &new, false), "{old:?}\n{new:?}");
+                    // The leave of one that had a standby before begins with its next start.
+                    let begins = !old.coordinator.standby && new.wants_failover();
+                    assert_eq!(same_leave(&old, &new, true), !begins, "{old:?}\n{new:?}");
                 }
             }
         }
@@ -69,7 +74,7 @@ mod tests {
             for other in &FAILOVERS[index + 1..] {
                 let off = |text: &str| text.ends_with("off");
                 assert_eq!(
-                    same_leave(&with(one), &with(other)),
+                    same_leave(&with(one), &with(other), true),
                     off(one) && off(other),
                     "{one} {other}"
                 );

@@ -4,7 +4,8 @@ use super::begin_anew;
 use crate::lifecycle::pod::kept_config;
 use crate::lifecycle::status_board::StatusBoard;
 use crate::sys::config::config_file;
-use gp_agent_core::config::{Change, Config, Growth, diff, growth, is_settled};
+use crate::sys::failover::kept_record;
+use gp_agent_core::config::{Change, Config, Growth, diff, growth, is_settled, same_leave};
 use gp_agent_core::finding::FindingSource;
 use gp_agent_core::finding::{Area, Finding};
 use std::path::Path;
@@ -20,13 +21,13 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(crate) async fn follow(path: &Path, board: &StatusBoard, current: watch::Sender<Arc<Config>>, now: &Notify) {
     // The file may have changed since it was first read, so the first look always counts.
     let mut seen = None;
-    let mut growth = Growth::None;
+    let mut grown = Growth::None;
     loop {
         tokio::select! {
             () = sleep(LOOK_EVERY) => {}
             () = now.notified() => {}
         }
-        if growth == Growth::Added && begin_anew::may(board) {
+        if grown == Growth::Added && begin_anew::may(board) {
             begin_anew::now().await;
         }
         let read = std::fs::read(path).ok();
@@ -36,8 +37,10 @@ pub(crate) async fn follow(path: &Path, board: &StatusBoard, current: watch::Sen
         seen = read;
         match config_file::read_whole(path) {
             Ok((new, text)) => {
+                let grows = growth(&current.borrow(), &new) == Growth::Added;
+                let remembers = grows && remembers_a_record(&new).await;
                 let change;
-                (change, growth) = publish(path, board, &current, &new);
+                (change, grown) = publish(path, board, &current, &new, remembers);
                 if change.needs_restart.is_empty() {
                     kept_config::keep(&new, text).await;
                 }
@@ -47,10 +50,28 @@ pub(crate) async fn follow(path: &Path, board: &StatusBoard, current: watch::Sen
     }
 }
 
+/// Whether this pod's volume has had to do with a record of the coordinators.
+async fn remembers_a_record(config: &Config) -> bool {
+    let volume = config.storage.path.clone();
+    let looked = tokio::task::spawn_blocking(move || kept_record::is_there(&volume)).await;
+    looked.unwrap_or(true)
+}
+
 /// What has changed. The pod does all that the file says where nothing of it needs a restart.
-fn publish(path: &Path, board: &StatusBoard, current: &watch::Sender<Arc<Config>>, new: &Config) -> (Change, Growth) {
+fn publish(
+    path: &Path,
+    board: &StatusBoard,
+    current: &watch::Sender<Arc<Config>>,
+    new: &Config,
+    remembers: bool,
+) -> (Change, Growth) {
     let old = current.borrow().clone();
-    let (change, growth) = (diff(&old, new), growth(&old, new));
+    let change = diff(&old, new);
+    // Beside this server the next agent would not have them either.
+    let growth = match growth(&old, new) {
+        Growth::Added if !same_leave(&old, new, remembers) => Growth::None,
+        growth => growth,
+    };
     let finding = |key: &String| match growth {
         Growth::Added => Finding::info(
             Area::Config,

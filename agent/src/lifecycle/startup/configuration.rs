@@ -7,6 +7,7 @@ use crate::lifecycle::pod::kept_config;
 use crate::lifecycle::status_board::StatusBoard;
 use crate::sys::config::config_file;
 use crate::sys::config::config_file::ConfigFileError;
+use crate::sys::failover::kept_record;
 use crate::sys::postgres::pidfile;
 use crate::sys::postgres::pidfile::Occupant;
 use anyhow::Result;
@@ -125,7 +126,8 @@ fn same_place(before: &Settled, new: &Settled) -> bool {
             s.me.clone(),
         )
     };
-    place(before) == place(new) && same_leave(&before.config, &new.config)
+    let remembers = kept_record::is_there(&before.config.storage.path);
+    place(before) == place(new) && same_leave(&before.config, &new.config, remembers)
 }
 
 fn wrong(error: &ConfigFileError) -> Unsettled {

@@ -6,4 +6,5 @@
 
 pub(crate) mod authority;
 pub(crate) mod file;
+pub(crate) mod kept_record;
 pub(crate) mod pod_uid;

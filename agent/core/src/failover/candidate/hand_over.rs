@@ -197,6 +197,10 @@ impl Candidate {
         if released.why == ReleaseWhy::Crashed {
             return self.lacks(record).or_else(|| self.end_unseen());
         }
+        // A server that it runs beside this record has written since.
+        if let Some(lack) = self.unfenced_holder() {
+            return Some(lack);
+        }
         let (Some(directory), Some(Server::Standby { received, .. })) = (self.directory(), self.server()) else {
             return Some(Lack::NotStandby);
         };

@@ -100,13 +100,8 @@ impl Candidate {
         if !rule!(self, TakesWhileDraining, self.draining.is_none()) {
             return Some(Lack::PodEnds);
         }
-        if let Some(why) = self
-            .peer
-            .as_ref()
-            .and_then(|peer| peer.unable.as_ref())
-            .filter(|why| why.unfences())
-        {
-            return Some(Lack::HolderUnfenced(why.clone()));
+        if let Some(lack) = self.unfenced_holder() {
+            return Some(lack);
         }
         let (Some(directory), Some(Server::Standby { receiver, .. })) = (self.directory(), self.server()) else {
             return Some(Lack::NotStandby);
@@ -128,6 +123,12 @@ impl Candidate {
             CommitsWait::WhileStreaming if rule!(self, IgnoresStream, false) => None,
             CommitsWait::WhileStreaming => lacks_stream(named, receiver.as_ref()),
         }
+    }
+
+    /// Whether the other one's last word was that no record ends its server in time.
+    pub(super) fn unfenced_holder(&self) -> Option<Lack> {
+        let unable = self.peer.as_ref()?.unable.as_ref()?;
+        unable.unfences().then(|| Lack::HolderUnfenced(unable.clone()))
     }
 
     /// Where commits go on once the standby's connection has ended: of a server that is known to be dead that end has to be seen, and

@@ -4,6 +4,7 @@ use super::state::{HandOver, Stage};
 use super::turn::Turn;
 use super::{Candidate, DirectoryKind, Doing, Doubt, Lack, Server, Standing, View};
 use crate::failover::record::{Mode, Record, Seen};
+use std::time::Duration;
 
 impl Candidate {
     /// What it shows of itself.
@@ -25,6 +26,7 @@ impl Candidate {
             by_promise: self.promise.of_other > self.lease && self.deadline().is_some(),
             promised_until: self.promise.given,
             authority_silent: self.requests.silent.clone(),
+            record_since: self.known.as_ref().map_or(Duration::ZERO, |known| known.since),
             doubt: self.doubt(),
             unclaimed: self.is_unclaimed(),
             mode: record.map_or(Mode::Auto, |r| r.mode),

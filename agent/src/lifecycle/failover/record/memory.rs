@@ -1,13 +1,14 @@
 //! What this volume remembers of the record: `.gp-agent/failover`.
 
 use crate::lifecycle::pod::Pod;
+use crate::sys::failover::kept_record;
 use crate::sys::storage::document;
 use gp_agent_core::failover::candidate::Remembered;
 use std::io;
 use std::path::PathBuf;
 
 fn file(pod: &Pod) -> PathBuf {
-    pod.state_dir().join("failover")
+    kept_record::file(&pod.state_dir())
 }
 
 /// What it remembers; `None` if it never saw a record.

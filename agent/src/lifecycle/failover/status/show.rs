@@ -233,7 +233,7 @@ fn trouble(view: &View) -> Option<RecordTrouble> {
                 Doubt::Garbled(_) | Doubt::OtherCluster(_) | Doubt::OtherSystem(_) => RecordCause::Garbled,
             },
             why: doubt.to_string(),
-            since: unix(view.no_failover_since),
+            since: unix(view.record_since),
         });
     }
     view.authority_silent.as_ref().map(|(why, since)| RecordTrouble {

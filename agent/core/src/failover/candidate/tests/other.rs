@@ -2,6 +2,8 @@
 
 use super::standby::{watch, watching};
 use super::*;
+use crate::failover::lsn::Lsn;
+use crate::failover::record::{ReleaseWhy, Released};
 
 #[test]
 fn an_answer_that_is_not_understood_is_no_silence() {
@@ -35,6 +37,36 @@ fn nobody_takes_over_from_a_holder_whose_server_nothing_ends() {
         assert_eq!(watch(&mut bench, 60_000), None, "{unable:?}");
         let lack = bench.machine.view().no_failover;
         assert_eq!(lack, Some(Lack::HolderUnfenced(unable)));
+    }
+}
+
+/// A coordinator that had a standby, lost it, and runs without failover until it starts again has written since it released the
+/// record.
+#[test]
+fn nobody_takes_a_released_role_from_a_pod_that_goes_by_no_record() {
+    for why in [ReleaseWhy::Stopped, ReleaseWhy::PodEnds, ReleaseWhy::Switchover] {
+        for unable in [None, Some(Unable::SwitchedOff), Some(Unable::OldAgent)] {
+            let released = Record {
+                holder: None,
+                released: Some(Released {
+                    by: pod(0, "a"),
+                    lsn: Lsn(100),
+                    timeline: 1,
+                    why,
+                }),
+                ..record(2, None)
+            };
+            let mut bench = watching(CommitsWait::WhileStreaming, released);
+            let words = PeerFacts {
+                pod: pod(0, "a"),
+                unable: unable.clone(),
+                ..peer("b")
+            };
+            bench.on(Event::Peer(PeerAnswer::Facts(words)));
+            bench.on(Event::Peer(PeerAnswer::Silent));
+            let taken = watch(&mut bench, 120_000);
+            assert_eq!(taken.is_some(), unable.is_none(), "{why:?} {unable:?} {taken:?}");
+        }
     }
 }
 
