@@ -168,7 +168,10 @@ mod tests {
     fn greenplum_gets_what_is_shipped() {
         let yaml = Settings::greenplum().yaml("t1", "t1.test");
         assert!(yaml.contains("\n  max_connections: \"100\"\n"), "{yaml}");
-        assert!(yaml.contains("\nhba:\n  auth: trust\n"), "{yaml}");
+        assert!(
+            yaml.contains("\nhba:\n") && yaml.contains("\n  auth: trust\n"),
+            "{yaml}"
+        );
         assert!(yaml.ends_with("    - host all all 192.168.0.0/16 md5\n"), "{yaml}");
     }
 

@@ -92,7 +92,7 @@ volumes:
     secret: { secretName: {{ include "gp-agent.ssh-secret" $root }}, defaultMode: 0440 }
   # With trust for pods that have not been restarted since that changed and still ask for it, where there is one.
   - name: password
-    secret: { secretName: {{ include "gp-agent.password-secret" $root }}, defaultMode: 0440, optional: {{ ne $values.hba.auth "scram-sha-256" }} }
+    secret: { secretName: {{ include "gp-agent.password-secret" $root }}, defaultMode: 0440{{ if ne $values.hba.auth "scram-sha-256" }}, optional: true{{ end }} }
   {{- if include "gp-agent.tls-here" . }}
   - name: tls
     secret: { secretName: {{ include "gp-agent.tls-secret" $root }}, defaultMode: 0440 }

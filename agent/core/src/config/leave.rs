@@ -1,6 +1,7 @@
 //! Where a coordinator's leave to write comes from.
 
-use super::{AuthorityChoice, Config};
+use super::model::AuthorityChoice;
+use super::schema::Config;
 use std::path::PathBuf;
 
 /// Whether the server that runs by `old` has its leave to write from the same place by `new`, and for as long: who watches over it
@@ -21,8 +22,8 @@ fn leave(config: &Config) -> Option<(AuthorityChoice, PathBuf, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::growth::{Growth, growth};
     use crate::config::tests::read;
-    use crate::config::{Growth, growth};
 
     const COORDINATORS: [&str; 2] = ["standby: false", "standby: true"];
     const SEGMENTS: [&str; 3] = ["count: 2", "count: 2, mirrors: b", "count: 3"];

@@ -30,8 +30,8 @@ const STARTING_EVERY: PollInterval = PollInterval::new(Duration::from_millis(10)
 const ANSWER_WITHIN: Duration = timeouts::SQL_ANSWERS;
 /// Without an answer of the volume the server is asked all the same.
 const VOLUME_ANSWERS_WITHIN: Duration = timeouts::VOLUME_GLANCED_AT;
-/// A replica tries every few seconds, and says each time why it failed.
-const SAID_WITHIN: Duration = Duration::from_secs(60);
+/// A replica connects again every few seconds, and says each time why it could not; at most so much later.
+const TRIES_APART: Duration = Duration::from_secs(60);
 /// Between two tries to make the slot.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// A copy through a slot that is not there fails.
@@ -194,7 +194,7 @@ async fn why_no_stream(pod: &Pod) -> Option<String> {
     if let Some(words) = pod.board.read(left_behind).or_else(log::stream_words) {
         return Some(words);
     }
-    let (dir, since) = (pod.dir().to_path_buf(), SystemTime::now().checked_sub(SAID_WITHIN)?);
+    let (dir, since) = (pod.dir().to_path_buf(), SystemTime::now().checked_sub(TRIES_APART)?);
     let read = move || server_log::stream_words_since(&dir, since);
     let said = pod.volume.run_within(VOLUME_ANSWERS_WITHIN, read).await?;
     said.unwrap_or_default()
