@@ -9,6 +9,8 @@
 
 mod child;
 mod file_systems;
+#[path = "../support/freeze.rs"]
+mod freeze;
 #[path = "../init/harness.rs"]
 #[allow(dead_code, reason = "the tests of init use all of it")]
 mod harness;

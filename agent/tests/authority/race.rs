@@ -2,6 +2,7 @@
 
 use super::child::Writer;
 use super::*;
+use crate::freeze::freeze;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{File, OpenOptions};
@@ -52,9 +53,10 @@ async fn a_writer_that_is_stopped_writes_nothing_late() {
     let authority = begun(dir.path()).await;
     let mut writer = Writer::start(dir.path(), "uid-0", 0);
     let pid = Pid::from_child(&writer.child);
+    let writes = i32::try_from(writer.child.id()).unwrap();
     for _ in 0..50 {
         writer.written().unwrap();
-        kill_process(pid, Signal::STOP).unwrap();
+        freeze(writes);
         let (mut record, version) = read(&authority).await;
         record.serial += 1;
         // It was stopped within its short moment with the lock, or it was not.

@@ -85,8 +85,7 @@ async fn at_one_port<const N: usize>(addresses: [IpAddr; N]) -> (u16, [TcpListen
 async fn addresses_that_hang_leave_time_for_the_one_that_answers() {
     let addresses = [[127, 0, 78, 1].into(), [127, 0, 78, 2].into(), LOCAL];
     let (port, [_one, _two, agent]) = at_one_port(addresses).await;
-    let document = promoted_mirror();
-    serve_on(agent, move |_| (200, document.to_string()));
+    serve_on(agent, |_| (200, promoted_mirror().to_string()));
     let limits = FanOutLimits {
         peer: Duration::from_secs(3),
         all: Duration::from_secs(3),

@@ -17,20 +17,6 @@ pub(crate) fn send(pid: i32, signal: Signal) {
     kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
 }
 
-/// Stops a process, and waits until none of its threads does anything, not even in the kernel.
-pub(crate) fn freeze(pid: i32) {
-    send(pid, Signal::STOP);
-    let stopped = |thread: std::fs::DirEntry| {
-        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap();
-        // The name may have brackets of its own.
-        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
-    };
-    let threads = || std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    while !threads().all(|thread| stopped(thread.unwrap())) {
-        std::thread::yield_now();
-    }
-}
-
 /// The first of two neighbours, below those that the kernel hands out.
 pub(crate) fn free_ports() -> u16 {
     static USED: AtomicU16 = AtomicU16::new(0);

@@ -15,6 +15,8 @@ mod archiving;
 mod clock;
 mod connections;
 mod disk;
+#[path = "../support/freeze.rs"]
+mod freeze;
 #[path = "../support/fuse_volume.rs"]
 mod fuse_volume;
 #[path = "../support/http_get.rs"]

@@ -2,7 +2,8 @@
 
 mod watch;
 
-use crate::machine::{freeze, send};
+use crate::freeze::freeze;
+use crate::machine::send;
 use rustix::process::Signal;
 use watch::Watched;
 
