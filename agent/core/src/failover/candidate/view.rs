@@ -77,8 +77,8 @@ pub struct View {
     pub promised_until: Option<Duration>,
     /// Why the authority does not answer, and since when.
     pub authority_silent: Option<(RequestError, Duration)>,
-    /// Since when the record says what it says.
-    pub record_since: Duration,
+    /// Since when there is no record where it is looked for.
+    pub absent_since: Option<Duration>,
     /// Why the record cannot be gone by (R10).
     pub doubt: Option<Doubt>,
     /// There is no record, and nobody knows of an earlier one: the cluster may be created.

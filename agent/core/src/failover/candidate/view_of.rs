@@ -4,12 +4,11 @@ use super::state::{HandOver, Stage};
 use super::turn::Turn;
 use super::{Candidate, DirectoryKind, Doing, Doubt, Lack, Server, Standing, View};
 use crate::failover::record::{Mode, Record, Seen};
-use std::time::Duration;
 
 impl Candidate {
     /// What it shows of itself.
     pub fn view(&self) -> View {
-        let record = self.record().or(self.held.as_ref());
+        let (known, record) = (self.known.as_ref(), self.record().or(self.held.as_ref()));
         let (no_failover, no_failover_since) = match &self.no_failover {
             Some((why, since)) => (Some(why.clone()), *since),
             None => (None, self.in_sync_since),
@@ -26,7 +25,9 @@ impl Candidate {
             by_promise: self.promise.of_other > self.lease && self.deadline().is_some(),
             promised_until: self.promise.given,
             authority_silent: self.requests.silent.clone(),
-            record_since: self.known.as_ref().map_or(Duration::ZERO, |known| known.since),
+            absent_since: known
+                .filter(|known| known.seen == Seen::Absent)
+                .map(|known| known.since),
             doubt: self.doubt(),
             unclaimed: self.is_unclaimed(),
             mode: record.map_or(Mode::Auto, |r| r.mode),

@@ -233,7 +233,8 @@ fn trouble(view: &View) -> Option<RecordTrouble> {
                 Doubt::Garbled(_) | Doubt::OtherCluster(_) | Doubt::OtherSystem(_) => RecordCause::Garbled,
             },
             why: doubt.to_string(),
-            since: unix(view.record_since),
+            // What the record says may change all the while, when it is another cluster's.
+            since: unix(view.absent_since.unwrap_or(view.no_failover_since)),
         });
     }
     view.authority_silent.as_ref().map(|(why, since)| RecordTrouble {

@@ -40,6 +40,30 @@ fn nobody_takes_over_from_a_holder_whose_server_nothing_ends() {
     }
 }
 
+/// Somebody else's record is renewed all the while, and is none to go by for as long; one that is gone is so from then on.
+#[test]
+fn how_long_a_record_is_missing_counts_from_when_it_was_gone() {
+    let mut bench = watching(CommitsWait::Always, record(2, None));
+    assert_eq!(bench.machine.view().absent_since, None);
+    let theirs = |serial| Record {
+        cluster: "theirs".into(),
+        ..record(serial, None)
+    };
+    let mut since = Vec::new();
+    for (now, serial) in [(4_000, 3), (6_000, 4), (8_000, 5)] {
+        let actions = bench.at(now);
+        bench.reads(&actions, Seen::Record(theirs(serial)), serial);
+        assert_eq!(bench.machine.view().absent_since, None);
+        since.push(bench.machine.view().no_failover_since);
+    }
+    assert!(since.windows(2).all(|two| two[0] == two[1]), "{since:?}");
+    for now in [10_000, 12_000] {
+        let actions = bench.at(now);
+        bench.reads(&actions, Seen::Absent, 0);
+        assert_eq!(bench.machine.view().absent_since, Some(ms(10_000)));
+    }
+}
+
 /// A coordinator that had a standby, lost it, and runs without failover until it starts again has written since it released the
 /// record.
 #[test]
